@@ -1,0 +1,1 @@
+//! Command, decision, append: the only writer of the log.

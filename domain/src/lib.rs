@@ -1,0 +1,23 @@
+//! What may happen in a temporary chat, and what follows from it: pure rules of plain values.
+//!
+//! Nothing here reads a clock, draws a random number, does IO, or knows HTTP, NATS or SQL.
+//! Text arrives sealed: no rule needs to read it.
+
+pub mod agent;
+mod aggregate;
+mod id;
+pub mod link;
+mod memory;
+mod policy;
+mod sealed;
+pub mod session;
+#[cfg(test)]
+mod spec;
+mod time;
+
+pub use aggregate::{Address, Aggregate, Issued, Rejected, Root, Target};
+pub use id::{AgentId, CommandId, Fingerprint, IdError, KeyId, LinkId, QuestionId, SessionId};
+pub use memory::{Memory, Remembered};
+pub use policy::Policy;
+pub use sealed::Sealed;
+pub use time::{Millis, Timestamp};

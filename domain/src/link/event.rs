@@ -1,0 +1,102 @@
+//! What may have happened to a link. The names and fields are a storage format.
+
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::domain_event;
+use crate::{Millis, Sealed, SessionId, Timestamp};
+
+/// A link's event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The link was opened.
+    #[serde(rename = "link.opened")]
+    Opened {
+        /// All settings.
+        settings: Box<Settings>,
+    },
+    /// Settings were changed.
+    #[serde(rename = "link.updated")]
+    Updated {
+        /// All settings, as they are now.
+        settings: Box<Settings>,
+    },
+    /// No newcomers for now.
+    #[serde(rename = "link.paused")]
+    Paused,
+    /// Newcomers again.
+    #[serde(rename = "link.resumed")]
+    Resumed,
+    /// The token was replaced.
+    #[serde(rename = "link.token_rotated")]
+    TokenRotated {
+        /// The number of the token that opens the link now.
+        rotation: u32,
+    },
+    /// The agent took the link back.
+    #[serde(rename = "link.revoked")]
+    Revoked {
+        /// Whether the open sessions are to end too.
+        end_sessions: bool,
+        /// What the open sessions are told.
+        farewell: Option<Sealed>,
+    },
+    /// The time was up.
+    #[serde(rename = "link.expired")]
+    Expired,
+    /// A place was reserved.
+    #[serde(rename = "link.admitted")]
+    Admitted {
+        /// For this session.
+        session: SessionId,
+        /// Whether it came back from idling.
+        returning: bool,
+        /// Until when it may start.
+        start_before: Timestamp,
+    },
+    /// A place was given back.
+    #[serde(rename = "link.released")]
+    Released {
+        /// By this session.
+        session: SessionId,
+    },
+    /// The link's words are gone.
+    #[serde(rename = "link.erased")]
+    Erased,
+}
+
+/// A link's settings. Free text is sealed under the link's data key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What the chat is about, shown before joining.
+    pub title: Sealed,
+    /// The agent's note to itself.
+    pub purpose: Option<Sealed>,
+    /// Shown before joining, where no passcode hides it.
+    pub description: Option<Sealed>,
+    /// The first message of every session.
+    pub welcome_message: Option<Sealed>,
+    /// The name under which the agent appears.
+    pub agent_name: Option<Sealed>,
+    /// The passcode's verifier.
+    pub passcode: Option<Sealed>,
+    /// The end, of the link and of its sessions.
+    pub expires_at: Timestamp,
+    /// Places.
+    pub max_sessions_at_once: u32,
+    /// Sessions in all; `None` is without limit.
+    pub max_sessions_total: Option<u32>,
+    /// Messages of one chatter in one session.
+    pub max_messages_per_session: u32,
+    /// Messages of one chatter within a minute.
+    pub messages_per_minute: u32,
+    /// How long a silent session keeps its place.
+    pub idle_timeout: Millis,
+    /// How long words are kept after the end.
+    pub keep_after_end: Millis,
+    /// The page's language (BCP 47), where the agent chose one.
+    pub language: Option<String>,
+    /// Origins that may show the link in a frame.
+    pub allowed_origins: Vec<String>,
+}
+
+domain_event!(Event);

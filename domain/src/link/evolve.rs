@@ -1,0 +1,47 @@
+//! How a link changes by what happened.
+
+use super::{Admission, Event, Link, Revocation, Status};
+use crate::{Millis, Timestamp};
+
+impl Link {
+    pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::Opened { settings } => {
+                self.status = Status::Active;
+                self.settings = Some((**settings).clone());
+            }
+            Event::Updated { settings } => self.settings = Some((**settings).clone()),
+            Event::Paused => self.status = Status::Paused,
+            Event::Resumed => self.status = Status::Active,
+            Event::TokenRotated { rotation } => self.rotation = *rotation,
+            Event::Revoked { end_sessions, farewell } => {
+                self.status = Status::Revoked;
+                self.revocation = Some(Revocation { end_sessions: *end_sessions, farewell: farewell.clone() });
+                self.quiet_since = at;
+            }
+            Event::Expired => {
+                self.status = Status::Expired;
+                self.quiet_since = at;
+            }
+            Event::Admitted { session, returning, start_before } => {
+                self.admissions.insert(*session, Admission { start_before: *start_before });
+                if !returning {
+                    self.admitted += 1;
+                }
+                self.recent.push_back(at);
+                while self.recent.front().is_some_and(|start| *start + Millis::MINUTE <= at) {
+                    self.recent.pop_front();
+                }
+            }
+            Event::Released { session } => {
+                self.admissions.remove(session);
+                self.quiet_since = at;
+            }
+            Event::Erased => {
+                self.status = Status::Erased;
+                self.settings = None;
+                self.revocation = None;
+            }
+        }
+    }
+}

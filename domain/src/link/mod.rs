@@ -1,0 +1,196 @@
+//! A temporary chat link: who may come in, how many, and until when.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+
+pub use command::{Changes, Command, Passcode, Release};
+pub use event::{Event, Settings};
+
+use imbl::{OrdMap, Vector};
+use serde::{Deserialize, Serialize};
+
+use crate::{Aggregate, Millis, Policy, Sealed, SessionId, Timestamp};
+
+/// What is known of a link.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// How the link stands.
+    pub status: Status,
+    /// The settings in force, once it is open.
+    pub settings: Option<Settings>,
+    /// Counts the link's tokens: only the newest opens it.
+    pub rotation: u32,
+    /// The places that are taken.
+    pub admissions: OrdMap<SessionId, Admission>,
+    /// How many sessions were ever admitted.
+    pub admitted: u32,
+    /// The admissions of the last minute.
+    pub recent: Vector<Timestamp>,
+    /// When the last place was given back, or the link was closed.
+    pub quiet_since: Timestamp,
+    /// How the agent took the link back, if it did.
+    pub revocation: Option<Revocation>,
+}
+
+/// How an agent took a link back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Whether the open sessions are to end too.
+    pub end_sessions: bool,
+    /// What the open sessions are told.
+    pub farewell: Option<Sealed>,
+}
+
+/// How a link stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It was never opened.
+    #[default]
+    Unknown,
+    /// It takes newcomers.
+    Active,
+    /// It takes no newcomers for now.
+    Paused,
+    /// Its time is up.
+    Expired,
+    /// The agent took it back.
+    Revoked,
+    /// Its words are gone.
+    Erased,
+}
+
+/// A place that a session holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// Until when the session may start; an unused place may be given back after that.
+    pub start_before: Timestamp,
+}
+
+/// Why a link says no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such link.
+    #[error("there is no such link")]
+    Unknown,
+    /// The link's id is taken.
+    #[error("the link was opened before")]
+    AlreadyOpen,
+    /// The link's time is up.
+    #[error("the link has expired")]
+    Expired,
+    /// The agent took the link back.
+    #[error("the link was revoked")]
+    Revoked,
+    /// The link's words are gone.
+    #[error("the link was erased")]
+    Erased,
+    /// The link takes no newcomers for now.
+    #[error("the link is paused")]
+    Paused,
+    /// Every place is taken for now.
+    #[error("all {limit} places are taken")]
+    Full {
+        /// Sessions at once.
+        limit: u32,
+    },
+    /// Every session that the link was good for has been had.
+    #[error("all {limit} sessions have been used")]
+    UsedUp {
+        /// Sessions in all.
+        limit: u32,
+    },
+    /// Too many sessions started within a minute.
+    #[error("too many sessions started; try again later")]
+    TooManyStarts {
+        /// When the next may start.
+        retry_at: Timestamp,
+    },
+    /// The link asks for a passcode.
+    #[error("this link needs a passcode")]
+    PasscodeRequired,
+    /// The passcode is another.
+    #[error("the passcode is wrong")]
+    PasscodeWrong,
+    /// A setting is outside its range.
+    #[error("{setting} must be {least} to {most}, not {given}")]
+    OutOfRange {
+        /// The setting's public name.
+        setting: &'static str,
+        /// What was given.
+        given: i64,
+        /// The least allowed.
+        least: i64,
+        /// The most allowed.
+        most: i64,
+    },
+    /// It is too early for this.
+    #[error("this is not due yet")]
+    NotDue {
+        /// When it is.
+        until: Timestamp,
+    },
+    /// The link still takes people, or sessions are still open.
+    #[error("the link is still in use")]
+    InUse,
+}
+
+impl Link {
+    /// Tells when the link's words are to go, as far as is known now; none while it may still be used.
+    pub fn erase_at(&self) -> Option<Timestamp> {
+        let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
+        match self.status {
+            Status::Expired | Status::Revoked => Some(self.quiet_since + keep),
+            Status::Unknown | Status::Active | Status::Paused | Status::Erased => None,
+        }
+    }
+}
+
+impl Aggregate for Link {
+    const TYPE: &'static str = "link";
+    const REMEMBERS: Option<usize> = Some(256);
+
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        self.decide(command, now, policy)
+    }
+
+    fn evolve(&mut self, event: &Event, at: Timestamp) {
+        self.evolve(event, at);
+    }
+
+    fn must_remember(event: &Event) -> bool {
+        match event {
+            Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } => true,
+            // An admitted session stays known until its place is given back; the others lead to a state that a repeat finds.
+            Event::Admitted { .. }
+            | Event::Released { .. }
+            | Event::Paused
+            | Event::Resumed
+            | Event::Revoked { .. }
+            | Event::Expired
+            | Event::Erased => false,
+        }
+    }
+
+    fn could_change(rejection: &Rejection) -> bool {
+        match rejection {
+            Rejection::Unknown
+            | Rejection::Paused
+            | Rejection::Full { .. }
+            | Rejection::Expired
+            | Rejection::TooManyStarts { .. }
+            | Rejection::PasscodeRequired
+            | Rejection::PasscodeWrong
+            | Rejection::NotDue { .. }
+            | Rejection::UsedUp { .. }
+            | Rejection::InUse => true,
+            Rejection::AlreadyOpen | Rejection::Revoked | Rejection::Erased | Rejection::OutOfRange { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Idempotence: the commands an aggregate has carried out, so that a repeat gets the first answer.
+
+use imbl::{HashMap, Vector};
+use serde::{Deserialize, Serialize};
+
+use crate::{CommandId, Fingerprint, Timestamp};
+
+/// What is kept of a command that was carried out: enough to give its first answer again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The log sequence of the commit.
+    pub sequence: u64,
+    /// How many events the commit holds; the last one is what the command asked for.
+    pub events: u16,
+    /// The time of the commit.
+    pub at: Timestamp,
+    /// What was asked for.
+    pub fingerprint: Fingerprint,
+}
+
+/// The commands an aggregate remembers; the command that created it is never forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    known: HashMap<CommandId, Remembered>,
+    order: Vector<CommandId>,
+}
+
+impl Memory {
+    /// Finds what was answered to `command`.
+    pub fn get(&self, command: &CommandId) -> Option<&Remembered> {
+        self.known.get(command)
+    }
+
+    /// Remembers a command, and forgets the oldest but the first beyond `limit`.
+    pub fn remember(&mut self, command: CommandId, answer: Remembered, limit: Option<usize>) {
+        if self.known.insert(command, answer).is_none() {
+            self.order.push_back(command);
+        }
+        if limit.is_some_and(|limit| self.order.len() > limit) {
+            let forgotten = self.order.remove(1);
+            self.known.remove(&forgotten);
+        }
+    }
+
+    /// Returns how many commands are remembered.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Tells whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(sequence: u64) -> Remembered {
+        Remembered { sequence, events: 1, at: Timestamp(0), fingerprint: Fingerprint::new([0; 16]) }
+    }
+
+    #[test]
+    fn the_creating_command_outlives_the_limit() {
+        let mut memory = Memory::default();
+        for n in 0..10 {
+            memory.remember(CommandId::new([n; 16]), answer(u64::from(n)), Some(4));
+        }
+        assert_eq!(memory.len(), 4);
+        assert!(memory.get(&CommandId::new([0; 16])).is_some());
+        assert!(memory.get(&CommandId::new([6; 16])).is_none());
+        assert!(memory.get(&CommandId::new([7; 16])).is_some());
+    }
+}

@@ -1,0 +1,95 @@
+//! The limits that decisions hold to: every bound of the contract, beside its default.
+
+use crate::Millis;
+
+/// The limits in force. The defaults are the public contract's; an operator may narrow them, a benchmark widens them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Keys that one agent may hold at once.
+    pub agent_keys: usize,
+    /// Characters of a name of an agent or key.
+    pub name_characters: usize,
+    /// Bytes of a webhook's address.
+    pub webhook_url_bytes: usize,
+
+    /// How soon after its opening a link may end.
+    pub shortest_lifetime: Millis,
+    /// How long after its opening or change a link may last.
+    pub longest_lifetime: Millis,
+    /// Characters of a link's title (at least one).
+    pub title_characters: u32,
+    /// Characters of a link's purpose, description, welcome or farewell message.
+    pub text_characters: u32,
+    /// Characters of a person's or agent's displayed name.
+    pub display_name_characters: u32,
+    /// Sessions that a link may have open at once.
+    pub sessions_at_once: u32,
+    /// Origins that may frame a link.
+    pub allowed_origins: usize,
+    /// Bytes of one such origin.
+    pub origin_bytes: usize,
+    /// Sessions that may start on one link within a minute.
+    pub starts_per_minute: usize,
+
+    /// Messages that a link may grant one chatter.
+    pub messages_per_session: u32,
+    /// Messages that a link may grant one chatter within a minute.
+    pub messages_per_minute: u32,
+    /// The shortest idle time-out.
+    pub shortest_idle: Millis,
+    /// The longest idle time-out.
+    pub longest_idle: Millis,
+    /// How long words may be kept after a session's end.
+    pub longest_keep: Millis,
+    /// Characters of a chatter's message.
+    pub chatter_characters: u32,
+    /// Characters of an agent's message.
+    pub agent_characters: u32,
+    /// Messages and questions that an agent may write in one session.
+    pub agent_messages: u32,
+    /// Messages that an agent may write in one session within a minute.
+    pub agent_messages_per_minute: u32,
+    /// Questions that may be open at once in a session.
+    pub open_questions: usize,
+    /// Fields of one question.
+    pub question_fields: u8,
+    /// Answers, counting changed ones, that one question takes.
+    pub answers_per_question: u32,
+    /// Characters of the feedback that goes with a rating.
+    pub feedback_characters: u32,
+    /// The least time between two read marks of one reader.
+    pub between_read_marks: Millis,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            agent_keys: 32,
+            name_characters: 100,
+            webhook_url_bytes: 2_000,
+            shortest_lifetime: Millis::minutes(5),
+            longest_lifetime: Millis::minutes(43_200),
+            title_characters: 200,
+            text_characters: 2_000,
+            display_name_characters: 80,
+            sessions_at_once: 50,
+            allowed_origins: 20,
+            origin_bytes: 255,
+            starts_per_minute: 60,
+            messages_per_session: 1_000,
+            messages_per_minute: 100,
+            shortest_idle: Millis::minutes(5),
+            longest_idle: Millis::minutes(1_440),
+            longest_keep: Millis::minutes(43_200),
+            chatter_characters: 4_000,
+            agent_characters: 8_000,
+            agent_messages: 5_000,
+            agent_messages_per_minute: 120,
+            open_questions: 8,
+            question_fields: 8,
+            answers_per_question: 20,
+            feedback_characters: 1_000,
+            between_read_marks: Millis::seconds(1),
+        }
+    }
+}

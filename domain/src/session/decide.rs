@@ -1,0 +1,245 @@
+//! What a session allows.
+
+use imbl::Vector;
+
+use super::{Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Status};
+use crate::{Millis, Policy, QuestionId, Sealed, Timestamp};
+
+impl Session {
+    pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        let Some(settings) = &self.settings else {
+            return match command {
+                Command::Start(start) => begin(start, now, policy),
+                Command::Post { .. }
+                | Command::Ask { .. }
+                | Command::Answer { .. }
+                | Command::MarkRead { .. }
+                | Command::GoIdle
+                | Command::Resume
+                | Command::Reschedule { .. }
+                | Command::Rate { .. }
+                | Command::End { .. }
+                | Command::Expire
+                | Command::Erase { .. } => Err(Rejection::Unknown),
+            };
+        };
+        match command {
+            Command::Start(_) => Err(Rejection::AlreadyStarted),
+            Command::Post { from, text, kind } => self.post(settings, *from, text, *kind, now, policy),
+            Command::Ask { question, from, form, fields, required } => {
+                self.may_speak(settings, *from, now, policy)?;
+                self.may_ask(*question, *fields, policy)?;
+                Ok(vec![Event::QuestionAsked { question: *question, from: *from, form: form.clone(), fields: *fields, required: *required }])
+            }
+            Command::Answer { question, values, answered } => {
+                self.may_answer(settings, *question, now, policy)?;
+                Ok(vec![Event::QuestionAnswered { question: *question, values: values.clone(), answered: *answered }])
+            }
+            Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
+            Command::GoIdle => self.go_idle(settings, now),
+            Command::Resume => match self.live(settings, now) {
+                Ok(()) | Err(Rejection::Idle) if self.status == Status::Active => Ok(vec![]),
+                Ok(()) | Err(Rejection::Idle) => Ok(vec![Event::Resumed]),
+                Err(refusal) => Err(refusal),
+            },
+            Command::Reschedule { expires_at } => match self.status {
+                Status::Active | Status::Idle if settings.expires_at != *expires_at => Ok(vec![Event::Rescheduled { expires_at: *expires_at }]),
+                Status::Unknown | Status::Active | Status::Idle | Status::Ended | Status::Erased => Ok(vec![]),
+            },
+            Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
+            Command::End { reason, farewell } => self.end(*reason, farewell.as_ref(), policy),
+            Command::Expire => match self.status {
+                Status::Ended | Status::Erased => Ok(vec![]),
+                Status::Unknown | Status::Active | Status::Idle if now < settings.expires_at => {
+                    Err(Rejection::NotDue { until: settings.expires_at })
+                }
+                Status::Unknown | Status::Active | Status::Idle => Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]),
+            },
+            Command::Erase { requested } => match (self.status, self.erase_at()) {
+                (Status::Erased, _) => Ok(vec![]),
+                (Status::Ended, Some(until)) if !requested && now < until => Err(Rejection::NotDue { until }),
+                (Status::Ended, _) => Ok(vec![Event::Erased]),
+                (Status::Unknown | Status::Active | Status::Idle, _) => Err(Rejection::StillOpen),
+            },
+        }
+    }
+
+    /// Holds while words may be exchanged and the session has its place.
+    fn live(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
+        match self.status {
+            Status::Unknown => Err(Rejection::Unknown),
+            Status::Erased => Err(Rejection::Erased),
+            Status::Ended => Err(Rejection::Ended { reason: self.ended.map_or(EndReason::Erased, |(reason, _)| reason) }),
+            // A dead timer keeps nothing open.
+            Status::Active | Status::Idle if now >= settings.expires_at => Err(Rejection::Ended { reason: EndReason::LinkExpired }),
+            Status::Idle => Err(Rejection::Idle),
+            Status::Active => Ok(()),
+        }
+    }
+
+    /// Holds while `from` may say one thing more.
+    fn may_speak(&self, settings: &Settings, from: Author, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
+        match (self.live(settings, now), from) {
+            // The agent may write to someone who has fallen silent.
+            (Err(Rejection::Idle), Author::Agent(_) | Author::System) => {}
+            (live, _) => live?,
+        }
+        let (said, limit, recent, rate) = match from {
+            Author::Chatter => (self.chatter_messages, settings.max_messages, &self.recent_chatter, settings.messages_per_minute),
+            Author::Agent(_) => (self.agent_messages, policy.agent_messages, &self.recent_agent, policy.agent_messages_per_minute),
+            Author::System => return Ok(()),
+        };
+        if said >= limit {
+            return Err(Rejection::MessageLimit { limit });
+        }
+        within_rate(recent, rate, now)
+    }
+
+    fn post(
+        &self,
+        settings: &Settings,
+        from: Author,
+        text: &Sealed,
+        kind: Option<MessageKind>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
+        let longest = match from {
+            Author::Chatter => policy.chatter_characters,
+            Author::Agent(_) | Author::System => policy.agent_characters,
+        };
+        match self.may_speak(settings, from, now, policy) {
+            Err(Rejection::Idle) => {
+                // Said before a place is reserved for nothing.
+                within_length(text, longest)?;
+                Err(Rejection::Idle)
+            }
+            allowed => {
+                allowed?;
+                within_length(text, longest)?;
+                Ok(vec![Event::MessagePosted { from, text: text.clone(), kind }])
+            }
+        }
+    }
+
+    fn may_ask(&self, question: QuestionId, fields: u8, policy: &Policy) -> Result<(), Rejection> {
+        if fields == 0 || fields > policy.question_fields {
+            return Err(Rejection::FieldCount { fields, limit: policy.question_fields });
+        }
+        if self.questions.contains_key(&question) {
+            return Err(Rejection::QuestionExists);
+        }
+        let open = self.questions.values().filter(|question| !question.closed && !question.is_complete()).count();
+        if open >= policy.open_questions {
+            return Err(Rejection::TooManyQuestions { limit: policy.open_questions });
+        }
+        Ok(())
+    }
+
+    fn may_answer(&self, settings: &Settings, question: QuestionId, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
+        self.live(settings, now)?;
+        match self.questions.get(&question) {
+            None => Err(Rejection::QuestionUnknown { question }),
+            Some(known) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn mark_read(&self, by: Reader, upto: u64, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        if self.status == Status::Erased {
+            return Err(Rejection::Erased);
+        }
+        let said = self.chatter_messages + self.agent_messages + self.questions.values().map(|question| question.answers).sum::<u32>();
+        match self.read.get(&by) {
+            // A mark moves forward, and at most once for everything said: marks cannot fill the log.
+            Some(mark) if upto <= mark.upto || mark.moves > said + 1 => Ok(vec![]),
+            Some(mark) if now < mark.at + policy.between_read_marks => {
+                Err(Rejection::ReadTooSoon { retry_at: mark.at + policy.between_read_marks })
+            }
+            Some(_) | None => Ok(vec![Event::MarkedRead { by, upto }]),
+        }
+    }
+
+    fn go_idle(&self, settings: &Settings, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Idle | Status::Ended | Status::Erased => return Ok(vec![]),
+            Status::Unknown | Status::Active => {}
+        }
+        // The clock stands still while the agent owes a reply.
+        let until = if self.owed_since.is_some() { now + settings.idle_timeout } else { self.last_word_at + settings.idle_timeout };
+        if now < until {
+            return Err(Rejection::NotDue { until });
+        }
+        if self.messages_left() == 0 {
+            return Ok(vec![Event::Ended { reason: EndReason::MessageLimit }]);
+        }
+        Ok(vec![Event::WentIdle])
+    }
+
+    fn rate(&self, rating: u8, feedback: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        if self.status == Status::Erased {
+            return Err(Rejection::Erased);
+        }
+        if self.rated {
+            return Err(Rejection::AlreadyRated);
+        }
+        if !(1..=5).contains(&rating) {
+            return Err(Rejection::RatingOutOfRange { given: rating });
+        }
+        if let Some(feedback) = feedback {
+            within_length(feedback, policy.feedback_characters)?;
+        }
+        Ok(vec![Event::Rated { rating, feedback: feedback.cloned() }])
+    }
+
+    fn end(&self, reason: EndReason, farewell: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Ended | Status::Erased => return Ok(vec![]),
+            Status::Unknown | Status::Active | Status::Idle => {}
+        }
+        let mut events = Vec::with_capacity(2);
+        if let Some(text) = farewell {
+            within_length(text, policy.text_characters)?;
+            events.push(Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(MessageKind::Farewell) });
+        }
+        events.push(Event::Ended { reason });
+        Ok(events)
+    }
+}
+
+fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+    if now >= start.start_before {
+        return Err(Rejection::TooLate { start_before: start.start_before });
+    }
+    if let Some(name) = &start.display_name {
+        within_length(name, policy.display_name_characters)?;
+    }
+    let Start { link, settings, display_name, language, welcome, .. } = start;
+    let mut events = vec![Event::Started {
+        link: *link,
+        settings: settings.clone(),
+        display_name: display_name.clone(),
+        language: language.clone(),
+    }];
+    if let Some(text) = welcome {
+        events.push(Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(MessageKind::Welcome) });
+    }
+    Ok(events)
+}
+
+fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
+    match text.characters {
+        0 => Err(Rejection::TextEmpty),
+        characters if characters > limit => Err(Rejection::TextTooLong { characters, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn within_rate(recent: &Vector<Timestamp>, rate: u32, now: Timestamp) -> Result<(), Rejection> {
+    let mut within = recent.iter().filter(|at| **at + Millis::MINUTE > now);
+    if within.clone().count() < rate as usize {
+        return Ok(());
+    }
+    let oldest = within.next().map_or(now, |at| *at);
+    Err(Rejection::RateLimited { retry_at: oldest + Millis::MINUTE })
+}

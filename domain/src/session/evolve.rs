@@ -1,0 +1,89 @@
+//! How a session changes by what happened.
+
+use imbl::Vector;
+
+use super::{Author, Event, Question, ReadMark, Session, Status};
+use crate::{Millis, Timestamp};
+
+impl Session {
+    pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::Started { link, settings, .. } => {
+                self.status = Status::Active;
+                self.settings = Some(settings.clone());
+                self.link = Some(*link);
+                self.started_at = at;
+                self.last_word_at = at;
+            }
+            Event::MessagePosted { from, .. } => self.hear(*from, at),
+            Event::QuestionAsked { question, from, fields, required, .. } => {
+                self.hear(*from, at);
+                let asked = Question { fields: *fields, required: *required, answered: 0, answers: 0, closed: false };
+                self.questions.insert(*question, asked);
+            }
+            Event::QuestionAnswered { question, answered, .. } => {
+                if let Some(question) = self.questions.get_mut(question) {
+                    question.answered |= answered;
+                    question.answers += 1;
+                }
+                self.owed_since.get_or_insert(at);
+                self.last_word_at = at;
+            }
+            Event::MarkedRead { by, upto } => {
+                let moves = self.read.get(by).map_or(0, |mark| mark.moves);
+                self.read.insert(*by, ReadMark { upto: *upto, at, moves: moves + 1 });
+            }
+            Event::WentIdle => self.status = Status::Idle,
+            Event::Resumed => {
+                self.status = Status::Active;
+                self.last_word_at = at;
+            }
+            Event::Rescheduled { expires_at } => {
+                if let Some(settings) = &mut self.settings {
+                    settings.expires_at = *expires_at;
+                }
+            }
+            Event::Rated { .. } => self.rated = true,
+            Event::Ended { reason } => {
+                self.status = Status::Ended;
+                self.ended = Some((*reason, at));
+            }
+            Event::Erased => self.status = Status::Erased,
+        }
+    }
+
+    fn hear(&mut self, from: Author, at: Timestamp) {
+        match from {
+            Author::Chatter => {
+                self.chatter_messages += 1;
+                note(&mut self.recent_chatter, at);
+                self.owed_since.get_or_insert(at);
+            }
+            Author::Agent(_) => {
+                self.agent_messages += 1;
+                note(&mut self.recent_agent, at);
+                self.owed_since = None;
+                self.close_answered();
+            }
+            Author::System => {}
+        }
+        self.last_word_at = at;
+    }
+
+    /// What the agent has acted on does not change behind its back.
+    fn close_answered(&mut self) {
+        let complete: Vec<_> = self.questions.iter().filter(|(_, question)| question.is_complete()).map(|(id, _)| *id).collect();
+        for id in complete {
+            if let Some(question) = self.questions.get_mut(&id) {
+                question.closed = true;
+            }
+        }
+    }
+}
+
+fn note(recent: &mut Vector<Timestamp>, at: Timestamp) {
+    recent.push_back(at);
+    while recent.front().is_some_and(|earlier| *earlier + Millis::MINUTE <= at) {
+        recent.pop_front();
+    }
+}

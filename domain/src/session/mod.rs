@@ -1,0 +1,271 @@
+//! One person's chat with the agent, from its start until its words are gone.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+
+pub use command::{Command, Start};
+pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
+
+use imbl::{OrdMap, Vector};
+use serde::{Deserialize, Serialize};
+
+use crate::{Aggregate, LinkId, Millis, Policy, QuestionId, Timestamp};
+
+/// What is known of a session.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// How the session stands.
+    pub status: Status,
+    /// Its link and limits, once it has started.
+    pub settings: Option<Settings>,
+    /// The link it came through.
+    pub link: Option<LinkId>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Why and when it ended.
+    pub ended: Option<(EndReason, Timestamp)>,
+    /// The chatter's messages so far.
+    pub chatter_messages: u32,
+    /// The agent's messages and questions so far.
+    pub agent_messages: u32,
+    /// The chatter's messages of the last minute.
+    pub recent_chatter: Vector<Timestamp>,
+    /// The agent's messages of the last minute.
+    pub recent_agent: Vector<Timestamp>,
+    /// Since when the chatter waits for the agent.
+    pub owed_since: Option<Timestamp>,
+    /// When someone last said something.
+    pub last_word_at: Timestamp,
+    /// The questions asked, newest last by id of asking.
+    pub questions: OrdMap<QuestionId, Question>,
+    /// How far each reader has read.
+    pub read: OrdMap<Reader, ReadMark>,
+    /// Whether the chatter has given a rating.
+    pub rated: bool,
+}
+
+/// How a session stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It never started.
+    #[default]
+    Unknown,
+    /// It holds a place of its link.
+    Active,
+    /// It fell silent and gave its place back.
+    Idle,
+    /// Nothing can be said any more.
+    Ended,
+    /// Its words are gone.
+    Erased,
+}
+
+/// A question that the agent asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// How many fields it has.
+    pub fields: u8,
+    /// The fields that must be answered, a bit each.
+    pub required: u8,
+    /// The fields that are answered, a bit each.
+    pub answered: u8,
+    /// How many answers came, changed ones too.
+    pub answers: u32,
+    /// Whether it takes no answer any more.
+    pub closed: bool,
+}
+
+impl Question {
+    /// Tells whether every required field is answered.
+    pub fn is_complete(&self) -> bool {
+        self.required & !self.answered == 0 && self.answers > 0
+    }
+}
+
+/// How far a reader has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadMark {
+    /// The log sequence up to which was read.
+    pub upto: u64,
+    /// When that was noted.
+    pub at: Timestamp,
+    /// How often this reader's mark has moved.
+    pub moves: u32,
+}
+
+/// Why a session says no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such session.
+    #[error("there is no such session")]
+    Unknown,
+    /// The session's id is taken.
+    #[error("the session was started before")]
+    AlreadyStarted,
+    /// The reservation ran out before the session started.
+    #[error("the reserved place ran out")]
+    TooLate {
+        /// When it did.
+        start_before: Timestamp,
+    },
+    /// The session has fallen idle: a place is needed first.
+    #[error("the session is idle and holds no place")]
+    Idle,
+    /// Nothing can be said any more.
+    #[error("the session has ended")]
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+    /// The words are gone.
+    #[error("the session was erased")]
+    Erased,
+    /// Nothing was said.
+    #[error("the text is empty")]
+    TextEmpty,
+    /// Too much was said at once.
+    #[error("a text has at most {limit} characters, this one has {characters}")]
+    TextTooLong {
+        /// What was given.
+        characters: u32,
+        /// What is allowed.
+        limit: u32,
+    },
+    /// Every message that the session was good for has been written.
+    #[error("all {limit} messages have been written")]
+    MessageLimit {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// Too much was said within a minute.
+    #[error("too many messages within a minute")]
+    RateLimited {
+        /// When the next one is welcome.
+        retry_at: Timestamp,
+    },
+    /// A question has no fields or too many.
+    #[error("a question has 1 to {limit} fields, this one has {fields}")]
+    FieldCount {
+        /// What was given.
+        fields: u8,
+        /// What is allowed.
+        limit: u8,
+    },
+    /// The question's id is taken.
+    #[error("the question was asked before")]
+    QuestionExists,
+    /// Too many questions are open.
+    #[error("{limit} questions are open; wait for answers first")]
+    TooManyQuestions {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// There is no such question.
+    #[error("there is no question {question}")]
+    QuestionUnknown {
+        /// What was asked for.
+        question: QuestionId,
+    },
+    /// The question takes no answer any more.
+    #[error("the question is closed")]
+    QuestionClosed,
+    /// Read marks come too fast.
+    #[error("a read mark a second is enough")]
+    ReadTooSoon {
+        /// When the next one is welcome.
+        retry_at: Timestamp,
+    },
+    /// A rating is outside 1 to 5.
+    #[error("a rating is 1 to 5, not {given}")]
+    RatingOutOfRange {
+        /// What was given.
+        given: u8,
+    },
+    /// The session was rated before.
+    #[error("the session was rated before")]
+    AlreadyRated,
+    /// It is too early for this.
+    #[error("this is not due yet")]
+    NotDue {
+        /// When it is.
+        until: Timestamp,
+    },
+    /// Only an ended session can be erased.
+    #[error("the session is still open; end it first")]
+    StillOpen,
+}
+
+impl Session {
+    /// Tells how many messages the chatter has left.
+    pub fn messages_left(&self) -> u32 {
+        self.settings.as_ref().map_or(0, |settings| settings.max_messages.saturating_sub(self.chatter_messages))
+    }
+
+    /// Tells when the words are to go; none while the session is open.
+    pub fn erase_at(&self) -> Option<Timestamp> {
+        let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
+        self.ended.map(|(_, at)| at + keep)
+    }
+}
+
+impl Aggregate for Session {
+    const TYPE: &'static str = "session";
+    const REMEMBERS: Option<usize> = None;
+
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        self.decide(command, now, policy)
+    }
+
+    fn evolve(&mut self, event: &Event, at: Timestamp) {
+        self.evolve(event, at);
+    }
+
+    fn must_remember(event: &Event) -> bool {
+        match event {
+            Event::Started { .. }
+            | Event::MessagePosted { .. }
+            | Event::QuestionAsked { .. }
+            | Event::QuestionAnswered { .. }
+            | Event::Rated { .. } => true,
+            Event::WentIdle
+            | Event::Resumed
+            | Event::MarkedRead { .. }
+            | Event::Rescheduled { .. }
+            | Event::Ended { .. }
+            | Event::Erased => false,
+        }
+    }
+
+    fn could_change(rejection: &Rejection) -> bool {
+        match rejection {
+            Rejection::Unknown
+            | Rejection::Idle
+            | Rejection::RateLimited { .. }
+            | Rejection::TooManyQuestions { .. }
+            | Rejection::QuestionUnknown { .. }
+            | Rejection::ReadTooSoon { .. }
+            | Rejection::NotDue { .. }
+            | Rejection::StillOpen => true,
+            // Time alone ends a session on warm state that another writer may have prolonged.
+            Rejection::Ended { reason } => *reason == EndReason::LinkExpired,
+            Rejection::AlreadyStarted
+            | Rejection::TooLate { .. }
+            | Rejection::Erased
+            | Rejection::TextEmpty
+            | Rejection::TextTooLong { .. }
+            | Rejection::MessageLimit { .. }
+            | Rejection::FieldCount { .. }
+            | Rejection::QuestionExists
+            | Rejection::QuestionClosed
+            | Rejection::RatingOutOfRange { .. }
+            | Rejection::AlreadyRated => false,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The HTTP edge: MCP, public API, SSE hub and web pages.

@@ -1,0 +1,1 @@
+//! Log to Postgres: rows, checkpoint and scheduled commands in one transaction.

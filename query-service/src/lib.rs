@@ -1,0 +1,1 @@
+//! Postgres rows to answers: freshness, row level security, opening.
