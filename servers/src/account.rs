@@ -1,0 +1,58 @@
+//! The account that PostgreSQL runs as where we are root, since it refuses root.
+
+use std::{
+    os::unix::{fs::chown, process::CommandExt},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use nix::unistd::{Uid, User, geteuid};
+
+use crate::Error;
+
+/// An account with a passwd entry, which `initdb` insists on.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    uid: u32,
+    gid: u32,
+}
+
+impl Account {
+    /// Picks the `owner` of files that are there, else `postgres`, else `nobody`, where we are root; nothing where we are not.
+    pub(crate) fn to_drop_to(owner: Option<u32>) -> Result<Option<Self>, Error> {
+        if !geteuid().is_root() {
+            return Ok(None);
+        }
+        let owner = owner.map(Uid::from_raw).filter(|owner| !owner.is_root());
+        owner
+            .and_then(|owner| User::from_uid(owner).ok().flatten())
+            .or_else(|| ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten()))
+            .map(|user| Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
+            .ok_or(Error::NoAccount)
+    }
+
+    /// Makes `command` run as this account, without any of our groups.
+    pub(crate) fn runs(&self, command: &mut Command) {
+        command.uid(self.uid).gid(self.gid);
+    }
+
+    /// Gives `path` to this account.
+    pub(crate) fn owns(&self, path: &Path) -> Result<(), Error> {
+        chown(path, Some(self.uid), Some(self.gid)).map_err(Error::io("give to another account", path))
+    }
+
+    /// Gives `path` to this account's group, and leaves its owner.
+    pub(crate) fn shares(&self, path: &Path) -> Result<(), Error> {
+        chown(path, None, Some(self.gid)).map_err(Error::io("give to another group", path))
+    }
+
+    /// Tries whether this account can enter `folder`: modes, access lists and mounts all have a say, so only a try tells.
+    pub(crate) fn reaches(&self, folder: &Path) -> Result<bool, Error> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "cd -- \"$0\""]).arg(folder).current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.runs(&mut command);
+        command.status().map(|status| status.success()).map_err(Error::io("run", "/bin/sh"))
+    }
+}

@@ -1,0 +1,174 @@
+//! Everything that can go wrong with a server, each with its value and the next step.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use crate::Version;
+
+/// A server that could not be found, started or kept running.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system said no.
+    #[error("cannot {act} {}: {source}. Check that the folder may be written and the disk has room", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        act: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+
+    /// Another instance has the data folder.
+    #[error("the data folder {} is in use by process {holder}. Stop that process, or choose another folder with --data", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The other's process id, as it wrote it.
+        holder: String,
+    },
+
+    /// The folder holds somebody else's files.
+    #[error("{} is not empty and was not made by tempchat. Choose a new or an empty folder with --data", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A path that cannot be written into a server's configuration.
+    #[error("the path {} is not UTF-8. Choose another folder with --data", path.display())]
+    NotUtf8 {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// No binary anywhere.
+    #[error("{server} is not installed. `./dev up` installs it; or install {server} {oldest} or newer, or name it in {variable}")]
+    NotFound {
+        /// Which server.
+        server: &'static str,
+        /// The oldest version that will do.
+        oldest: Version,
+        /// The environment variable that names one.
+        variable: &'static str,
+    },
+
+    /// A binary that we know too little of, or that lacks what the design needs.
+    #[error("{server} {found} at {} is too old: {oldest} or newer is needed. `./dev up` installs one; or name a newer one in {variable}", path.display())]
+    TooOld {
+        /// Which server.
+        server: &'static str,
+        /// The version it told.
+        found: Version,
+        /// Where it lies.
+        path: PathBuf,
+        /// The oldest version that will do.
+        oldest: Version,
+        /// The environment variable that names one.
+        variable: &'static str,
+    },
+
+    /// A binary that does not even tell its version.
+    #[error("{} does not run{account}: {answer}. Install it anew with `./dev up`, or name another in {variable}", path.display())]
+    CannotRun {
+        /// Where it lies.
+        path: PathBuf,
+        /// `" as postgres"` where an account was dropped to, else empty.
+        account: String,
+        /// What it or the system answered.
+        answer: String,
+        /// The environment variable that names one.
+        variable: &'static str,
+    },
+
+    /// Rows written by another major version of PostgreSQL.
+    #[error(
+        "{} was made by PostgreSQL {made_by}, and only PostgreSQL {found} was found. Install PostgreSQL {made_by}, \
+         or move that folder away: the rows are built anew from the log", path.display()
+    )]
+    OtherMajor {
+        /// PostgreSQL's data folder.
+        path: PathBuf,
+        /// The major version in `PG_VERSION`.
+        made_by: String,
+        /// The version that was found.
+        found: Version,
+    },
+
+    /// Root, but no account that PostgreSQL would accept.
+    #[error("PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody. Add one, or run as a plain user")]
+    NoAccount,
+
+    /// Servers of a killed instance that are still ending.
+    #[error("a {server} of an earlier run still uses {} after {} s. Find it with `ps`, stop it, and start again", path.display(), waited.as_secs())]
+    StillRunning {
+        /// Which server.
+        server: &'static str,
+        /// The data folder.
+        path: PathBuf,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+
+    /// The server ended before it was ready.
+    #[error("{server} ended while it started ({status}). Its log, {}, ends with:\n{tail}", log.display())]
+    EndedAtStart {
+        /// Which server.
+        server: &'static str,
+        /// How it ended.
+        status: String,
+        /// Its log.
+        log: PathBuf,
+        /// The end of its log.
+        tail: String,
+    },
+
+    /// The server runs, but never said that it is ready.
+    #[error("{server} was not ready after {} s. Its log, {}, ends with:\n{tail}", waited.as_secs(), log.display())]
+    NotReady {
+        /// Which server.
+        server: &'static str,
+        /// How long it was waited for.
+        waited: Duration,
+        /// Its log.
+        log: PathBuf,
+        /// The end of its log.
+        tail: String,
+    },
+
+    /// The server ended though nobody asked it to.
+    #[error("{server} ended unexpectedly ({status}). Start again; if it repeats, its log, {}, ends with:\n{tail}", log.display())]
+    Died {
+        /// Which server.
+        server: &'static str,
+        /// How it ended.
+        status: String,
+        /// Its log.
+        log: PathBuf,
+        /// The end of its log.
+        tail: String,
+    },
+
+    /// A name that would have to be quoted in SQL.
+    #[error("`{name}` cannot name a database: use 1 to 63 lower-case letters, digits and underscores, a letter first")]
+    DatabaseName {
+        /// The name.
+        name: String,
+    },
+
+    /// The server that was started does not do as told.
+    #[error("PostgreSQL refused to make the database `{name}`: {source}. Its log is in the data folder")]
+    Database {
+        /// The database.
+        name: String,
+        /// What the server answered.
+        source: sqlx::Error,
+    },
+}
+
+impl Error {
+    /// Tells a failed `act` on `path`, for `map_err`.
+    pub(crate) fn io(act: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { act, path, source }
+    }
+}

@@ -1,0 +1,48 @@
+//! The one place of this crate where randomness enters, and the files that keep secrets.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use data_encoding::HEXLOWER;
+
+use crate::Error;
+
+/// Makes 24 random bytes in hexadecimal: long enough for a password, and safe in URLs and configuration files.
+pub(crate) fn random() -> String {
+    HEXLOWER.encode(&rand::random::<[u8; 24]>())
+}
+
+/// Returns the secret in the file at `path`, made on first use.
+pub(crate) fn keep(path: &Path) -> Result<String, Error> {
+    match fs::read_to_string(path) {
+        Ok(secret) => Ok(secret),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let secret = random();
+            write(path, &secret)?;
+            Ok(secret)
+        }
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+/// Writes a file of mode 0600, whole or not at all.
+pub(crate) fn write(path: &Path, content: &str) -> Result<(), Error> {
+    let unfinished = path.with_added_extension("new");
+    fs::remove_file(&unfinished)
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        .map_err(Error::io("replace", &unfinished))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .map_err(Error::io("write", &unfinished))?;
+    file.write_all(content.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", &unfinished))?;
+    fs::rename(&unfinished, path).map_err(Error::io("replace", path))
+}

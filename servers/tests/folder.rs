@@ -1,0 +1,89 @@
+//! The data folder: one instance, closed to others; and what is said of servers that will not do.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use servers::{DataDir, Error, NatsOptions, NatsServer, Postgres, PostgresOptions, Running};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_second_instance_is_told_who_has_the_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let first = DataDir::open(&folder).unwrap();
+    let refused = DataDir::open(&folder).unwrap_err();
+    assert!(matches!(&refused, Error::InUse { holder, .. } if *holder == std::process::id().to_string()), "{refused}");
+    drop(first);
+    DataDir::open(&folder).unwrap();
+}
+
+#[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("thesis.odt"), "years of work").unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+    let refused = DataDir::open(home.path()).unwrap_err();
+    assert!(matches!(refused, Error::NotOurs { .. }), "{refused}");
+    assert_eq!(mode(home.path()), 0o755);
+}
+
+#[test]
+fn folder_and_secrets_are_closed_to_others() {
+    let data = DataDir::temporary().unwrap();
+    let secret = data.secret("a").unwrap();
+    assert_eq!(data.secret("a").unwrap(), secret);
+    assert_ne!(data.secret("b").unwrap(), secret);
+    assert_eq!((mode(data.path()), mode(&data.join("a"))), (0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_second_command_finds_the_running_servers() {
+    let data = DataDir::temporary().unwrap();
+    let server = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
+    let running = Running::on(data.path()).unwrap();
+    assert_eq!(running.nats_url.as_deref(), Some(server.url()));
+    assert!(Running::on(Path::new("/nowhere")).is_none());
+    server.stop().await;
+}
+
+/// Makes a program that prints `printed`, as a server of the outside world would.
+fn program(folder: &Path, name: &str, printed: &str) {
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\necho '{printed}'\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_nats_server_that_is_too_old_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    program(folder.path(), "nats-server", "nats-server: v2.9.10");
+    let data = DataDir::temporary().unwrap();
+    let options = NatsOptions { binary: Some(folder.path().join("nats-server")), ..NatsOptions::default() };
+    let refused = NatsServer::start(&data, options).await.unwrap_err().to_string();
+    assert!(refused.contains("nats-server 2.9.10") && refused.contains("2.11 or newer"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_too_old_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    program(folder.path(), "postgres", "postgres (PostgreSQL) 14.9 (Ubuntu 14.9-0ubuntu0.22.04.1)");
+    let data = DataDir::temporary().unwrap();
+    let options = PostgresOptions { bin: Some(folder.path().to_owned()), ..PostgresOptions::default() };
+    let refused = Postgres::start(&data, options).await.unwrap_err().to_string();
+    assert!(refused.contains("PostgreSQL 14.9") && refused.contains("15 or newer"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_path_that_leads_nowhere_is_told() {
+    let data = DataDir::temporary().unwrap();
+    let options = NatsOptions { binary: Some("/nowhere/nats-server".into()), ..NatsOptions::default() };
+    let refused = NatsServer::start(&data, options).await.unwrap_err();
+    assert!(matches!(refused, Error::CannotRun { .. }), "{refused}");
+}
