@@ -1,0 +1,179 @@
+/**
+ * The chatter's side of the public contract over HTTP: JSON in, JSON out, every refusal a `Problem`.
+ */
+
+import { learnTime } from './clock.js';
+
+/** @import { ChatEvent, FieldValues, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
+
+const BASE = '/api/v1';
+const PATIENCE_MS = 15_000;
+
+/** A refusal by the server, or its silence (`code` is then `unreachable` or `timeout`, and `status` 0). */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {ProblemBody} body
+   * @param {number} [retryAfterMs]
+   */
+  constructor(status, body, retryAfterMs) {
+    super(body.detail ?? body.title ?? body.code);
+    this.status = status;
+    this.code = body.code ?? 'unknown';
+    this.errors = body.errors ?? [];
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether the same request may succeed later without the person doing anything. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+
+  /** Whether this device can no longer reach the session, now or ever. */
+  get isFinal() {
+    return this.code === 'session_erased' || this.code === 'session_unknown';
+  }
+}
+
+/**
+ * Reads a refusal; a body that is no problem (a proxy's page) still gives one.
+ * @param {Response} response
+ */
+export async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const after = response.headers.get('Retry-After');
+  return new Problem(response.status, body, after === null ? undefined : retryAfterMs(after));
+}
+
+/** @param {string} value seconds or an HTTP date */
+function retryAfterMs(value) {
+  const seconds = Number(value);
+  return Math.max(0, Number.isNaN(seconds) ? Date.parse(value) - Date.now() || 0 : seconds * 1000);
+}
+
+/**
+ * @param {'GET' | 'POST' | 'DELETE'} method
+ * @param {string} path below `/api/v1`
+ * @param {{ body?: object, signal?: AbortSignal, patience?: number }} [options]
+ * @returns {Promise<any>} the answer's JSON; `null` where there is none
+ */
+async function call(method, path, { body, signal, patience = PATIENCE_MS } = {}) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), patience);
+  signal?.addEventListener('abort', () => abort.abort(), { once: true });
+  try {
+    const response = await fetch(BASE + path, {
+      method,
+      headers: body ? { 'Content-Type': 'application/json' } : {},
+      body: body ? JSON.stringify(body) : undefined,
+      cache: 'no-store',
+      signal: abort.signal,
+    });
+    if (!response.ok) throw await problemOf(response);
+    if (response.status === 204) return null;
+    const answer = await response.json();
+    if (answer.now) learnTime(answer.now);
+    return answer;
+  } catch (error) {
+    if (error instanceof Problem || signal?.aborted) throw error;
+    throw new Problem(0, { code: abort.signal.aborted ? 'timeout' : 'unreachable' });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param {string} sessionId */
+const at = (sessionId) => `/sessions/${encodeURIComponent(sessionId)}`;
+
+/**
+ * @param {{ token: string, client_id: string }} body
+ * @returns {Promise<Inspection>}
+ */
+export const inspectLink = (body) => call('POST', '/links/inspect', { body });
+
+/**
+ * @param {{ token: string, client_id: string, display_name?: string, passcode?: string, start_new?: boolean }} body
+ * @returns {Promise<Joined>}
+ */
+export const joinSession = (body) => call('POST', '/sessions', { body: { ...body, credential: 'cookie' } });
+
+/**
+ * @param {string} id
+ * @returns {Promise<{ session: Session }>}
+ */
+export const getSession = (id) => call('GET', at(id));
+
+/**
+ * One page of durable events after a cursor, or from the beginning; `wait` makes it the long poll.
+ * @param {string} id
+ * @param {{ after?: string | null, wait?: number, signal?: AbortSignal }} options `wait` in seconds, at most 25
+ * @returns {Promise<Page>}
+ */
+export function getMessages(id, { after, wait = 0, signal }) {
+  const query = new URLSearchParams({ limit: '100' });
+  if (after) query.set('after', after);
+  if (wait) query.set('wait', String(wait));
+  return call('GET', `${at(id)}/messages?${query}`, { signal, patience: wait ? wait * 1000 + 8_000 : PATIENCE_MS });
+}
+
+/**
+ * Opens the event stream. `fetch` and not `EventSource`, because it shows what a phone on a bad network needs to
+ * know: the status of a refusal, and every byte, so that a dead or buffered stream is noticed.
+ * @param {string} id
+ * @param {string | null} after
+ * @param {AbortSignal} signal
+ */
+export function openStream(id, after, signal) {
+  const query = after ? `?${new URLSearchParams({ after })}` : '';
+  return fetch(`${BASE}${at(id)}/events${query}`, {
+    headers: { Accept: 'text/event-stream' },
+    cache: 'no-store',
+    signal,
+  });
+}
+
+/**
+ * @param {string} id
+ * @param {{ client_message_id: string, text: string }} body
+ * @returns {Promise<{ event: ChatEvent }>}
+ */
+export const postMessage = (id, body) => call('POST', `${at(id)}/messages`, { body });
+
+/**
+ * @param {string} id
+ * @param {{ client_message_id: string, question_id: string, values: FieldValues }} body
+ * @returns {Promise<{ event: ChatEvent }>}
+ */
+export const postAnswer = (id, body) => call('POST', `${at(id)}/answers`, { body });
+
+/**
+ * @param {string} id
+ * @param {boolean} typing
+ */
+export const postTyping = (id, typing) => call('POST', `${at(id)}/typing`, { body: { typing } });
+
+/**
+ * @param {string} id
+ * @param {string} upto
+ */
+export const postRead = (id, upto) => call('POST', `${at(id)}/read`, { body: { upto } });
+
+/**
+ * Ends the chat; afterwards, gives a rating once.
+ * @param {string} id
+ * @param {{ rating?: number, feedback?: string }} body
+ */
+export const endSession = (id, body) => call('POST', `${at(id)}/end`, { body });
+
+/**
+ * Destroys the session's key; answers once it is destroyed.
+ * @param {string} id
+ * @returns {Promise<{ status: string }>}
+ */
+export const eraseSession = (id) => call('DELETE', at(id), { patience: 30_000 });
+
+/**
+ * @param {string} id
+ * @param {'txt' | 'md'} format
+ */
+export const transcriptUrl = (id, format) => `${BASE}${at(id)}/transcript?format=${format}`;

@@ -1,0 +1,56 @@
+/**
+ * One quiet strip under the header: no connection, or the time that is left. It never interrupts.
+ */
+
+import { millisecondsUntil } from './clock.js';
+import { h } from './dom.js';
+import { durationOf, say } from './words.js';
+
+/** @import { LiveSession } from './session.js' */
+/** @import { State } from './store.js' */
+
+const WARN_MS = 10 * 60_000;
+const WARN_AGAIN_MS = 2 * 60_000;
+const TICK_MS = 10_000;
+/** The server ends the chat; if its word is late, the page asks. */
+const GRACE_MS = 3_000;
+
+/** @param {LiveSession} live */
+export function banner(live) {
+  const clock = h('p', { class: 'strip', hidden: true, role: 'status' });
+  const network = h('p', { class: 'strip', hidden: true, role: 'status' });
+  let timer = 0;
+
+  live.closed.addEventListener('abort', () => clearTimeout(timer));
+
+  /** @param {State} state */
+  const update = ({ session, connection }) => {
+    clearTimeout(timer);
+    const open = session.status === 'active' || session.status === 'idle';
+    const left = millisecondsUntil(session.expires_at);
+    show(network, open && connection === 'offline' ? say('banner.offline') : '');
+    clock.classList.toggle('urgent', left <= WARN_AGAIN_MS);
+    show(clock, open && left <= WARN_MS ? warning(left) : '');
+    if (!open) return;
+    if (left < -GRACE_MS) live.refresh();
+    // Far from the end it is enough to look again shortly before the warning is due.
+    timer = setTimeout(() => update(live.state), left > WARN_MS ? Math.min(left - WARN_MS, 600_000) : TICK_MS);
+  };
+  return { element: h('div', { class: 'strips' }, network, clock), update };
+}
+
+/** @param {number} left milliseconds */
+function warning(left) {
+  if (left < 30_000) return say('banner.ending_now');
+  return say(left <= WARN_AGAIN_MS ? 'banner.ending_soon' : 'banner.ending', { duration: durationOf(left) });
+}
+
+/**
+ * Changes a status only when its words change: it is read aloud each time.
+ * @param {HTMLElement} strip
+ * @param {string} text
+ */
+function show(strip, text) {
+  if (strip.textContent !== text) strip.textContent = text;
+  strip.hidden = !text;
+}

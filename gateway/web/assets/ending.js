@@ -1,0 +1,92 @@
+/**
+ * After the end: why, what happens to the words, a rating, a copy, deletion; and, where the link allows it, a new chat.
+ */
+
+import { Problem } from './api.js';
+import { h } from './dom.js';
+import { fieldControl } from './fields.js';
+import { eraseButton, transcriptLink } from './menu.js';
+import { momentOf, say, sayCode } from './words.js';
+
+/** @import { LiveSession } from './session.js' */
+
+/**
+ * @param {LiveSession} live
+ * @param {() => Promise<void>} [startNew]
+ */
+export function endingPanel(live, startNew) {
+  const { session, canStartNew, log } = live.state;
+  const why = sayCode('ending', session.ends_reason, say('ending.title'), { agent: session.agent_name });
+  const erased = h('p', { class: 'quiet' });
+  live.watch(({ session: { erase_at } }) => {
+    erased.textContent = erase_at
+      ? say('ending.erase_at', { moment: momentOf(erase_at) })
+      : say('ending.erase_unknown');
+  });
+  return h('section', { class: 'ending', 'aria-labelledby': 'ending' },
+    h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')),
+    h('p', {}, why),
+    erased,
+    log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
+    h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), eraseButton(live)),
+    canStartNew && startNew && newChat(startNew));
+}
+
+/** @param {LiveSession} live */
+function ratingForm(live) {
+  const rating = fieldControl({ key: 'rating', type: 'rating', label: say('ending.rate') });
+  const feedback = fieldControl({ key: 'feedback', type: 'text', label: say('ending.feedback'), required: false, max_length: 1000 });
+  const status = h('p', { class: 'error', role: 'alert' });
+  const submit = async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const missing = feedback.value() ? '' : rating.check();
+    rating.showError(missing);
+    if (missing) return rating.focus();
+    try {
+      await live.end({
+        rating: /** @type {number | undefined} */ (rating.value()),
+        feedback: /** @type {string | undefined} */ (feedback.value()),
+      });
+      thank();
+    } catch (problem) {
+      // Refused for good: it was given before, from another tab.
+      if (problem instanceof Problem && !problem.passing) thank();
+      else status.textContent = say('ending.rate_failed');
+    }
+  };
+  const thank = () => {
+    const thanks = h('p', { tabindex: -1 }, say('ending.thanks'));
+    element.replaceWith(thanks);
+    thanks.focus();
+  };
+  const more = h('div', { class: 'more', hidden: true }, feedback.element,
+    h('button', { type: 'submit', class: 'primary' }, say('ending.send')));
+  const element = h('form', {
+    novalidate: true,
+    onsubmit: submit,
+    // The rest comes once there is something to send: first only the five stars are asked for.
+    onchange: () => {
+      more.hidden = false;
+    },
+  }, rating.element, more, status);
+  return element;
+}
+
+/** @param {() => Promise<void>} startNew */
+function newChat(startNew) {
+  const error = h('p', { class: 'error', role: 'alert' });
+  const start = h('button', {
+    type: 'button',
+    class: 'primary',
+    onclick: async () => {
+      try {
+        await startNew();
+      } catch (problem) {
+        error.textContent = problem instanceof Problem && !problem.passing
+          ? say('notice.used_up.title')
+          : say('notice.away.title');
+      }
+    },
+  }, say('ending.new'));
+  return h('div', {}, start, error);
+}

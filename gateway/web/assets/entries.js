@@ -1,0 +1,231 @@
+/**
+ * What the conversation shows, from the state: day marks, messages, notes and question cards, each with a stable key.
+ */
+
+import { h, icon } from './dom.js';
+import { setAgentHtml } from './html-policy.js';
+import { questionCard } from './question.js';
+import { answersOf, readByAgent, unlogged } from './store.js';
+import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
+
+/** @import { ChatEvent, MessageData, Pending } from '../contract.d.ts' */
+/** @import { LiveSession } from './session.js' */
+/** @import { State } from './store.js' */
+
+/**
+ * @typedef {object} Entry
+ * @property {string} key
+ * @property {string} version changes whenever `update` has something to do
+ * @property {'chatter' | 'agent' | 'system'} [from] of messages and questions
+ * @property {() => HTMLElement} make
+ * @property {(element: HTMLElement) => void} [update]
+ */
+
+/** Messages of one side within this time stand together under one time. */
+const TOGETHER_MS = 3 * 60_000;
+const LONG_MESSAGE = 1_600;
+
+/**
+ * @param {State} state
+ * @param {LiveSession} live
+ * @returns {Entry[]}
+ */
+export function entriesOf(state, live) {
+  const lines = linesOf(state);
+  const answers = answersOf(state);
+  const lastMine = lines.findLast((line) => line.message?.from === 'chatter');
+  const read = readByAgent(state);
+  /** @type {Entry[]} */
+  const entries = [introduction(state)];
+  let day = '';
+  lines.forEach((line, index) => {
+    if (dayOf(line.at) !== day) {
+      day = dayOf(line.at);
+      entries.push(note(`day:${line.at.slice(0, 10)}`, day, 'day'));
+    }
+    if (line.message) {
+      const next = lines[index + 1];
+      const last = !next?.message || next.message.from !== line.message.from
+        || Date.parse(next.at) - Date.parse(line.at) > TOGETHER_MS;
+      const mark = line.pending?.state ?? (line === lastMine ? (line.index < read ? 'read' : 'sent') : undefined);
+      entries.push(message(line, line.message, { last, mark }, state, live));
+    } else if (line.event?.type === 'question') {
+      entries.push(questionCard(line.event, answers.get(line.event.data.question_id), state, live));
+    } else if (line.event) {
+      const words = noteWords(line.event);
+      if (words) entries.push(note(line.event.id, words, 'note-line'));
+    }
+  });
+  return entries;
+}
+
+/**
+ * A line of the conversation: from the log, or on its way there.
+ * @typedef {{ key: string, at: string, index: number, event?: ChatEvent, message?: MessageData, pending?: Pending }} Line
+ */
+
+/**
+ * @param {State} state
+ * @returns {Line[]}
+ */
+function linesOf(state) {
+  /** @type {Line[]} */
+  const logged = state.log.map((event, index) => ({
+    key: (event.type === 'message' && event.data.client_message_id) || event.id,
+    at: event.at,
+    index,
+    event,
+    message: event.type === 'message' ? event.data : undefined,
+  }));
+  /** @type {Line[]} */
+  const waiting = unlogged(state).flatMap((pending) => (pending.message === undefined ? [] : [{
+    key: pending.id,
+    at: new Date(pending.at).toISOString(),
+    index: Infinity,
+    pending,
+    message: { from: 'chatter', text: pending.message },
+  }]));
+  return [...logged.filter(({ event }) => event && isShown(event)), ...waiting];
+}
+
+/** @param {ChatEvent} event */
+const isShown = (event) => event.type === 'message' || event.type === 'question' || noteWords(event) !== '';
+
+/** @param {ChatEvent} event */
+function noteWords(event) {
+  switch (event.type) {
+    case 'session_idle':
+      return say('note.idle');
+    case 'session_resumed':
+      return say('note.resumed');
+    case 'session_updated':
+      return event.data.expires_at ? say('note.extended', { moment: momentOf(event.data.expires_at) }) : '';
+    case 'session_ended':
+      return say('note.ended');
+    default:
+      // Answers show in their question's card; the rest is not for the eye.
+      return '';
+  }
+}
+
+/**
+ * @param {string} key
+ * @param {string} words
+ * @param {string} className
+ * @returns {Entry}
+ */
+const note = (key, words, className) => ({ key, version: words, make: () => h('p', { class: className }, h('span', {}, words)) });
+
+/**
+ * @param {State} state
+ * @returns {Entry}
+ */
+function introduction({ session }) {
+  const words = say('chat.intro', { agent: session.agent_name, moment: momentOf(session.expires_at) });
+  return {
+    key: 'introduction',
+    version: words,
+    make: () => h('p', { class: 'introduction', 'aria-live': 'off' }),
+    update: (element) => {
+      element.textContent = words;
+    },
+  };
+}
+
+/**
+ * @param {Line} line
+ * @param {MessageData} data
+ * @param {{ last: boolean, mark?: string }} place `last` of a group of messages
+ * @param {State} state
+ * @param {LiveSession} live
+ * @returns {Entry}
+ */
+function message({ key, at, pending }, data, { last, mark }, state, live) {
+  const speaker = data.from === 'agent' ? state.session.agent_name : say(data.from === 'chatter' ? 'chat.you' : 'chat.system');
+  const side = data.from === 'chatter' ? 'mine' : data.from === 'agent' ? 'theirs' : 'system';
+  return {
+    key,
+    from: data.from,
+    version: `${last} ${mark} ${pending?.reason}`,
+    make: () => h('article', { class: `message ${side}` },
+      h('span', { class: 'unseen' }, `${speaker}: `),
+      bubble(data, side),
+      h('p', { class: 'meta' })),
+    update: (element) => {
+      element.classList.toggle('last', last);
+      element.classList.toggle('unsent', mark === 'waiting' || mark === 'failed');
+      const meta = /** @type {Element} */ (element.lastElementChild);
+      const time = last ? h('time', { datetime: at }, timeOf(at)) : null;
+      meta.replaceChildren(...[time, ...marks(mark, pending, live)].filter((part) => part !== null));
+    },
+  };
+}
+
+/**
+ * @param {MessageData} data
+ * @param {string} side
+ */
+function bubble(data, side) {
+  const element = h('div', { class: `bubble ${side}`, dir: 'auto' });
+  if (data.from === 'agent' && data.html) {
+    element.classList.add('rich');
+    setAgentHtml(element, data.html);
+    element.querySelectorAll('pre').forEach(addCopyButton);
+  } else {
+    element.textContent = data.from === 'system' ? sayCode('system', data.code ?? data.text, data.text) : data.text;
+  }
+  if (data.text.length > LONG_MESSAGE) fold(element);
+  return element;
+}
+
+/** @param {HTMLElement} element */
+function fold(element) {
+  const whole = h('div', { class: 'folded' }, ...element.childNodes);
+  const more = h('button', {
+    type: 'button', class: 'text-button',
+    onclick: () => {
+      whole.classList.remove('folded');
+      whole.tabIndex = -1;
+      whole.focus({ preventScroll: true });
+      more.remove();
+    },
+  }, say('chat.more'));
+  element.append(whole, more);
+}
+
+/** @param {HTMLPreElement} block */
+function addCopyButton(block) {
+  if (!navigator.clipboard) return;
+  const code = block.textContent ?? '';
+  const button = h('button', {
+    type: 'button', class: 'copy',
+    onclick: async () => {
+      await navigator.clipboard.writeText(code);
+      button.textContent = say('chat.copied');
+    },
+  }, say('chat.copy'));
+  block.replaceWith(h('div', { class: 'code' }, block.cloneNode(true), button));
+}
+
+/**
+ * @param {string | undefined} mark
+ * @param {Pending | undefined} pending
+ * @param {LiveSession} live
+ * @returns {Node[]}
+ */
+function marks(mark, pending, live) {
+  if (!mark) return [];
+  const words = say(/** @type {'mark.sent'} */ (`mark.${mark}`));
+  if (!pending || mark === 'sending' || mark === 'sent') {
+    const sign = mark === 'sending' ? 'clock' : mark === 'read' ? 'checks' : 'check';
+    return [h('span', { class: 'mark' }, icon(sign), words)];
+  }
+  const retry = h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.retry(pending.id) },
+    say(mark === 'failed' ? 'mark.retry' : 'mark.try_now'));
+  if (mark === 'waiting') return [h('span', { class: 'mark' }, icon('clock'), words), retry];
+  return [
+    h('span', { class: 'mark error' }, `${words}: ${sayCode('refused', pending.reason, say('refused.other'))}`),
+    retry,
+    h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.discard(pending.id) }, say('mark.discard')),
+  ];
+}

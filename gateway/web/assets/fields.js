@@ -1,0 +1,162 @@
+/**
+ * The typed fields of a question as real form controls, each with its label, help and error beside it.
+ */
+
+import { h } from './dom.js';
+import { say } from './words.js';
+
+/** @import { Field, FieldValue } from '../contract.d.ts' */
+
+/**
+ * @typedef {object} Control
+ * @property {HTMLElement} element
+ * @property {() => FieldValue | undefined} value what is filled in, if anything
+ * @property {() => string} check what is wrong with it, in words; empty when nothing is
+ * @property {(words: string) => void} showError
+ * @property {() => void} focus
+ */
+
+let made = 0;
+
+/**
+ * @param {Field} field
+ * @param {FieldValue} [value] filled in already
+ * @returns {Control}
+ */
+export function fieldControl(field, value) {
+  const options = optionsOf(field);
+  return options ? choiceControl(field, options, value) : inputControl(field, value);
+}
+
+/**
+ * The choices a field offers; none for those that are typed in.
+ * @param {Field} field
+ * @returns {{ value: FieldValue, label: string, name?: string }[] | null}
+ */
+export function optionsOf({ type, options = [] }) {
+  switch (type) {
+    case 'choice':
+    case 'choices':
+      return options;
+    case 'yes_no':
+      return [{ value: true, label: say('question.yes') }, { value: false, label: say('question.no') }];
+    case 'rating':
+      return [1, 2, 3, 4, 5].map((count) => ({ value: count, label: String(count), name: say('question.stars', { count }) }));
+    case 'text':
+    case 'number':
+    case 'date':
+    case 'email':
+      return null;
+  }
+}
+
+/**
+ * @param {Field} field
+ * @param {{ value: FieldValue, label: string, name?: string }[]} options
+ * @param {FieldValue} [value]
+ * @returns {Control}
+ */
+function choiceControl(field, options, value) {
+  const { id, help, error, showError, describedBy } = surroundings(field);
+  const several = field.type === 'choices';
+  const isChosen = (/** @type {FieldValue} */ option) =>
+    Array.isArray(value) ? value.includes(String(option)) : value === option;
+  const inputs = options.map((option, index) => h('input', {
+    type: several ? 'checkbox' : 'radio', name: id, value: index, id: `${id}-${index}`,
+    checked: isChosen(option.value), 'aria-label': option.name,
+  }));
+  const element = h('fieldset', { class: `field ${field.type}`, 'aria-describedby': describedBy },
+    h('legend', { dir: 'auto' }, ...labelOf(field)),
+    help,
+    h('div', { class: 'options' }, ...options.map((option, index) =>
+      h('label', { class: 'option', for: `${id}-${index}`, dir: 'auto' }, inputs[index], h('span', {}, option.label)))),
+    error);
+  const chosen = () => options.filter((_, index) => inputs[index].checked).map((option) => option.value);
+  return {
+    element,
+    value: () => (several ? (chosen().length ? chosen().map(String) : undefined) : chosen()[0]),
+    check: () => (isRequired(field) && !chosen().length ? say('question.choose') : ''),
+    showError,
+    focus: () => (inputs.find((input) => input.checked) ?? inputs[0])?.focus(),
+  };
+}
+
+/**
+ * @param {Field} field
+ * @param {FieldValue} [value]
+ * @returns {Control}
+ */
+function inputControl(field, value) {
+  const { id, help, error, showError, describedBy } = surroundings(field);
+  const shared = {
+    id, name: field.key, dir: 'auto', required: isRequired(field), 'aria-describedby': describedBy,
+  };
+  const input = field.type === 'text' && (field.max_length ?? 1000) > 120
+    ? h('textarea', { ...shared, rows: 3 })
+    : h('input', {
+      ...shared,
+      type: field.type,
+      min: field.min, max: field.max,
+      step: field.type === 'number' ? 'any' : undefined,
+      autocomplete: field.type === 'email' ? 'email' : 'off',
+    });
+  if (value !== undefined) input.value = String(value);
+  const element = h('div', { class: 'field' }, h('label', { for: id, dir: 'auto' }, ...labelOf(field)), help, input, error);
+  return {
+    element,
+    value: () => {
+      const typed = input.value.trim();
+      if (!typed) return undefined;
+      return field.type === 'number' ? Number(typed) : typed;
+    },
+    check: () => checkInput(field, input),
+    showError: (words) => {
+      showError(words);
+      if (words) input.setAttribute('aria-invalid', 'true');
+      else input.removeAttribute('aria-invalid');
+    },
+    focus: () => input.focus(),
+  };
+}
+
+/**
+ * @param {Field} field
+ * @param {HTMLInputElement | HTMLTextAreaElement} input
+ */
+function checkInput(field, input) {
+  const { validity } = input;
+  const length = [...input.value.trim()].length;
+  // What the browser cannot read (letters in a number) looks empty and is not.
+  if (validity.badInput) return say(field.type === 'number' ? 'question.number' : 'question.invalid');
+  if (!length) return isRequired(field) ? say('question.missing') : '';
+  if (validity.typeMismatch) return say('question.email');
+  if (validity.rangeUnderflow) return say('question.too_small', { limit: field.min ?? '' });
+  if (validity.rangeOverflow) return say('question.too_large', { limit: field.max ?? '' });
+  if (field.max_length && length > field.max_length) return say('question.too_long', { count: field.max_length });
+  return '';
+}
+
+/** @param {Field} field */
+const isRequired = ({ required = true }) => required;
+
+/** @param {Field} field */
+const labelOf = (field) =>
+  isRequired(field) ? [field.label] : [field.label, ' ', h('span', { class: 'quiet' }, say('question.optional'))];
+
+/** @param {Field} field */
+function surroundings(field) {
+  made += 1;
+  const id = `field-${made}`;
+  const help = field.help ? h('p', { class: 'help', id: `${id}-help`, dir: 'auto' }, field.help) : null;
+  const error = h('p', { class: 'error', id: `${id}-error`, hidden: true });
+  return {
+    id,
+    help,
+    error,
+    describedBy: help ? `${id}-help ${id}-error` : `${id}-error`,
+    showError: (/** @type {string} */ words) => {
+      error.textContent = words;
+      error.hidden = !words;
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * From a link to a chat: what the link says, and one tap. Nothing is used up before that tap.
+ */
+
+import { Problem, inspectLink, joinSession } from './api.js';
+import { millisecondsUntil } from './clock.js';
+import { avatar, h, showScreen } from './dom.js';
+import { showLoading, showNotice } from './notice.js';
+import { clientIdFor, keepOrigin, linkKey, remove } from './storage.js';
+import { durationOf, momentOf, say, speak } from './words.js';
+
+/** @import { Inspection, Joined, Link } from '../contract.d.ts' */
+/** @import { Matter } from './notice.js' */
+
+/** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
+
+/** Codes of refusals, and the screen that each one gets. @type {Record<string, Matter>} */
+const MATTERS = {
+  link_unknown: 'unknown',
+  link_expired: 'expired',
+  link_revoked: 'revoked',
+  link_full: 'full',
+  link_used_up: 'used_up',
+  link_paused: 'paused',
+  too_many_attempts: 'busy',
+  rate_limited: 'busy',
+};
+
+/**
+ * Shows what `token` leads to; who has a chat there goes straight in.
+ * @param {string} token
+ * @param {(joined: Joined, startNew: () => Promise<void>) => Promise<void>} onJoined
+ */
+export async function showLink(token, onJoined) {
+  showLoading();
+  const key = await linkKey(token);
+  const again = () => showLink(token, onJoined);
+  /** @type {Inspection} */
+  let inspection;
+  try {
+    inspection = await inspectLink({ token, client_id: clientIdFor(key) });
+  } catch (problem) {
+    return explain(problem, {}, again);
+  }
+  const { link, your_session: mine } = inspection;
+  await speak(link.language);
+
+  /** @param {Wish} wish */
+  const join = async (wish) => {
+    const joined = await joinOnce(token, key, wish);
+    keepOrigin(joined.session.id, { linkKey: key, language: link.language ?? undefined });
+    await onJoined(joined, () => join({ start_new: true }));
+  };
+
+  if (mine && mine.status !== 'erased') {
+    try {
+      return await join({});
+    } catch (problem) {
+      // The way back is barred, by the passcode for one: it is a newcomer's way, then.
+      if (problem instanceof Problem && problem.status === 0) return explain(problem, {}, again);
+    }
+  }
+  if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
+  showInvitation(link, {
+    join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
+    refused: (problem) => explain(problem, valuesOf(link), again),
+  });
+}
+
+/**
+ * A client id whose cookie is lost is of no more use: joining goes on with a new one.
+ * @param {string} token
+ * @param {string} key
+ * @param {Wish} wish
+ */
+async function joinOnce(token, key, wish) {
+  try {
+    return await joinSession({ token, client_id: clientIdFor(key), ...wish });
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.code === 'client_id_used')) throw problem;
+    remove(key);
+    return joinSession({ token, client_id: clientIdFor(key), ...wish });
+  }
+}
+
+/** @param {Link} link */
+const valuesOf = (link) => ({ agent: link.agent_name, moment: momentOf(link.expires_at) });
+
+/** @param {Matter} matter */
+const canChange = (matter) => matter === 'full' || matter === 'paused' || matter === 'away' || matter === 'busy';
+
+/**
+ * @param {unknown} problem
+ * @param {Record<string, string>} values
+ * @param {() => void} again
+ */
+function explain(problem, values, again) {
+  const matter = (problem instanceof Problem && MATTERS[problem.code]) || 'away';
+  // Without the link's own words (a refusal of the inspection itself) two screens would have gaps.
+  const told = values.moment || !['paused', 'expired'].includes(matter) ? matter : 'unknown';
+  showNotice(told, values, canChange(told) ? again : undefined);
+}
+
+/**
+ * @param {Link} link
+ * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void }} actions
+ */
+function showInvitation(link, { join, refused }) {
+  document.title = link.title;
+  const name = h('input', {
+    id: 'name', name: 'name', type: 'text', maxlength: 80, dir: 'auto', autocomplete: 'given-name', enterkeyhint: 'go',
+  });
+  const passcode = link.requires_passcode && h('input', {
+    id: 'passcode', name: 'passcode', type: 'password', required: true, autocomplete: 'off',
+    'aria-describedby': 'passcode-help passcode-error', enterkeyhint: 'go',
+  });
+  const error = h('p', { class: 'error', id: 'passcode-error', role: 'alert' });
+  const start = h('button', { type: 'submit', class: 'primary wide' }, say('join.start'));
+
+  const submit = async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    if (start.getAttribute('aria-disabled')) return;
+    start.setAttribute('aria-disabled', 'true');
+    start.textContent = say('join.starting');
+    error.textContent = '';
+    try {
+      await join({
+        display_name: name.value.trim() || undefined,
+        passcode: passcode ? passcode.value : undefined,
+      });
+    } catch (problem) {
+      const wrong = problem instanceof Problem && /^passcode_(wrong|required)$/.test(problem.code);
+      if (!wrong || !passcode) return refused(problem);
+      error.textContent = say('join.passcode_wrong');
+      passcode.setAttribute('aria-invalid', 'true');
+      passcode.select();
+      passcode.focus();
+    }
+    start.removeAttribute('aria-disabled');
+    start.textContent = say('join.start');
+  };
+
+  showScreen(
+    h('main', { class: 'invitation' },
+      h('header', {},
+        avatar(link.agent_name),
+        h('p', { class: 'from', dir: 'auto' }, link.operator_name
+          ? say('join.from', { agent: link.agent_name, operator: link.operator_name })
+          : link.agent_name),
+        h('h1', { dir: 'auto' }, link.title),
+        h('p', { class: 'until' },
+          h('time', { datetime: link.expires_at }, say('join.until', { moment: momentOf(link.expires_at) })),
+          ' · ', say('join.left', { duration: durationOf(millisecondsUntil(link.expires_at)) })),
+      ),
+      link.description && h('p', { class: 'description', dir: 'auto' }, link.description),
+      link.welcome_message && h('blockquote', {
+        class: 'bubble theirs', dir: 'auto', 'aria-label': say('join.welcome_from', { agent: link.agent_name }),
+      }, link.welcome_message),
+      h('form', { onsubmit: submit },
+        passcode && h('div', { class: 'field' },
+          h('label', { for: 'passcode' }, say('join.passcode')),
+          passcode,
+          h('p', { class: 'help', id: 'passcode-help' }, say('join.passcode_help')),
+          error),
+        h('div', { class: 'field' },
+          h('label', { for: 'name' }, say('join.name'), ' ', h('span', { class: 'quiet' }, say('join.optional'))),
+          name),
+        start,
+        h('p', { class: 'quiet promise' }, say('join.promise'))),
+    ),
+  );
+}

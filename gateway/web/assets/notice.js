@@ -1,0 +1,46 @@
+/**
+ * A screen that says what is the matter, and what one can do.
+ */
+
+import { h, icon, showScreen } from './dom.js';
+import { say } from './words.js';
+
+/** @typedef {'full' | 'used_up' | 'paused' | 'expired' | 'revoked' | 'unknown' | 'away' | 'busy' | 'elsewhere' | 'gone'} Matter */
+
+/** @type {Record<Matter, Parameters<typeof icon>[0]>} */
+const ICONS = {
+  full: 'clock',
+  used_up: 'check',
+  paused: 'clock',
+  expired: 'clock',
+  revoked: 'lock',
+  unknown: 'text',
+  away: 'retry',
+  busy: 'clock',
+  elsewhere: 'lock',
+  gone: 'bin',
+};
+
+/**
+ * @param {Matter} matter
+ * @param {Record<string, string | number>} [values]
+ * @param {() => void} [retry] where trying again may help
+ */
+export function showNotice(matter, values, retry) {
+  document.title = say(`notice.${matter}.title`);
+  showScreen(
+    h('main', { class: 'notice' },
+      h('span', { class: 'emblem' }, icon(ICONS[matter])),
+      h('h1', {}, say(`notice.${matter}.title`)),
+      h('p', {}, say(`notice.${matter}.text`, values)),
+      matter === 'gone' && h('p', { class: 'quiet' }, say('notice.closing')),
+      retry && h('button', { type: 'button', class: 'primary', onclick: retry }, say('notice.retry')),
+    ),
+  );
+}
+
+/** Shown until the first answer is here. */
+export function showLoading() {
+  const app = /** @type {HTMLElement} */ (document.getElementById('app'));
+  app.replaceChildren(h('main', { class: 'loading', 'aria-busy': 'true' }, h('p', {}, say('page.loading'))));
+}

@@ -1,0 +1,153 @@
+/**
+ * A question card: a form while it is open, afterwards what was answered. One simple choice becomes quick replies.
+ */
+
+import { h, icon } from './dom.js';
+import { fieldControl, optionsOf } from './fields.js';
+import { unlogged } from './store.js';
+import { calendarDate, say, sayCode } from './words.js';
+
+/** @import { AnswerData, EventOf, Field, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
+/** @import { Entry } from './entries.js' */
+/** @import { LiveSession } from './session.js' */
+/** @import { State } from './store.js' */
+
+const MOST_QUICK_REPLIES = 6;
+
+/**
+ * @param {EventOf<'question'>} event
+ * @param {AnswerData | undefined} answer
+ * @param {State} state
+ * @param {LiveSession} live
+ * @returns {Entry}
+ */
+export function questionCard(event, answer, state, live) {
+  const question = event.data;
+  const pending = unlogged(state).findLast((entry) => entry.answer?.question_id === question.question_id);
+  const closed = state.session.status === 'ended' || pending?.reason === 'question_closed';
+  return {
+    key: event.id,
+    from: 'agent',
+    version: JSON.stringify([closed, answer, pending?.state, pending?.reason]),
+    make: () => h('section', { class: 'card', 'aria-labelledby': `${event.id}-intro` }),
+    update: (element) => {
+      const heading = h('p', { class: 'intro', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
+        question.intro ?? (question.fields.length > 1 ? state.session.agent_name : question.fields[0]?.label));
+      const show = (/** @type {Node[]} */ ...content) => {
+        const hadFocus = element.contains(document.activeElement);
+        element.replaceChildren(heading, ...content);
+        if (hadFocus) heading.focus({ preventScroll: true });
+      };
+      const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, pending, live));
+      const refused = pending?.state === 'failed';
+
+      if (pending && !refused) {
+        show(summary(question, pending.answer?.values ?? {}),
+          h('p', { class: 'help' }, say(pending.state === 'waiting' ? 'question.waiting' : 'question.sending')));
+      } else if (closed) {
+        show(...(answer ? [summary(question, answer.values)] : []), h('p', { class: 'help' }, say('question.closed')));
+      } else if (answer && !refused) {
+        const change = h('button', { type: 'button', class: 'text-button', onclick: () => showForm(answer.values) },
+          say('question.change'));
+        show(summary(question, answer.values), change);
+      } else {
+        showForm(pending?.answer?.values ?? {});
+      }
+    },
+  };
+}
+
+/**
+ * @param {QuestionData} question
+ * @param {FieldValues} values
+ * @param {Pending | undefined} refused the last attempt, and what the server had against it
+ * @param {LiveSession} live
+ */
+function form(question, values, refused, live) {
+  const send = (/** @type {FieldValues} */ answers) => {
+    if (refused) live.outbox.discard(refused.id);
+    live.answer(question.question_id, answers);
+  };
+  const error = h('p', { class: 'error', role: 'alert' });
+  if (refused) {
+    error.textContent = say('question.not_sent', { reason: sayCode('refused', refused.reason, say('refused.other')) });
+  }
+  const [only] = question.fields;
+  if (question.fields.length === 1 && isQuick(only)) {
+    return h('div', {}, quickReplies(only, question.intro !== undefined, (value) => send({ [only.key]: value })), error);
+  }
+
+  const controls = question.fields.map((field) => ({ field, ...fieldControl(field, values[field.key]) }));
+  for (const { field, showError } of controls) {
+    const found = refused?.errors?.find(({ key }) => key === field.key);
+    if (found) showError(found.detail);
+  }
+  const partial = h('button', { type: 'button', class: 'text-button', hidden: true, onclick: () => send(filled()) },
+    say('question.send_partial'));
+  const filled = () => Object.fromEntries(controls.flatMap(({ field, value }) => {
+    const given = value();
+    return given === undefined ? [] : [[field.key, given]];
+  }));
+  const submit = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const wrong = controls.filter((control) => {
+      const words = control.check();
+      control.showError(words);
+      return words;
+    });
+    if (!wrong.length) return send(filled());
+    // A question that someone cannot answer must not keep back the answers they have.
+    partial.hidden = !Object.keys(filled()).length || wrong.some(({ value }) => value() !== undefined);
+    wrong[0].focus();
+  };
+  return h('form', { novalidate: true, onsubmit: submit },
+    ...controls.map(({ element }) => element),
+    error,
+    h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary' }, say('question.send')), partial));
+}
+
+/** @param {Field} field */
+function isQuick(field) {
+  const options = optionsOf(field);
+  return options !== null && field.type !== 'choices' && options.length <= MOST_QUICK_REPLIES;
+}
+
+/**
+ * @param {Field} field
+ * @param {boolean} labelled whether the label still has to be said
+ * @param {(value: FieldValue) => void} choose
+ */
+function quickReplies(field, labelled, choose) {
+  const buttons = (optionsOf(field) ?? []).map(({ value, label, name }) =>
+    h('button', { type: 'button', class: 'option', 'aria-label': name, dir: 'auto', onclick: () => choose(value) }, label));
+  return h('div', { class: `field ${field.type}`, role: 'group', 'aria-label': field.label },
+    labelled && h('p', { class: 'label', dir: 'auto' }, field.label),
+    field.help && h('p', { class: 'help', dir: 'auto' }, field.help),
+    h('div', { class: 'options' }, ...buttons));
+}
+
+/**
+ * @param {QuestionData} question
+ * @param {FieldValues} values
+ */
+function summary(question, values) {
+  return h('dl', { class: 'answers' }, ...question.fields.flatMap((field) => [
+    h('dt', { dir: 'auto' }, field.label),
+    values[field.key] === undefined
+      ? h('dd', { class: 'quiet' }, say('question.unanswered'))
+      : h('dd', { dir: 'auto' }, icon('check'), inWords(field, values[field.key])),
+  ]));
+}
+
+/**
+ * @param {Field} field
+ * @param {FieldValue} value
+ */
+function inWords(field, value) {
+  if (field.type === 'date') return calendarDate(String(value));
+  if (field.type === 'rating') return say('question.stars', { count: Number(value) });
+  const labels = (optionsOf(field) ?? [])
+    .filter((option) => (Array.isArray(value) ? value.includes(String(option.value)) : option.value === value))
+    .map(({ label }) => label);
+  return labels.length ? labels.join(', ') : String(value);
+}

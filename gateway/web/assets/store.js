@@ -1,0 +1,153 @@
+/**
+ * The state of a chat and how events change it. Pure: the same events give the same state.
+ */
+
+/** @import { AgentState, ChatEvent, EventOf, Pending, Session } from '../contract.d.ts' */
+
+/**
+ * @typedef {object} State
+ * @property {Session} session
+ * @property {ChatEvent[]} log every durable event, in the log's order
+ * @property {Pending[]} pending what the chatter wrote and the log does not show yet
+ * @property {boolean} agentTyping
+ * @property {'live' | 'connecting' | 'offline'} connection
+ * @property {boolean} canStartNew
+ */
+
+/**
+ * @typedef {{ type: 'session', session: Session }
+ *   | { type: 'history', events: ChatEvent[] }
+ *   | { type: 'event', event: ChatEvent }
+ *   | { type: 'pending', pending: Pending[] }
+ *   | { type: 'agent', state: AgentState }
+ *   | { type: 'agent_typing', typing: boolean }
+ *   | { type: 'connection', connection: State['connection'] }} Action
+ */
+
+/**
+ * @param {Session} session
+ * @param {boolean} canStartNew
+ * @returns {State}
+ */
+export function initialState(session, canStartNew) {
+  return { session, log: [], pending: [], agentTyping: false, connection: 'connecting', canStartNew };
+}
+
+/**
+ * @param {State} state
+ * @param {Action} action
+ * @returns {State}
+ */
+export function reduce(state, action) {
+  switch (action.type) {
+    case 'session':
+      return { ...state, session: action.session };
+    case 'history':
+      return action.events.reduce(append, { ...state, log: [] });
+    case 'event':
+      return live(append(state, action.event), state, action.event);
+    case 'pending':
+      return { ...state, pending: action.pending };
+    case 'agent':
+      return { ...state, session: { ...state.session, agent_state: action.state } };
+    case 'agent_typing':
+      return { ...state, agentTyping: action.typing };
+    case 'connection':
+      return { ...state, connection: action.connection };
+  }
+}
+
+/**
+ * Adds an event to the log; one that is there already changes nothing.
+ * @param {State} state
+ * @param {ChatEvent} event
+ * @returns {State}
+ */
+function append(state, event) {
+  if (state.log.some((known) => known.id === event.id)) return state;
+  return { ...state, log: [...state.log, event], session: follow(state.session, event) };
+}
+
+/**
+ * @param {Session} session
+ * @param {ChatEvent} event
+ * @returns {Session}
+ */
+function follow(session, event) {
+  switch (event.type) {
+    case 'session_idle':
+      return { ...session, status: 'idle' };
+    case 'session_resumed':
+      return { ...session, status: 'active' };
+    case 'session_updated':
+      return { ...session, expires_at: event.data.expires_at ?? session.expires_at };
+    case 'session_ended':
+      return { ...session, status: 'ended', ends_reason: event.data.reason };
+    case 'erased':
+      return { ...session, status: 'erased' };
+    default:
+      // The other events say something, and leave the session as it is.
+      return session;
+  }
+}
+
+/**
+ * What an event changes only when it is new: the session, as it was fetched, counts older ones already.
+ * @param {State} state
+ * @param {State} before
+ * @param {ChatEvent} event
+ * @returns {State}
+ */
+function live(state, before, event) {
+  if (state === before) return state;
+  const { session } = state;
+  if (event.type === 'session_updated' && event.data.messages_left !== undefined) {
+    return { ...state, session: { ...session, messages_left: event.data.messages_left } };
+  }
+  if (event.type !== 'message') return state;
+  if (event.data.from === 'agent') return { ...state, agentTyping: false };
+  if (event.data.from !== 'chatter') return state;
+  return { ...state, session: { ...session, messages_left: Math.max(0, session.messages_left - 1) } };
+}
+
+/**
+ * What was written here and is not in the log yet.
+ * @param {State} state
+ */
+export function unlogged({ log, pending }) {
+  const arrived = new Set(log.map((event) => event.id));
+  for (const event of log) {
+    if (event.type === 'message' && event.data.client_message_id) arrived.add(event.data.client_message_id);
+  }
+  return pending.filter((entry) => !arrived.has(entry.id) && !(entry.eventId && arrived.has(entry.eventId)));
+}
+
+/**
+ * The newest event that the agent wrote: what a read mark of the chatter's may name.
+ * @param {State} state
+ */
+export function newestFromAgent({ log }) {
+  return log.findLast((event) => event.type === 'question' || (event.type === 'message' && event.data.from !== 'chatter'));
+}
+
+/**
+ * How many events of the log the agent has read, as far as its marks tell.
+ * @param {State} state
+ */
+export function readByAgent({ log }) {
+  const mark = /** @type {EventOf<'read'> | undefined} */ (
+    log.findLast((event) => event.type === 'read' && event.data.by !== 'chatter')
+  );
+  return mark ? log.findLastIndex((event) => event.cursor === mark.data.upto) + 1 : 0;
+}
+
+/**
+ * The latest answer to each question.
+ * @param {State} state
+ */
+export function answersOf({ log }) {
+  /** @type {Map<string, EventOf<'answer'>['data']>} */
+  const answers = new Map();
+  for (const event of log) if (event.type === 'answer') answers.set(event.data.question_id, event.data);
+  return answers;
+}

@@ -1,0 +1,127 @@
+/**
+ * The conversation on screen: entries are drawn once and stay, so that a screen reader hears each one once and the
+ * reader's place is kept; new ones are followed only by those who are at the end.
+ */
+
+import { h, icon } from './dom.js';
+import { entriesOf } from './entries.js';
+import { say } from './words.js';
+
+/** @import { Entry } from './entries.js' */
+/** @import { LiveSession } from './session.js' */
+/** @import { State } from './store.js' */
+
+/** As near as this to the end counts as being there, in pixels. */
+const NEAR_END = 80;
+
+/** @typedef {{ element: HTMLElement, version: string }} Drawn */
+
+/** @param {LiveSession} live */
+export function timeline(live) {
+  /** @type {Map<string, Drawn>} */
+  const drawn = new Map();
+  const log = h('div', { class: 'log', role: 'log', 'aria-label': say('chat.log'), 'aria-live': 'off' });
+  const doing = h('p', { class: 'doing', hidden: true }, h('span', { class: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), h('span'));
+  const scroller = h('div', {
+    class: 'scroller', tabindex: 0, role: 'region', 'aria-label': say('chat.scroll'),
+    onscroll: () => {
+      atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
+      if (atEnd) arrived = 0;
+      showJump();
+    },
+  }, log, doing);
+  const count = h('span');
+  const jump = h('button', {
+    type: 'button', class: 'jump', hidden: true,
+    onclick: () => {
+      toEnd();
+      scroller.focus({ preventScroll: true });
+    },
+  }, icon('down'), count);
+
+  let atEnd = true;
+  /** Messages that came while the reader was further up. */
+  let arrived = 0;
+  /** Messages that came while the page was hidden. */
+  let unread = 0;
+  let first = true;
+
+  const toEnd = () => {
+    scroller.scrollTop = scroller.scrollHeight;
+  };
+  function showJump() {
+    jump.hidden = atEnd;
+    count.textContent = arrived ? say('chat.jump_new', { count: arrived }) : say('chat.jump');
+  }
+  // The keyboard, a longer draft or a rotated phone take room: who was at the end stays there.
+  new ResizeObserver(() => atEnd && toEnd()).observe(scroller);
+
+  /** @param {State} state */
+  function update(state) {
+    const entries = entriesOf(state, live);
+    const fresh = first ? [] : entries.filter(({ key }) => !drawn.has(key));
+    draw(log, drawn, entries);
+    showDoing(doing, state);
+    if (first) {
+      first = false;
+      toEnd();
+      // What is there at the start is history; only what comes from now on is announced.
+      requestAnimationFrame(() => requestAnimationFrame(() => log.setAttribute('aria-live', 'polite')));
+    }
+    const theirs = fresh.filter(({ from }) => from === 'agent').length;
+    if (fresh.some(({ from }) => from === 'chatter')) atEnd = true;
+    if (atEnd) toEnd();
+    else arrived += theirs;
+    if (document.visibilityState === 'hidden') unread += theirs;
+    showJump();
+    live.markRead();
+  }
+
+  return {
+    elements: [scroller, jump],
+    update,
+    unread: () => unread,
+    seen: () => {
+      unread = 0;
+    },
+  };
+}
+
+/**
+ * Brings the log's children in line with the entries, touching only what differs.
+ * @param {HTMLElement} log
+ * @param {Map<string, Drawn>} drawn
+ * @param {Entry[]} entries
+ */
+function draw(log, drawn, entries) {
+  const wanted = new Set(entries.map(({ key }) => key));
+  for (const [key, { element }] of drawn) {
+    if (wanted.has(key)) continue;
+    element.remove();
+    drawn.delete(key);
+  }
+  let next = log.firstElementChild;
+  for (const entry of entries) {
+    const known = drawn.get(entry.key);
+    const element = known?.element ?? entry.make();
+    if (known?.version !== entry.version) {
+      entry.update?.(element);
+      drawn.set(entry.key, { element, version: entry.version });
+    }
+    if (element === next) next = element.nextElementSibling;
+    else log.insertBefore(element, next);
+  }
+}
+
+/**
+ * Says what the agent is doing, for the eyes only: said aloud at every change it would only disturb.
+ * @param {HTMLElement} doing
+ * @param {State} state
+ */
+function showDoing(doing, { session, agentTyping }) {
+  const open = session.status === 'active' || session.status === 'idle';
+  const busy = agentTyping || session.agent_state === 'thinking';
+  doing.hidden = !open || !busy;
+  const words = /** @type {Element} */ (doing.lastElementChild);
+  words.textContent = say(agentTyping ? 'agent.is_typing' : 'agent.is_thinking', { agent: session.agent_name });
+}

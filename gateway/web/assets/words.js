@@ -1,0 +1,121 @@
+/**
+ * The page's words in the reader's language; dates, durations and plurals come from the platform's `Intl`.
+ */
+
+import { english } from './words-en.js';
+
+/** @typedef {typeof english} Catalogue */
+/** @typedef {keyof Catalogue} Word */
+
+/** Other languages join here, each loaded only where it is wanted. @type {Record<string, () => Promise<Catalogue>>} */
+const LANGUAGES = { en: async () => english };
+const RIGHT_TO_LEFT = ['ar', 'fa', 'he', 'ur'];
+
+/** @type {Catalogue} */
+let catalogue = english;
+let locale = 'en';
+
+/**
+ * Chooses the language: the link's, then the browser's, then English.
+ * @param {string | null} [wanted] BCP 47
+ */
+export async function speak(wanted) {
+  const candidates = [...(wanted ? [wanted] : []), ...navigator.languages];
+  const chosen = candidates.find((tag) => base(tag) in LANGUAGES) ?? 'en';
+  catalogue = await LANGUAGES[base(chosen)]();
+  // A reader's own region decides how dates look, where it is the same language.
+  locale = navigator.languages.find((tag) => base(tag) === base(chosen)) ?? chosen;
+  document.documentElement.lang = chosen;
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(base(chosen)) ? 'rtl' : 'ltr';
+}
+
+/** @param {string} tag */
+const base = (tag) => tag.toLowerCase().split('-')[0];
+
+/**
+ * Puts a word of the catalogue into text.
+ * @param {Word} word
+ * @param {Record<string, string | number>} [values] `count` chooses the plural
+ * @returns {string}
+ */
+export function say(word, values = {}) {
+  const entry = catalogue[word];
+  const count = Number(values.count);
+  const template = typeof entry === 'string' ? entry : entry[pluralOf(count, entry)];
+  return template.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : value ?? '';
+  });
+}
+
+/**
+ * The words for a code that the server chose; codes that are not in the catalogue get `otherwise`.
+ * @param {string} group
+ * @param {string | undefined} code
+ * @param {string} otherwise
+ * @param {Record<string, string | number>} [values]
+ */
+export function sayCode(group, code, otherwise, values) {
+  const word = `${group}.${code}`;
+  return word in catalogue ? say(/** @type {Word} */ (word), values) : otherwise;
+}
+
+/**
+ * @template {object} T
+ * @param {number} count
+ * @param {T} forms
+ */
+function pluralOf(count, forms) {
+  const rule = new Intl.PluralRules(locale).select(count);
+  return /** @type {keyof T} */ (rule in forms ? rule : 'other');
+}
+
+/** A time of day. @param {string | Date} moment */
+export const timeOf = (moment) => new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(new Date(moment));
+
+/** A moment, with its day unless it is today. @param {string} moment RFC 3339 */
+export function momentOf(moment) {
+  const date = new Date(moment);
+  const day = daysFromToday(date);
+  if (day === 0) return timeOf(date);
+  if (Math.abs(day) === 1) return `${relativeDay(day)}, ${timeOf(date)}`;
+  return new Intl.DateTimeFormat(locale, {
+    weekday: 'short', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit',
+  }).format(date);
+}
+
+/** A day, as people say it. @param {string} moment RFC 3339 */
+export function dayOf(moment) {
+  const date = new Date(moment);
+  const day = daysFromToday(date);
+  if (day === 0 || day === -1) return relativeDay(day);
+  return new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }).format(date);
+}
+
+/** @param {Date} date */
+function daysFromToday(date) {
+  const midnight = (/** @type {Date} */ of) => Date.UTC(of.getFullYear(), of.getMonth(), of.getDate());
+  return (midnight(date) - midnight(new Date())) / 86_400_000;
+}
+
+/** @param {number} day */
+const relativeDay = (day) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(day, 'day');
+
+/** A length of time in its largest unit, rounded up. @param {number} milliseconds */
+export function durationOf(milliseconds) {
+  const minutes = Math.max(1, Math.ceil(milliseconds / 60_000));
+  if (minutes < 120) return amount(minutes, 'minute');
+  if (minutes < 48 * 60) return amount(Math.round(minutes / 60), 'hour');
+  return amount(Math.round(minutes / 1440), 'day');
+}
+
+/**
+ * @param {number} count
+ * @param {string} unit
+ */
+const amount = (count, unit) =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+
+/** A plain calendar date (`YYYY-MM-DD`). @param {string} date */
+export const calendarDate = (date) =>
+  new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(`${date}T00:00:00Z`));

@@ -1,0 +1,158 @@
+/**
+ * The shapes the page reads and writes, as the public contract has them.
+ * Types only: nothing of this file is sent to a browser.
+ */
+
+export type AgentState = 'online' | 'listening' | 'thinking' | 'away';
+export type SessionStatus = 'active' | 'idle' | 'ended' | 'erased';
+export type LinkState = 'open' | 'full' | 'used_up' | 'paused' | 'expired' | 'revoked';
+export type EndReason =
+  | 'chatter_left'
+  | 'agent_ended'
+  | 'link_expired'
+  | 'link_revoked'
+  | 'message_limit'
+  | 'blocked'
+  | 'erased';
+
+export interface Session {
+  id: string;
+  link_id: string;
+  status: SessionStatus;
+  title: string;
+  agent_name: string;
+  agent_state: AgentState;
+  started_at: string;
+  expires_at: string;
+  ends_reason?: EndReason;
+  messages_left: number;
+  limits: { max_message_chars: number; messages_per_minute: number };
+  erase_at?: string | null;
+}
+
+export interface Link {
+  state: LinkState;
+  title: string;
+  agent_name: string;
+  operator_name?: string;
+  expires_at: string;
+  requires_passcode: boolean;
+  language?: string | null;
+  description?: string;
+  welcome_message?: string;
+}
+
+export interface Inspection {
+  now: string;
+  link: Link;
+  your_session?: { id: string; status: SessionStatus } | null;
+}
+
+export interface Joined {
+  now: string;
+  session: Session;
+  events: ChatEvent[];
+  has_earlier: boolean;
+  next_cursor: string;
+  can_start_new?: boolean;
+}
+
+export interface Page {
+  now: string;
+  events: ChatEvent[];
+  next_cursor: string;
+  has_more: boolean;
+  agent_state?: AgentState;
+  typing?: boolean;
+}
+
+export interface MessageData {
+  from: 'chatter' | 'agent' | 'system';
+  text: string;
+  html?: string;
+  kind?: 'welcome' | 'farewell';
+  code?: string;
+  client_message_id?: string;
+}
+
+export type FieldType = 'choice' | 'choices' | 'yes_no' | 'text' | 'number' | 'date' | 'email' | 'rating';
+export type FieldValue = string | number | boolean | string[];
+export type FieldValues = Record<string, FieldValue>;
+
+export interface Field {
+  key: string;
+  label: string;
+  type: FieldType;
+  required?: boolean;
+  help?: string;
+  options?: { value: string; label: string }[];
+  min?: number | string;
+  max?: number | string;
+  max_length?: number;
+}
+
+export interface QuestionData {
+  question_id: string;
+  intro?: string;
+  fields: Field[];
+  text: string;
+}
+
+export interface AnswerData {
+  question_id: string;
+  values: FieldValues;
+  missing: string[];
+}
+
+interface EventDataByType {
+  session_started: { display_name?: string; language?: string };
+  session_idle: object;
+  session_resumed: object;
+  message: MessageData;
+  question: QuestionData;
+  answer: AnswerData;
+  read: { by: string; upto: string };
+  rated: { rating: number; feedback?: string };
+  session_updated: { expires_at?: string; messages_left?: number };
+  session_ended: { reason: EndReason };
+  erased: object;
+}
+
+/** A durable event; readers ignore types that they do not know. */
+export type ChatEvent = {
+  [T in keyof EventDataByType]: {
+    id: string;
+    type: T;
+    at: string;
+    cursor: string;
+    link_id: string;
+    session_id?: string;
+    data: EventDataByType[T];
+  };
+}[keyof EventDataByType];
+
+export type EventOf<T extends ChatEvent['type']> = Extract<ChatEvent, { type: T }>;
+
+/** A refusal in the form of RFC 9457. */
+export interface ProblemBody {
+  code?: string;
+  title?: string;
+  detail?: string;
+  errors?: { key: string; code: string; detail: string }[];
+}
+
+/** What waits to be sent; kept in local storage until the server has it. */
+export interface Outgoing {
+  id: string;
+  at: number;
+  message?: string;
+  answer?: { question_id: string; values: FieldValues };
+}
+
+/** An outgoing entry and how far it has come. */
+export interface Pending extends Outgoing {
+  state: 'sending' | 'waiting' | 'sent' | 'failed';
+  reason?: string;
+  errors?: ProblemBody['errors'];
+  eventId?: string;
+}
