@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use crate::{Error, secret};
+use crate::{Error, chance, secret};
 
 const LOCK: &str = "tempchat.lock";
 
@@ -52,8 +52,7 @@ impl DataDir {
 
     /// Makes a folder that goes when its last user goes, were it by `kill -9`: for tests and measurements.
     pub fn temporary() -> Result<Self, Error> {
-        let name: String = secret::random().chars().take(12).collect();
-        let path = make(&env::temp_dir().join(format!("tempchat-{name}")))?;
+        let path = make(&env::temp_dir().join(format!("tempchat-{}", chance::name())))?;
         let broom = broom(&path)?;
         let lock = lock(&path)?;
         Ok(Self(Arc::new(Opened { path, _lock: lock, _broom: Some(broom) })))

@@ -23,6 +23,7 @@
 //! A server never outlives its supervisor, not even one that is killed with `kill -9`: see `process.rs`.
 
 mod account;
+mod chance;
 mod error;
 mod find;
 mod folder;

@@ -22,7 +22,7 @@ const TEMPLATE: &str = include_str!("../nats-server.conf");
 const USER: &str = "tempchat";
 
 /// A large store is read before the server is ready: a million subjects take 5 s after `kill -9`.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const WANTED: Wanted = Wanted {
     server: "nats-server",
@@ -89,7 +89,7 @@ impl NatsServer {
         Ok(Self { process, data: data.clone(), url, port, pid, version })
     }
 
-    /// Returns where clients connect, with user and password.
+    /// Returns where clients connect, with user and password; `async_nats` wants these two taken out of it and given apart.
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -14,6 +14,7 @@ use url::Url;
 use crate::{
     DataDir, Error, Version,
     account::Account,
+    chance,
     find::{Binary, Wanted},
     folder::make_private,
     place,
@@ -31,7 +32,7 @@ const PORT: u16 = 5432;
 const LONGEST_SOCKET: usize = 103;
 
 /// After a crash the server replays its log before it is ready.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const WANTED: Wanted = Wanted {
     server: "PostgreSQL",
@@ -253,8 +254,12 @@ fn sockets(place: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
     let sockets = if socket.as_os_str().len() <= LONGEST_SOCKET {
         beside
     } else {
-        Path::new("/tmp").join(format!("tempchat-{}", secret::random()))
+        Path::new("/tmp").join(format!("tempchat-{}", chance::name()))
     };
+    // As with the process id: what an earlier run left would only be taken for a server.
+    if sockets.exists() {
+        fs::remove_dir_all(&sockets).map_err(Error::io("remove", &sockets))?;
+    }
     make_private(&sockets)?;
     if let Some(account) = account {
         account.owns(&sockets)?;

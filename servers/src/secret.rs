@@ -1,4 +1,4 @@
-//! The one place of this crate where randomness enters, and the files that keep secrets.
+//! Files that keep secrets.
 
 use std::{
     fs::{self, OpenOptions},
@@ -7,21 +7,14 @@ use std::{
     path::Path,
 };
 
-use data_encoding::HEXLOWER;
-
-use crate::Error;
-
-/// Makes 24 random bytes in hexadecimal: long enough for a password, and safe in URLs and configuration files.
-pub(crate) fn random() -> String {
-    HEXLOWER.encode(&rand::random::<[u8; 24]>())
-}
+use crate::{Error, chance};
 
 /// Returns the secret in the file at `path`, made on first use.
 pub(crate) fn keep(path: &Path) -> Result<String, Error> {
     match fs::read_to_string(path) {
         Ok(secret) => Ok(secret),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let secret = random();
+            let secret = chance::secret();
             write(path, &secret)?;
             Ok(secret)
         }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
+    io,
     os::unix::fs::PermissionsExt,
     path::Path,
 };
@@ -9,7 +10,7 @@ use std::{
 use servers::{DataDir, Error, NatsOptions, NatsServer, Postgres, PostgresOptions, Running};
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 #[test]
@@ -52,18 +53,17 @@ async fn a_second_command_finds_the_running_servers() {
     server.stop().await;
 }
 
-/// Makes a program that prints `printed`, as a server of the outside world would.
-fn program(folder: &Path, name: &str, printed: &str) {
-    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-    let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/sh\necho '{printed}'\n")).unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+/// Makes a program that prints `printed`, as a server of the outside world would, in a folder that every account can enter.
+fn program(folder: &Path, name: &str, printed: &str) -> io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    fs::write(folder.join(name), format!("#!/bin/sh\necho '{printed}'\n"))?;
+    fs::set_permissions(folder.join(name), Permissions::from_mode(0o755))
 }
 
 #[tokio::test]
 async fn a_nats_server_that_is_too_old_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    program(folder.path(), "nats-server", "nats-server: v2.9.10");
+    program(folder.path(), "nats-server", "nats-server: v2.9.10").unwrap();
     let data = DataDir::temporary().unwrap();
     let options = NatsOptions { binary: Some(folder.path().join("nats-server")), ..NatsOptions::default() };
     let refused = NatsServer::start(&data, options).await.unwrap_err().to_string();
@@ -73,7 +73,7 @@ async fn a_nats_server_that_is_too_old_is_refused_by_name() {
 #[tokio::test]
 async fn a_postgres_that_is_too_old_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    program(folder.path(), "postgres", "postgres (PostgreSQL) 14.9 (Ubuntu 14.9-0ubuntu0.22.04.1)");
+    program(folder.path(), "postgres", "postgres (PostgreSQL) 14.9 (Ubuntu 14.9-0ubuntu0.22.04.1)").unwrap();
     let data = DataDir::temporary().unwrap();
     let options = PostgresOptions { bin: Some(folder.path().to_owned()), ..PostgresOptions::default() };
     let refused = Postgres::start(&data, options).await.unwrap_err().to_string();

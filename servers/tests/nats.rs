@@ -1,10 +1,15 @@
 //! A nats-server of our own: starts, stops, comes back, and never shares its store.
 
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
 use servers::{DataDir, Error, NatsOptions, NatsServer};
 
-async fn connect(server: &NatsServer) -> async_nats::jetstream::Context {
-    let client = async_nats::connect(server.url()).await.expect("a client with the URL's password connects");
-    async_nats::jetstream::new(client)
+async fn connect(server: &NatsServer) -> jetstream::Context {
+    let address: ServerAddr = server.url().parse().expect("a URL");
+    let user = address.username().expect("a user in it").to_owned();
+    let password = address.password().expect("a password in it").to_owned();
+    let options = ConnectOptions::with_user_and_password(user, password);
+    let client = options.connect(address).await.expect("a client with the URL's password connects");
+    jetstream::new(client)
 }
 
 #[tokio::test]
@@ -13,7 +18,7 @@ async fn a_message_survives_a_stop_and_a_kill() {
     let server = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
     let port = server.port();
     let context = connect(&server).await;
-    let config = async_nats::jetstream::stream::Config { name: "S".to_owned(), subjects: vec!["s".to_owned()], ..Default::default() };
+    let config = jetstream::stream::Config { name: "S".to_owned(), subjects: vec!["s".to_owned()], ..Default::default() };
     context.create_stream(config).await.unwrap();
     context.publish("s", "one".into()).await.unwrap().await.unwrap();
     server.stop().await;
