@@ -21,18 +21,17 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;
         BEGIN
-            -- The one who connects may take the role on. A superuser may anyway.
-            IF NOT EXISTS (
-                SELECT
-                FROM pg_auth_members
-                JOIN pg_roles AS role ON role.oid = roleid
-                JOIN pg_roles AS member ON member.oid = pg_auth_members.member
-                WHERE role.rolname = wanted AND member.rolname = current_user
-            ) OR NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+            -- The one who connects may take the role on; a superuser may anyway.
+            IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
                 EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
             END IF;
         EXCEPTION
             WHEN unique_violation THEN NULL;
+            WHEN insufficient_privilege THEN
+                -- Another one made the role; it is enough that it was given to this one.
+                IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+                    RAISE;
+                END IF;
         END;
     END LOOP;
 END

@@ -5,7 +5,7 @@
 
 -- How far the projection of a shard has come: written in the transaction of the rows.
 CREATE TABLE checkpoint (
-    shard      SMALLINT PRIMARY KEY,
+    shard      INTEGER  PRIMARY KEY,
     -- The random id of the stream: another one means another log.
     epoch      BYTEA    NOT NULL CHECK (length(epoch) = 16),
     -- The last commit taken in; 0 before the first.
@@ -22,7 +22,7 @@ CREATE TABLE checkpoint (
 
 -- Commits of a kind that this version does not know: passed over, and to be looked at.
 CREATE TABLE dead_letter (
-    shard       SMALLINT NOT NULL,
+    shard       INTEGER  NOT NULL,
     sequence    BIGINT   NOT NULL,
     agent       UUID     NOT NULL,
     target_kind TEXT     NOT NULL CHECK (target_kind IN ('agent', 'link', 'session')),
@@ -35,7 +35,7 @@ CREATE TABLE dead_letter (
 
 CREATE TABLE agent (
     id                UUID        PRIMARY KEY,
-    shard             SMALLINT    NOT NULL,
+    shard             INTEGER     NOT NULL,
     name              TEXT        NOT NULL,
     registered_at     TIMESTAMPTZ NOT NULL,
     webhook_url       TEXT,
@@ -48,7 +48,7 @@ CREATE TABLE agent (
 CREATE TABLE agent_key (
     id         UUID        PRIMARY KEY,
     agent      UUID        NOT NULL,
-    shard      SMALLINT    NOT NULL,
+    shard      INTEGER     NOT NULL,
     name       TEXT        NOT NULL,
     issued_at  TIMESTAMPTZ NOT NULL,
     revoked_at TIMESTAMPTZ,
@@ -59,7 +59,7 @@ CREATE INDEX agent_key_by_agent ON agent_key (agent);
 CREATE TABLE link (
     id                       UUID        PRIMARY KEY,
     agent                    UUID        NOT NULL,
-    shard                    SMALLINT    NOT NULL,
+    shard                    INTEGER     NOT NULL,
     status                   TEXT        NOT NULL CHECK (status IN ('active', 'paused', 'expired', 'revoked', 'erased')),
     -- Sealed under the link's key; all NULL once it is erased.
     title                    BYTEA,
@@ -99,7 +99,7 @@ CREATE TABLE session (
     id                  UUID        PRIMARY KEY,
     agent               UUID        NOT NULL,
     link                UUID        NOT NULL,
-    shard               SMALLINT    NOT NULL,
+    shard               INTEGER     NOT NULL,
     status              TEXT        NOT NULL CHECK (status IN ('active', 'idle', 'ended', 'erased')),
     -- Sealed under the session's key; NULL once it is erased.
     display_name        BYTEA,
@@ -141,7 +141,7 @@ CREATE TABLE question (
     session  UUID        NOT NULL,
     agent    UUID        NOT NULL,
     link     UUID        NOT NULL,
-    shard    SMALLINT    NOT NULL,
+    shard    INTEGER     NOT NULL,
     asked_at TIMESTAMPTZ NOT NULL,
     -- How many fields there are; which must be answered and which are, a bit each.
     fields   SMALLINT    NOT NULL,
@@ -162,7 +162,7 @@ CREATE TABLE read_mark (
     key      UUID,
     agent    UUID        NOT NULL,
     link     UUID        NOT NULL,
-    shard    SMALLINT    NOT NULL,
+    shard    INTEGER     NOT NULL,
     -- The stream sequence of the last event read.
     upto     BIGINT      NOT NULL,
     at       TIMESTAMPTZ NOT NULL,
@@ -174,9 +174,9 @@ CREATE INDEX read_mark_by_agent ON read_mark (agent, key);
 -- Every event, in its shard's order: history is read from here, what is new from the log itself. An erased session's bodies
 -- stay: their words are sealed under a key that is gone, and order and counts remain true.
 CREATE TABLE event (
-    shard    SMALLINT    NOT NULL,
+    shard    INTEGER     NOT NULL,
     sequence BIGINT      NOT NULL,
-    index    SMALLINT    NOT NULL,
+    index    INTEGER     NOT NULL,
     agent    UUID        NOT NULL,
     -- NULL for the agent's own events.
     link     UUID,
@@ -219,7 +219,7 @@ CREATE TABLE scheduled (
     agent       UUID        NOT NULL,
     -- The session's link; of a link, itself.
     link        UUID        NOT NULL,
-    shard       SMALLINT    NOT NULL,
+    shard       INTEGER     NOT NULL,
     due_at      TIMESTAMPTZ NOT NULL,
     -- The stream sequence of the fact behind the row: grows with every new one. Who claimed the row changes or deletes it only
     -- where this is still the version it claimed.
