@@ -34,6 +34,11 @@ pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + Deseriali
 
     /// Tells whether a later event of others could overturn `rejection`, so that it holds only on fresh state.
     fn could_change(rejection: &Self::Rejection) -> bool;
+
+    /// Names the link to which it belongs: every commit of a session carries it, so that readers route without a look-up.
+    fn link(&self) -> Option<LinkId> {
+        None
+    }
 }
 
 /// Where an aggregate lives in the log: an agent, or something of that agent's.
@@ -166,7 +171,7 @@ macro_rules! domain_event {
             }
 
             fn event_version(&self) -> String {
-                "1".to_owned()
+                self.wire_name().splitn(3, '.').nth(2).unwrap_or("1").to_owned()
             }
         }
 

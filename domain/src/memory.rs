@@ -1,6 +1,6 @@
 //! Idempotence: the commands an aggregate has carried out, so that a repeat gets the first answer.
 
-use imbl::{HashMap, Vector};
+use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::{CommandId, Fingerprint, Timestamp};
@@ -21,7 +21,7 @@ pub struct Remembered {
 /// The commands an aggregate remembers; the command that created it is never forgotten.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    known: HashMap<CommandId, Remembered>,
+    known: OrdMap<CommandId, Remembered>,
     order: Vector<CommandId>,
 }
 
@@ -31,12 +31,14 @@ impl Memory {
         self.known.get(command)
     }
 
-    /// Remembers a command, and forgets the oldest but the first beyond `limit`.
+    /// Remembers a command by its first answer, and forgets the oldest but the first beyond `limit` (at least one).
     pub fn remember(&mut self, command: CommandId, answer: Remembered, limit: Option<usize>) {
-        if self.known.insert(command, answer).is_none() {
-            self.order.push_back(command);
+        if self.known.contains_key(&command) {
+            return;
         }
-        if limit.is_some_and(|limit| self.order.len() > limit) {
+        self.known.insert(command, answer);
+        self.order.push_back(command);
+        if limit.is_some_and(|limit| self.order.len() > limit.max(1)) {
             let forgotten = self.order.remove(1);
             self.known.remove(&forgotten);
         }
@@ -71,5 +73,35 @@ mod tests {
         assert!(memory.get(&CommandId::new([0; 16])).is_some());
         assert!(memory.get(&CommandId::new([6; 16])).is_none());
         assert!(memory.get(&CommandId::new([7; 16])).is_some());
+    }
+
+    #[test]
+    fn the_first_answer_stands() {
+        let mut memory = Memory::default();
+        let command = CommandId::new([1; 16]);
+        memory.remember(command, answer(1), Some(4));
+        memory.remember(command, answer(2), Some(4));
+        assert_eq!(memory.get(&command), Some(&answer(1)));
+        assert_eq!(memory.len(), 1);
+    }
+
+    #[test]
+    fn a_limit_of_none_still_keeps_the_creating_command() {
+        let mut memory = Memory::default();
+        for n in 0..3 {
+            memory.remember(CommandId::new([n; 16]), answer(u64::from(n)), Some(0));
+        }
+        assert_eq!(memory.len(), 1);
+        assert!(memory.get(&CommandId::new([0; 16])).is_some());
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_forgotten() {
+        let mut memory = Memory::default();
+        assert!(memory.is_empty());
+        for n in 0..=u8::MAX {
+            memory.remember(CommandId::new([n; 16]), answer(u64::from(n)), None);
+        }
+        assert_eq!(memory.len(), 256);
     }
 }

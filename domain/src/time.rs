@@ -2,6 +2,7 @@
 
 use std::ops::{Add, Sub};
 
+use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
@@ -50,5 +51,20 @@ impl Sub for Timestamp {
 
     fn sub(self, earlier: Self) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Tells when there is room again, where the minute before `now` holds `most` or more of `moments`, oldest first.
+pub(crate) fn full_minute(moments: &Vector<Timestamp>, most: usize, now: Timestamp) -> Option<Timestamp> {
+    let recent = || moments.iter().filter(|at| **at + Millis::MINUTE > now);
+    let over = recent().count().checked_sub(most)?;
+    Some(recent().nth(over).copied().unwrap_or(now) + Millis::MINUTE)
+}
+
+/// Adds a moment, and drops those that no minute from now on can hold.
+pub(crate) fn note(moments: &mut Vector<Timestamp>, at: Timestamp) {
+    moments.push_back(at);
+    while moments.front().is_some_and(|earlier| *earlier + Millis::MINUTE <= at) {
+        moments.pop_front();
     }
 }

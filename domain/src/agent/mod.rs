@@ -99,8 +99,9 @@ impl Aggregate for Agent {
 
     fn must_remember(event: &Event) -> bool {
         match event {
-            Event::Registered { .. } | Event::KeyIssued { .. } => true,
-            Event::KeyRevoked { .. } | Event::WebhookSet { .. } => false,
+            Event::Registered { .. } | Event::KeyIssued { .. } | Event::WebhookSet { .. } => true,
+            // A revoked key stays revoked.
+            Event::KeyRevoked { .. } => false,
         }
     }
 

@@ -31,7 +31,7 @@ pub enum Command {
         session: SessionId,
         /// Whether it comes back; it was counted when it first came.
         returning: bool,
-        /// Until when it may start.
+        /// Until when it may start or resume.
         start_before: Timestamp,
         /// What was found of the passcode.
         passcode: Passcode,
@@ -63,13 +63,12 @@ pub enum Passcode {
 pub enum Release {
     /// The session ended or fell idle.
     Left,
-    /// The session never started, and now cannot any more.
+    /// The session never started or resumed, and now cannot any more.
     Unused,
 }
 
 /// Settings to change; `None` leaves a setting as it is, `Some(None)` removes it.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[expect(clippy::option_option, reason = "leave, remove and set are three things")]
 pub struct Changes {
     /// See [`Settings::title`].
     pub title: Option<Sealed>,

@@ -1,14 +1,21 @@
 //! What a link allows.
 
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
-use crate::{Millis, Policy, SessionId, Timestamp};
+use crate::time::full_minute;
+use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
+
+/// Bytes of the longest language tag taken: RFC 5646, section 4.4.1.
+const LANGUAGE_BYTES: i64 = 35;
+/// What may pass between the reckoning of a link's end and the decision.
+const CLOCK_SLACK: Millis = Millis::seconds(10);
 
 impl Link {
     pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
         match (self.status, &self.settings) {
             (Status::Unknown, _) | (Status::Active | Status::Paused | Status::Expired | Status::Revoked, None) => match command {
                 Command::Open(settings) => {
-                    within(settings, now, policy)?;
+                    lifetime_within(settings, now, policy)?;
+                    within(settings, policy)?;
                     Ok(vec![Event::Opened { settings: settings.clone() }])
                 }
                 Command::Update(_)
@@ -43,13 +50,8 @@ impl Link {
             Command::Update(changes) => self.update(settings, changes, now, policy),
             Command::Pause => self.open(settings, now).map(|()| if self.status == Status::Paused { vec![] } else { vec![Event::Paused] }),
             Command::Resume => self.open(settings, now).map(|()| if self.status == Status::Active { vec![] } else { vec![Event::Resumed] }),
-            Command::RotateToken => self.open(settings, now).map(|()| vec![Event::TokenRotated { rotation: self.rotation + 1 }]),
-            Command::Revoke { end_sessions, farewell } => match self.status {
-                Status::Revoked | Status::Expired => Ok(vec![]),
-                Status::Unknown | Status::Active | Status::Paused | Status::Erased => {
-                    Ok(vec![Event::Revoked { end_sessions: *end_sessions, farewell: farewell.clone() }])
-                }
-            },
+            Command::RotateToken => self.open(settings, now).map(|()| vec![Event::TokenRotated { rotation: self.rotation.saturating_add(1) }]),
+            Command::Revoke { end_sessions, farewell } => self.revoke(*end_sessions, farewell.as_ref(), policy),
             Command::Expire => match self.status {
                 Status::Expired | Status::Revoked => Ok(vec![]),
                 Status::Unknown | Status::Active | Status::Paused | Status::Erased if now < settings.expires_at => {
@@ -82,21 +84,42 @@ impl Link {
         }
     }
 
+    fn revoke(&self, end_sessions: bool, farewell: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        match self.status {
+            Status::Expired => return Ok(vec![]),
+            // Closed to newcomers before, it may still end its sessions; never the other way round.
+            Status::Revoked if self.ends_sessions() || !end_sessions => return Ok(vec![]),
+            Status::Unknown | Status::Active | Status::Paused | Status::Revoked | Status::Erased => {}
+        }
+        if let Some(text) = farewell {
+            // The sessions must be able to say it: a refusal there would keep them open.
+            within_range("farewell", i64::from(text.characters), 1, i64::from(policy.text_characters))?;
+        }
+        Ok(vec![Event::Revoked { end_sessions, farewell: farewell.cloned() }])
+    }
+
     fn update(&self, settings: &Settings, changes: &Changes, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
         self.open(settings, now)?;
-        let changed = changes.applied_to(settings);
-        if changed == *settings {
+        let updated = changes.applied_to(settings);
+        if updated == *settings {
             return Ok(vec![]);
         }
-        within(&changed, if changes.expires_at.is_some() { now } else { Timestamp(i64::MIN) }, policy)?;
-        Ok(vec![Event::Updated { settings: Box::new(changed) }])
+        if changes.expires_at.is_some() {
+            lifetime_within(&updated, now, policy)?;
+        }
+        within(&updated, policy)?;
+        Ok(vec![Event::Updated { settings: Box::new(updated) }])
     }
 
     fn admit(&self, settings: &Settings, returning: bool, passcode: Passcode, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-        match (self.open(settings, now), returning) {
+        match self.open(settings, now) {
             // Who was in comes back as long as the session lasts, even to a link that is closed to newcomers.
-            (Err(Rejection::Revoked), true) => {}
-            (closed, _) => closed?,
+            Err(Rejection::Revoked) if returning && !self.ends_sessions() => {
+                if now >= settings.expires_at {
+                    return Err(Rejection::Expired);
+                }
+            }
+            open => open?,
         }
         if !returning {
             if self.status == Status::Paused {
@@ -114,19 +137,17 @@ impl Link {
         if self.admissions.len() >= settings.max_sessions_at_once as usize {
             return Err(Rejection::Full { limit: settings.max_sessions_at_once });
         }
-        let mut recent = self.recent.iter().filter(|start| **start + Millis::MINUTE > now);
-        if recent.clone().count() >= policy.starts_per_minute {
-            let oldest = recent.next().map_or(now, |start| *start);
-            return Err(Rejection::TooManyStarts { retry_at: oldest + Millis::MINUTE });
+        match full_minute(&self.recent, policy.starts_per_minute, now) {
+            Some(retry_at) => Err(Rejection::TooManyStarts { retry_at }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn release(&self, session: SessionId, reason: Release, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match (self.admissions.get(&session), reason) {
             (None, _) => Ok(vec![]),
             (Some(admission), Release::Unused) if now < admission.start_before => Err(Rejection::NotDue { until: admission.start_before }),
-            (Some(_), Release::Left | Release::Unused) => Ok(vec![Event::Released { session }]),
+            (Some(_), Release::Left | Release::Unused) => Ok(vec![Event::Released { session, unused: reason == Release::Unused }]),
         }
     }
 
@@ -140,26 +161,22 @@ impl Link {
     }
 }
 
-/// Holds where every setting is within its range; the lifetime counts from `now`.
-fn within(settings: &Settings, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-    let minutes = |length: Millis| length.0 / 60_000;
-    if now != Timestamp(i64::MIN) {
-        let lifetime = settings.expires_at - now;
-        if lifetime < policy.shortest_lifetime || lifetime > policy.longest_lifetime {
-            return Err(Rejection::OutOfRange {
-                setting: "expires_in_minutes",
-                given: minutes(lifetime),
-                least: minutes(policy.shortest_lifetime),
-                most: minutes(policy.longest_lifetime),
-            });
-        }
-    }
-    let text = |text: &Option<_>| text.as_ref().map_or(0, |sealed: &crate::Sealed| i64::from(sealed.characters));
+/// Holds where the link ends neither too soon nor too late, counted from `now`.
+fn lifetime_within(settings: &Settings, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
+    let (left, shortest) = (settings.expires_at - now, policy.shortest_lifetime);
+    // The shortest lifetime has shrunk a little since it was reckoned.
+    let asked = if left > Millis(0) && left < shortest { Millis(left.0.saturating_add(CLOCK_SLACK.0)).min(shortest) } else { left };
+    length_within("expires_in_minutes", asked, shortest, policy.longest_lifetime)
+}
+
+/// Holds where every setting but the end is within its range.
+fn within(settings: &Settings, policy: &Policy) -> Result<(), Rejection> {
+    let text = |text: &Option<Sealed>| text.as_ref().map_or(0, |sealed| i64::from(sealed.characters));
     let total = settings.max_sessions_total.map_or(1, i64::from);
     let longest_origin = settings.allowed_origins.iter().map(String::len).max().unwrap_or(0);
     let language = settings.language.as_ref().map_or(0, String::len);
-    let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let ranges = [
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    for (setting, given, least, most) in [
         ("title", i64::from(settings.title.characters), 1, i64::from(policy.title_characters)),
         ("purpose", text(&settings.purpose), 0, i64::from(policy.text_characters)),
         ("description", text(&settings.description), 0, i64::from(policy.text_characters)),
@@ -169,14 +186,30 @@ fn within(settings: &Settings, now: Timestamp, policy: &Policy) -> Result<(), Re
         ("max_sessions_total", total, 1, i64::from(u32::MAX)),
         ("max_messages_per_session", i64::from(settings.max_messages_per_session), 1, i64::from(policy.messages_per_session)),
         ("messages_per_minute", i64::from(settings.messages_per_minute), 1, i64::from(policy.messages_per_minute)),
-        ("idle_timeout_minutes", minutes(settings.idle_timeout), minutes(policy.shortest_idle), minutes(policy.longest_idle)),
-        ("keep_minutes_after_end", minutes(settings.keep_after_end), 0, minutes(policy.longest_keep)),
-        ("allowed_origins", length(settings.allowed_origins.len()), 0, length(policy.allowed_origins)),
-        ("allowed_origins", length(longest_origin), 0, length(policy.origin_bytes)),
-        ("language", length(language), 0, 35),
-    ];
-    match ranges.into_iter().find(|(_, given, least, most)| given < least || given > most) {
-        Some((setting, given, least, most)) => Err(Rejection::OutOfRange { setting, given, least, most }),
-        None => Ok(()),
+        ("allowed_origins", count(settings.allowed_origins.len()), 0, count(policy.allowed_origins)),
+        ("allowed_origins", count(longest_origin), 0, count(policy.origin_bytes)),
+        ("language", count(language), 0, LANGUAGE_BYTES),
+    ] {
+        within_range(setting, given, least, most)?;
     }
+    length_within("idle_timeout_minutes", settings.idle_timeout, policy.shortest_idle, policy.longest_idle)?;
+    length_within("keep_minutes_after_end", settings.keep_after_end, Millis(0), policy.longest_keep)
+}
+
+fn within_range(setting: &'static str, given: i64, least: i64, most: i64) -> Result<(), Rejection> {
+    if given < least || given > most {
+        return Err(Rejection::OutOfRange { setting, given, least, most });
+    }
+    Ok(())
+}
+
+/// Compares to the millisecond, and tells in minutes.
+fn length_within(setting: &'static str, given: Millis, least: Millis, most: Millis) -> Result<(), Rejection> {
+    if given < least || given > most {
+        let minutes = |length: Millis| length.0.div_euclid(60_000);
+        // A moment over the longest is told as the next minute, or it would read as allowed.
+        let told = if given > most { Millis(given.0.saturating_add(59_999)) } else { given };
+        return Err(Rejection::OutOfRange { setting, given: minutes(told), least: minutes(least), most: minutes(most) });
+    }
+    Ok(())
 }

@@ -58,6 +58,8 @@ pub enum Event {
     Released {
         /// By this session.
         session: SessionId,
+        /// Whether it never started, and is not counted any more.
+        unused: bool,
     },
     /// The link's words are gone.
     #[serde(rename = "link.erased")]

@@ -1,7 +1,8 @@
 //! How a link changes by what happened.
 
 use super::{Admission, Event, Link, Revocation, Status};
-use crate::{Millis, Timestamp};
+use crate::Timestamp;
+use crate::time::note;
 
 impl Link {
     pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
@@ -24,17 +25,17 @@ impl Link {
                 self.quiet_since = at;
             }
             Event::Admitted { session, returning, start_before } => {
-                self.admissions.insert(*session, Admission { start_before: *start_before });
+                self.admissions.insert(*session, Admission { start_before: *start_before, returning: *returning });
                 if !returning {
-                    self.admitted += 1;
+                    self.admitted = self.admitted.saturating_add(1);
                 }
-                self.recent.push_back(at);
-                while self.recent.front().is_some_and(|start| *start + Millis::MINUTE <= at) {
-                    self.recent.pop_front();
-                }
+                note(&mut self.recent, at);
             }
-            Event::Released { session } => {
-                self.admissions.remove(session);
+            Event::Released { session, unused } => {
+                let counted = self.admissions.remove(session).is_some_and(|admission| !admission.returning);
+                if *unused && counted {
+                    self.admitted = self.admitted.saturating_sub(1);
+                }
                 self.quiet_since = at;
             }
             Event::Erased => {

@@ -11,7 +11,7 @@ pub use event::{Event, Settings};
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, Millis, Policy, Sealed, SessionId, Timestamp};
+use crate::{Aggregate, Policy, Sealed, SessionId, Timestamp};
 
 /// What is known of a link.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Link {
     pub rotation: u32,
     /// The places that are taken.
     pub admissions: OrdMap<SessionId, Admission>,
-    /// How many sessions were ever admitted.
+    /// How many sessions were admitted, without those that never started.
     pub admitted: u32,
     /// The admissions of the last minute.
     pub recent: Vector<Timestamp>,
@@ -65,8 +65,10 @@ pub enum Status {
 /// A place that a session holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admission {
-    /// Until when the session may start; an unused place may be given back after that.
+    /// Until when the session may start or resume; an unused place may be given back after that.
     pub start_before: Timestamp,
+    /// Whether the session came back: it was counted when it first came.
+    pub returning: bool,
 }
 
 /// Why a link says no.
@@ -140,11 +142,18 @@ pub enum Rejection {
 impl Link {
     /// Tells when the link's words are to go, as far as is known now; none while it may still be used.
     pub fn erase_at(&self) -> Option<Timestamp> {
-        let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
+        let (expires_at, keep) = self.settings.as_ref().map_or_else(Default::default, |settings| (settings.expires_at, settings.keep_after_end));
         match self.status {
+            // Idle sessions hold no place, and may come back until their time is up.
+            Status::Revoked if !self.ends_sessions() && self.admitted > 0 => Some(self.quiet_since.max(expires_at) + keep),
             Status::Expired | Status::Revoked => Some(self.quiet_since + keep),
             Status::Unknown | Status::Active | Status::Paused | Status::Erased => None,
         }
+    }
+
+    /// Tells whether the agent took the link back together with its open sessions.
+    fn ends_sessions(&self) -> bool {
+        self.revocation.as_ref().is_some_and(|revocation| revocation.end_sessions)
     }
 }
 
@@ -166,12 +175,10 @@ impl Aggregate for Link {
 
     fn must_remember(event: &Event) -> bool {
         match event {
-            Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } => true,
+            Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } | Event::Paused | Event::Resumed => true,
             // An admitted session stays known until its place is given back; the others lead to a state that a repeat finds.
             Event::Admitted { .. }
             | Event::Released { .. }
-            | Event::Paused
-            | Event::Resumed
             | Event::Revoked { .. }
             | Event::Expired
             | Event::Erased => false,

@@ -48,8 +48,11 @@ pub enum Command {
     },
     /// Gives the place back after a long silence.
     GoIdle,
-    /// Comes back from idling: a place is reserved again.
-    Resume,
+    /// Comes back from idling, in a place reserved again.
+    Resume {
+        /// Until when the reserved place may be used.
+        start_before: Timestamp,
+    },
     /// Moves the end, as the link's end moved.
     Reschedule {
         /// The new end.
@@ -89,7 +92,7 @@ pub struct Start {
     pub start_before: Timestamp,
     /// The name the chatter chose.
     pub display_name: Option<Sealed>,
-    /// The chatter's language (BCP 47).
+    /// The chatter's language (BCP 47); what is no such tag is left out, for it is not sealed.
     pub language: Option<String>,
     /// The first message, from the link.
     pub welcome: Option<Sealed>,

@@ -1,9 +1,11 @@
 //! What a session allows.
 
-use imbl::Vector;
-
 use super::{Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Status};
-use crate::{Millis, Policy, QuestionId, Sealed, Timestamp};
+use crate::time::full_minute;
+use crate::{Policy, QuestionId, Sealed, Timestamp};
+
+/// Read marks that one reader may set beyond one for each entry: what the system writes is read too.
+const READ_MARKS_BESIDES: u32 = 2;
 
 impl Session {
     pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
@@ -15,7 +17,7 @@ impl Session {
                 | Command::Answer { .. }
                 | Command::MarkRead { .. }
                 | Command::GoIdle
-                | Command::Resume
+                | Command::Resume { .. }
                 | Command::Reschedule { .. }
                 | Command::Rate { .. }
                 | Command::End { .. }
@@ -37,17 +39,17 @@ impl Session {
             }
             Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
             Command::GoIdle => self.go_idle(settings, now),
-            Command::Resume => match self.live(settings, now) {
-                Ok(()) | Err(Rejection::Idle) if self.status == Status::Active => Ok(vec![]),
-                Ok(()) | Err(Rejection::Idle) => Ok(vec![Event::Resumed]),
-                Err(refusal) => Err(refusal),
+            Command::Resume { start_before } => match self.live(settings, now) {
+                Err(Rejection::Idle) if now >= *start_before => Err(Rejection::TooLate { start_before: *start_before }),
+                Err(Rejection::Idle) => Ok(vec![Event::Resumed]),
+                live => live.map(|()| vec![]),
             },
             Command::Reschedule { expires_at } => match self.status {
                 Status::Active | Status::Idle if settings.expires_at != *expires_at => Ok(vec![Event::Rescheduled { expires_at: *expires_at }]),
                 Status::Unknown | Status::Active | Status::Idle | Status::Ended | Status::Erased => Ok(vec![]),
             },
             Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
-            Command::End { reason, farewell } => self.end(*reason, farewell.as_ref(), policy),
+            Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::Expire => match self.status {
                 Status::Ended | Status::Erased => Ok(vec![]),
                 Status::Unknown | Status::Active | Status::Idle if now < settings.expires_at => {
@@ -92,7 +94,10 @@ impl Session {
         if said >= limit {
             return Err(Rejection::MessageLimit { limit });
         }
-        within_rate(recent, rate, now)
+        match full_minute(recent, rate as usize, now) {
+            Some(retry_at) => Err(Rejection::RateLimited { retry_at }),
+            None => Ok(()),
+        }
     }
 
     fn post(
@@ -137,11 +142,12 @@ impl Session {
     }
 
     fn may_answer(&self, settings: &Settings, question: QuestionId, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-        self.live(settings, now)?;
-        match self.questions.get(&question) {
-            None => Err(Rejection::QuestionUnknown { question }),
-            Some(known) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
-            Some(_) => Ok(()),
+        match (self.live(settings, now), self.questions.get(&question)) {
+            (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
+            // Said before a place is reserved for nothing.
+            (_, None) => Err(Rejection::QuestionUnknown { question }),
+            (_, Some(known)) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
+            (live, Some(_)) => live,
         }
     }
 
@@ -149,10 +155,9 @@ impl Session {
         if self.status == Status::Erased {
             return Err(Rejection::Erased);
         }
-        let said = self.chatter_messages + self.agent_messages + self.questions.values().map(|question| question.answers).sum::<u32>();
         match self.read.get(&by) {
-            // A mark moves forward, and at most once for everything said: marks cannot fill the log.
-            Some(mark) if upto <= mark.upto || mark.moves > said + 1 => Ok(vec![]),
+            // A mark moves forward, and not much oftener than anything is said: marks cannot fill the log.
+            Some(mark) if upto <= mark.upto || mark.moves >= self.entries().saturating_add(READ_MARKS_BESIDES) => Ok(vec![]),
             Some(mark) if now < mark.at + policy.between_read_marks => {
                 Err(Rejection::ReadTooSoon { retry_at: mark.at + policy.between_read_marks })
             }
@@ -163,10 +168,15 @@ impl Session {
     fn go_idle(&self, settings: &Settings, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Idle | Status::Ended | Status::Erased => return Ok(vec![]),
+            // Whichever timer comes first.
+            Status::Unknown | Status::Active if now >= settings.expires_at => return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]),
             Status::Unknown | Status::Active => {}
         }
-        // The clock stands still while the agent owes a reply.
-        let until = if self.owed_since.is_some() { now + settings.idle_timeout } else { self.last_word_at + settings.idle_timeout };
+        if self.owed_since.is_some() {
+            // The clock stands still while the agent owes a reply.
+            return Err(Rejection::NotDue { until: now + settings.idle_timeout });
+        }
+        let until = self.last_word_at + settings.idle_timeout;
         if now < until {
             return Err(Rejection::NotDue { until });
         }
@@ -192,9 +202,20 @@ impl Session {
         Ok(vec![Event::Rated { rating, feedback: feedback.cloned() }])
     }
 
-    fn end(&self, reason: EndReason, farewell: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+    fn end(
+        &self,
+        settings: &Settings,
+        reason: EndReason,
+        farewell: Option<&Sealed>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Ended | Status::Erased => return Ok(vec![]),
+            // The time was up before; there are no words after it.
+            Status::Unknown | Status::Active | Status::Idle if now >= settings.expires_at => {
+                return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
+            }
             Status::Unknown | Status::Active | Status::Idle => {}
         }
         let mut events = Vec::with_capacity(2);
@@ -208,8 +229,9 @@ impl Session {
 }
 
 fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
-    if now >= start.start_before {
-        return Err(Rejection::TooLate { start_before: start.start_before });
+    let start_before = start.start_before.min(start.settings.expires_at);
+    if now >= start_before {
+        return Err(Rejection::TooLate { start_before });
     }
     if let Some(name) = &start.display_name {
         within_length(name, policy.display_name_characters)?;
@@ -219,9 +241,9 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
         link: *link,
         settings: settings.clone(),
         display_name: display_name.clone(),
-        language: language.clone(),
+        language: language.clone().filter(|tag| is_language(tag)),
     }];
-    if let Some(text) = welcome {
+    if let Some(text) = welcome.as_ref().filter(|text| text.characters > 0) {
         events.push(Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(MessageKind::Welcome) });
     }
     Ok(events)
@@ -235,11 +257,7 @@ fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
     }
 }
 
-fn within_rate(recent: &Vector<Timestamp>, rate: u32, now: Timestamp) -> Result<(), Rejection> {
-    let mut within = recent.iter().filter(|at| **at + Millis::MINUTE > now);
-    if within.clone().count() < rate as usize {
-        return Ok(());
-    }
-    let oldest = within.next().map_or(now, |at| *at);
-    Err(Rejection::RateLimited { retry_at: oldest + Millis::MINUTE })
+/// Tells whether `tag` has the form of a language tag (RFC 5646): nothing else of a chatter's may stand in the log unsealed.
+fn is_language(tag: &str) -> bool {
+    tag.len() <= 35 && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }

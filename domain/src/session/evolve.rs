@@ -1,9 +1,8 @@
 //! How a session changes by what happened.
 
-use imbl::Vector;
-
 use super::{Author, Event, Question, ReadMark, Session, Status};
-use crate::{Millis, Timestamp};
+use crate::Timestamp;
+use crate::time::note;
 
 impl Session {
     pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
@@ -24,14 +23,14 @@ impl Session {
             Event::QuestionAnswered { question, answered, .. } => {
                 if let Some(question) = self.questions.get_mut(question) {
                     question.answered |= answered;
-                    question.answers += 1;
+                    question.answers = question.answers.saturating_add(1);
                 }
                 self.owed_since.get_or_insert(at);
                 self.last_word_at = at;
             }
             Event::MarkedRead { by, upto } => {
                 let moves = self.read.get(by).map_or(0, |mark| mark.moves);
-                self.read.insert(*by, ReadMark { upto: *upto, at, moves: moves + 1 });
+                self.read.insert(*by, ReadMark { upto: *upto, at, moves: moves.saturating_add(1) });
             }
             Event::WentIdle => self.status = Status::Idle,
             Event::Resumed => {
@@ -55,12 +54,12 @@ impl Session {
     fn hear(&mut self, from: Author, at: Timestamp) {
         match from {
             Author::Chatter => {
-                self.chatter_messages += 1;
+                self.chatter_messages = self.chatter_messages.saturating_add(1);
                 note(&mut self.recent_chatter, at);
                 self.owed_since.get_or_insert(at);
             }
             Author::Agent(_) => {
-                self.agent_messages += 1;
+                self.agent_messages = self.agent_messages.saturating_add(1);
                 note(&mut self.recent_agent, at);
                 self.owed_since = None;
                 self.close_answered();
@@ -78,12 +77,5 @@ impl Session {
                 question.closed = true;
             }
         }
-    }
-}
-
-fn note(recent: &mut Vector<Timestamp>, at: Timestamp) {
-    recent.push_back(at);
-    while recent.front().is_some_and(|earlier| *earlier + Millis::MINUTE <= at) {
-        recent.pop_front();
     }
 }

@@ -81,7 +81,8 @@ pub struct Question {
 impl Question {
     /// Tells whether every required field is answered.
     pub fn is_complete(&self) -> bool {
-        self.required & !self.answered == 0 && self.answers > 0
+        let asked = 1_u16.checked_shl(u32::from(self.fields)).map_or(u16::MAX, |next| next - 1);
+        u16::from(self.required & !self.answered) & asked == 0 && self.answers > 0
     }
 }
 
@@ -204,6 +205,12 @@ impl Session {
         self.settings.as_ref().map_or(0, |settings| settings.max_messages.saturating_sub(self.chatter_messages))
     }
 
+    /// Counts what chatter and agent have written: messages, questions and answers.
+    pub(crate) fn entries(&self) -> u32 {
+        let answers = self.questions.values().fold(0_u32, |sum, question| sum.saturating_add(question.answers));
+        self.chatter_messages.saturating_add(self.agent_messages).saturating_add(answers)
+    }
+
     /// Tells when the words are to go; none while the session is open.
     pub fn erase_at(&self) -> Option<Timestamp> {
         let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
@@ -241,6 +248,10 @@ impl Aggregate for Session {
             | Event::Ended { .. }
             | Event::Erased => false,
         }
+    }
+
+    fn link(&self) -> Option<LinkId> {
+        self.link
     }
 
     fn could_change(rejection: &Rejection) -> bool {
