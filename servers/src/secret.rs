@@ -26,7 +26,13 @@ pub(crate) fn keep(path: &Path) -> Result<String, Error> {
 pub(crate) fn write(path: &Path, content: &str) -> Result<(), Error> {
     let unfinished = path.with_added_extension("new");
     fs::remove_file(&unfinished)
-        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        .or_else(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })
         .map_err(Error::io("replace", &unfinished))?;
     let mut file = OpenOptions::new()
         .write(true)
