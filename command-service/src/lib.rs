@@ -1,1 +1,106 @@
 //! Command, decision, append: the only writer of the log.
+//!
+//! [`Commands`] is what may be asked. Texts are sealed here, before any rule sees them; every answer is a
+//! [`Receipt`] that says where in the log it stands. The [`worker`] sends what falls due.
+
+mod agents;
+mod chance;
+pub mod clock;
+mod executor;
+mod links;
+mod passcode;
+mod refusal;
+mod restore;
+mod sessions;
+pub mod worker;
+
+mod warm;
+
+use std::sync::Arc;
+
+use domain::{Address, AgentId, Policy, Timestamp};
+use nats::{ApiKeys, Backbone, DataKey, Derived, EventId, Position};
+
+pub use agents::{NewKey, Principal};
+pub use links::{LinkChanges, NewLink};
+pub use refusal::Refusal;
+pub use restore::finish_erasures;
+pub use sessions::{Join, Joined, Known};
+
+use executor::{Executor, Outcome};
+use passcode::Passcodes;
+
+/// How much memory the warm states may take, in bytes.
+const WARM_BYTES: u64 = 64 << 20;
+
+/// All that may be asked; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Commands {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backbone: Backbone,
+    agents: Executor<domain::agent::Agent>,
+    links: Executor<domain::link::Link>,
+    sessions: Executor<domain::session::Session>,
+    api_keys: ApiKeys,
+    derived: Derived,
+    passcodes: Passcodes,
+    policy: Arc<Policy>,
+}
+
+/// Where in the log a command's answer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The event that was asked for.
+    pub position: Position,
+    /// Its id.
+    pub event: EventId,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Whether the very same command had been carried out before.
+    pub replayed: bool,
+}
+
+impl Commands {
+    /// Takes commands for `backbone` within `policy`.
+    pub fn new(backbone: Backbone, policy: Policy) -> Self {
+        let policy = Arc::new(policy);
+        let store = backbone.store();
+        let secrets = backbone.secrets();
+        let inner = Inner {
+            agents: Executor::new(store.clone(), Arc::clone(&policy), WARM_BYTES / 16),
+            links: Executor::new(store.clone(), Arc::clone(&policy), WARM_BYTES / 16 * 3),
+            sessions: Executor::new(store, Arc::clone(&policy), WARM_BYTES / 16 * 12),
+            api_keys: ApiKeys::new(secrets),
+            derived: Derived::new(secrets),
+            passcodes: Passcodes::default(),
+            policy,
+            backbone,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The limits in force.
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    /// Says where the answer to a command stands.
+    fn receipt(&self, agent: AgentId, command: &domain::CommandId, outcome: &Outcome) -> Receipt {
+        let index = outcome.answer.events.saturating_sub(1);
+        Receipt {
+            position: Position { shard: self.inner.backbone.shard_of(agent), sequence: outcome.answer.sequence, index },
+            event: EventId::of(command, index),
+            at: outcome.answer.at,
+            replayed: outcome.replayed,
+        }
+    }
+
+    /// Fetches the key that seals the texts of `owner`; none once they are erased.
+    async fn key(&self, owner: Address) -> Result<Option<DataKey>, Refusal> {
+        Ok(self.inner.backbone.keys().get(owner).await?)
+    }
+}

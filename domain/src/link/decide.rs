@@ -60,8 +60,14 @@ impl Link {
                 Status::Unknown | Status::Active | Status::Paused | Status::Erased => Ok(vec![Event::Expired]),
             },
             Command::Admit { session, returning, start_before, passcode } => {
-                if self.admissions.contains_key(session) {
-                    return Ok(vec![]);
+                match self.admissions.get(session) {
+                    // A later reservation makes the place safe from a release that was due to the earlier one.
+                    Some(held) if *returning && held.start_before < *start_before => {
+                        self.open_to_returning(settings, now)?;
+                        return Ok(vec![Event::Admitted { session: *session, returning: true, start_before: *start_before }]);
+                    }
+                    Some(_) => return Ok(vec![]),
+                    None => {}
                 }
                 self.admit(settings, *returning, *passcode, now, policy)?;
                 Ok(vec![Event::Admitted { session: *session, returning: *returning, start_before: *start_before }])
@@ -112,16 +118,10 @@ impl Link {
     }
 
     fn admit(&self, settings: &Settings, returning: bool, passcode: Passcode, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-        match self.open(settings, now) {
-            // Who was in comes back as long as the session lasts, even to a link that is closed to newcomers.
-            Err(Rejection::Revoked) if returning && !self.ends_sessions() => {
-                if now >= settings.expires_at {
-                    return Err(Rejection::Expired);
-                }
-            }
-            open => open?,
-        }
-        if !returning {
+        if returning {
+            self.open_to_returning(settings, now)?;
+        } else {
+            self.open(settings, now)?;
             if self.status == Status::Paused {
                 return Err(Rejection::Paused);
             }
@@ -140,6 +140,15 @@ impl Link {
         match full_minute(&self.recent, policy.starts_per_minute, now) {
             Some(retry_at) => Err(Rejection::TooManyStarts { retry_at }),
             None => Ok(()),
+        }
+    }
+
+    /// Holds while who was in may come back: as long as the session lasts, even to a link that is closed to newcomers.
+    fn open_to_returning(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
+        match self.open(settings, now) {
+            Err(Rejection::Revoked) if !self.ends_sessions() && now < settings.expires_at => Ok(()),
+            Err(Rejection::Revoked) if !self.ends_sessions() => Err(Rejection::Expired),
+            open => open,
         }
     }
 

@@ -1,0 +1,115 @@
+//! Agents and their API keys.
+
+use std::time::Duration;
+
+use domain::agent::{Command, Rejection, Webhook};
+use domain::{Address, AgentId, CommandId, Fingerprint, KeyId};
+use nats::{Actor, Reserve};
+use subtle::ConstantTimeEq;
+
+use crate::executor::{Order, Outcome};
+use crate::{Commands, Receipt, Refusal, chance};
+
+/// How long a key that another process revoked may still be accepted.
+const KEYS_SEEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Who presents a valid API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The tenant.
+    pub agent: AgentId,
+    /// The tenant's name.
+    pub agent_name: String,
+    /// The key.
+    pub key: KeyId,
+    /// The key's name.
+    pub key_name: String,
+}
+
+/// A key just issued: its text is shown this once.
+#[derive(Clone)]
+pub struct NewKey {
+    /// The key's id.
+    pub key: KeyId,
+    /// What its holder presents.
+    pub text: String,
+    /// Where its issue stands in the log.
+    pub receipt: Receipt,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKey").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Commands {
+    /// Makes an agent known.
+    pub async fn register_agent(&self, name: &str) -> Result<(AgentId, Receipt), Refusal> {
+        let agent = AgentId::new(chance::bytes());
+        let receipt = self.ask_agent(agent, Command::Register { name: name.to_owned() }).await?;
+        Ok((agent, receipt))
+    }
+
+    /// Gives an agent one more key.
+    pub async fn issue_key(&self, agent: AgentId, name: &str) -> Result<NewKey, Refusal> {
+        let key = KeyId::new(chance::bytes());
+        let secret = chance::bytes();
+        let command = Command::IssueKey { key, name: name.to_owned(), hash: self.inner.api_keys.hash(&secret) };
+        let receipt = self.ask_agent(agent, command).await?;
+        Ok(NewKey { key, text: self.inner.api_keys.issue(agent, key, &secret), receipt })
+    }
+
+    /// Takes a key back for good.
+    pub async fn revoke_key(&self, agent: AgentId, key: KeyId) -> Result<Receipt, Refusal> {
+        self.ask_agent(agent, Command::RevokeKey { key }).await
+    }
+
+    /// Says where an agent is told of events.
+    pub async fn set_webhook(&self, agent: AgentId, webhook: Option<Webhook>) -> Result<Receipt, Refusal> {
+        self.ask_agent(agent, Command::SetWebhook { webhook }).await
+    }
+
+    /// Checks an API key against the log.
+    pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
+        let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
+        let hash = self.inner.api_keys.hash(&secret);
+        let look = |root: &domain::Root<domain::agent::Agent>| {
+            let known = root.state.keys.get(&key)?;
+            let same = bool::from(known.hash.ct_eq(&hash)) && !known.revoked;
+            same.then(|| Principal {
+                agent,
+                agent_name: root.state.name.clone().unwrap_or_default(),
+                key,
+                key_name: known.name.clone(),
+            })
+        };
+        self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?.ok_or(Refusal::KeyInvalid)
+    }
+
+    /// Returns the name under which an agent's key acts, shown to its own team.
+    pub async fn key_name(&self, agent: AgentId, key: KeyId) -> Result<Option<String>, Refusal> {
+        let look = |root: &domain::Root<domain::agent::Agent>| root.state.keys.get(&key).map(|key| key.name.clone());
+        Ok(self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?)
+    }
+
+    /// Returns an agent's name.
+    pub async fn agent_name(&self, agent: AgentId) -> Result<String, Refusal> {
+        let look = |root: &domain::Root<domain::agent::Agent>| root.state.name.clone();
+        self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?.ok_or(Refusal::Agent(Rejection::Unknown))
+    }
+
+    /// Carries out an operator's command; each is an attempt of its own.
+    async fn ask_agent(&self, agent: AgentId, command: Command) -> Result<Receipt, Refusal> {
+        let id = CommandId::new(chance::bytes());
+        let order = Order {
+            id,
+            fingerprint: Fingerprint::new(*id.bytes()),
+            actor: Actor::Operator,
+            reserve: Reserve::Ordinary,
+            command,
+        };
+        let outcome: Outcome = self.inner.agents.execute(Address::agent(agent), order).await?;
+        Ok(self.receipt(agent, &id, &outcome))
+    }
+}

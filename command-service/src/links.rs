@@ -1,0 +1,232 @@
+//! What agents do with links: seal the words, then decide.
+
+use std::time::Duration;
+
+use domain::link::{Changes, Command, Link, Rejection, Settings, Status};
+use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, Timestamp};
+use nats::{Actor, DataKey, Field, Reserve};
+use serde::Serialize;
+
+use crate::executor::Order;
+use crate::{Commands, Receipt, Refusal, chance, clock};
+
+/// How long a link's state may be old where nothing is decided by it.
+const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// A link to be opened; texts are plain here.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the contract's, in its own words; see `domain::link::Settings`")]
+pub struct NewLink {
+    pub title: String,
+    pub purpose: Option<String>,
+    pub description: Option<String>,
+    pub welcome_message: Option<String>,
+    pub agent_name: Option<String>,
+    pub passcode: Option<String>,
+    pub lifetime: Millis,
+    pub max_sessions_at_once: u32,
+    pub max_sessions_total: Option<u32>,
+    pub max_messages_per_session: u32,
+    pub messages_per_minute: u32,
+    pub idle_timeout: Millis,
+    pub keep_after_end: Millis,
+    pub language: Option<String>,
+    pub allowed_origins: Vec<String>,
+}
+
+/// Settings to change; `None` leaves one as it is, `Some(None)` removes it.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "as NewLink")]
+#[expect(clippy::option_option, reason = "leave, remove and set are three things")]
+pub struct LinkChanges {
+    pub title: Option<String>,
+    pub purpose: Option<Option<String>>,
+    pub description: Option<Option<String>>,
+    pub welcome_message: Option<Option<String>>,
+    pub agent_name: Option<Option<String>>,
+    pub passcode: Option<Option<String>>,
+    pub expires_at: Option<Timestamp>,
+    pub max_sessions_at_once: Option<u32>,
+    pub max_sessions_total: Option<Option<u32>>,
+    pub max_messages_per_session: Option<u32>,
+    pub messages_per_minute: Option<u32>,
+    pub idle_timeout: Option<Millis>,
+    pub keep_after_end: Option<Millis>,
+    pub language: Option<Option<String>>,
+    pub allowed_origins: Option<Vec<String>>,
+}
+
+impl Commands {
+    /// Opens a link; the same `idempotency_key` again gives the same link.
+    pub async fn create_link(&self, agent: AgentId, actor: Actor, new: NewLink, idempotency_key: Option<&str>) -> Result<(LinkId, Receipt), Refusal> {
+        let link = match idempotency_key {
+            Some(key) => self.inner.derived.link(agent, key),
+            None => LinkId::new(chance::bytes()),
+        };
+        let address = Address::link(agent, link);
+        if idempotency_key.is_some() && self.link(agent, link).await?.status == Status::Erased {
+            return Err(Refusal::Link(Rejection::Erased));
+        }
+        let key = self.inner.backbone.keys().create(address).await?;
+        let id = self.inner.derived.command(&address, "open");
+        let asked = serde_json::to_vec(&new).expect("plain values are JSON");
+        let fingerprint = key.fingerprint(&[b"open", &asked]);
+        let settings = self.settings(Seal { key: &key, address, id }, new).await?;
+        let order = Order { id, fingerprint, actor, reserve: Reserve::Ordinary, command: Command::Open(Box::new(settings)) };
+        match self.inner.links.execute(address, order).await {
+            Ok(outcome) => Ok((link, self.receipt(agent, &id, &outcome))),
+            Err(refused) => {
+                // Only a link that nobody else can name surely leaves its key unused.
+                if idempotency_key.is_none() {
+                    self.inner.backbone.keys().destroy(address).await?;
+                }
+                Err(refused.into())
+            }
+        }
+    }
+
+    async fn settings(&self, seal: Seal<'_>, new: NewLink) -> Result<Settings, Refusal> {
+        Ok(Settings {
+            title: seal.text(Field::Title, &new.title),
+            purpose: seal.optional(Field::Purpose, new.purpose.as_deref()),
+            description: seal.optional(Field::Description, new.description.as_deref()),
+            welcome_message: seal.optional(Field::WelcomeMessage, new.welcome_message.as_deref()),
+            agent_name: seal.optional(Field::AgentName, new.agent_name.as_deref()),
+            passcode: self.verifier(&seal, new.passcode.as_deref()).await?,
+            expires_at: clock::now() + new.lifetime,
+            max_sessions_at_once: new.max_sessions_at_once,
+            max_sessions_total: new.max_sessions_total,
+            max_messages_per_session: new.max_messages_per_session,
+            messages_per_minute: new.messages_per_minute,
+            idle_timeout: new.idle_timeout,
+            keep_after_end: new.keep_after_end,
+            language: new.language,
+            allowed_origins: new.allowed_origins,
+        })
+    }
+
+    async fn verifier(&self, seal: &Seal<'_>, passcode: Option<&str>) -> Result<Option<Sealed>, Refusal> {
+        match passcode.filter(|passcode| !passcode.is_empty()) {
+            None => Ok(None),
+            Some(passcode) => Ok(Some(seal.text(Field::Passcode, &self.inner.passcodes.verifier(passcode).await?))),
+        }
+    }
+
+    /// Changes a link's settings.
+    pub async fn update_link(&self, agent: AgentId, actor: Actor, link: LinkId, changes: LinkChanges) -> Result<Receipt, Refusal> {
+        let address = Address::link(agent, link);
+        let key = self.link_key(address).await?;
+        let id = CommandId::new(chance::bytes());
+        let seal = Seal { key: &key, address, id };
+        let optional = |field, change: &Option<Option<String>>| change.as_ref().map(|text| seal.optional(field, text.as_deref()));
+        let passcode = match &changes.passcode {
+            None => None,
+            Some(passcode) => Some(self.verifier(&seal, passcode.as_deref()).await?),
+        };
+        let changes = Changes {
+            title: changes.title.as_ref().map(|title| seal.text(Field::Title, title)),
+            purpose: optional(Field::Purpose, &changes.purpose),
+            description: optional(Field::Description, &changes.description),
+            welcome_message: optional(Field::WelcomeMessage, &changes.welcome_message),
+            agent_name: optional(Field::AgentName, &changes.agent_name),
+            passcode,
+            expires_at: changes.expires_at,
+            max_sessions_at_once: changes.max_sessions_at_once,
+            max_sessions_total: changes.max_sessions_total,
+            max_messages_per_session: changes.max_messages_per_session,
+            messages_per_minute: changes.messages_per_minute,
+            idle_timeout: changes.idle_timeout,
+            keep_after_end: changes.keep_after_end,
+            language: changes.language,
+            allowed_origins: changes.allowed_origins,
+        };
+        self.ask_link(address, actor, id, Command::Update(Box::new(changes))).await
+    }
+
+    /// Stops or lets in newcomers.
+    pub async fn pause_link(&self, agent: AgentId, actor: Actor, link: LinkId, paused: bool) -> Result<Receipt, Refusal> {
+        let command = if paused { Command::Pause } else { Command::Resume };
+        self.ask_link(Address::link(agent, link), actor, CommandId::new(chance::bytes()), command).await
+    }
+
+    /// Makes a new token: the old one opens nothing any more.
+    pub async fn rotate_token(&self, agent: AgentId, actor: Actor, link: LinkId) -> Result<Receipt, Refusal> {
+        self.ask_link(Address::link(agent, link), actor, CommandId::new(chance::bytes()), Command::RotateToken).await
+    }
+
+    /// Closes a link to newcomers for good; its open sessions end too if `end_sessions`, each by a decision of its own.
+    pub async fn revoke_link(
+        &self,
+        agent: AgentId,
+        actor: Actor,
+        link: LinkId,
+        end_sessions: bool,
+        farewell: Option<&str>,
+    ) -> Result<Receipt, Refusal> {
+        let address = Address::link(agent, link);
+        let key = self.link_key(address).await?;
+        let id = CommandId::new(chance::bytes());
+        let farewell = Seal { key: &key, address, id }.optional(Field::Farewell, farewell);
+        self.ask_link(address, actor, id, Command::Revoke { end_sessions, farewell }).await
+    }
+
+    /// Shows a link as the log has it, at most a second old.
+    pub async fn link(&self, agent: AgentId, link: LinkId) -> Result<Link, Refusal> {
+        Ok(self.inner.links.look(Address::link(agent, link), LINKS_SEEN_WITHIN, |root| root.state.clone()).await?)
+    }
+
+    /// Fetches the key of a link's words, or says why there is none.
+    async fn link_key(&self, address: Address) -> Result<DataKey, Refusal> {
+        if let Some(key) = self.key(address).await? {
+            return Ok(key);
+        }
+        let status = self.inner.links.look(address, Duration::ZERO, |root| root.state.status).await?;
+        Err(Refusal::Link(if status == Status::Unknown { Rejection::Unknown } else { Rejection::Erased }))
+    }
+
+    /// Sends a link command; those that need no memory use an id of their own.
+    pub(crate) async fn ask_link(&self, address: Address, actor: Actor, id: CommandId, command: Command) -> Result<Receipt, Refusal> {
+        let reserve = match command {
+            Command::Revoke { .. } | Command::Expire | Command::Release { .. } | Command::Erase => Reserve::Ending,
+            Command::Open(_) | Command::Update(_) | Command::Pause | Command::Resume | Command::RotateToken | Command::Admit { .. } => {
+                Reserve::Ordinary
+            }
+        };
+        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
+        let outcome = self.inner.links.execute(address, order).await?;
+        Ok(self.receipt(address.agent, &id, &outcome))
+    }
+
+    /// Erases a link's words once they are due: the key goes first, so that the event never lies.
+    pub(crate) async fn erase_link(&self, address: Address) -> Result<Receipt, Refusal> {
+        let now = clock::now();
+        let due = self.inner.links.look(address, Duration::ZERO, |root| (root.state.status, root.state.erase_at(), root.state.admissions.is_empty())).await?;
+        match due {
+            (Status::Erased, ..) => {}
+            (_, Some(until), true) if now >= until => {}
+            (_, Some(until), true) => return Err(Refusal::Link(Rejection::NotDue { until })),
+            (..) => return Err(Refusal::Link(Rejection::InUse)),
+        }
+        self.inner.backbone.keys().destroy(address).await?;
+        self.ask_link(address, Actor::Timer, CommandId::new(chance::bytes()), Command::Erase).await
+    }
+}
+
+/// Seals the texts of one command.
+pub(crate) struct Seal<'a> {
+    pub(crate) key: &'a DataKey,
+    pub(crate) address: Address,
+    pub(crate) id: CommandId,
+}
+
+impl Seal<'_> {
+    /// Seals a text.
+    pub(crate) fn text(&self, field: Field, text: &str) -> Sealed {
+        self.key.seal(&self.address, self.id, field, 0, text)
+    }
+
+    /// Seals a text that may be missing; an empty one is.
+    pub(crate) fn optional(&self, field: Field, text: Option<&str>) -> Option<Sealed> {
+        text.filter(|text| !text.is_empty()).map(|text| self.text(field, text))
+    }
+}

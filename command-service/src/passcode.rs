@@ -1,0 +1,51 @@
+//! Passcodes: kept as an Argon2id verifier (RFC 9106), which itself is sealed.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, PasswordHash};
+use tokio::sync::Semaphore;
+
+use crate::Refusal;
+
+/// How many passcodes are worked on at once: each takes some 20 MiB and a core.
+const AT_ONCE: usize = 2;
+
+/// Makes and checks verifiers, a bounded number at a time and off the runtime's threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Passcodes {
+    places: Arc<Semaphore>,
+}
+
+impl Default for Passcodes {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Passcodes {
+    /// Makes the verifier of a passcode.
+    pub(crate) async fn verifier(&self, passcode: &str) -> Result<String, Refusal> {
+        let passcode = passcode.to_owned();
+        self.work(move || Ok(Argon2::default().hash_password(passcode.as_bytes()).map_err(broken)?.to_string())).await
+    }
+
+    /// Tells whether `passcode` is the one behind `verifier`.
+    pub(crate) async fn check(&self, passcode: &str, verifier: String) -> Result<bool, Refusal> {
+        let passcode = passcode.to_owned();
+        self.work(move || {
+            let hash = PasswordHash::new(&verifier).map_err(broken)?;
+            Ok(Argon2::default().verify_password(passcode.as_bytes(), &hash).is_ok())
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(work).await.map_err(broken)?
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Passcode(error.to_string())
+}
