@@ -1,0 +1,77 @@
+//! The one place where sealed text becomes readable: at the edge, for one owner at a time.
+
+use std::fmt;
+
+use domain::Address;
+
+use crate::Error;
+use crate::keys::Keys;
+use crate::sealing::{DataKey, Field, OpenError};
+
+/// A text as a reader gets it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Text {
+    /// The words.
+    Open(String),
+    /// The words are gone, and their key with them.
+    Erased,
+}
+
+impl fmt::Debug for Text {
+    /// Tells which of the two it is, never the words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open(_) => "Open(..)",
+            Self::Erased => "Erased",
+        })
+    }
+}
+
+/// Hands out the vaults of links and sessions.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    keys: Keys,
+}
+
+impl Opener {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { keys }
+    }
+
+    /// Fetches the key of `owner`, at most 60 s old; an error is never taken for an erasure.
+    pub async fn vault(&self, owner: Address) -> Result<Vault, Error> {
+        Ok(Vault { owner, key: self.keys.get(owner).await? })
+    }
+}
+
+/// Opens the texts of one link or session; cheap to clone. Hold it no longer than one answer takes: it holds the key.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    owner: Address,
+    key: Option<DataKey>,
+}
+
+impl Vault {
+    /// Returns the vault of an owner whose `Erased` event was seen: nothing of it opens, and nobody needs to be asked.
+    pub const fn erased(owner: Address) -> Self {
+        Self { owner, key: None }
+    }
+
+    /// Opens one text; `field` and `index` are the ones it was sealed with.
+    pub fn open(&self, field: Field, index: u16, sealed: &[u8]) -> Result<Text, OpenError> {
+        match &self.key {
+            Some(key) => key.open(&self.owner, field, index, sealed).map(Text::Open),
+            None => Ok(Text::Erased),
+        }
+    }
+
+    /// Tells whether the key is gone.
+    pub fn is_erased(&self) -> bool {
+        self.key.is_none()
+    }
+
+    /// Returns whose texts it opens.
+    pub fn owner(&self) -> Address {
+        self.owner
+    }
+}

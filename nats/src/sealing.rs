@@ -1,0 +1,195 @@
+//! Text sealed under the data key of its link or session: what is destroyed with the key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use domain::{Address, CommandId, Fingerprint, Sealed, Target};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::chance;
+use crate::secrets::context;
+
+/// Which text of its owner this is; bound to the ciphertext, so that no text can stand in another's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// A link's title.
+    Title,
+    /// A link's note of the agent to itself.
+    Purpose,
+    /// A link's description.
+    Description,
+    /// The first message of a session.
+    WelcomeMessage,
+    /// The name under which the agent appears.
+    AgentName,
+    /// The verifier of a passcode.
+    Passcode,
+    /// The agent's last words.
+    Farewell,
+    /// The name that a chatter chose.
+    DisplayName,
+    /// A message.
+    Message,
+    /// A question with its fields.
+    Form,
+    /// The values of an answer.
+    Values,
+    /// A line that goes with a rating.
+    Feedback,
+}
+
+impl Field {
+    /// Returns the name that is authenticated with the text: a storage format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Purpose => "purpose",
+            Self::Description => "description",
+            Self::WelcomeMessage => "welcome_message",
+            Self::AgentName => "agent_name",
+            Self::Passcode => "passcode",
+            Self::Farewell => "farewell",
+            Self::DisplayName => "display_name",
+            Self::Message => "message",
+            Self::Form => "form",
+            Self::Values => "values",
+            Self::Feedback => "feedback",
+        }
+    }
+}
+
+/// Says why a sealed text does not open though its owner's key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// It is too short, or of a version that this program does not know.
+    #[error("not a sealed text of a known format")]
+    Format,
+    /// It was sealed under another data key than its owner's.
+    #[error("sealed under another data key")]
+    OtherKey,
+    /// It was changed, or stands in another's place.
+    #[error("the sealed text was altered or moved")]
+    Altered,
+}
+
+/// `version u8 | data key id 8 | command id 16 | nonce 24 | ciphertext and tag`.
+const VERSION: u8 = 1;
+const KEY_ID: usize = 8;
+const NONCE: usize = 24;
+const HEAD: usize = 1 + KEY_ID + 16 + NONCE;
+
+/// The key of one link or session; cheap to clone, zeroized with its last clone, never printed.
+#[derive(Clone)]
+pub struct DataKey {
+    keys: Arc<Derived>,
+}
+
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Derived {
+    /// Public: tells which key sealed a text, and nothing once the key is gone.
+    id: [u8; KEY_ID],
+    cipher: [u8; 32],
+    fingerprint: [u8; 32],
+}
+
+impl DataKey {
+    /// Takes the 32 random bytes of a data key.
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = blake3::derive_key(context::DATA_KEY_ID, bytes);
+        Self {
+            keys: Arc::new(Derived {
+                id: [a, b, c, d, e, f, g, h],
+                cipher: blake3::derive_key(context::DATA_KEY_CIPHER, bytes),
+                fingerprint: blake3::derive_key(context::DATA_KEY_FINGERPRINT, bytes),
+            }),
+        }
+    }
+
+    /// Seals the text that is the `index`th of its field in the commit of `command` on `owner`.
+    pub fn seal(&self, owner: &Address, command: CommandId, field: Field, index: u16, text: &str) -> Sealed {
+        self.seal_with(chance::bytes(), owner, command, field, index, text)
+    }
+
+    fn seal_with(&self, nonce: [u8; NONCE], owner: &Address, command: CommandId, field: Field, index: u16, text: &str) -> Sealed {
+        let associated = self.associated(owner, command.bytes(), field, index);
+        let ciphertext = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), Payload { msg: text.as_bytes(), aad: &associated })
+            .expect("a text in memory is shorter than the cipher's limit of 256 GiB");
+        let mut bytes = Vec::with_capacity(HEAD + ciphertext.len());
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.keys.id);
+        bytes.extend_from_slice(command.bytes());
+        bytes.extend_from_slice(&nonce);
+        bytes.extend_from_slice(&ciphertext);
+        Sealed {
+            bytes: Bytes::from(bytes),
+            characters: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+            fingerprint: self.fingerprint(&[text.as_bytes()]),
+        }
+    }
+
+    /// Hashes `parts` under this key (BLAKE3, each part with its length in front): equal parts, equal fingerprint, until the key is destroyed.
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new_keyed(&self.keys.fingerprint);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        let mut short = [0; 16];
+        hasher.finalize_xof().fill(&mut short);
+        Fingerprint::new(short)
+    }
+
+    /// Opens what [`Self::seal`] sealed for the same owner, field and index.
+    pub(crate) fn open(&self, owner: &Address, field: Field, index: u16, sealed: &[u8]) -> Result<String, OpenError> {
+        let (head, ciphertext) = sealed.split_first_chunk::<HEAD>().ok_or(OpenError::Format)?;
+        let (&version, head) = head.split_first().expect("the head has 49 bytes");
+        if version != VERSION {
+            return Err(OpenError::Format);
+        }
+        let (id, head) = head.split_first_chunk::<KEY_ID>().expect("48 bytes are left");
+        if *id != self.keys.id {
+            return Err(OpenError::OtherKey);
+        }
+        let (command, nonce) = head.split_first_chunk::<16>().expect("40 bytes are left");
+        let nonce = nonce.first_chunk::<NONCE>().expect("24 bytes are left");
+        let associated = self.associated(owner, command, field, index);
+        let text = self
+            .cipher()
+            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &associated })
+            .map_err(|_| OpenError::Altered)?;
+        String::from_utf8(text).map_err(|_| OpenError::Altered)
+    }
+
+    /// Everything but the last part has a fixed length: no two places give the same bytes.
+    fn associated(&self, owner: &Address, command: &[u8; 16], field: Field, index: u16) -> Vec<u8> {
+        let (kind, target) = match &owner.target {
+            Target::Agent => (b'a', &[0; 16]),
+            Target::Link(link) => (b'l', link.bytes()),
+            Target::Session(session) => (b's', session.bytes()),
+        };
+        let index = index.to_be_bytes();
+        let parts: [&[u8]; 8] =
+            [&[VERSION], &self.keys.id, command, owner.agent.bytes(), &[kind], target, &index, field.name().as_bytes()];
+        parts.concat()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.keys.cipher.into())
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataKey").finish_non_exhaustive()
+    }
+}
+
+/// Draws a new data key's bytes.
+pub(crate) fn draw() -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(chance::bytes())
+}
