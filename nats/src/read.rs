@@ -1,0 +1,126 @@
+//! Reads of the log: many messages in one request from any replica, proven complete against the leader.
+
+use std::time::Duration;
+
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageError};
+use async_nats::{HeaderMap, Message, StatusCode};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::backbone::Inner;
+use crate::{Error, Raw, Shard};
+
+/// The server's own limit of one batch.
+const BATCH: usize = 1000;
+/// The longest silence within a batch.
+const SILENCE: Duration = Duration::from_secs(5);
+/// ADR-31: the batch is complete.
+const END_OF_BATCH: u16 = 204;
+
+/// Reads every message of `subject` after `after`, complete up to the last one that the leader knows.
+pub(crate) async fn complete(inner: &Inner, shard: Shard, subject: &str, after: u64) -> Result<Vec<Raw>, Error> {
+    range(inner, shard, subject, after, u64::MAX, usize::MAX).await
+}
+
+/// Reads messages of `filter` after `after` up to `upto`, at most `limit`; none that the leader knows is left out.
+pub(crate) async fn range(inner: &Inner, shard: Shard, filter: &str, after: u64, upto: u64, limit: usize) -> Result<Vec<Raw>, Error> {
+    let mut raws = Vec::new();
+    let mut reached = after;
+    while raws.len() < limit && reached < upto {
+        let page = batch(inner, shard, filter, reached, BATCH.min(limit - raws.len())).await?;
+        reached = page.raws.last().map_or(reached, |raw| raw.sequence);
+        raws.extend(page.raws);
+        if page.is_last {
+            break;
+        }
+    }
+    // The only replica is the leader; of several a lagging one may have answered.
+    if inner.replicas > 1 && raws.len() < limit && reached < upto {
+        while let Some(raw) = next(inner, shard, filter, reached).await? {
+            reached = raw.sequence;
+            raws.push(raw);
+            if raws.len() >= limit || reached >= upto {
+                break;
+            }
+        }
+    }
+    raws.truncate(raws.partition_point(|raw| raw.sequence <= upto));
+    Ok(raws)
+}
+
+/// Asks the leader for the last message of `filter`.
+pub(crate) async fn last(inner: &Inner, shard: Shard, filter: &str) -> Result<Option<Raw>, Error> {
+    let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
+    found(stream.get_last_raw_message_by_subject(filter).await)
+}
+
+/// Asks the leader for the first message of `filter` after `after`.
+pub(crate) async fn next(inner: &Inner, shard: Shard, filter: &str, after: u64) -> Result<Option<Raw>, Error> {
+    let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
+    found(stream.raw_message_builder().sequence(after + 1).next_by_subject(filter).send().await)
+}
+
+fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<Raw>, Error> {
+    match answer {
+        Ok(message) => Ok(Some(Raw {
+            subject: message.subject.to_string(),
+            sequence: message.sequence,
+            headers: Some(message.headers),
+            payload: message.payload,
+        })),
+        Err(error) => match error.kind() {
+            LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            LastRawMessageErrorKind::JetStream(cause) => Err(Error::Refused { code: cause.error_code().0, description: cause.to_string() }),
+            LastRawMessageErrorKind::InvalidSubject | LastRawMessageErrorKind::Other => Err(Error::unavailable(error)),
+        },
+    }
+}
+
+struct Page {
+    raws: Vec<Raw>,
+    is_last: bool,
+}
+
+/// Gets up to `most` messages in one request (ADR-31, batch direct get).
+async fn batch(inner: &Inner, shard: Shard, filter: &str, after: u64, most: usize) -> Result<Page, Error> {
+    let inbox = inner.client.new_inbox();
+    let request = serde_json::json!({ "seq": after + 1, "next_by_subj": filter, "batch": most }).to_string();
+    let mut answers = inner.client.subscribe(inbox.clone()).await.map_err(Error::unavailable)?;
+    let subject = format!("$JS.API.DIRECT.GET.{}", inner.shard(shard).stream);
+    inner.client.publish_with_reply(subject, inbox, Bytes::from(request)).await.map_err(Error::unavailable)?;
+    let mut raws = Vec::new();
+    loop {
+        let answer = timeout(SILENCE, answers.next()).await.map_err(Error::unavailable)?;
+        let answer = answer.ok_or_else(|| Error::unavailable("the connection was closed"))?;
+        match answer.status.map(|status| status.as_u16()) {
+            None => raws.push(message(answer)?),
+            Some(END_OF_BATCH) => {
+                let pending = answer.headers.as_ref().and_then(|headers| number(headers, "Nats-Num-Pending"));
+                return Ok(Page { raws, is_last: pending == Some(0) });
+            }
+            Some(404) => return Ok(Page { raws, is_last: true }),
+            Some(code) => return Err(refused(code, &answer)),
+        }
+    }
+}
+
+fn message(answer: Message) -> Result<Raw, Error> {
+    let malformed = || Error::unavailable("an answer without its place in the stream");
+    let headers = answer.headers.ok_or_else(malformed)?;
+    let sequence = number(&headers, "Nats-Sequence").ok_or_else(malformed)?;
+    let subject = headers.get("Nats-Subject").ok_or_else(malformed)?.as_str().to_owned();
+    Ok(Raw { subject, sequence, headers: Some(headers), payload: answer.payload })
+}
+
+fn refused(code: u16, answer: &Message) -> Error {
+    if code == StatusCode::NO_RESPONDERS.as_u16() {
+        return Error::unavailable("no server answers for the stream");
+    }
+    Error::Refused { code: u64::from(code), description: answer.description.clone().unwrap_or_default() }
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.as_str().parse().ok()
+}

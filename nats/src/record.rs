@@ -1,0 +1,105 @@
+//! What readers get: a stored commit with its place, and its events one by one.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use domain::{Address, CommandId, LinkId, Timestamp};
+
+use crate::commit::command_id;
+use crate::{Actor, AnyEvent, Commit, DecodeError, Error, EventId, Hash, Position, Shard, subjects};
+
+/// A commit as it stands in the log.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The aggregate.
+    pub address: Address,
+    /// The stream.
+    pub shard: Shard,
+    /// The place in the stream, from 1.
+    pub sequence: u64,
+    /// The commit.
+    pub commit: Commit<AnyEvent>,
+    /// The hash of the stored bytes.
+    pub hash: Hash,
+    /// The shard's running hash up to and with this commit; zeros where it was not read by a feed.
+    pub running: Hash,
+    /// The length of the stored bytes.
+    pub size: usize,
+}
+
+/// One event, with all that readers need of its commit.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// The aggregate.
+    pub address: Address,
+    /// The link of a session's event.
+    pub link: Option<LinkId>,
+    /// The place in the log.
+    pub position: Position,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The command that made it.
+    pub command: CommandId,
+    /// What happened.
+    pub event: AnyEvent,
+}
+
+impl Fact {
+    /// Returns the event's outer name.
+    pub fn id(&self) -> EventId {
+        EventId::of(&self.command, self.position.index)
+    }
+}
+
+impl Recorded {
+    /// Walks the events in order.
+    pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        let commit = &self.commit;
+        commit.events.iter().zip(0_u16..).map(|(event, index)| Fact {
+            address: self.address,
+            link: commit.link,
+            position: Position { shard: self.shard, sequence: self.sequence, index },
+            at: commit.at,
+            actor: commit.actor,
+            command: commit.id,
+            event: event.clone(),
+        })
+    }
+}
+
+/// A message of the log, not yet decoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) subject: String,
+    pub(crate) sequence: u64,
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+}
+
+impl Raw {
+    /// Decodes the commit by its subject's kind.
+    pub(crate) fn decode(&self) -> Result<Recorded, Error> {
+        let (shard, address) = subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))?;
+        let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload).map_err(|error| self.corrupt(&error))?;
+        Ok(Recorded {
+            address,
+            shard,
+            sequence: self.sequence,
+            commit,
+            hash: Hash::of(&self.payload),
+            running: Hash::default(),
+            size: self.payload.len(),
+        })
+    }
+
+    /// Reads the command from the headers, without the body.
+    pub(crate) fn command(&self) -> Result<CommandId, Error> {
+        self.headers.as_ref().and_then(command_id).ok_or_else(|| self.corrupt(&DecodeError::NoCommand))
+    }
+
+    /// Says that this message cannot be read.
+    pub(crate) fn corrupt(&self, reason: &DecodeError) -> Error {
+        Error::Corrupt { subject: self.subject.clone(), sequence: self.sequence, reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,139 @@
+//! Typed access to aggregates in the log: load, last, append, scan.
+
+use std::sync::Arc;
+
+use domain::{Address, Aggregate, AgentId, CommandId};
+
+use crate::backbone::Inner;
+use crate::{Commit, Encoded, Error, Hash, Raw, Recorded, append, read, subjects};
+
+/// The last commit of an aggregate; the default stands for an aggregate without any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its sequence in the stream; 0 for none.
+    pub sequence: u64,
+    /// The hash of its stored bytes.
+    pub hash: Hash,
+}
+
+/// A commit of one aggregate, and the head that it made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored<E> {
+    /// The aggregate's head after this commit.
+    pub head: Head,
+    /// The commit.
+    pub commit: Commit<E>,
+}
+
+/// The last commit of an aggregate, as the leader told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// The aggregate's head.
+    pub head: Head,
+    /// The command that made it.
+    pub command: CommandId,
+}
+
+/// Whether a commit may use the room that is kept for endings and erasures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// It may not: beyond 90 % of the byte limit it is refused.
+    Ordinary,
+    /// It may: it ends or erases.
+    Ending,
+}
+
+/// Why a commit was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another commit came first: load it and decide again.
+    #[error("another commit came first")]
+    Conflict,
+    /// The log has no room for it.
+    #[error("the log is full")]
+    Full,
+    /// It could not be done, or it is unknown whether it was done.
+    #[error(transparent)]
+    Broken(#[from] Error),
+}
+
+/// What a scan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// An agent and all that is its own.
+    Agent(AgentId),
+    /// One aggregate.
+    Aggregate(Address),
+}
+
+/// The store of aggregates; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl Store {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Loads the commits of an aggregate after `after`, up to the last one that the leader knew; verifies the chain.
+    pub async fn load<A: Aggregate>(&self, address: Address, after: &Head) -> Result<Vec<Stored<A::Event>>, Error> {
+        let shard = self.inner.shard_of(address.agent);
+        let subject = subjects::event(shard, &address);
+        let _permit = self.inner.cold.acquire().await.expect("the semaphore is never closed");
+        let raws = read::complete(&self.inner, shard, &subject, after.sequence).await?;
+        let mut head = *after;
+        raws.iter().map(|raw| follow::<A::Event>(raw, &mut head)).collect()
+    }
+
+    /// Asks the leader for the last commit of an aggregate.
+    pub async fn last(&self, address: Address) -> Result<Option<Last>, Error> {
+        let shard = self.inner.shard_of(address.agent);
+        let subject = subjects::event(shard, &address);
+        let Some(raw) = read::last(&self.inner, shard, &subject).await? else { return Ok(None) };
+        let command = raw.command()?;
+        Ok(Some(Last { head: Head { sequence: raw.sequence, hash: Hash::of(&raw.payload) }, command }))
+    }
+
+    /// Appends a commit where `expected` is still the head; `commit.previous` must be its hash.
+    ///
+    /// A commit whose acknowledgement is lost is looked up at the leader and sent again if need be, for 10 s at most.
+    pub async fn append<A: Aggregate>(
+        &self,
+        address: Address,
+        expected: &Head,
+        commit: &Commit<A::Event>,
+        reserve: Reserve,
+    ) -> Result<Head, AppendError> {
+        debug_assert_eq!(commit.previous, expected.hash, "a commit continues its chain");
+        let encoded = Encoded::new::<A>(commit).map_err(Error::Encode)?;
+        append::append(&self.inner, &address, expected.sequence, encoded, reserve).await
+    }
+
+    /// Reads commits after the sequence `after` up to `upto`, oldest first, at most `limit`, from a server proven to have reached `upto`.
+    pub async fn scan(&self, scope: Scope, after: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, Error> {
+        let (shard, filter) = match scope {
+            Scope::Agent(agent) => {
+                let shard = self.inner.shard_of(agent);
+                (shard, subjects::events_of_agent(shard, agent))
+            }
+            Scope::Aggregate(address) => {
+                let shard = self.inner.shard_of(address.agent);
+                (shard, subjects::event(shard, &address))
+            }
+        };
+        let raws = read::range(&self.inner, shard, &filter, after, upto, limit).await?;
+        raws.iter().map(Raw::decode).collect()
+    }
+}
+
+/// Decodes the commit that must follow `head`, and makes it the head.
+fn follow<E: serde::de::DeserializeOwned>(raw: &Raw, head: &mut Head) -> Result<Stored<E>, Error> {
+    let commit = Commit::<E>::decode(raw.headers.as_ref(), &raw.payload).map_err(|error| raw.corrupt(&error))?;
+    if commit.previous != head.hash {
+        return Err(Error::ChainBroken { subject: raw.subject.clone(), sequence: raw.sequence });
+    }
+    *head = Head { sequence: raw.sequence, hash: Hash::of(&raw.payload) };
+    Ok(Stored { head: *head, commit })
+}
