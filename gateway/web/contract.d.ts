@@ -54,7 +54,6 @@ export interface Joined {
   events: ChatEvent[];
   has_earlier: boolean;
   next_cursor: string;
-  can_start_new?: boolean;
 }
 
 export interface Page {

@@ -1,9 +1,9 @@
 /**
- * The chat's screen: header, banner, conversation, composer; and after the end, the ending in the composer's place.
+ * The chat's screen: header, banner, conversation, composer; and after the end, the ending below the words.
  */
 
 import { composer } from './composer.js';
-import { avatar, fill, h, showScreen } from './dom.js';
+import { avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
 import { endingPanel } from './ending.js';
 import { chatMenu } from './menu.js';
@@ -21,10 +21,11 @@ export function showChat(live, startNew) {
   const { session } = live.state;
   const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
   const presence = h('span', {});
-  const foot = h('footer', { class: 'foot' });
   const conversation = timeline(live);
   const strip = banner(live);
   const menu = chatMenu(live);
+  const writer = composer(live);
+  const foot = h('footer', { class: 'foot' }, writer.element);
 
   showScreen(
     h('div', { class: 'chat' },
@@ -41,24 +42,24 @@ export function showChat(live, startNew) {
   followKeyboard();
 
   let ended = false;
-  const writer = composer(live);
-  fill(foot, writer.element);
   live.watch((state) => {
-    dot.dataset.state = state.session.agent_state;
-    presence.textContent = state.session.status === 'ended' ? '' : presenceOf(state);
-    document.title = titleOf(state, conversation.unread());
-    if (state.session.status === 'ended' && !ended) {
-      ended = true;
-      const hadFocus = foot.contains(document.activeElement);
-      const panel = endingPanel(live, startNew);
-      fill(foot, panel);
-      menu.close();
-      if (hadFocus) panel.querySelector('h2')?.focus();
-    }
+    const over = state.session.status === 'ended';
+    dot.dataset.state = over ? 'away' : state.session.agent_state;
+    presence.textContent = over ? '' : presenceOf(state);
     strip.update(state);
     menu.update(state);
     writer.update(state);
     conversation.update(state);
+    document.title = titleOf(state, conversation.unread());
+    if (over && !ended) {
+      ended = true;
+      const hadFocus = foot.contains(document.activeElement) || menu.element.contains(document.activeElement);
+      const panel = endingPanel(live, startNew);
+      menu.close();
+      foot.remove();
+      conversation.close(panel);
+      if (hadFocus) panel.querySelector('h2')?.focus({ preventScroll: true });
+    }
   });
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState !== 'visible') return;

@@ -15,7 +15,7 @@ import { momentOf, say, sayCode } from './words.js';
  * @param {() => Promise<void>} [startNew]
  */
 export function endingPanel(live, startNew) {
-  const { session, canStartNew, log } = live.state;
+  const { session, log } = live.state;
   const why = sayCode('ending', session.ends_reason, say('ending.title'), { agent: session.agent_name });
   const erased = h('p', { class: 'quiet' });
   live.watch(({ session: { erase_at } }) => {
@@ -29,7 +29,7 @@ export function endingPanel(live, startNew) {
     erased,
     log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
     h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), eraseButton(live)),
-    canStartNew && startNew && newChat(startNew));
+    startNew && newChat(startNew));
 }
 
 /** @param {LiveSession} live */

@@ -100,10 +100,8 @@ function noteWords(event) {
       return say('note.resumed');
     case 'session_updated':
       return event.data.expires_at ? say('note.extended', { moment: momentOf(event.data.expires_at) }) : '';
-    case 'session_ended':
-      return say('note.ended');
     default:
-      // Answers show in their question's card; the rest is not for the eye.
+      // Answers show in their question's card, the end below the log; the rest is not for the eye.
       return '';
   }
 }
@@ -166,31 +164,34 @@ function message({ key, at, pending }, data, { last, mark }, state, live) {
  * @param {string} side
  */
 function bubble(data, side) {
-  const element = h('div', { class: `bubble ${side}`, dir: 'auto' });
+  // The bubble follows the page's direction, the words in it their own.
+  const words = h('div', { dir: 'auto' });
   if (data.from === 'agent' && data.html) {
-    element.classList.add('rich');
-    setAgentHtml(element, data.html);
-    element.querySelectorAll('pre').forEach(addCopyButton);
+    words.classList.add('rich');
+    setAgentHtml(words, data.html);
+    words.querySelectorAll('pre').forEach(addCopyButton);
   } else {
-    element.textContent = data.from === 'system' ? sayCode('system', data.code ?? data.text, data.text) : data.text;
+    words.textContent = data.from === 'system' ? sayCode('system', data.code ?? data.text, data.text) : data.text;
   }
-  if (data.text.length > LONG_MESSAGE) fold(element);
-  return element;
+  return h('div', { class: `bubble ${side}` }, words, data.text.length > LONG_MESSAGE && fold(words));
 }
 
-/** @param {HTMLElement} element */
-function fold(element) {
-  const whole = h('div', { class: 'folded' }, ...element.childNodes);
+/**
+ * Shortens what is long, and gives the button that shows all of it.
+ * @param {HTMLElement} words
+ */
+function fold(words) {
+  words.classList.add('folded');
   const more = h('button', {
     type: 'button', class: 'text-button',
     onclick: () => {
-      whole.classList.remove('folded');
-      whole.tabIndex = -1;
-      whole.focus({ preventScroll: true });
+      words.classList.remove('folded');
+      words.tabIndex = -1;
+      words.focus({ preventScroll: true });
       more.remove();
     },
   }, say('chat.more'));
-  element.append(whole, more);
+  return more;
 }
 
 /** @param {HTMLPreElement} block */

@@ -41,7 +41,7 @@ export function optionsOf({ type, options = [] }) {
     case 'yes_no':
       return [{ value: true, label: say('question.yes') }, { value: false, label: say('question.no') }];
     case 'rating':
-      return [1, 2, 3, 4, 5].map((count) => ({ value: count, label: String(count), name: say('question.stars', { count }) }));
+      return [1, 2, 3, 4, 5].map((count) => ({ value: count, label: '★', name: say('question.stars', { count }) }));
     case 'text':
     case 'number':
     case 'date':

@@ -2,17 +2,18 @@
  * From a link to a chat: what the link says, and one tap. Nothing is used up before that tap.
  */
 
-import { Problem, inspectLink, joinSession } from './api.js';
+import { Problem, getSession, inspectLink, joinSession } from './api.js';
 import { millisecondsUntil } from './clock.js';
 import { avatar, h, showScreen } from './dom.js';
 import { showLoading, showNotice } from './notice.js';
 import { clientIdFor, keepOrigin, linkKey, remove } from './storage.js';
 import { durationOf, momentOf, say, speak } from './words.js';
 
-/** @import { Inspection, Joined, Link } from '../contract.d.ts' */
+/** @import { Joined, Link, Session } from '../contract.d.ts' */
 /** @import { Matter } from './notice.js' */
 
 /** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
+/** @typedef {{ joined?: Joined, startNew?: () => Promise<void> }} Way how one came in, and how to begin anew */
 
 /** Codes of refusals, and the screen that each one gets. @type {Record<string, Matter>} */
 const MATTERS = {
@@ -29,51 +30,64 @@ const MATTERS = {
 /**
  * Shows what `token` leads to; who has a chat there goes straight in.
  * @param {string} token
- * @param {(joined: Joined, startNew: () => Promise<void>) => Promise<void>} onJoined
+ * @param {(session: Session, way: Way) => Promise<void>} enter
  */
-export async function showLink(token, onJoined) {
+export async function showLink(token, enter) {
   showLoading();
   const key = await linkKey(token);
-  const again = () => showLink(token, onJoined);
-  /** @type {Inspection} */
-  let inspection;
-  try {
-    inspection = await inspectLink({ token, client_id: clientIdFor(key) });
-  } catch (problem) {
-    return explain(problem, {}, again);
-  }
-  const { link, your_session: mine } = inspection;
-  await speak(link.language);
+  const again = () => showLink(token, enter);
 
   /** @param {Wish} wish */
   const join = async (wish) => {
-    const joined = await joinOnce(token, key, wish);
-    keepOrigin(joined.session.id, { linkKey: key, language: link.language ?? undefined });
-    await onJoined(joined, () => join({ start_new: true }));
+    const joined = await joinAnew(token, key, wish);
+    keepOrigin(joined.session.id, { linkKey: key, language });
+    await enter(joined.session, { joined, startNew });
   };
+  const startNew = () => join({ start_new: true });
+  /** @type {string | undefined} */
+  let language;
 
-  if (mine && mine.status !== 'erased') {
-    try {
-      return await join({});
-    } catch (problem) {
-      // The way back is barred, by the passcode for one: it is a newcomer's way, then.
-      if (problem instanceof Problem && problem.status === 0) return explain(problem, {}, again);
-    }
+  try {
+    const { link, your_session: mine } = await inspectLink({ token, client_id: clientIdFor(key) });
+    language = link.language ?? undefined;
+    await speak(language);
+    const returning = mine && mine.status !== 'erased' && await returnTo(mine.id, token, key);
+    if (returning) keepOrigin(returning.id, { linkKey: key, language });
+    if (returning) return await enter(returning, { startNew: link.state === 'open' ? startNew : undefined });
+    if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
+    showInvitation(link, {
+      join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
+      refused: (problem) => explain(problem, valuesOf(link), again),
+    });
+  } catch (problem) {
+    explain(problem, {}, again);
   }
-  if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
-  showInvitation(link, {
-    join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
-    refused: (problem) => explain(problem, valuesOf(link), again),
-  });
 }
 
 /**
- * A client id whose cookie is lost is of no more use: joining goes on with a new one.
+ * Finds the chat that was begun here: by its cookie, or, where the answer to joining was lost with it, by joining again
+ * as the same client. Neither begins a new one.
+ * @param {string} id
+ * @param {string} token
+ * @param {string} key
+ */
+async function returnTo(id, token, key) {
+  const refused = (/** @type {unknown} */ problem) => {
+    if (!(problem instanceof Problem) || problem.passing) throw problem;
+  };
+  const kept = await getSession(id).catch(refused);
+  if (kept) return kept.session;
+  const joined = await joinSession({ token, client_id: clientIdFor(key) }).catch(refused);
+  return joined?.session;
+}
+
+/**
+ * Joins; a client id whose cookie is lost is of no more use, so it goes on with a new one.
  * @param {string} token
  * @param {string} key
  * @param {Wish} wish
  */
-async function joinOnce(token, key, wish) {
+async function joinAnew(token, key, wish) {
   try {
     return await joinSession({ token, client_id: clientIdFor(key), ...wish });
   } catch (problem) {
@@ -154,8 +168,8 @@ function showInvitation(link, { join, refused }) {
       ),
       link.description && h('p', { class: 'description', dir: 'auto' }, link.description),
       link.welcome_message && h('blockquote', {
-        class: 'bubble theirs', dir: 'auto', 'aria-label': say('join.welcome_from', { agent: link.agent_name }),
-      }, link.welcome_message),
+        class: 'bubble theirs', 'aria-label': say('join.welcome_from', { agent: link.agent_name }),
+      }, h('div', { dir: 'auto' }, link.welcome_message)),
       h('form', { onsubmit: submit },
         passcode && h('div', { class: 'field' },
           h('label', { for: 'passcode' }, say('join.passcode')),

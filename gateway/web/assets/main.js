@@ -10,7 +10,8 @@ import { LiveSession } from './session.js';
 import { forgetSession, originOf } from './storage.js';
 import { say, speak } from './words.js';
 
-/** @import { Joined, Session } from '../contract.d.ts' */
+/** @import { Session } from '../contract.d.ts' */
+/** @import { Way } from './join.js' */
 
 /** @type {LiveSession | undefined} */
 let live;
@@ -25,24 +26,17 @@ function onLost(why, session) {
 }
 
 /**
- * Follows a session on screen, in place of the one before.
+ * Follows a session on screen, in place of the one before. The token leaves the address, if it is still there.
  * @param {Session} session
- * @param {{ joined?: Joined, startNew?: () => Promise<void> }} [options]
+ * @param {Way} [way]
  */
 async function enter(session, { joined, startNew } = {}) {
+  history.replaceState(null, '', `/chat/${session.id}`);
   live?.stop();
-  const next = new LiveSession(session, { canStartNew: joined?.can_start_new, onLost });
+  const next = new LiveSession(session, onLost);
   live = next;
   await next.start(joined);
   if (live === next) showChat(next, startNew);
-}
-
-/** A link: the token leaves the address as soon as there is a session. @param {string} token */
-function openLink(token) {
-  return showLink(token, (joined, startNew) => {
-    history.replaceState(null, '', `/chat/${joined.session.id}`);
-    return enter(joined.session, { joined, startNew });
-  });
 }
 
 /** A reload, another tab, a bookmark: the cookie says whose session this is. @param {string} id */
@@ -66,7 +60,7 @@ async function openSession(id) {
 async function open() {
   await speak();
   const [, place, name] = location.pathname.split('/');
-  if (place === 'temp-chat' && name) await openLink(decodeURIComponent(name));
+  if (place === 'temp-chat' && name) await showLink(decodeURIComponent(name), enter);
   else if (place === 'chat' && name) await openSession(decodeURIComponent(name));
   else showNotice('unknown');
 }

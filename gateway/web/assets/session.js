@@ -27,12 +27,12 @@ export class LiveSession {
 
   /**
    * @param {Session} session
-   * @param {{ canStartNew?: boolean, onLost: (why: 'gone' | 'elsewhere', session: Session) => void }} options
+   * @param {(why: 'gone' | 'elsewhere', session: Session) => void} onLost the session is out of reach for good
    */
-  constructor(session, { canStartNew = false, onLost }) {
+  constructor(session, onLost) {
     this.id = session.id;
     this.onLost = onLost;
-    this.state = initialState(session, canStartNew);
+    this.state = initialState(session);
     this.signals = new Signals(this.id);
     this.outbox = new Outbox(
       this.id,

@@ -11,7 +11,6 @@
  * @property {Pending[]} pending what the chatter wrote and the log does not show yet
  * @property {boolean} agentTyping
  * @property {'live' | 'connecting' | 'offline'} connection
- * @property {boolean} canStartNew
  */
 
 /**
@@ -26,11 +25,10 @@
 
 /**
  * @param {Session} session
- * @param {boolean} canStartNew
  * @returns {State}
  */
-export function initialState(session, canStartNew) {
-  return { session, log: [], pending: [], agentTyping: false, connection: 'connecting', canStartNew };
+export function initialState(session) {
+  return { session, log: [], pending: [], agentTyping: false, connection: 'connecting' };
 }
 
 /**
@@ -104,6 +102,7 @@ function live(state, before, event) {
   if (event.type === 'session_updated' && event.data.messages_left !== undefined) {
     return { ...state, session: { ...session, messages_left: event.data.messages_left } };
   }
+  if (event.type === 'question') return { ...state, agentTyping: false };
   if (event.type !== 'message') return state;
   if (event.data.from === 'agent') return { ...state, agentTyping: false };
   if (event.data.from !== 'chatter') return state;

@@ -32,7 +32,7 @@ export function timeline(live) {
   }, log, doing);
   const count = h('span');
   const jump = h('button', {
-    type: 'button', class: 'jump', hidden: true,
+    type: 'button', class: 'jump', hidden: true, 'aria-label': say('chat.jump'),
     onclick: () => {
       toEnd();
       scroller.focus({ preventScroll: true });
@@ -51,8 +51,15 @@ export function timeline(live) {
   };
   function showJump() {
     jump.hidden = atEnd;
-    count.textContent = arrived ? say('chat.jump_new', { count: arrived }) : say('chat.jump');
+    count.textContent = arrived ? say('chat.jump_new', { count: arrived }) : '';
+    if (arrived) jump.removeAttribute('aria-label');
+    else jump.setAttribute('aria-label', say('chat.jump'));
   }
+  /** Goes to the end, but not past the beginning of what is new. @param {HTMLElement} element */
+  const reveal = (element) => {
+    toEnd();
+    if (element.offsetTop < scroller.scrollTop) scroller.scrollTop = element.offsetTop - 12;
+  };
   // The keyboard, a longer draft or a rotated phone take room: who was at the end stays there.
   new ResizeObserver(() => atEnd && toEnd()).observe(scroller);
 
@@ -70,8 +77,10 @@ export function timeline(live) {
     }
     const theirs = fresh.filter(({ from }) => from === 'agent').length;
     if (fresh.some(({ from }) => from === 'chatter')) atEnd = true;
-    if (atEnd) toEnd();
-    else arrived += theirs;
+    const news = fresh.find(({ from }) => from === 'agent');
+    if (!atEnd) arrived += theirs;
+    else if (news) reveal(/** @type {Drawn} */ (drawn.get(news.key)).element);
+    else toEnd();
     if (document.visibilityState === 'hidden') unread += theirs;
     showJump();
     live.markRead();
@@ -80,6 +89,11 @@ export function timeline(live) {
   return {
     elements: [scroller, jump],
     update,
+    /** Puts what comes after the last word below it. @param {HTMLElement} ending */
+    close: (ending) => {
+      scroller.append(ending);
+      if (atEnd) reveal(ending);
+    },
     unread: () => unread,
     seen: () => {
       unread = 0;
