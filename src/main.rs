@@ -1,2 +1,41 @@
 //! The one binary `tempchat`.
-fn main() {}
+
+mod agents;
+mod cli;
+mod clients;
+mod config;
+mod demo;
+mod installation;
+mod log;
+mod logging;
+mod rebuild;
+mod serve;
+mod system;
+mod up;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(run(cli));
+    // Blocking work that nobody waits for any more does not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    let config = config::Config::load(&cli)?;
+    logging::start(&config, &cli.command)?;
+    match cli.command {
+        Command::Up(options) => up::run(config, options).await,
+        Command::Serve(options) => serve::run(config, options).await,
+        Command::Agent(command) => agents::run(config, command, cli.json).await,
+        Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
+        Command::Log(command) => log::run(config, command, cli.json).await,
+    }
+}

@@ -40,6 +40,9 @@ pub enum Refusal {
     /// The log cannot be reached, or is broken.
     #[error("the event log cannot be reached: {0}")]
     Unavailable(#[from] nats::Error),
+    /// A sealed text does not open under its key.
+    #[error("a stored text cannot be opened: {0}")]
+    Unreadable(#[from] nats::OpenError),
     /// A passcode could not be checked or stored.
     #[error("the passcode could not be processed: {0}")]
     Passcode(String),

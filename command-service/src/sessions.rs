@@ -185,8 +185,10 @@ impl Commands {
         let vault = self.inner.backbone.opener().vault(Address::link(agent, link)).await?;
         match vault.open(Field::Passcode, 0, &sealed.bytes)? {
             Text::Erased => Err(Refusal::Link(link::Rejection::Erased)),
-            Text::Open(verifier) if self.inner.passcodes.check(passcode, verifier).await? => Ok(Passcode::Right),
-            Text::Open(_) => Ok(Passcode::Wrong),
+            Text::Open(verifier) => {
+                let right = self.inner.passcodes.check(passcode, verifier).await?;
+                Ok(if right { Passcode::Right } else { Passcode::Wrong })
+            }
         }
     }
 

@@ -288,6 +288,7 @@ fn verdict(sent: Result<(), Refusal>) -> Verdict {
             | Refusal::LogFull
             | Refusal::Busy
             | Refusal::Unavailable(_)
+            | Refusal::Unreadable(_)
             | Refusal::Passcode(_)),
         ) => Verdict::Failed(refusal.to_string()),
     }

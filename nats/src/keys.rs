@@ -16,6 +16,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{DeleteMessageErrorKind, RawMessageError, RawMessageErrorKind, Stream};
 use domain::Address;
+use futures_util::TryStreamExt;
 use moka::future::Cache;
 
 use crate::sealing::{self, DataKey};
@@ -124,6 +125,17 @@ impl Keys {
     /// Drops the key from this process, as everything of an owner is dropped when it has ended or was erased.
     pub async fn forget(&self, owner: Address) {
         self.inner.cache.invalidate(&owner).await;
+    }
+
+    /// Lists whose keys there are, as the leader knows them; for the start, when nobody makes or destroys any.
+    pub async fn owners(&self) -> Result<Vec<Address>, Error> {
+        let subjects = self.inner.stream.info_with_subjects(subjects::ALL_KEYS).await.map_err(Error::unavailable)?;
+        let stranger = |subject| Error::unavailable(format_args!("{subject} is no key's subject"));
+        subjects
+            .map_err(Error::unavailable)
+            .and_then(async |(subject, _)| subjects::parse_key(&subject).ok_or_else(|| stranger(subject)))
+            .try_collect()
+            .await
     }
 
     /// Wraps every key anew that another master key than the current one wraps, and overwrites the old form; returns how many.

@@ -66,6 +66,11 @@ pub(crate) fn parse_ephemeral(subject: &str) -> Option<(Shard, Address)> {
     parse_sharded("ephemeral.", subject)
 }
 
+/// Reads the subject of a data key.
+pub(crate) fn parse_key(subject: &str) -> Option<Address> {
+    parse_address(subject.strip_prefix("key.")?)
+}
+
 fn push_address(subject: &mut String, address: &Address) {
     match address.target {
         Target::Agent => write!(subject, "{}.agent", address.agent),

@@ -1,0 +1,156 @@
+//! The command line, in words worth reading.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+/// Temporary chats between an AI agent and a person without an account.
+///
+/// Everything is an event on NATS JetStream; PostgreSQL holds what is read from it. `tempchat up` starts it all.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Print results as JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// The data folder: servers, keys, logs
+    #[arg(long, global = true, value_name = "DIR", env = "TEMPCHAT_DATA", default_value = ".tempchat")]
+    pub(crate) data: PathBuf,
+
+    /// A TOML file with settings; else DIR/tempchat.toml where it exists
+    #[arg(long, global = true, value_name = "FILE", env = "TEMPCHAT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything: nats-server, PostgreSQL, and all parts of Tempchat in one process
+    ///
+    /// Servers of your own are used where NATS_URL or DATABASE_URL names them. Ctrl-C stops all of it; nothing acknowledged is lost.
+    Up(Up),
+    /// Start single roles against servers that run already (NATS_URL, DATABASE_URL)
+    Serve(Serve),
+    /// Register agents, issue and revoke their keys
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Make the read models anew from the log; nothing outside PostgreSQL changes
+    Rebuild(Rebuild),
+    /// The analyst's door: read and verify the event log
+    #[command(subcommand)]
+    Log(Log),
+}
+
+/// Options of `tempchat up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+
+    /// Start without the demo link and the agent that answers on it
+    #[arg(long)]
+    pub(crate) no_demo: bool,
+}
+
+/// Where to be reached.
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// Address for pages, API and MCP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// The address that people and agents use, as a proxy in front may have it [default: http://ADDR]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<Url>,
+
+    /// Address for /metrics, never to be public [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// Options of `tempchat serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Which roles; several may share a process
+    #[arg(value_enum, required = true)]
+    pub(crate) roles: Vec<Role>,
+
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+}
+
+/// A part that can run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Pages, public API, MCP
+    Gateway,
+    /// Log to PostgreSQL
+    Projector,
+    /// Sends what falls due: expiries, idle sessions, erasures
+    Worker,
+}
+
+/// What to do with agents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// Register an agent and show its first key, this once
+    Add {
+        /// The agent's name, shown to chatters where a link names no other
+        name: String,
+    },
+    /// List agents and their keys
+    List,
+    /// Issue or revoke API keys
+    #[command(subcommand)]
+    Key(Key),
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Issue one more key and show it, this once
+    Issue {
+        /// The agent's id (agt_…)
+        agent: domain::AgentId,
+        /// The name under which the key acts
+        #[arg(default_value = "key")]
+        name: String,
+    },
+    /// Revoke a key for good
+    Revoke {
+        /// The agent's id (agt_…)
+        agent: domain::AgentId,
+        /// The key's id (key_…)
+        key: domain::KeyId,
+    },
+}
+
+/// Options of `tempchat rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// One shard only (0, 1, …); else all
+    pub(crate) shard: Option<u16>,
+}
+
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Log {
+    /// Print the events of the log, oldest first, one a line
+    Show {
+        /// One agent's events only
+        #[arg(long, value_name = "AGENT")]
+        agent: Option<domain::AgentId>,
+        /// Open the words: only where their key still exists
+        #[arg(long)]
+        with_text: bool,
+    },
+    /// Check every chain of the log, and print each shard's head
+    Verify,
+}

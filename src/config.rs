@@ -1,0 +1,124 @@
+//! Settings: flags first, then the environment (`TEMPCHAT_*`), then a TOML file, then defaults.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use domain::{Millis, Policy};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::cli::{Cli, Command, Listen};
+
+/// All that an operator can set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Config {
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// Address for pages, API and MCP.
+    pub(crate) listen: SocketAddr,
+    /// The address that people and agents use; by default the one above.
+    pub(crate) public_url: Option<Url>,
+    /// Address for `/metrics`.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Who runs this installation, shown to chatters.
+    pub(crate) operator_name: Option<String>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
+    /// How logs are written.
+    pub(crate) log_format: LogFormat,
+    /// A server of the operator's own, instead of an embedded one (`NATS_URL`).
+    pub(crate) nats_url: Option<String>,
+    /// A server of the operator's own, instead of an embedded one (`DATABASE_URL`).
+    pub(crate) database_url: Option<String>,
+    /// Shards of a log that is made now.
+    pub(crate) shards: u16,
+    /// Copies of each stream in a cluster.
+    pub(crate) replicas: usize,
+    /// The byte limit of each shard, in GiB.
+    pub(crate) shard_gib: u16,
+    /// The shortest time a link may live, in seconds.
+    pub(crate) shortest_lifetime_seconds: u32,
+    /// The shortest idle time-out of a session, in seconds.
+    pub(crate) shortest_idle_seconds: u32,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: a JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from(".tempchat"),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
+            metrics_listen: None,
+            operator_name: None,
+            trusted_proxies: Vec::new(),
+            log_format: LogFormat::Text,
+            nats_url: None,
+            database_url: None,
+            shards: 4,
+            replicas: 1,
+            shard_gib: 16,
+            shortest_lifetime_seconds: 300,
+            shortest_idle_seconds: 300,
+        }
+    }
+}
+
+impl Config {
+    /// Gathers the settings for a command.
+    pub(crate) fn load(cli: &Cli) -> Result<Self> {
+        let file = cli.config.clone().unwrap_or_else(|| cli.data.join("tempchat.toml"));
+        if cli.config.is_some() && !file.exists() {
+            anyhow::bail!("there is no settings file {}; check --config", file.display());
+        }
+        let mut figment = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(file))
+            .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin"]))
+            .merge(Env::raw().only(&["NATS_URL", "DATABASE_URL"]).filter(|name| std::env::var(name.as_str()).is_ok_and(|url| !url.is_empty())))
+            .merge(Serialized::default("data", &cli.data));
+        if let Some(listen) = listen(&cli.command) {
+            figment = match &listen.listen {
+                Some(address) => figment.merge(Serialized::default("listen", address)),
+                None => figment,
+            };
+            figment = match &listen.public_url {
+                Some(url) => figment.merge(Serialized::default("public_url", url)),
+                None => figment,
+            };
+            figment = match &listen.metrics_listen {
+                Some(address) => figment.merge(Serialized::default("metrics_listen", address)),
+                None => figment,
+            };
+        }
+        figment.extract().context("a setting cannot be read; see `tempchat --help` and the README's table of settings")
+    }
+
+    /// Returns the limits that decisions hold to.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            shortest_lifetime: Millis::seconds(i64::from(self.shortest_lifetime_seconds)),
+            shortest_idle: Millis::seconds(i64::from(self.shortest_idle_seconds)),
+            ..Policy::default()
+        }
+    }
+}
+
+fn listen(command: &Command) -> Option<&Listen> {
+    match command {
+        Command::Up(up) => Some(&up.listen),
+        Command::Serve(serve) => Some(&serve.listen),
+        Command::Agent(_) | Command::Rebuild(_) | Command::Log(_) => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! The demo agent: an ordinary MCP client of this very server, with simple answers, so that a newcomer has someone to talk to.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rmcp::model::{CallToolRequestParams, JsonObject};
+use rmcp::service::{RoleClient, RunningService};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::ServiceExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// The demo agent's name.
+pub(crate) const NAME: &str = "Demo";
+/// How long one call waits for a person, in seconds.
+const WAITS: u32 = 25;
+/// How long the demo agent rests when a call failed.
+const RESTS: Duration = Duration::from_secs(2);
+
+/// A demo agent at work.
+pub(crate) struct Demo {
+    url: String,
+    stop: CancellationToken,
+    work: JoinHandle<()>,
+}
+
+/// What the demo agent looks at in a link.
+#[derive(Debug, Deserialize)]
+struct Link {
+    url: String,
+}
+
+/// What the demo agent looks at in a list of links.
+#[derive(Debug, Deserialize)]
+struct Links {
+    items: Vec<Link>,
+}
+
+/// What the demo agent looks at when it has waited.
+#[derive(Debug, Deserialize)]
+struct Waited {
+    events: Vec<Heard>,
+    next_cursor: String,
+}
+
+/// One event, as far as the demo agent cares.
+#[derive(Debug, Deserialize)]
+struct Heard {
+    #[serde(rename = "type")]
+    kind: String,
+    session_id: Option<String>,
+    #[serde(default)]
+    data: Value,
+}
+
+impl Demo {
+    /// Makes a link, or finds the one of an earlier start, and begins to answer on it.
+    pub(crate) async fn start(server: &Url, key: &str) -> Result<Self> {
+        let agent = Agent::connect(server, key).await?;
+        let url = agent.link().await?;
+        let stop = CancellationToken::new();
+        let work = tokio::spawn(agent.work(stop.clone()));
+        Ok(Self { url, stop, work })
+    }
+
+    /// Where to chat with the demo agent.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends the demo agent home.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        if self.work.await.is_err() {
+            tracing::warn!("the demo agent broke down");
+        }
+    }
+}
+
+struct Agent {
+    client: RunningService<RoleClient, ()>,
+}
+
+impl Agent {
+    async fn connect(server: &Url, key: &str) -> Result<Self> {
+        let config = StreamableHttpClientTransportConfig::with_uri(server.join("mcp")?.as_str()).auth_header(key);
+        let transport = StreamableHttpClientTransport::from_config(config);
+        Ok(Self { client: ().serve(transport).await.context("the MCP endpoint does not answer")? })
+    }
+
+    /// Calls a tool and reads its structured answer.
+    async fn call<T: for<'de> Deserialize<'de>>(&self, tool: &'static str, arguments: Value) -> Result<T> {
+        let arguments: JsonObject = serde_json::from_value(arguments)?;
+        let mut request = CallToolRequestParams::new(tool);
+        request.arguments = Some(arguments);
+        let result = self.client.call_tool(request).await?;
+        match result.structured_content {
+            Some(content) if result.is_error != Some(true) => Ok(serde_json::from_value(content)?),
+            _ => bail!("{tool}: {}", result.content.first().and_then(|part| part.as_text()).map_or("no text", |text| text.text.as_str())),
+        }
+    }
+
+    async fn link(&self) -> Result<String> {
+        let known: Links = self.call("temp_chat_list_links", json!({"status": "active", "limit": 1})).await?;
+        if let Some(link) = known.items.into_iter().next() {
+            return Ok(link.url);
+        }
+        let link: Link = self
+            .call(
+                "temp_chat_create_link",
+                json!({
+                    "title": "Meet the demo agent",
+                    "description": "A small program that answers, so that you can see how a chat feels.",
+                    "welcome_message": "Hello! I am the demo agent: a small program behind this page, connected through MCP. \
+                        Write anything. Try **help**, or **bye** to see how a chat ends.",
+                    "purpose": "Shows newcomers how a temporary chat works.",
+                    "expires_in_minutes": 1440,
+                    "max_sessions_at_once": 10,
+                }),
+            )
+            .await?;
+        Ok(link.url)
+    }
+
+    /// Answers whoever writes, until told to stop.
+    async fn work(self, stop: CancellationToken) {
+        let mut turns = HashMap::new();
+        let mut after: Option<String> = None;
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                heard = self.turn(after.clone(), &mut turns) => match heard {
+                    Ok(cursor) => after = Some(cursor),
+                    Err(error) => {
+                        tracing::warn!(%error, "the demo agent takes a break");
+                        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(RESTS) => {} }
+                    }
+                },
+            }
+        }
+        if let Err(error) = self.client.cancel().await {
+            tracing::debug!(%error, "the demo agent's connection was closed already");
+        }
+    }
+
+    /// Waits for words and answers each.
+    async fn turn(&self, after: Option<String>, turns: &mut HashMap<String, usize>) -> Result<String> {
+        let mut arguments = json!({"timeout_seconds": WAITS});
+        if let Some(after) = after {
+            arguments["after"] = after.into();
+        }
+        let waited: Waited = self.call("temp_chat_wait_for_messages", arguments).await?;
+        for heard in waited.events {
+            let (Some(session), "message", Some("chatter")) = (heard.session_id, heard.kind.as_str(), heard.data["from"].as_str()) else { continue };
+            let turn = turns.entry(session.clone()).and_modify(|turn| *turn += 1).or_insert(0);
+            let words = heard.data["text"].as_str().unwrap_or_default();
+            match answer(words, *turn) {
+                Answer::Say(text) => {
+                    let _: Value = self.call("temp_chat_send_message", json!({"session_id": session, "text": text})).await?;
+                }
+                Answer::End(farewell) => {
+                    let _: Value = self.call("temp_chat_end_session", json!({"session_id": session, "farewell": farewell})).await?;
+                    turns.remove(&session);
+                }
+            }
+        }
+        Ok(waited.next_cursor)
+    }
+}
+
+enum Answer {
+    Say(String),
+    End(&'static str),
+}
+
+/// Finds something to say. A chatter's words are only looked at, never followed.
+fn answer(words: &str, turn: usize) -> Answer {
+    let plain = words.trim().trim_end_matches(['!', '.', '?']).to_lowercase();
+    match plain.as_str() {
+        "bye" | "goodbye" | "exit" | "quit" => Answer::End("Goodbye! This chat is over now; what was said is erased after a while, for good."),
+        "help" => Answer::Say(
+            "I understand:\n\n- **help**: this list\n- **bye**: ends the chat\n- anything else: I tell you what I noticed\n\n\
+             Close this page and open the link again: the chat is still here."
+                .to_owned(),
+        ),
+        "hello" | "hi" | "hey" => Answer::Say("Hello to you too! What brings you here?".to_owned()),
+        _ => {
+            let count = words.split_whitespace().count();
+            let noun = if count == 1 { "word" } else { "words" };
+            let more = [
+                "Your message went through the event log and back to this page in real time.",
+                "Try reloading the page, or switching your phone to flight mode for a moment: nothing gets lost.",
+                "A real agent would say something clever here. I only count.",
+            ];
+            let remark = more.get(turn % more.len()).copied().unwrap_or_default();
+            Answer::Say(format!("That was {count} {noun}. {remark}"))
+        }
+    }
+}

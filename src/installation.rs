@@ -1,0 +1,82 @@
+//! An installation as its folder and servers hold it: secrets, the log, the rows.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nats::{Backbone, Options, Secrets};
+use servers::{DataDir, Running};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::config::Config;
+
+/// The file that holds the installation's secrets: back it up, apart from the log.
+const SECRETS: &str = "secrets.json";
+/// Connections to PostgreSQL: readers, projectors and the worker share them.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Where the servers of an installation are.
+#[derive(Debug, Clone)]
+pub(crate) struct Servers {
+    pub(crate) nats_url: String,
+    pub(crate) database_url: String,
+}
+
+impl Servers {
+    /// Finds the servers that a second command uses beside a running `up`, or those that the environment names.
+    pub(crate) fn running(config: &Config) -> Result<Self> {
+        let beside = Running::on(&config.data);
+        let found = |own: &Option<String>, beside: Option<String>, variable: &str| {
+            own.clone().or(beside).with_context(|| {
+                format!(
+                    "nothing runs on {}, and {variable} is not set. Start `tempchat up` there first, or name the servers",
+                    config.data.display()
+                )
+            })
+        };
+        Ok(Self {
+            nats_url: found(&config.nats_url, beside.as_ref().and_then(|beside| beside.nats_url.clone()), "NATS_URL")?,
+            database_url: found(&config.database_url, beside.and_then(|beside| beside.database_url), "DATABASE_URL")?,
+        })
+    }
+}
+
+/// Reads the installation's secrets, or makes them the first time.
+pub(crate) fn keep_secrets(data: &DataDir) -> Result<Secrets> {
+    if data.join(SECRETS).exists() {
+        return read_secrets(data.path());
+    }
+    let secrets = Secrets::generate();
+    data.write_secret(SECRETS, &secrets.to_text())?;
+    Ok(secrets)
+}
+
+/// Reads the secrets of an installation that exists; `TEMPCHAT_SECRETS` names a file elsewhere.
+pub(crate) fn read_secrets(data: &Path) -> Result<Secrets> {
+    let path = std::env::var_os("TEMPCHAT_SECRETS").map_or_else(|| data.join(SECRETS), Into::into);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("the installation's secrets cannot be read from {}; is --data right?", path.display()))?;
+    Secrets::parse(&text).with_context(|| format!("{} does not hold the secrets of an installation", path.display()))
+}
+
+/// Connects to the log.
+pub(crate) async fn log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
+    let options = Options {
+        shards: config.shards,
+        replicas: config.replicas,
+        shard_bytes: i64::from(config.shard_gib) << 30,
+        ..Options::new(servers.nats_url.clone(), secrets)
+    };
+    Backbone::connect(options).await.context("the event log cannot be opened")
+}
+
+/// Connects to the rows, and brings their schema up to date.
+pub(crate) async fn rows(servers: &Servers) -> Result<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .connect(&servers.database_url)
+        .await
+        .context("PostgreSQL cannot be reached; is DATABASE_URL right?")?;
+    migrations::run(&pool).await.context("the database schema cannot be brought up to date")?;
+    Ok(pool)
+}

@@ -1,0 +1,144 @@
+//! The parts of Tempchat, wired in one process: started together, stopped together.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use command_service::{Commands, finish_erasures, worker};
+use nats::Backbone;
+use query_service::Queries;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Role;
+use crate::config::Config;
+
+/// How long parts may take to finish what they do.
+const STOPS_WITHIN: Duration = Duration::from_secs(8);
+
+/// Running parts.
+pub(crate) struct System {
+    pub(crate) commands: Commands,
+    parts: JoinSet<(&'static str, Result<()>)>,
+    stop: CancellationToken,
+    backbone: Backbone,
+    pool: PgPool,
+}
+
+/// Where the gateway is reached.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) public: TcpListener,
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+impl Doors {
+    /// Takes the addresses, before anything slow is started.
+    pub(crate) async fn open(config: &Config) -> Result<Self> {
+        let public = bind(config.listen, "--listen").await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(bind(address, "--metrics-listen").await?),
+            None => None,
+        };
+        Ok(Self { public, metrics })
+    }
+}
+
+async fn bind(address: std::net::SocketAddr, flag: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is another program there? Choose another with {flag}"))
+}
+
+impl System {
+    /// Starts the wanted parts.
+    pub(crate) async fn start(config: &Config, backbone: Backbone, pool: PgPool, roles: &[Role], doors: Option<Doors>) -> Result<Self> {
+        let commands = Commands::new(backbone.clone(), config.policy());
+        let finished = finish_erasures(&commands).await.context("erasures cannot be verified, so nothing is served")?;
+        if finished > 0 {
+            tracing::warn!(finished, "erasures were finished: their keys had come back or were left");
+        }
+        let mut system = Self { commands, parts: JoinSet::new(), stop: CancellationToken::new(), backbone, pool };
+        if roles.contains(&Role::Projector) {
+            system.projector();
+        }
+        if roles.contains(&Role::Worker) {
+            system.worker();
+        }
+        if let Some(doors) = doors.filter(|_| roles.contains(&Role::Gateway)) {
+            system.gateway(config, doors)?;
+        }
+        Ok(system)
+    }
+
+    fn projector(&mut self) {
+        let (backbone, pool, stop) = (self.backbone.clone(), self.pool.clone(), self.stop.clone());
+        self.parts.spawn(async move { ("projector", projector::run(backbone, pool, stop).await.map_err(Into::into)) });
+    }
+
+    fn worker(&mut self) {
+        let (commands, pool, stop) = (self.commands.clone(), self.pool.clone(), self.stop.clone());
+        self.parts.spawn(async move {
+            worker::run(commands, pool, stop).await;
+            ("worker", Ok(()))
+        });
+    }
+
+    fn gateway(&mut self, config: &Config, doors: Doors) -> Result<()> {
+        let queries = Queries::new(self.pool.clone(), self.backbone.clone());
+        let settings = gateway::Config {
+            public_url: public_url(config, &doors)?,
+            operator_name: config.operator_name.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+        };
+        let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings);
+        let stop = self.stop.clone();
+        if let Some(metrics) = doors.metrics {
+            let stop = stop.clone();
+            self.parts.spawn(async move { ("metrics", gateway::serve_metrics(metrics, stop).await.map_err(Into::into)) });
+        }
+        self.parts.spawn(async move { ("gateway", gateway::serve(doors.public, app, stop).await.map_err(Into::into)) });
+        Ok(())
+    }
+
+    /// Waits until a part stops by itself, which none should.
+    pub(crate) async fn died(&mut self) -> anyhow::Error {
+        match self.parts.join_next().await {
+            Some(Ok((part, Ok(())))) => anyhow::anyhow!("the {part} stopped by itself"),
+            Some(Ok((part, Err(error)))) => error.context(format!("the {part} stopped")),
+            Some(Err(error)) => anyhow::Error::new(error).context("a part broke down"),
+            None => anyhow::anyhow!("nothing was started"),
+        }
+    }
+
+    /// Stops all parts: newcomers are turned away, answers under way are finished.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.stop.cancel();
+        let all = async { while self.parts.join_next().await.is_some() {} };
+        let late = tokio::time::timeout(STOPS_WITHIN, all).await.is_err();
+        self.parts.shutdown().await;
+        self.backbone.drain().await;
+        self.pool.close().await;
+        if late {
+            bail!("some parts took longer than {STOPS_WITHIN:?} to stop and were cut off");
+        }
+        Ok(())
+    }
+}
+
+/// The address that people use: as configured, or where we listen.
+pub(crate) fn public_url(config: &Config, doors: &Doors) -> Result<url::Url> {
+    match &config.public_url {
+        Some(url) => Ok(url.clone()),
+        None => Ok(format!("http://{}", doors.public.local_addr()?).parse()?),
+    }
+}
+
+/// Waits for Ctrl-C or a polite request to stop.
+pub(crate) async fn asked_to_stop() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        ctrl_c = tokio::signal::ctrl_c() => ctrl_c?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
