@@ -1,6 +1,6 @@
 //! What can break between us and the log. The business never says no here.
 
-use crate::Shard;
+use crate::{OpenError, Shard};
 
 /// Why the backbone could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Error {
     /// No connection could be made.
     #[error("cannot connect to nats-server: {0}")]
     Connect(#[source] async_nats::ConnectError),
+    /// The server's address cannot be read; it is not repeated here, for it may hold a password.
+    #[error("the address of nats-server is not of the form nats://user:password@host:port")]
+    Address,
     /// The server lacks what the log needs.
     #[error("nats-server {found} is too old: {needed} or newer is needed")]
     TooOld {
@@ -74,6 +77,9 @@ pub enum Error {
         /// The place in the stream.
         sequence: u64,
     },
+    /// A sealed text does not open though its key is there: never to be taken for an erasure.
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
     /// A value could not be encoded.
     #[error("a commit cannot be encoded: {0}")]
     Encode(#[from] rmp_serde::encode::Error),

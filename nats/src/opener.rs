@@ -6,7 +6,7 @@ use domain::Address;
 
 use crate::Error;
 use crate::keys::Keys;
-use crate::sealing::{DataKey, Field, OpenError};
+use crate::sealing::{DataKey, Field};
 
 /// A text as a reader gets it.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,9 +58,9 @@ impl Vault {
     }
 
     /// Opens one text; `field` and `index` are the ones it was sealed with.
-    pub fn open(&self, field: Field, index: u16, sealed: &[u8]) -> Result<Text, OpenError> {
+    pub fn open(&self, field: Field, index: u16, sealed: &[u8]) -> Result<Text, Error> {
         match &self.key {
-            Some(key) => key.open(&self.owner, field, index, sealed).map(Text::Open),
+            Some(key) => Ok(Text::Open(key.open(&self.owner, field, index, sealed)?)),
             None => Ok(Text::Erased),
         }
     }

@@ -1,0 +1,108 @@
+//! Ids derived from what a client gives, under secret keys: a repeat meets the same thing again, and nobody can guess another's id.
+
+use std::fmt;
+
+use domain::{Address, AgentId, CommandId, LinkId, SessionId, Target};
+use zeroize::Zeroizing;
+
+use crate::Secrets;
+use crate::secrets::context;
+
+/// Derives ids; a client's own words are kept nowhere.
+#[derive(Clone)]
+pub struct Derived {
+    links: Zeroizing<[u8; 32]>,
+    sessions: Zeroizing<[u8; 32]>,
+    commands: Zeroizing<[u8; 32]>,
+}
+
+impl Derived {
+    /// Derives the keys of all kinds of ids.
+    pub fn new(secrets: &Secrets) -> Self {
+        Self {
+            links: secrets.derive(context::LINK_ID),
+            sessions: secrets.derive(context::SESSION_ID),
+            commands: secrets.derive(context::COMMAND_ID),
+        }
+    }
+
+    /// Returns the link that an agent's idempotency key stands for.
+    pub fn link(&self, agent: AgentId, idempotency_key: &str) -> LinkId {
+        LinkId::new(hash(&self.links, &[agent.bytes(), idempotency_key.as_bytes()]))
+    }
+
+    /// Returns a client's session on a link; `ordinal` counts the sessions it had there before.
+    pub fn session(&self, link: LinkId, client_id: &str, ordinal: u32) -> SessionId {
+        SessionId::new(hash(&self.sessions, &[link.bytes(), client_id.as_bytes(), &ordinal.to_be_bytes()]))
+    }
+
+    /// Returns the command to `owner` that a client's own id, or another fixed text, stands for.
+    pub fn command(&self, owner: &Address, text: &str) -> CommandId {
+        let target: (&[u8], &[u8]) = match &owner.target {
+            Target::Agent => (b"agent", &[]),
+            Target::Link(link) => (b"link", link.bytes()),
+            Target::Session(session) => (b"session", session.bytes()),
+        };
+        CommandId::new(hash(&self.commands, &[owner.agent.bytes(), target.0, target.1, text.as_bytes()]))
+    }
+}
+
+impl fmt::Debug for Derived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Derived").finish_non_exhaustive()
+    }
+}
+
+/// Keyed BLAKE3, cut to 16 bytes; each part has its length in front, in 8 bytes.
+fn hash(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
+    }
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: AgentId = AgentId::new([1; 16]);
+    const LINK: LinkId = LinkId::new([2; 16]);
+
+    fn fixed() -> Derived {
+        let (root, master) = ("01".repeat(32), "02".repeat(32));
+        let text = format!(r#"{{"version":1,"root":"{root}","masters":{{"1":"{master}"}},"current":1}}"#);
+        Derived::new(&Secrets::parse(&text).unwrap())
+    }
+
+    #[test]
+    fn derived_ids_never_change() {
+        insta::assert_snapshot!(fixed().link(AGENT, "monday"), @"");
+        insta::assert_snapshot!(fixed().session(LINK, "9f0c", 1), @"");
+        insta::assert_snapshot!(fixed().command(&Address::link(AGENT, LINK), "open"), @"");
+    }
+
+    #[test]
+    fn every_part_of_the_input_matters() {
+        let ids = fixed();
+        let session = ids.session(LINK, "client", 0);
+        assert_ne!(session, ids.session(LINK, "client", 1));
+        assert_ne!(session, ids.session(LINK, "other", 0));
+        assert_ne!(session, ids.session(LinkId::new([3; 16]), "client", 0));
+        assert_ne!(ids.link(AGENT, "key"), ids.link(AgentId::new([2; 16]), "key"));
+        // The same 16 bytes may name an agent, a link and a session.
+        let same = [1; 16];
+        let commands = [
+            ids.command(&Address::agent(AGENT), "text"),
+            ids.command(&Address::link(AGENT, LinkId::new(same)), "text"),
+            ids.command(&Address::session(AGENT, SessionId::new(same)), "text"),
+            ids.command(&Address::session(AGENT, SessionId::new(same)), "texts"),
+        ];
+        for (at, one) in commands.iter().enumerate() {
+            assert!(commands[at + 1..].iter().all(|other| other != one));
+        }
+        assert_ne!(ids.link(AGENT, "key"), Derived::new(&Secrets::generate()).link(AGENT, "key"));
+    }
+}
