@@ -18,25 +18,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Err("usage: with_postgres FOLDER_OF_MIGRATIONS COMMAND...".into());
     };
     let data = DataDir::temporary()?;
-    let options = PostgresOptions {
-        durable: false,
-        ..PostgresOptions::default()
-    };
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
     let postgres = Postgres::start(&data, options).await?;
     let mut connection = PgConnection::connect(postgres.url()).await?;
-    Migrator::new(Path::new(&migrations))
-        .await?
-        .run(&mut connection)
-        .await?;
+    Migrator::new(Path::new(&migrations)).await?.run(&mut connection).await?;
     connection.close().await?;
-    let status = Command::new(program)
-        .args(arguments)
-        .env("DATABASE_URL", postgres.url())
-        .status()?;
+    let status = Command::new(program).args(arguments).env("DATABASE_URL", postgres.url()).status()?;
     postgres.stop().await;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -27,18 +27,8 @@ impl Account {
         let owner = owner.map(Uid::from_raw).filter(|owner| !owner.is_root());
         owner
             .and_then(|owner| User::from_uid(owner).ok().flatten())
-            .or_else(|| {
-                ["postgres", "nobody"]
-                    .into_iter()
-                    .find_map(|name| User::from_name(name).ok().flatten())
-            })
-            .map(|user| {
-                Some(Self {
-                    name: user.name,
-                    uid: user.uid.as_raw(),
-                    gid: user.gid.as_raw(),
-                })
-            })
+            .or_else(|| ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten()))
+            .map(|user| Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
             .ok_or(Error::NoAccount)
     }
 
@@ -49,8 +39,7 @@ impl Account {
 
     /// Gives `path` to this account.
     pub(crate) fn owns(&self, path: &Path) -> Result<(), Error> {
-        chown(path, Some(self.uid), Some(self.gid))
-            .map_err(Error::io("give to another account", path))
+        chown(path, Some(self.uid), Some(self.gid)).map_err(Error::io("give to another account", path))
     }
 
     /// Gives `path` to this account's group, and leaves its owner.
@@ -61,18 +50,9 @@ impl Account {
     /// Tries whether this account can enter `folder`: modes, access lists and mounts all have a say, so only a try tells.
     pub(crate) fn reaches(&self, folder: &Path) -> Result<bool, Error> {
         let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "cd -- \"$0\""])
-            .arg(folder)
-            .current_dir("/");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.args(["-c", "cd -- \"$0\""]).arg(folder).current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.runs(&mut command);
-        command
-            .status()
-            .map(|status| status.success())
-            .map_err(Error::io("run", "/bin/sh"))
+        command.status().map(|status| status.success()).map_err(Error::io("run", "/bin/sh"))
     }
 }

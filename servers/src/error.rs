@@ -42,9 +42,7 @@ pub enum Error {
     },
 
     /// No binary anywhere.
-    #[error(
-        "{server} is not installed. `./dev up` installs it; or install {server} {oldest} or newer, or name it in {variable}"
-    )]
+    #[error("{server} is not installed. `./dev up` installs it; or install {server} {oldest} or newer, or name it in {variable}")]
     NotFound {
         /// Which server.
         server: &'static str,
@@ -153,18 +151,14 @@ pub enum Error {
     },
 
     /// A name that would have to be quoted in SQL.
-    #[error(
-        "`{name}` cannot name a database: use 1 to 63 lower-case letters, digits and underscores, a letter first"
-    )]
+    #[error("`{name}` cannot name a database: use 1 to 63 lower-case letters, digits and underscores, a letter first")]
     DatabaseName {
         /// The name.
         name: String,
     },
 
     /// The server that was started does not do as told.
-    #[error(
-        "PostgreSQL refused to make the database `{name}`: {source}. Its log is in the data folder"
-    )]
+    #[error("PostgreSQL refused to make the database `{name}`: {source}. Its log is in the data folder")]
     Database {
         /// The database.
         name: String,
@@ -175,10 +169,7 @@ pub enum Error {
 
 impl Error {
     /// Tells a failed `act` on `path`, for `map_err`.
-    pub(crate) fn io(
-        act: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(act: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { act, path, source }
     }

@@ -23,53 +23,27 @@ pub struct Version {
 
 impl Version {
     pub(crate) const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self { major, minor, patch }
     }
 
     /// Finds the first number in what a server prints on `--version`, as `nats-server: v2.15.1` or `postgres (PostgreSQL) 18beta1`.
     fn parse(printed: &str) -> Option<Self> {
         let from = printed.find(|c: char| c.is_ascii_digit())?;
-        let version = printed
-            .get(from..)?
-            .split(|c: char| c.is_whitespace())
-            .next()?;
+        let version = printed.get(from..)?.split(|c: char| c.is_whitespace()).next()?;
         let mut parts = version.split('.').map(|part| {
-            let digits = part
-                .find(|c: char| !c.is_ascii_digit())
-                .and_then(|end| part.get(..end))
-                .unwrap_or(part);
+            let digits = part.find(|c: char| !c.is_ascii_digit()).and_then(|end| part.get(..end)).unwrap_or(part);
             digits.parse().unwrap_or(0)
         });
-        Some(Self::new(
-            parts.next()?,
-            parts.next().unwrap_or(0),
-            parts.next().unwrap_or(0),
-        ))
+        Some(Self::new(parts.next()?, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
     }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self {
-                major,
-                minor: 0,
-                patch: 0,
-            } => write!(f, "{major}"),
-            Self {
-                major,
-                minor,
-                patch: 0,
-            } => write!(f, "{major}.{minor}"),
-            Self {
-                major,
-                minor,
-                patch,
-            } => write!(f, "{major}.{minor}.{patch}"),
+            Self { major, minor: 0, patch: 0 } => write!(f, "{major}"),
+            Self { major, minor, patch: 0 } => write!(f, "{major}.{minor}"),
+            Self { major, minor, patch } => write!(f, "{major}.{minor}.{patch}"),
         }
     }
 }
@@ -105,15 +79,9 @@ impl Wanted {
         account: Option<&Account>,
         fits: impl Fn(Version) -> bool,
     ) -> Result<Binary, Error> {
-        let named = named
-            .map(Path::to_owned)
-            .or_else(|| env::var_os(self.variable).map(PathBuf::from));
+        let named = named.map(Path::to_owned).or_else(|| env::var_os(self.variable).map(PathBuf::from));
         if let Some(named) = named {
-            let path = if named.is_dir() {
-                named.join(self.file)
-            } else {
-                named
-            };
+            let path = if named.is_dir() { named.join(self.file) } else { named };
             return self.ask(path, account);
         }
         let mut first_good = None;
@@ -132,11 +100,7 @@ impl Wanted {
         match (first_good, first_bad) {
             (Some(binary), _) => Ok(binary),
             (None, Some(error)) => Err(error),
-            (None, None) => Err(Error::NotFound {
-                server: self.server,
-                oldest: self.oldest,
-                variable: self.variable,
-            }),
+            (None, None) => Err(Error::NotFound { server: self.server, oldest: self.oldest, variable: self.variable }),
         }
     }
 
@@ -155,53 +119,25 @@ impl Wanted {
             account.runs(&mut command);
         }
         let answer = match command.output() {
-            Ok(output) if output.status.success() => {
-                String::from_utf8_lossy(&output.stdout).trim().to_owned()
-            }
+            Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
             Ok(output) => {
-                return Err(self.cannot_run(
-                    path,
-                    account,
-                    String::from_utf8_lossy(&output.stderr).trim(),
-                ));
+                return Err(self.cannot_run(path, account, String::from_utf8_lossy(&output.stderr).trim()));
             }
             Err(error) => return Err(self.cannot_run(path, account, &error.to_string())),
         };
         let Some(version) = Version::parse(&answer) else {
-            return Err(self.cannot_run(
-                path,
-                account,
-                &format!("it printed no version but `{answer}`"),
-            ));
+            return Err(self.cannot_run(path, account, &format!("it printed no version but `{answer}`")));
         };
         if version < self.oldest {
-            let Self {
-                server,
-                oldest,
-                variable,
-                ..
-            } = *self;
-            return Err(Error::TooOld {
-                server,
-                found: version,
-                path,
-                oldest,
-                variable,
-            });
+            let Self { server, oldest, variable, .. } = *self;
+            return Err(Error::TooOld { server, found: version, path, oldest, variable });
         }
         Ok(Binary { path, version })
     }
 
     fn cannot_run(&self, path: PathBuf, account: Option<&Account>, answer: &str) -> Error {
-        let account = account
-            .map(|account| format!(" as {}", account.name))
-            .unwrap_or_default();
-        Error::CannotRun {
-            path,
-            account,
-            answer: answer.to_owned(),
-            variable: self.variable,
-        }
+        let account = account.map(|account| format!(" as {}", account.name)).unwrap_or_default();
+        Error::CannotRun { path, account, answer: answer.to_owned(), variable: self.variable }
     }
 }
 
@@ -210,11 +146,7 @@ fn caches() -> Vec<PathBuf> {
     let user = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-    [Some(PathBuf::from("/var/cache")), user]
-        .into_iter()
-        .flatten()
-        .map(|cache| cache.join("tempchat"))
-        .collect()
+    [Some(PathBuf::from("/var/cache")), user].into_iter().flatten().map(|cache| cache.join("tempchat")).collect()
 }
 
 /// Lists the folders that `pattern` stands for, greater numbers first.
@@ -223,22 +155,12 @@ fn spread(pattern: &str) -> Vec<PathBuf> {
         return vec![PathBuf::from(pattern)];
     };
     let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));
-    let entries = fs::read_dir(format!("{parent}/"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = fs::read_dir(format!("{parent}/")).into_iter().flatten().flatten();
     let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
     names.retain(|name| name.to_string_lossy().starts_with(prefix));
     names.sort_by_key(|name| Version::parse(&name.to_string_lossy()));
     names.reverse();
-    names
-        .into_iter()
-        .map(|name| {
-            Path::new(parent)
-                .join(name)
-                .join(after.trim_start_matches('/'))
-        })
-        .collect()
+    names.into_iter().map(|name| Path::new(parent).join(name).join(after.trim_start_matches('/'))).collect()
 }
 
 #[cfg(test)]
@@ -249,14 +171,8 @@ mod tests {
     fn versions_are_read_from_what_servers_print() {
         let parse = |printed| Version::parse(printed);
         assert_eq!(parse("nats-server: v2.15.1"), Some(Version::new(2, 15, 1)));
-        assert_eq!(
-            parse("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"),
-            Some(Version::new(15, 14, 0))
-        );
-        assert_eq!(
-            parse("postgres (PostgreSQL) 18beta1"),
-            Some(Version::new(18, 0, 0))
-        );
+        assert_eq!(parse("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some(Version::new(15, 14, 0)));
+        assert_eq!(parse("postgres (PostgreSQL) 18beta1"), Some(Version::new(18, 0, 0)));
         assert_eq!(parse("no such thing"), None);
     }
 
@@ -267,9 +183,7 @@ mod tests {
             fs::create_dir(folder.path().join(name)).expect("a new folder");
         }
         let pattern = format!("{}/*/bin", folder.path().display());
-        let expected: Vec<PathBuf> = ["16/bin", "15/bin", "9/bin"]
-            .map(|name| folder.path().join(name))
-            .into();
+        let expected: Vec<PathBuf> = ["16/bin", "15/bin", "9/bin"].map(|name| folder.path().join(name)).into();
         assert_eq!(spread(&pattern), expected);
     }
 }

@@ -47,11 +47,7 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = make(path)?;
         let lock = lock(&path)?;
-        Ok(Self(Arc::new(Opened {
-            path,
-            _lock: lock,
-            _broom: None,
-        })))
+        Ok(Self(Arc::new(Opened { path, _lock: lock, _broom: None })))
     }
 
     /// Makes a folder that goes when its last user goes, were it by `kill -9`: for tests and measurements.
@@ -59,11 +55,7 @@ impl DataDir {
         let path = make(&env::temp_dir().join(format!("tempchat-{}", chance::name())))?;
         let broom = broom(&path)?;
         let lock = lock(&path)?;
-        Ok(Self(Arc::new(Opened {
-            path,
-            _lock: lock,
-            _broom: Some(broom),
-        })))
+        Ok(Self(Arc::new(Opened { path, _lock: lock, _broom: Some(broom) })))
     }
 
     /// Returns the folder's absolute path.
@@ -97,9 +89,7 @@ impl DataDir {
 /// Makes `path` with mode 0700 unless it is there.
 pub(crate) fn make_private(path: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(Error::io("make", path)(error))
-        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(Error::io("make", path)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -131,25 +121,14 @@ fn lock(path: &Path) -> Result<File, Error> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&lock).unwrap_or_default();
-            return Err(Error::InUse {
-                path: path.to_owned(),
-                holder: holder.trim().to_owned(),
-            });
+            return Err(Error::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
         }
         Err(TryLockError::Error(source)) => return Err(Error::io("lock", lock)(source)),
     }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{}", process::id()))
-        .map_err(Error::io("write", &lock))?;
+    file.set_len(0).and_then(|()| writeln!(file, "{}", process::id())).map_err(Error::io("write", &lock))?;
     // The group may already pass through: that is PostgreSQL's account, where we are root (place.rs).
-    let mode = fs::metadata(path)
-        .map_err(Error::io("read", path))?
-        .permissions()
-        .mode()
-        & 0o010
-        | 0o700;
-    fs::set_permissions(path, Permissions::from_mode(mode))
-        .map_err(Error::io("close to others", path))?;
+    let mode = fs::metadata(path).map_err(Error::io("read", path))?.permissions().mode() & 0o010 | 0o700;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(Error::io("close to others", path))?;
     Ok(file)
 }
 

@@ -31,12 +31,7 @@ const WANTED: Wanted = Wanted {
     variable: "TEMPCHAT_NATS_SERVER",
     file: "nats-server",
     cached: "nats-server",
-    known: &[
-        "/usr/local/bin",
-        "/usr/sbin",
-        "/usr/bin",
-        "/opt/homebrew/bin",
-    ],
+    known: &["/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/homebrew/bin"],
 };
 
 /// How a nats-server is to run.
@@ -52,11 +47,7 @@ pub struct NatsOptions {
 
 impl Default for NatsOptions {
     fn default() -> Self {
-        Self {
-            binary: None,
-            sync_always: true,
-            port: None,
-        }
+        Self { binary: None, sync_always: true, port: None }
     }
 }
 
@@ -74,8 +65,7 @@ pub struct NatsServer {
 impl NatsServer {
     /// Starts on `data` and returns when clients may connect.
     pub async fn start(data: &DataDir, options: NatsOptions) -> Result<Self, Error> {
-        let Binary { path, version } =
-            WANTED.find(options.binary.as_deref(), data, None, |_| true)?;
+        let Binary { path, version } = WANTED.find(options.binary.as_deref(), data, None, |_| true)?;
         let lock = process::lock(WANTED.server, &data.join("nats.lock")).await?;
         let password = data.secret("nats.password")?;
         let ports = data.subfolder("nats-ports")?;
@@ -96,14 +86,7 @@ impl NatsServer {
         let url = format!("nats://{USER}:{password}@127.0.0.1:{port}");
         data.write_secret("nats.url", &url)?;
         tracing::info!(%version, pid, port, "nats-server is ready");
-        Ok(Self {
-            process,
-            data: data.clone(),
-            url,
-            port,
-            pid,
-            version,
-        })
+        Ok(Self { process, data: data.clone(), url, port, pid, version })
     }
 
     /// Returns where clients connect, with user and password; `async_nats` wants these two taken out of it and given apart.
@@ -148,42 +131,23 @@ impl NatsServer {
     }
 }
 
-fn render(
-    data: &DataDir,
-    options: &NatsOptions,
-    ports: &Path,
-    password: &str,
-) -> Result<String, Error> {
+fn render(data: &DataDir, options: &NatsOptions, ports: &Path, password: &str) -> Result<String, Error> {
     // A file of an earlier run would be taken for this run's.
-    for entry in fs::read_dir(ports)
-        .map_err(Error::io("read", ports))?
-        .flatten()
-    {
+    for entry in fs::read_dir(ports).map_err(Error::io("read", ports))?.flatten() {
         fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
     }
-    let port = options
-        .port
-        .map_or_else(|| "-1".to_owned(), |port| port.to_string());
+    let port = options.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
     Ok(TEMPLATE
         .replace("{port}", &port)
         .replace("{ports}", &quoted(ports)?)
         .replace("{password}", password)
         .replace("{store}", &quoted(&data.subfolder("nats")?)?)
-        .replace(
-            "{sync_interval}",
-            if options.sync_always {
-                "always"
-            } else {
-                "\"2m\""
-            },
-        ))
+        .replace("{sync_interval}", if options.sync_always { "always" } else { "\"2m\"" }))
 }
 
 /// Quotes a path as nats-server's configuration wants it, which is as in JSON.
 fn quoted(path: &Path) -> Result<String, Error> {
-    let path = path.to_str().ok_or_else(|| Error::NotUtf8 {
-        path: path.to_owned(),
-    })?;
+    let path = path.to_str().ok_or_else(|| Error::NotUtf8 { path: path.to_owned() })?;
     Ok(serde_json::Value::from(path).to_string())
 }
 
@@ -195,20 +159,8 @@ struct Ports {
 /// Reads `nats-server_PID.ports`, `{"nats": ["nats://127.0.0.1:PORT"]}`; nothing while it is not whole.
 fn read_ports(folder: &Path) -> Option<Ports> {
     let path = fs::read_dir(folder).ok()?.flatten().next()?.path();
-    let pid = path
-        .file_stem()?
-        .to_str()?
-        .rsplit_once('_')?
-        .1
-        .parse()
-        .ok()?;
+    let pid = path.file_stem()?.to_str()?.rsplit_once('_')?.1.parse().ok()?;
     let ports: serde_json::Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-    let port = ports
-        .pointer("/nats/0")?
-        .as_str()?
-        .rsplit_once(':')?
-        .1
-        .parse()
-        .ok()?;
+    let port = ports.pointer("/nats/0")?.as_str()?.rsplit_once(':')?.1.parse().ok()?;
     Some(Ports { pid, port })
 }

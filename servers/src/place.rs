@@ -15,9 +15,7 @@ const FAR: &str = "/var/lib/tempchat";
 
 /// Returns the user that owns the files of an earlier start.
 pub(crate) fn owner(data: &DataDir) -> Option<u32> {
-    fs::metadata(data.join("postgres"))
-        .ok()
-        .map(|place| place.uid())
+    fs::metadata(data.join("postgres")).ok().map(|place| place.uid())
 }
 
 /// Returns a folder, mode 0700, that `account` (none: ours) owns and can reach.
@@ -29,14 +27,9 @@ pub(crate) fn make(data: &DataDir, account: Option<&Account>) -> Result<PathBuf,
     };
     // The account's group may pass through the data folder, and see nothing of it.
     account.shares(data.path())?;
-    fs::set_permissions(data.path(), Permissions::from_mode(0o710))
-        .map_err(Error::io("open to a group", data.path()))?;
+    fs::set_permissions(data.path(), Permissions::from_mode(0o710)).map_err(Error::io("open to a group", data.path()))?;
 
-    let place = if fs::read_link(&near).is_ok() || !account.reaches(data.path())? {
-        far(data, &near)?
-    } else {
-        near
-    };
+    let place = if fs::read_link(&near).is_ok() || !account.reaches(data.path())? { far(data, &near)? } else { near };
     make_private(&place)?;
     account.owns(&place)?;
     Ok(place)
@@ -45,8 +38,7 @@ pub(crate) fn make(data: &DataDir, account: Option<&Account>) -> Result<PathBuf,
 /// Makes `near` a link to this data folder's place under [`FAR`].
 fn far(data: &DataDir, near: &Path) -> Result<PathBuf, Error> {
     fs::create_dir_all(FAR).map_err(Error::io("make", FAR))?;
-    fs::set_permissions(FAR, Permissions::from_mode(0o711))
-        .map_err(Error::io("open to others", FAR))?;
+    fs::set_permissions(FAR, Permissions::from_mode(0o711)).map_err(Error::io("open to others", FAR))?;
     let hash = blake3::hash(data.path().as_os_str().as_encoded_bytes()).to_hex();
     let place = Path::new(FAR).join(hash.get(..16).unwrap_or(&hash));
 

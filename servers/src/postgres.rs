@@ -61,10 +61,7 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self {
-            bin: None,
-            durable: true,
-        }
+        Self { bin: None, durable: true }
     }
 }
 
@@ -87,35 +84,18 @@ impl Postgres {
         let account = Account::to_drop_to(place::owner(data))?;
         let place = place::make(data, account.as_ref())?;
         let cluster = place.join("data");
-        let Binary {
-            path: postgres,
-            version,
-        } = find(data, &options, account.as_ref(), &cluster)?;
+        let Binary { path: postgres, version } = find(data, &options, account.as_ref(), &cluster)?;
         let password = data.secret("postgres.password")?;
         let start = |command, log| {
-            let lock = lock
-                .try_clone()
-                .map_err(Error::io("share the lock of", data.path()))?;
+            let lock = lock.try_clone().map_err(Error::io("share the lock of", data.path()))?;
             let log = data.join(log);
-            Process::start(Launch {
-                server: WANTED.server,
-                command,
-                account: account.as_ref(),
-                stop: Signal::SIGINT,
-                log,
-                lock,
-            })
+            Process::start(Launch { server: WANTED.server, command, account: account.as_ref(), stop: Signal::SIGINT, log, lock })
         };
 
         if !cluster.exists() {
             tracing::info!(folder = %cluster.display(), "PostgreSQL makes its files, once");
             let unfinished = Unfinished::make(&place, account.as_ref(), &password)?;
-            start(
-                initdb(&postgres, &unfinished, options.durable),
-                "initdb.log",
-            )?
-            .succeeds()
-            .await?;
+            start(initdb(&postgres, &unfinished, options.durable), "initdb.log")?.succeeds().await?;
             unfinished.finish(&cluster)?;
         }
 
@@ -125,21 +105,10 @@ impl Postgres {
             fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
         }
         let sockets = sockets(&place, account.as_ref())?;
-        let process = start(
-            serve(&postgres, &cluster, &sockets, options.durable),
-            "postgres.log",
-        )?;
+        let process = start(serve(&postgres, &cluster, &sockets, options.durable), "postgres.log")?;
         let pid = process.until(PATIENCE, || ready(&pid_file)).await?;
         let url = url(&sockets, &password, NAME);
-        let server = Self {
-            process,
-            data: data.clone(),
-            sockets,
-            password,
-            url,
-            pid,
-            version,
-        };
+        let server = Self { process, data: data.clone(), sockets, password, url, pid, version };
         server.create_database(NAME).await?;
         data.write_secret("postgres.url", &server.url)?;
         tracing::info!(%version, pid, "PostgreSQL is ready");
@@ -157,34 +126,22 @@ impl Postgres {
     /// [`Error::DatabaseName`] unless `name` is lower-case letters, digits and underscores, a letter first, at most 63.
     pub async fn create_database(&self, name: &str) -> Result<String, Error> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if name.len() > 63
-            || !name.starts_with(|c: char| c.is_ascii_lowercase())
-            || !name.chars().all(plain)
-        {
-            return Err(Error::DatabaseName {
-                name: name.to_owned(),
-            });
+        if name.len() > 63 || !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
+            return Err(Error::DatabaseName { name: name.to_owned() });
         }
-        self.create(name).await.map_err(|source| Error::Database {
-            name: name.to_owned(),
-            source,
-        })?;
+        self.create(name).await.map_err(|source| Error::Database { name: name.to_owned(), source })?;
         Ok(url(&self.sockets, &self.password, name))
     }
 
     async fn create(&self, name: &str) -> Result<(), sqlx::Error> {
-        let mut connection =
-            PgConnection::connect(&url(&self.sockets, &self.password, "postgres")).await?;
-        let exists: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-                .bind(name)
-                .fetch_one(&mut connection)
-                .await?;
+        let mut connection = PgConnection::connect(&url(&self.sockets, &self.password, "postgres")).await?;
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await?;
         if !exists {
             // CREATE DATABASE takes no parameters; `create_database` has let only plain names through.
-            sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{name}\"")))
-                .execute(&mut connection)
-                .await?;
+            sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).execute(&mut connection).await?;
         }
         connection.close().await
     }
@@ -224,27 +181,14 @@ impl Postgres {
 }
 
 /// Finds a binary of the major version that made `cluster`, where there is one.
-fn find(
-    data: &DataDir,
-    options: &PostgresOptions,
-    account: Option<&Account>,
-    cluster: &Path,
-) -> Result<Binary, Error> {
-    let made_by = fs::read_to_string(cluster.join("PG_VERSION"))
-        .ok()
-        .map(|major| major.trim().to_owned());
-    let fits = |version: Version| {
-        made_by
-            .as_ref()
-            .is_none_or(|major| *major == version.major.to_string())
-    };
+fn find(data: &DataDir, options: &PostgresOptions, account: Option<&Account>, cluster: &Path) -> Result<Binary, Error> {
+    let made_by = fs::read_to_string(cluster.join("PG_VERSION")).ok().map(|major| major.trim().to_owned());
+    let fits = |version: Version| made_by.as_ref().is_none_or(|major| *major == version.major.to_string());
     let binary = WANTED.find(options.bin.as_deref(), data, account, fits)?;
     match &made_by {
-        Some(made_by) if !fits(binary.version) => Err(Error::OtherMajor {
-            path: cluster.to_owned(),
-            made_by: made_by.clone(),
-            found: binary.version,
-        }),
+        Some(made_by) if !fits(binary.version) => {
+            Err(Error::OtherMajor { path: cluster.to_owned(), made_by: made_by.clone(), found: binary.version })
+        }
         Some(_) | None => Ok(binary),
     }
 }
@@ -257,13 +201,9 @@ struct Unfinished {
 
 impl Unfinished {
     fn make(place: &Path, account: Option<&Account>, password: &str) -> Result<Self, Error> {
-        let unfinished = Self {
-            cluster: place.join("data.new"),
-            password: place.join("password"),
-        };
+        let unfinished = Self { cluster: place.join("data.new"), password: place.join("password") };
         if unfinished.cluster.exists() {
-            fs::remove_dir_all(&unfinished.cluster)
-                .map_err(Error::io("remove", &unfinished.cluster))?;
+            fs::remove_dir_all(&unfinished.cluster).map_err(Error::io("remove", &unfinished.cluster))?;
         }
         secret::write(&unfinished.password, password)?;
         if let Some(account) = account {
@@ -280,21 +220,8 @@ impl Unfinished {
 
 fn initdb(postgres: &Path, unfinished: &Unfinished, durable: bool) -> Command {
     let mut command = Command::new(postgres.with_file_name("initdb"));
-    command
-        .arg("--pgdata")
-        .arg(&unfinished.cluster)
-        .arg("--pwfile")
-        .arg(&unfinished.password);
-    command.args([
-        "--username",
-        NAME,
-        "--auth",
-        "scram-sha-256",
-        "--encoding",
-        "UTF8",
-        "--locale",
-        "C",
-    ]);
+    command.arg("--pgdata").arg(&unfinished.cluster).arg("--pwfile").arg(&unfinished.password);
+    command.args(["--username", NAME, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]);
     if !durable {
         command.arg("--no-sync");
     }
@@ -303,13 +230,7 @@ fn initdb(postgres: &Path, unfinished: &Unfinished, durable: bool) -> Command {
 
 fn serve(postgres: &Path, cluster: &Path, sockets: &Path, durable: bool) -> Command {
     let mut command = Command::new(postgres);
-    command
-        .arg("-D")
-        .arg(cluster)
-        .arg("-k")
-        .arg(sockets)
-        .arg("-p")
-        .arg(PORT.to_string());
+    command.arg("-D").arg(cluster).arg("-k").arg(sockets).arg("-p").arg(PORT.to_string());
     let settings = [
         "listen_addresses=",
         "unix_socket_permissions=0700",
@@ -319,15 +240,8 @@ fn serve(postgres: &Path, cluster: &Path, sockets: &Path, durable: bool) -> Comm
         "log_min_error_statement=panic",
         "log_error_verbosity=terse",
     ];
-    let careless = [
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-    ];
-    for setting in settings
-        .into_iter()
-        .chain(careless.into_iter().filter(|_| !durable))
-    {
+    let careless = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+    for setting in settings.into_iter().chain(careless.into_iter().filter(|_| !durable)) {
         command.args(["-c", setting]);
     }
     command
@@ -362,12 +276,9 @@ fn ready(pid_file: &Path) -> Option<u32> {
 }
 
 fn url(sockets: &Path, password: &str, database: &str) -> String {
-    let mut url = Url::parse(&format!(
-        "postgres://{NAME}:{password}@localhost:{PORT}/{database}"
-    ))
-    .expect("a plain name, a hexadecimal password and a checked database make a URL");
-    url.query_pairs_mut()
-        .append_pair("host", &sockets.to_string_lossy());
+    let mut url = Url::parse(&format!("postgres://{NAME}:{password}@localhost:{PORT}/{database}"))
+        .expect("a plain name, a hexadecimal password and a checked database make a URL");
+    url.query_pairs_mut().append_pair("host", &sockets.to_string_lossy());
     // Spaces as libpq reads them; a plus in the path is written %2B by now.
     url.as_str().replace('+', "%20")
 }

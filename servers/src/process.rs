@@ -87,10 +87,7 @@ impl Process {
             .stderr(log);
         // The caller's environment is not the server's: PGPORT, LANG or TZ would change what it does.
         command.env_clear().envs([("LC_ALL", "C"), ("TZ", "UTC")]);
-        command.env(
-            "PATH",
-            env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()),
-        );
+        command.env("PATH", env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
         if let Some(account) = launch.account {
             account.runs(&mut command);
         }
@@ -106,21 +103,11 @@ impl Process {
                 tell.send_replace(Some(status));
             })
             .map_err(Error::io("start a thread for", &launch.log))?;
-        Ok(Self {
-            server: launch.server,
-            log: launch.log,
-            group,
-            ended,
-            held,
-        })
+        Ok(Self { server: launch.server, log: launch.log, group, ended, held })
     }
 
     /// Waits until `look` finds something, the server ends, or `patience` is over.
-    pub(crate) async fn until<T>(
-        &self,
-        patience: Duration,
-        look: impl Fn() -> Option<T>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn until<T>(&self, patience: Duration, look: impl Fn() -> Option<T>) -> Result<T, Error> {
         let started = Instant::now();
         loop {
             if let Some(found) = look() {
@@ -131,12 +118,7 @@ impl Process {
             }
             if started.elapsed() > patience {
                 let (log, tail) = self.last_words();
-                return Err(Error::NotReady {
-                    server: self.server,
-                    waited: patience,
-                    log,
-                    tail,
-                });
+                return Err(Error::NotReady { server: self.server, waited: patience, log, tail });
             }
             sleep(LOOK).await;
         }
@@ -145,43 +127,22 @@ impl Process {
     /// Waits for a program that ends by itself, and takes any status but 0 for an error.
     pub(crate) async fn succeeds(self) -> Result<(), Error> {
         let status = self.ended().await;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.ended_at_start(status))
-        }
+        if status.success() { Ok(()) } else { Err(self.ended_at_start(status)) }
     }
 
     /// Waits until the server has ended of itself, and tells of it.
     pub(crate) async fn died(&self) -> Error {
         let status = describe(self.ended().await);
         let (log, tail) = self.last_words();
-        Error::Died {
-            server: self.server,
-            status,
-            log,
-            tail,
-        }
+        Error::Died { server: self.server, status, log, tail }
     }
 
     /// Stops the server cleanly; after the grace period it is killed.
     pub(crate) async fn stop(self) {
-        let Self {
-            server,
-            group,
-            mut ended,
-            held,
-            ..
-        } = self;
+        let Self { server, group, mut ended, held, .. } = self;
         drop(held);
         // The trampoline kills by itself; the group is for a trampoline that somebody killed.
-        if timeout(
-            GRACE + Duration::from_secs(2),
-            ended.wait_for(Option::is_some),
-        )
-        .await
-        .is_err()
-        {
+        if timeout(GRACE + Duration::from_secs(2), ended.wait_for(Option::is_some)).await.is_err() {
             tracing::warn!(server, "did not end in time and is killed");
             kill(group, &mut ended).await;
         }
@@ -195,29 +156,19 @@ impl Process {
     async fn ended(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
         let status = ended.wait_for(Option::is_some).await.map(|status| *status);
-        status
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| ExitStatus::from_raw(0))
+        status.ok().flatten().unwrap_or_else(|| ExitStatus::from_raw(0))
     }
 
     fn ended_at_start(&self, status: ExitStatus) -> Error {
         let (log, tail) = self.last_words();
-        Error::EndedAtStart {
-            server: self.server,
-            status: describe(status),
-            log,
-            tail,
-        }
+        Error::EndedAtStart { server: self.server, status: describe(status), log, tail }
     }
 
     fn last_words(&self) -> (PathBuf, String) {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
-        let tail = lines
-            .get(lines.len().saturating_sub(TAIL_LINES)..)
-            .unwrap_or_default();
+        let tail = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default();
         (self.log.clone(), tail.join("\n"))
     }
 }
@@ -245,11 +196,7 @@ pub(crate) async fn lock(server: &'static str, path: &Path) -> Result<File, Erro
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
             Err(TryLockError::WouldBlock) if started.elapsed() > patience => {
-                return Err(Error::StillRunning {
-                    server,
-                    path: path.to_owned(),
-                    waited: patience,
-                });
+                return Err(Error::StillRunning { server, path: path.to_owned(), waited: patience });
             }
             Err(TryLockError::WouldBlock) => sleep(LOOK).await,
         }
@@ -261,22 +208,12 @@ fn open_log(path: &Path) -> Result<File, Error> {
     if path.exists() {
         fs::rename(path, path.with_added_extension("1")).map_err(Error::io("rename", path))?;
     }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(Error::io("open", path))
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(Error::io("open", path))
 }
 
 /// Tells a status in words; the shell reports a signal as 128 and its number.
 fn describe(status: ExitStatus) -> String {
-    let signal = status.signal().or_else(|| {
-        status
-            .code()
-            .filter(|code| *code > 128)
-            .map(|code| code - 128)
-    });
+    let signal = status.signal().or_else(|| status.code().filter(|code| *code > 128).map(|code| code - 128));
     match signal.map(Signal::try_from) {
         Some(Ok(signal)) => format!("killed by {signal}"),
         Some(Err(_)) | None => status.to_string(),

@@ -26,22 +26,10 @@ pub(crate) fn keep(path: &Path) -> Result<String, Error> {
 pub(crate) fn write(path: &Path, content: &str) -> Result<(), Error> {
     let unfinished = path.with_added_extension("new");
     fs::remove_file(&unfinished)
-        .or_else(|error| {
-            if error.kind() == ErrorKind::NotFound {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        })
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
         .map_err(Error::io("replace", &unfinished))?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .map_err(Error::io("write", &unfinished))?;
-    file.write_all(content.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(Error::io("write", &unfinished))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(Error::io("write", &unfinished))?;
+    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io("write", &unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::io("replace", path))
 }

@@ -10,11 +10,7 @@ use std::{
 use servers::{DataDir, Error, NatsOptions, NatsServer, Postgres, PostgresOptions, Running};
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path)
-        .expect("it is there")
-        .permissions()
-        .mode()
-        & 0o777
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 #[test]
@@ -23,10 +19,7 @@ fn a_second_instance_is_told_who_has_the_folder() {
     let folder = home.path().join("data");
     let first = DataDir::open(&folder).unwrap();
     let refused = DataDir::open(&folder).unwrap_err();
-    assert!(
-        matches!(&refused, Error::InUse { holder, .. } if *holder == std::process::id().to_string()),
-        "{refused}"
-    );
+    assert!(matches!(&refused, Error::InUse { holder, .. } if *holder == std::process::id().to_string()), "{refused}");
     drop(first);
     DataDir::open(&folder).unwrap();
 }
@@ -53,9 +46,7 @@ fn folder_and_secrets_are_closed_to_others() {
 #[tokio::test]
 async fn a_second_command_finds_the_running_servers() {
     let data = DataDir::temporary().unwrap();
-    let server = NatsServer::start(&data, NatsOptions::default())
-        .await
-        .unwrap();
+    let server = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
     let running = Running::on(data.path()).unwrap();
     assert_eq!(running.nats_url.as_deref(), Some(server.url()));
     assert!(Running::on(Path::new("/nowhere")).is_none());
@@ -74,51 +65,25 @@ async fn a_nats_server_that_is_too_old_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     program(folder.path(), "nats-server", "nats-server: v2.9.10").unwrap();
     let data = DataDir::temporary().unwrap();
-    let options = NatsOptions {
-        binary: Some(folder.path().join("nats-server")),
-        ..NatsOptions::default()
-    };
-    let refused = NatsServer::start(&data, options)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        refused.contains("nats-server 2.9.10") && refused.contains("2.11 or newer"),
-        "{refused}"
-    );
+    let options = NatsOptions { binary: Some(folder.path().join("nats-server")), ..NatsOptions::default() };
+    let refused = NatsServer::start(&data, options).await.unwrap_err().to_string();
+    assert!(refused.contains("nats-server 2.9.10") && refused.contains("2.11 or newer"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_postgres_that_is_too_old_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    program(
-        folder.path(),
-        "postgres",
-        "postgres (PostgreSQL) 14.9 (Ubuntu 14.9-0ubuntu0.22.04.1)",
-    )
-    .unwrap();
+    program(folder.path(), "postgres", "postgres (PostgreSQL) 14.9 (Ubuntu 14.9-0ubuntu0.22.04.1)").unwrap();
     let data = DataDir::temporary().unwrap();
-    let options = PostgresOptions {
-        bin: Some(folder.path().to_owned()),
-        ..PostgresOptions::default()
-    };
-    let refused = Postgres::start(&data, options)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        refused.contains("PostgreSQL 14.9") && refused.contains("15 or newer"),
-        "{refused}"
-    );
+    let options = PostgresOptions { bin: Some(folder.path().to_owned()), ..PostgresOptions::default() };
+    let refused = Postgres::start(&data, options).await.unwrap_err().to_string();
+    assert!(refused.contains("PostgreSQL 14.9") && refused.contains("15 or newer"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_path_that_leads_nowhere_is_told() {
     let data = DataDir::temporary().unwrap();
-    let options = NatsOptions {
-        binary: Some("/nowhere/nats-server".into()),
-        ..NatsOptions::default()
-    };
+    let options = NatsOptions { binary: Some("/nowhere/nats-server".into()), ..NatsOptions::default() };
     let refused = NatsServer::start(&data, options).await.unwrap_err();
     assert!(matches!(refused, Error::CannotRun { .. }), "{refused}");
 }

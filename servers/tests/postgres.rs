@@ -10,16 +10,11 @@ use servers::{DataDir, Error, Postgres, PostgresOptions};
 use sqlx::{Connection, PgConnection};
 
 fn quick() -> PostgresOptions {
-    PostgresOptions {
-        durable: false,
-        ..PostgresOptions::default()
-    }
+    PostgresOptions { durable: false, ..PostgresOptions::default() }
 }
 
 async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url)
-        .await
-        .expect("a client with the URL's password connects")
+    PgConnection::connect(url).await.expect("a client with the URL's password connects")
 }
 
 /// Removes what lies outside the data folder, where anything does.
@@ -32,33 +27,18 @@ fn remove(data: &DataDir) {
 #[tokio::test]
 async fn a_row_survives_a_stop_and_a_kill() {
     let data = DataDir::temporary().unwrap();
-    let server = Postgres::start(&data, PostgresOptions::default())
-        .await
-        .unwrap();
+    let server = Postgres::start(&data, PostgresOptions::default()).await.unwrap();
     let mut connection = connect(server.url()).await;
-    sqlx::raw_sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::raw_sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)").execute(&mut connection).await.unwrap();
     server.stop().await;
 
-    let server = Postgres::start(&data, PostgresOptions::default())
-        .await
-        .unwrap();
+    let server = Postgres::start(&data, PostgresOptions::default()).await.unwrap();
     let mut connection = connect(server.url()).await;
-    sqlx::raw_sql("INSERT INTO kept VALUES (2)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::raw_sql("INSERT INTO kept VALUES (2)").execute(&mut connection).await.unwrap();
     server.kill_now().await;
 
-    let server = Postgres::start(&data, PostgresOptions::default())
-        .await
-        .unwrap();
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM kept")
-        .fetch_one(&mut connect(server.url()).await)
-        .await
-        .unwrap();
+    let server = Postgres::start(&data, PostgresOptions::default()).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM kept").fetch_one(&mut connect(server.url()).await).await.unwrap();
     assert_eq!(kept, 2);
     server.stop().await;
 }
@@ -69,21 +49,12 @@ async fn every_test_can_have_a_database() {
     let server = Postgres::start(&data, quick()).await.unwrap();
     let (one, two) = tokio::join!(server.create_database("one"), server.create_database("two"));
     let mut one = connect(&one.unwrap()).await;
-    sqlx::raw_sql("CREATE TABLE t ()")
-        .execute(&mut one)
-        .await
-        .unwrap();
+    sqlx::raw_sql("CREATE TABLE t ()").execute(&mut one).await.unwrap();
     let mut two = connect(&two.unwrap()).await;
-    sqlx::raw_sql("CREATE TABLE t ()")
-        .execute(&mut two)
-        .await
-        .unwrap();
+    sqlx::raw_sql("CREATE TABLE t ()").execute(&mut two).await.unwrap();
     // Asked for again it is the same one.
     let mut again = connect(&server.create_database("one").await.unwrap()).await;
-    sqlx::raw_sql("SELECT FROM t")
-        .execute(&mut again)
-        .await
-        .unwrap();
+    sqlx::raw_sql("SELECT FROM t").execute(&mut again).await.unwrap();
     let refused = server.create_database("no\"name").await.unwrap_err();
     assert!(matches!(refused, Error::DatabaseName { .. }), "{refused}");
     server.stop().await;
@@ -96,10 +67,7 @@ async fn rows_of_another_major_version_are_left_alone() {
     let version = data.join("postgres/data/PG_VERSION");
     fs::write(&version, "9.6\n").unwrap();
     let refused = Postgres::start(&data, quick()).await.unwrap_err();
-    assert!(
-        matches!(&refused, Error::OtherMajor { made_by, .. } if made_by == "9.6"),
-        "{refused}"
-    );
+    assert!(matches!(&refused, Error::OtherMajor { made_by, .. } if made_by == "9.6"), "{refused}");
 }
 
 #[tokio::test]
@@ -138,23 +106,11 @@ async fn a_home_that_others_cannot_enter_will_do() {
     let moved = home.path().join("moved");
     fs::rename(&folder, &moved).unwrap();
     let data = DataDir::open(&moved).unwrap();
-    let made = fs::metadata(data.join("postgres/data/PG_VERSION"))
-        .unwrap()
-        .modified()
-        .unwrap();
+    let made = fs::metadata(data.join("postgres/data/PG_VERSION")).unwrap().modified().unwrap();
     Postgres::start(&data, quick()).await.unwrap().stop().await;
-    assert_eq!(
-        fs::metadata(data.join("postgres/data/PG_VERSION"))
-            .unwrap()
-            .modified()
-            .unwrap(),
-        made
-    );
+    assert_eq!(fs::metadata(data.join("postgres/data/PG_VERSION")).unwrap().modified().unwrap(), made);
     let open_to = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o067;
-    assert_eq!(
-        (open_to(data.path()), open_to(&data.join("postgres"))),
-        (0, 0)
-    );
+    assert_eq!((open_to(data.path()), open_to(&data.join("postgres"))), (0, 0));
     remove(&data);
 }
 

@@ -20,30 +20,10 @@ const FOLDER: &str = "TEMPCHAT_TEST_FOLDER";
 #[ignore = "the tests of this file start it, and kill it"]
 async fn supervisor() {
     let folder = env::var(FOLDER).expect("started by a test of this file");
-    let data = if folder.is_empty() {
-        DataDir::temporary()
-    } else {
-        DataDir::open(Path::new(&folder))
-    }
-    .unwrap();
-    let nats = NatsServer::start(&data, NatsOptions::default())
-        .await
-        .unwrap();
-    let postgres = Postgres::start(
-        &data,
-        PostgresOptions {
-            durable: false,
-            ..PostgresOptions::default()
-        },
-    )
-    .await
-    .unwrap();
-    println!(
-        "\nstarted {} {} {}",
-        nats.pid(),
-        postgres.pid(),
-        data.path().display()
-    );
+    let data = if folder.is_empty() { DataDir::temporary() } else { DataDir::open(Path::new(&folder)) }.unwrap();
+    let nats = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
+    let postgres = Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap();
+    println!("\nstarted {} {} {}", nats.pid(), postgres.pid(), data.path().display());
     std::future::pending::<()>().await;
 }
 
@@ -55,15 +35,9 @@ fn kill_a_supervisor(folder: &Path) -> ([Pid; 2], String) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the test can start itself");
-    let mut lines = BufReader::new(supervisor.stdout.take().expect("it is piped"))
-        .lines()
-        .map_while(Result::ok);
-    let started = lines
-        .find_map(|line| line.strip_prefix("started ").map(str::to_owned))
-        .expect("the servers start");
-    let [nats, postgres, folder] = started.split(' ').collect::<Vec<_>>()[..] else {
-        unreachable!("{started}")
-    };
+    let mut lines = BufReader::new(supervisor.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let started = lines.find_map(|line| line.strip_prefix("started ").map(str::to_owned)).expect("the servers start");
+    let [nats, postgres, folder] = started.split(' ').collect::<Vec<_>>()[..] else { unreachable!("{started}") };
     let pids = [nats, postgres].map(|pid| Pid::from_raw(pid.parse().expect("a process id")));
     for pid in pids {
         kill(pid, None).expect("the server runs");
@@ -76,10 +50,7 @@ fn kill_a_supervisor(folder: &Path) -> ([Pid; 2], String) {
 fn wait_until(what: &str, so: impl Fn() -> bool) {
     let started = Instant::now();
     while !so() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "not within 30 s: {what}"
-        );
+        assert!(started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
         thread::yield_now();
     }
 }
@@ -99,12 +70,8 @@ async fn the_next_supervisor_waits_for_the_servers_of_a_killed_one() {
     let folder = home.path().join("data");
     let (pids, _) = kill_a_supervisor(&folder);
     let data = DataDir::open(&folder).unwrap();
-    let nats = NatsServer::start(&data, NatsOptions::default())
-        .await
-        .unwrap();
-    let postgres = Postgres::start(&data, PostgresOptions::default())
-        .await
-        .unwrap();
+    let nats = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
+    let postgres = Postgres::start(&data, PostgresOptions::default()).await.unwrap();
     for pid in pids {
         wait_until("the server of before ends", || kill(pid, None).is_err());
     }
