@@ -1,13 +1,16 @@
 //! The way in: one connection, the streams behind it, and what is known of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use domain::AgentId;
+use percent_encoding::percent_decode_str;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::fullness::Fullness;
 use crate::{Cursors, Epoch, Error, Feed, Hash, Keys, Opener, Options, Secrets, Shard, Store, fullness, streams, subjects};
@@ -54,8 +57,8 @@ pub(crate) struct ShardState {
 impl Backbone {
     /// Connects, refuses a server that is too old, and makes or verifies the streams.
     pub async fn connect(options: Options) -> Result<Self, Error> {
-        let (connected, connections) = watch::channel(0_u64);
-        let client = ConnectOptions::new()
+        let (connected, mut connections) = watch::channel(0_u64);
+        let client = authenticate(ConnectOptions::new(), &options.url)?
             .name("tempchat")
             .ping_interval(PING_INTERVAL)
             .request_timeout(Some(REQUEST_TIMEOUT))
@@ -72,6 +75,8 @@ impl Backbone {
             .connect(options.url.split(',').map(str::to_owned).collect::<Vec<_>>())
             .await
             .map_err(Error::Connect)?;
+        // The callback runs beside us: the first connection must not be taken for a second one later.
+        timeout(REQUEST_TIMEOUT, connections.changed()).await.map_err(Error::unavailable)?.map_err(Error::unavailable)?;
         check_server(&client)?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(REQUEST_TIMEOUT);
@@ -174,6 +179,17 @@ impl Inner {
     pub(crate) fn shard(&self, shard: Shard) -> &ShardState {
         self.shards.get(usize::from(shard.0)).expect("a shard comes from this log")
     }
+}
+
+/// Hands over the user and password of the first address: the client does not look for them there.
+fn authenticate(options: ConnectOptions, url: &str) -> Result<ConnectOptions, Error> {
+    let first: ServerAddr = url.split(',').next().unwrap_or_default().parse().map_err(|_| Error::Address)?;
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| Error::Address);
+    Ok(match (first.username(), first.password()) {
+        (Some(user), Some(password)) => options.user_and_password(decode(user)?, decode(password)?),
+        (Some(token), None) => options.token(decode(token)?),
+        (None, _) => options,
+    })
 }
 
 fn check_server(client: &Client) -> Result<(), Error> {

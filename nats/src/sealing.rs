@@ -193,3 +193,101 @@ impl fmt::Debug for DataKey {
 pub(crate) fn draw() -> Zeroizing<[u8; 32]> {
     Zeroizing::new(chance::bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{AgentId, LinkId, SessionId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const AGENT: AgentId = AgentId::new([1; 16]);
+    const OWNER: Address = Address::session(AGENT, SessionId::new([2; 16]));
+    const COMMAND: CommandId = CommandId::new([3; 16]);
+
+    fn key() -> DataKey {
+        DataKey::new(&[4; 32])
+    }
+
+    #[test]
+    fn the_format_never_changes() {
+        let sealed = key().seal_with([5; 24], &OWNER, COMMAND, Field::Message, 0, "Grüezi");
+        insta::assert_snapshot!(data_encoding::HEXLOWER.encode(&sealed.bytes), @"");
+        insta::assert_snapshot!(sealed.fingerprint, @"");
+        assert_eq!(sealed.characters, 6);
+        assert_eq!(key().open(&OWNER, Field::Message, 0, &sealed.bytes).as_deref(), Ok("Grüezi"));
+    }
+
+    #[test]
+    fn the_names_of_fields_never_change() {
+        let fields = [
+            Field::Title,
+            Field::Purpose,
+            Field::Description,
+            Field::WelcomeMessage,
+            Field::AgentName,
+            Field::Passcode,
+            Field::Farewell,
+            Field::DisplayName,
+            Field::Message,
+            Field::Form,
+            Field::Values,
+            Field::Feedback,
+        ];
+        insta::assert_snapshot!(fields.map(Field::name).join(" "), @"");
+    }
+
+    #[test]
+    fn a_text_opens_in_its_own_place_only() {
+        let sealed = key().seal(&OWNER, COMMAND, Field::Message, 0, "yes").bytes;
+        let same = [2; 16];
+        let places = [
+            (Address::session(AGENT, SessionId::new([9; 16])), Field::Message, 0),
+            (Address::session(AgentId::new([9; 16]), SessionId::new(same)), Field::Message, 0),
+            (Address::link(AGENT, LinkId::new(same)), Field::Message, 0),
+            (OWNER, Field::Form, 0),
+            (OWNER, Field::Message, 1),
+        ];
+        for (owner, field, index) in places {
+            assert_eq!(key().open(&owner, field, index, &sealed), Err(OpenError::Altered));
+        }
+        assert_eq!(DataKey::new(&[9; 32]).open(&OWNER, Field::Message, 0, &sealed), Err(OpenError::OtherKey));
+    }
+
+    #[test]
+    fn equal_words_have_equal_fingerprints_under_one_key_only() {
+        let seal = |key: DataKey, text| key.seal(&OWNER, COMMAND, Field::Message, 0, text);
+        let (first, again) = (seal(key(), "yes"), seal(key(), "yes"));
+        assert_eq!(first.fingerprint, again.fingerprint);
+        assert_ne!(first.bytes, again.bytes);
+        assert_ne!(first.fingerprint, seal(key(), "no").fingerprint);
+        assert_ne!(first.fingerprint, seal(DataKey::new(&[9; 32]), "yes").fingerprint);
+        assert_ne!(key().fingerprint(&[b"ab", b"c"]), key().fingerprint(&[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn nothing_printed_tells_a_key() {
+        assert_eq!(format!("{:?}", key()), "DataKey { .. }");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back(text: String, index: u16) {
+            let sealed = key().seal(&OWNER, COMMAND, Field::Values, index, &text);
+            prop_assert_eq!(sealed.characters as usize, text.chars().count());
+            prop_assert_eq!(key().open(&OWNER, Field::Values, index, &sealed.bytes), Ok(text));
+        }
+
+        #[test]
+        fn every_byte_is_authenticated(text in ".{0,40}", at: prop::sample::Index, change in 1..=u8::MAX) {
+            let mut bytes = key().seal(&OWNER, COMMAND, Field::Message, 0, &text).bytes.to_vec();
+            bytes[at.index(text.len() + HEAD + 16)] ^= change;
+            prop_assert!(key().open(&OWNER, Field::Message, 0, &bytes).is_err());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            prop_assert!(key().open(&OWNER, Field::Message, 0, &bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The log on a real nats-server: what is appended is there once and in order, whatever happens to server and network.
+
+mod appends;
+mod feeds;
+mod full;
+mod golden;
+mod lost_answers;
+mod proxy;
+mod reads;
+mod samples;
+mod servers_that_die;
+mod settings;
+mod world;

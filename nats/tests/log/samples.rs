@@ -1,0 +1,166 @@
+//! One event of every kind, with every field filled; those with optional fields twice. A new event must get its sample here.
+
+use domain::{KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session};
+use nats::AnyEvent;
+
+use crate::world::sealed;
+
+/// Gives every sample a name of its own: the wire name, and what is special about it.
+pub(crate) fn all() -> Vec<(&'static str, AnyEvent)> {
+    let mut all = Vec::new();
+    all.extend(agent().into_iter().map(|(name, event)| (name, AnyEvent::Agent(event))));
+    all.extend(link().into_iter().map(|(name, event)| (name, AnyEvent::Link(event))));
+    all.extend(session().into_iter().map(|(name, event)| (name, AnyEvent::Session(event))));
+    all
+}
+
+/// Breaks the build when an event is added: then add a sample and count it here.
+pub(crate) const fn kinds(event: &AnyEvent) -> usize {
+    match event {
+        AnyEvent::Agent(event) => match event {
+            agent::Event::Registered { .. }
+            | agent::Event::KeyIssued { .. }
+            | agent::Event::KeyRevoked { .. }
+            | agent::Event::WebhookSet { .. } => 4,
+        },
+        AnyEvent::Link(event) => match event {
+            link::Event::Opened { .. }
+            | link::Event::Updated { .. }
+            | link::Event::Paused
+            | link::Event::Resumed
+            | link::Event::TokenRotated { .. }
+            | link::Event::Revoked { .. }
+            | link::Event::Expired
+            | link::Event::Admitted { .. }
+            | link::Event::Released { .. }
+            | link::Event::Erased => 10,
+        },
+        AnyEvent::Session(event) => match event {
+            session::Event::Started { .. }
+            | session::Event::MessagePosted { .. }
+            | session::Event::QuestionAsked { .. }
+            | session::Event::QuestionAnswered { .. }
+            | session::Event::MarkedRead { .. }
+            | session::Event::WentIdle
+            | session::Event::Resumed
+            | session::Event::Rescheduled { .. }
+            | session::Event::Rated { .. }
+            | session::Event::Ended { .. }
+            | session::Event::Erased => 11,
+        },
+    }
+}
+
+const AT: Timestamp = Timestamp(1_700_000_000_000);
+const KEY: KeyId = KeyId::new([2; 16]);
+
+fn agent() -> Vec<(&'static str, agent::Event)> {
+    use agent::{Event, Webhook};
+    let webhook = Webhook { url: "https://example.org/hook".to_owned(), with_text: false, rotation: 2 };
+    vec![
+        ("agent.registered", Event::Registered { name: "Ada".to_owned() }),
+        ("agent.key_issued", Event::KeyIssued { key: KEY, name: "laptop".to_owned(), hash: [3; 32] }),
+        ("agent.key_revoked", Event::KeyRevoked { key: KEY }),
+        ("agent.webhook_set", Event::WebhookSet { webhook: Some(webhook) }),
+        ("agent.webhook_set-removed", Event::WebhookSet { webhook: None }),
+    ]
+}
+
+fn link() -> Vec<(&'static str, link::Event)> {
+    use link::Event;
+    let session = SessionId::new([6; 16]);
+    vec![
+        ("link.opened", Event::Opened { settings: Box::new(full_settings()) }),
+        ("link.opened-least", Event::Opened { settings: Box::new(least_settings()) }),
+        ("link.updated", Event::Updated { settings: Box::new(full_settings()) }),
+        ("link.paused", Event::Paused),
+        ("link.resumed", Event::Resumed),
+        ("link.token_rotated", Event::TokenRotated { rotation: 3 }),
+        ("link.revoked", Event::Revoked { end_sessions: true, farewell: Some(sealed("bye")) }),
+        ("link.revoked-silently", Event::Revoked { end_sessions: false, farewell: None }),
+        ("link.expired", Event::Expired),
+        ("link.admitted", Event::Admitted { session, returning: true, start_before: AT }),
+        ("link.released", Event::Released { session, unused: false }),
+        ("link.released-unused", Event::Released { session, unused: true }),
+        ("link.erased", Event::Erased),
+    ]
+}
+
+fn full_settings() -> link::Settings {
+    link::Settings {
+        title: sealed("title"),
+        purpose: Some(sealed("purpose")),
+        description: Some(sealed("description")),
+        welcome_message: Some(sealed("welcome")),
+        agent_name: Some(sealed("name")),
+        passcode: Some(sealed("verifier")),
+        expires_at: AT,
+        max_sessions_at_once: 5,
+        max_sessions_total: Some(20),
+        max_messages_per_session: 300,
+        messages_per_minute: 10,
+        idle_timeout: Millis::minutes(15),
+        keep_after_end: Millis::minutes(60),
+        language: Some("de-AT".to_owned()),
+        allowed_origins: vec!["https://example.org".to_owned()],
+    }
+}
+
+fn least_settings() -> link::Settings {
+    link::Settings {
+        purpose: None,
+        description: None,
+        welcome_message: None,
+        agent_name: None,
+        passcode: None,
+        max_sessions_total: None,
+        language: None,
+        allowed_origins: vec![],
+        ..full_settings()
+    }
+}
+
+fn session() -> Vec<(&'static str, session::Event)> {
+    use session::{Author, EndReason, Event, MessageKind, Reader};
+    let link = LinkId::new([5; 16]);
+    let question = QuestionId::new([4; 16]);
+    let settings = session::Settings {
+        expires_at: AT,
+        max_messages: 300,
+        messages_per_minute: 10,
+        idle_timeout: Millis::minutes(15),
+        keep_after_end: Millis::minutes(60),
+    };
+    let ended = |reason| Event::Ended { reason };
+    let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind };
+    vec![
+        (
+            "session.started",
+            Event::Started { link, settings: settings.clone(), display_name: Some(sealed("Bo")), language: Some("en".to_owned()) },
+        ),
+        ("session.started-least", Event::Started { link, settings, display_name: None, language: None }),
+        ("session.message_posted", posted(Author::Chatter, None)),
+        ("session.message_posted-agent", posted(Author::Agent(KEY), Some(MessageKind::Farewell))),
+        ("session.message_posted-system", posted(Author::System, Some(MessageKind::Welcome))),
+        (
+            "session.question_asked",
+            Event::QuestionAsked { question, from: Author::Agent(KEY), form: sealed("form"), fields: 3, required: 0b101 },
+        ),
+        ("session.question_answered", Event::QuestionAnswered { question, values: sealed("values"), answered: 0b111 }),
+        ("session.marked_read", Event::MarkedRead { by: Reader::Chatter, upto: 70_000 }),
+        ("session.marked_read-agent", Event::MarkedRead { by: Reader::Agent(KEY), upto: 7 }),
+        ("session.went_idle", Event::WentIdle),
+        ("session.resumed", Event::Resumed),
+        ("session.rescheduled", Event::Rescheduled { expires_at: AT }),
+        ("session.rated", Event::Rated { rating: 5, feedback: Some(sealed("good")) }),
+        ("session.rated-silently", Event::Rated { rating: 1, feedback: None }),
+        ("session.ended", ended(EndReason::ChatterLeft)),
+        ("session.ended-agent_ended", ended(EndReason::AgentEnded)),
+        ("session.ended-link_expired", ended(EndReason::LinkExpired)),
+        ("session.ended-link_revoked", ended(EndReason::LinkRevoked)),
+        ("session.ended-message_limit", ended(EndReason::MessageLimit)),
+        ("session.ended-blocked", ended(EndReason::Blocked)),
+        ("session.ended-erased", ended(EndReason::Erased)),
+        ("session.erased", Event::Erased),
+    ]
+}
