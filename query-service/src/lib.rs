@@ -1,1 +1,54 @@
-//! Postgres rows to answers: freshness, row level security, opening.
+//! Postgres rows to answers: as fresh as asked for, only what the asker may see, with the words opened.
+//!
+//! [`Queries`] is what may be asked. Every read is one transaction under the asker's own role (`role.rs`), of one snapshot that
+//! proves how fresh it is (`freshness.rs`); only after it has ended are texts opened, with one vault an owner (`open.rs`).
+
+mod agents;
+mod clock;
+mod columns;
+mod error;
+mod events;
+mod freshness;
+mod kept;
+mod links;
+mod open;
+mod open_sessions;
+mod page;
+mod role;
+mod sessions;
+
+use std::sync::Arc;
+
+use nats::Backbone;
+use sqlx::PgPool;
+
+pub use agents::{AgentView, KeyView};
+pub use error::{Error, EventsError};
+pub use events::{EventPage, Filter, Range, Scope};
+pub use freshness::{Answer, Freshness};
+pub use kept::Kept;
+pub use links::{LinkCounts, LinkStatus, LinkView};
+pub use open::{Vaults, Words};
+pub use open_sessions::{OpenSession, OpenSessions, Party};
+pub use page::Page;
+pub use role::Viewer;
+pub use sessions::{SessionFilter, SessionStatus, SessionView};
+
+/// All that may be asked; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queries {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: PgPool,
+    backbone: Backbone,
+}
+
+impl Queries {
+    /// Answers from the rows that `pool` connects to, which were made of the log of `backbone`.
+    pub fn new(pool: PgPool, backbone: Backbone) -> Self {
+        Self { inner: Arc::new(Inner { pool, backbone }) }
+    }
+}

@@ -1,0 +1,83 @@
+//! Read your writes: an answer waits until the rows have taken in what the asker knows of, and says so if they have not.
+
+use std::time::Duration;
+
+use nats::Shard;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::role::View;
+use crate::{Error, Queries, Viewer};
+
+/// How long an answer waits for the projector.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The first pause between two looks at the checkpoint; each one is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
+/// How fresh an answer must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// The sequence of the agent's shard that the rows must have taken in; `None` takes the shard's end from its leader.
+    pub at_least: Option<u64>,
+}
+
+impl Freshness {
+    /// Asks for rows that have taken in this commit of the agent's shard; 0 takes them as they are.
+    pub const fn at_least(sequence: u64) -> Self {
+        Self { at_least: Some(sequence) }
+    }
+}
+
+/// What was asked for, and whether it is as fresh as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// Whether the rows were still behind after 2 s of waiting.
+    pub stale: bool,
+}
+
+/// A snapshot with its freshness judged.
+pub(crate) struct Snapshot {
+    pub(crate) view: View,
+    pub(crate) stale: bool,
+}
+
+impl Queries {
+    /// Begins a snapshot as soon as the rows are fresh enough, or after 2 s as they are.
+    pub(crate) async fn snapshot(&self, viewer: Viewer, fresh: Freshness) -> Result<Snapshot, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let at_least = match fresh.at_least {
+            Some(sequence) => Some(sequence),
+            None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let view = View::begin(&self.inner.pool, &self.inner.backbone, viewer).await?;
+            let stale = at_least.is_none_or(|sequence| view.reached < sequence);
+            if !stale || at_least.is_none() || Instant::now() >= deadline {
+                return Ok(Snapshot { view, stale });
+            }
+            // Whoever waits holds no connection.
+            view.end().await?;
+            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Takes a shard's end from its leader; none where that one does not answer, for then nobody knows what is fresh.
+    async fn end_by(&self, deadline: Instant, shard: Shard) -> Option<u64> {
+        match timeout_at(deadline, self.inner.backbone.end(shard)).await {
+            Ok(Ok(end)) => Some(end),
+            Ok(Err(error)) => {
+                tracing::warn!(%shard, %error, "the end of the log is not known, so the answer counts as stale");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(%shard, "the leader took too long to tell the end of the log, so the answer counts as stale");
+                None
+            }
+        }
+    }
+}

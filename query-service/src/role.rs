@@ -1,0 +1,80 @@
+//! The only place that opens a transaction: none begins without a role, so no row is seen but by its policy.
+
+use domain::{AgentId, SessionId};
+use nats::{Backbone, Shard};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use crate::Error;
+use crate::columns::{sequence, uuid};
+
+/// Who asks; decides which rows and columns there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Viewer {
+    /// An agent: all of its own.
+    Agent(AgentId),
+    /// A chatter: one session, and of its link and agent what the page shows.
+    Session(AgentId, SessionId),
+}
+
+impl Viewer {
+    /// Returns the agent to whom all that is seen belongs.
+    pub fn agent(self) -> AgentId {
+        match self {
+            Self::Agent(agent) | Self::Session(agent, _) => agent,
+        }
+    }
+
+    fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Agent(_) => None,
+            Self::Session(_, session) => Some(session),
+        }
+    }
+
+    /// One round trip for the beginning and the role; all statements after it see one snapshot.
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Agent(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_agent_reader",
+            Self::Session(..) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_session_reader",
+        }
+    }
+}
+
+/// A snapshot of the rows as one asker sees them.
+pub(crate) struct View {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    /// The agent's shard.
+    pub(crate) shard: Shard,
+    /// The last commit of the shard that the snapshot has taken in; 0 where the rows are of another log.
+    pub(crate) reached: u64,
+}
+
+impl View {
+    /// Begins a snapshot.
+    pub(crate) async fn begin(pool: &PgPool, backbone: &Backbone, viewer: Viewer) -> Result<Self, Error> {
+        let shard = backbone.shard_of(viewer.agent());
+        let session = viewer.session().map(|session| uuid(session.bytes()).to_string());
+        let mut transaction = pool.begin_with(viewer.begin()).await?;
+        let reached = sqlx::query_scalar!(
+            "SELECT (SELECT sequence FROM checkpoint WHERE shard = $1 AND epoch = $2)
+             FROM set_config('app.agent', $3, true) AS agent, set_config('app.session', $4, true) AS session",
+            i32::from(shard.0),
+            &backbone.epoch(shard).0,
+            uuid(viewer.agent().bytes()).to_string(),
+            session.unwrap_or_default(),
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        Ok(Self { transaction, shard, reached: reached.map_or(0, sequence) })
+    }
+
+    /// Gives the connection back.
+    pub(crate) async fn end(self) -> Result<(), Error> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+/// Begins a snapshot of everything, for whoever runs this service.
+pub(crate) async fn operator(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
+    Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_writer").await?)
+}

@@ -1,0 +1,301 @@
+//! Sessions, as their agent and their chatter see them.
+
+use domain::session::EndReason;
+use domain::{Address, AgentId, LinkId, Millis, SessionId, Timestamp};
+use nats::{Field, Position, Shard};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
+
+use crate::columns::{count, end_reason, moment, sequence, sequence_column, timestamp, uuid};
+use crate::freshness::Snapshot;
+use crate::open::Owner;
+use crate::page::{cut, rows_for};
+use crate::{Answer, Error, Freshness, Page, Queries, Vaults, Viewer, Words, clock};
+
+/// How a session stands, judged by the clock: one whose time is up has ended, whatever its timer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum SessionStatus {
+    /// It holds a place of its link.
+    Active,
+    /// It fell silent and gave its place back.
+    Idle,
+    /// Nothing can be said any more.
+    Ended,
+    /// The words are gone.
+    Erased,
+}
+
+/// A session; words are absent where none were given, and once they are erased or due to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// The tenant.
+    pub agent: AgentId,
+    /// The link it came through.
+    pub link: LinkId,
+    /// How it stands.
+    pub status: SessionStatus,
+    /// The link's title.
+    pub title: Option<Words>,
+    /// The name under which the agent appears: the link's, else its own.
+    pub agent_name: Option<Words>,
+    /// The name that the chatter chose.
+    pub display_name: Option<Words>,
+    /// The chatter's language (BCP 47).
+    pub language: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
+    /// When the words are to go; of an open session at the latest.
+    pub erase_at: Timestamp,
+    /// When the words went.
+    pub erased_at: Option<Timestamp>,
+    /// How many messages the chatter may write in all.
+    pub max_messages: u32,
+    /// How many of them are left.
+    pub messages_left: u32,
+    /// How many the chatter may write within a minute.
+    pub messages_per_minute: u32,
+    /// How long it may be silent before it gives its place back.
+    pub idle_timeout: Millis,
+    /// The chatter's messages.
+    pub chatter_messages: u32,
+    /// The agent's messages and questions.
+    pub agent_messages: u32,
+    /// Since when the chatter waits for the agent; none while nothing is owed.
+    pub owed_since: Option<Timestamp>,
+    /// When someone last said something or came back.
+    pub last_word_at: Timestamp,
+    /// When the chatter last said something.
+    pub last_chatter_at: Option<Timestamp>,
+    /// When the agent last said something.
+    pub last_agent_at: Option<Timestamp>,
+    /// Fields of open questions that nobody has answered.
+    pub open_fields: u32,
+    /// The chatter's rating, 1 to 5.
+    pub rating: Option<u8>,
+    /// What the chatter wrote with it.
+    pub feedback: Option<Words>,
+    /// Where its start stands in the log: its place in lists.
+    pub place: Position,
+    /// The last commit of the session that the answer has taken in.
+    pub sequence: u64,
+}
+
+/// Which sessions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only those of one link.
+    pub link: Option<LinkId>,
+    /// Only those that stand so.
+    pub status: Option<SessionStatus>,
+}
+
+/// Reads sessions with what `$tail` adds; the first two parameters are the time and the agent.
+macro_rules! session_rows {
+    ($tail:literal, $now:expr, $agent:expr $(, $parameter:expr)*) => {
+        sqlx::query_as!(
+            SessionRow,
+            r#"
+            SELECT
+                session.id,
+                session.agent,
+                session.link,
+                standing.status AS "status!: SessionStatus",
+                link.title AS "link_title?",
+                link.agent_name AS "link_agent_name?",
+                link.status = 'erased' AS link_erased,
+                agent.name AS "agent_name?",
+                display_name, feedback, session.language, started_at, started_sequence, session.expires_at, max_messages,
+                session.messages_per_minute, session.idle_timeout_ms, session.keep_after_end_ms, chatter_messages, agent_messages, last_word_at,
+                last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, erase_at, session.erased_at, session.sequence,
+                open.fields AS "open_fields!"
+            FROM session
+            LEFT JOIN link ON link.id = session.link
+            LEFT JOIN agent ON agent.id = session.agent
+            CROSS JOIN LATERAL (
+                SELECT
+                    CASE
+                        WHEN session.status IN ('active', 'idle') AND session.expires_at <= $1 THEN 'ended'
+                        ELSE session.status
+                    END AS status
+            ) AS standing
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(bit_count((((1 << question.fields) - 1) & ~question.answered)::BIT(8))), 0)::BIGINT AS fields
+                FROM question
+                WHERE question.session = session.id
+                AND NOT question.closed
+                AND standing.status IN ('active', 'idle')
+            ) AS open
+            WHERE session.agent = $2
+            "# + $tail,
+            $now,
+            $agent
+            $(, $parameter)*
+        )
+    };
+}
+
+struct SessionRow {
+    id: Uuid,
+    agent: Uuid,
+    link: Uuid,
+    status: SessionStatus,
+    link_title: Option<Vec<u8>>,
+    link_agent_name: Option<Vec<u8>>,
+    link_erased: Option<bool>,
+    agent_name: Option<String>,
+    display_name: Option<Vec<u8>>,
+    feedback: Option<Vec<u8>>,
+    language: Option<String>,
+    started_at: OffsetDateTime,
+    started_sequence: i64,
+    expires_at: OffsetDateTime,
+    max_messages: i64,
+    messages_per_minute: i64,
+    idle_timeout_ms: i64,
+    keep_after_end_ms: i64,
+    chatter_messages: i64,
+    agent_messages: i64,
+    last_word_at: OffsetDateTime,
+    last_chatter_at: Option<OffsetDateTime>,
+    last_agent_at: Option<OffsetDateTime>,
+    owed_since: Option<OffsetDateTime>,
+    rating: Option<i16>,
+    ended_at: Option<OffsetDateTime>,
+    end_reason: Option<String>,
+    erase_at: Option<OffsetDateTime>,
+    erased_at: Option<OffsetDateTime>,
+    sequence: i64,
+    open_fields: i64,
+}
+
+impl SessionRow {
+    fn agent(&self) -> AgentId {
+        AgentId::new(self.agent.into_bytes())
+    }
+
+    fn address(&self) -> Address {
+        Address::session(self.agent(), SessionId::new(self.id.into_bytes()))
+    }
+
+    fn link_address(&self) -> Address {
+        Address::link(self.agent(), LinkId::new(self.link.into_bytes()))
+    }
+
+    fn erase_at(&self) -> Timestamp {
+        self.erase_at.map_or_else(|| timestamp(self.expires_at) + Millis(self.keep_after_end_ms), timestamp)
+    }
+
+    /// Names whose words the answer shows; nobody is asked for the key of a session without any.
+    fn owners(&self, now: Timestamp) -> impl Iterator<Item = Owner> {
+        let link = Owner { address: self.link_address(), gone: self.link_erased != Some(false) };
+        let session = Owner { address: self.address(), gone: self.erased_at.is_some() || self.erase_at() <= now };
+        let has_words = self.display_name.is_some() || self.feedback.is_some();
+        [link].into_iter().chain(has_words.then_some(session))
+    }
+
+    fn view(self, shard: Shard, vaults: &Vaults) -> Result<SessionView, Error> {
+        let (session, link) = (self.address(), self.link_address());
+        let timed_out = self.status == SessionStatus::Ended && self.ended_at.is_none();
+        let agent_name = vaults.open(link, Field::AgentName, self.link_agent_name.as_deref())?;
+        Ok(SessionView {
+            id: SessionId::new(self.id.into_bytes()),
+            agent: self.agent(),
+            link: LinkId::new(self.link.into_bytes()),
+            status: self.status,
+            title: vaults.open(link, Field::Title, self.link_title.as_deref())?,
+            display_name: vaults.open(session, Field::DisplayName, self.display_name.as_deref())?,
+            feedback: vaults.open(session, Field::Feedback, self.feedback.as_deref())?,
+            started_at: timestamp(self.started_at),
+            expires_at: timestamp(self.expires_at),
+            ended_at: if timed_out { Some(timestamp(self.expires_at)) } else { self.ended_at.map(timestamp) },
+            end_reason: match &self.end_reason {
+                Some(reason) => Some(end_reason(reason)?),
+                None => timed_out.then_some(EndReason::LinkExpired),
+            },
+            erase_at: self.erase_at(),
+            erased_at: self.erased_at.map(timestamp),
+            max_messages: count(self.max_messages),
+            messages_left: count(self.max_messages - self.chatter_messages),
+            messages_per_minute: count(self.messages_per_minute),
+            idle_timeout: Millis(self.idle_timeout_ms),
+            chatter_messages: count(self.chatter_messages),
+            agent_messages: count(self.agent_messages),
+            owed_since: self.owed_since.map(timestamp),
+            last_word_at: timestamp(self.last_word_at),
+            last_chatter_at: self.last_chatter_at.map(timestamp),
+            last_agent_at: self.last_agent_at.map(timestamp),
+            open_fields: count(self.open_fields),
+            rating: self.rating.and_then(|rating| u8::try_from(rating).ok()),
+            place: Position { shard, sequence: sequence(self.started_sequence), index: 0 },
+            sequence: sequence(self.sequence),
+            agent_name: agent_name.or(self.agent_name.map(Words::from)),
+            language: self.language,
+        })
+    }
+}
+
+impl Queries {
+    /// Shows a session; none where the asker may see none of that id.
+    pub async fn session(&self, viewer: Viewer, session: SessionId, fresh: Freshness) -> Result<Answer<Option<SessionView>>, Error> {
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let now = clock::now();
+        let row = session_rows!("AND session.id = $3", moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes()))
+            .fetch_optional(&mut *view.transaction)
+            .await?;
+        let shard = view.shard;
+        view.end().await?;
+        let mut sessions = self.open_rows(row.into_iter().collect(), shard, now).await?;
+        Ok(Answer { value: sessions.pop(), stale })
+    }
+
+    /// Lists an agent's sessions in the order of their start.
+    pub async fn sessions(
+        &self,
+        agent: AgentId,
+        filter: SessionFilter,
+        after: Option<Position>,
+        limit: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<Page<SessionView>>, Error> {
+        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let now = clock::now();
+        let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
+        let mut rows = session_rows!(
+            "AND ($3::UUID IS NULL OR session.link = $3)
+             AND ($4::TEXT IS NULL OR standing.status = $4)
+             AND (session.started_sequence, 0) > ($5, $6)
+             ORDER BY session.started_sequence
+             LIMIT $7",
+            moment(now),
+            uuid(agent.bytes()),
+            filter.link.map(|link| uuid(link.bytes())),
+            filter.status as Option<SessionStatus>,
+            after.0,
+            after.1,
+            rows_for(limit)
+        )
+        .fetch_all(&mut *view.transaction)
+        .await?;
+        let shard = view.shard;
+        view.end().await?;
+        let has_more = cut(&mut rows, limit);
+        Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
+    }
+
+    async fn open_rows(&self, rows: Vec<SessionRow>, shard: Shard, now: Timestamp) -> Result<Vec<SessionView>, Error> {
+        let owners: Vec<Owner> = rows.iter().flat_map(|row| row.owners(now)).collect();
+        let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;
+        rows.into_iter().map(|row| row.view(shard, &vaults)).collect()
+    }
+}
