@@ -12,6 +12,7 @@ import { durationOf, say } from './words.js';
 const WARN_MS = 10 * 60_000;
 const WARN_AGAIN_MS = 2 * 60_000;
 const TICK_MS = 10_000;
+const LONGEST_MS = 600_000;
 /** The server ends the chat; if its word is late, the page asks. */
 const GRACE_MS = 3_000;
 
@@ -32,9 +33,12 @@ export function banner(live) {
     clock.classList.toggle('urgent', left <= WARN_AGAIN_MS);
     show(clock, open && left <= WARN_MS ? warning(left) : '');
     if (!open) return;
-    if (left < -GRACE_MS) live.refresh();
-    // Far from the end it is enough to look again shortly before the warning is due.
-    timer = setTimeout(() => update(live.state), left > WARN_MS ? Math.min(left - WARN_MS, 600_000) : TICK_MS);
+    // Far from the end it is enough to look again when the warning is due.
+    timer = setTimeout(tick, left > WARN_MS ? Math.min(left - WARN_MS, LONGEST_MS) : TICK_MS);
+  };
+  const tick = () => {
+    if (millisecondsUntil(live.state.session.expires_at) < -GRACE_MS) live.refresh();
+    update(live.state);
   };
   return { element: h('div', { class: 'strips' }, network, clock), update };
 }

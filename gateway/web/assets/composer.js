@@ -33,7 +33,7 @@ export function composer(live) {
     },
   });
   const button = h('button', { type: 'submit', class: 'round send', 'aria-label': say('composer.send') }, icon('send'));
-  const note = h('p', { class: 'note', id: 'composer-note', role: 'status' });
+  const note = h('p', { class: 'note', id: 'composer-note' });
   const element = h('form', {
     class: 'composer',
     onsubmit: (/** @type {SubmitEvent} */ event) => {
@@ -72,7 +72,7 @@ export function composer(live) {
     const words = noteFor(most - length(), messagesLeft(), state);
     if (note.textContent !== words) note.textContent = words;
     note.hidden = !words;
-    text.toggleAttribute('aria-invalid', length() > most);
+    text.setAttribute('aria-invalid', String(length() > most));
     button.setAttribute('aria-disabled', String(!sendable()));
   }
 

@@ -39,7 +39,7 @@ function ratingForm(live) {
   const status = h('p', { class: 'error', role: 'alert' });
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const missing = feedback.value() ? '' : rating.check();
+    const missing = rating.check();
     rating.showError(missing);
     if (missing) return rating.focus();
     try {
@@ -49,8 +49,8 @@ function ratingForm(live) {
       });
       thank();
     } catch (problem) {
-      // Refused for good: it was given before, from another tab.
-      if (problem instanceof Problem && !problem.passing) thank();
+      // It was given before, from another tab.
+      if (problem instanceof Problem && problem.code === 'already_rated') thank();
       else status.textContent = say('ending.rate_failed');
     }
   };

@@ -20,6 +20,7 @@ const MATTERS = {
   link_unknown: 'unknown',
   link_expired: 'expired',
   link_revoked: 'revoked',
+  link_erased: 'revoked',
   link_full: 'full',
   link_used_up: 'used_up',
   link_paused: 'paused',

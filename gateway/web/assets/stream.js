@@ -96,14 +96,17 @@ export class Stream {
       if (!response.ok || !response.body) throw await problemOf(response);
       for await (const { id, type, data, retry } of serverEvents(response.body, onBytes)) {
         if (retry) this.#retryMs = retry;
-        if (type === 'reset') return await this.#reset();
+        if (type === 'reset') {
+          await this.#reset();
+          break;
+        }
         if (data !== undefined) this.#dispatch(type, JSON.parse(data));
         if (id) this.cursor = id;
       }
     } finally {
       clearTimeout(timer);
     }
-    // Ended in peace, by a restart or a limit on its age: a pause keeps everyone from returning at once.
+    // Ended in peace, by a reset, a restart or a limit on its age: a pause keeps everyone from returning at once.
     await this.#nap(this.#retryMs * (0.5 + Math.random()));
   }
 
@@ -145,10 +148,9 @@ export class Stream {
       this.listener.onRefused(problem);
       return;
     }
-    try {
-      if (problem?.code === 'cursor_reset') return await this.#reset();
-    } catch {
-      // The reload failed as well: wait, as for any other failure.
+    if (problem?.code === 'cursor_reset' || problem?.code === 'cursor_invalid') {
+      // Should this fail too, the next attempt is refused again and comes back here, after the pause.
+      await this.#reset().catch(() => {});
     }
     // Aborted by ourselves, to wake or to turn to polling: on at once.
     if (!problem && this.#abort.signal.aborted) return;

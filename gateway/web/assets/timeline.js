@@ -45,12 +45,13 @@ export function timeline(live) {
   /** Messages that came while the page was hidden. */
   let unread = 0;
   let first = true;
+  let closed = false;
 
   const toEnd = () => {
     scroller.scrollTop = scroller.scrollHeight;
   };
   function showJump() {
-    jump.hidden = atEnd;
+    jump.hidden = atEnd || closed;
     count.textContent = arrived ? say('chat.jump_new', { count: arrived }) : '';
     if (arrived) jump.removeAttribute('aria-label');
     else jump.setAttribute('aria-label', say('chat.jump'));
@@ -91,8 +92,10 @@ export function timeline(live) {
     update,
     /** Puts what comes after the last word below it. @param {HTMLElement} ending */
     close: (ending) => {
+      closed = true;
       scroller.append(ending);
       if (atEnd) reveal(ending);
+      showJump();
     },
     unread: () => unread,
     seen: () => {
