@@ -80,7 +80,7 @@ CREATE TABLE link (
     allowed_origins          TEXT[]      NOT NULL,
     -- Counts the tokens; only the newest opens the link.
     rotation                 BIGINT      NOT NULL,
-    -- Sessions ever admitted, and places taken now (an idle session holds none, an admitted one does before it starts).
+    -- Sessions ever admitted, without those that never started; and places taken now, before a start too, not while idle.
     admitted                 BIGINT      NOT NULL,
     places_taken             BIGINT      NOT NULL,
     opened_at                TIMESTAMPTZ NOT NULL,
@@ -135,6 +135,17 @@ CREATE INDEX session_by_link ON session (link, started_sequence);
 -- The few that live among the many that lived.
 CREATE INDEX session_open_by_link ON session (link) WHERE status IN ('active', 'idle');
 CREATE INDEX session_open_by_agent ON session (agent) WHERE status IN ('active', 'idle');
+
+-- The places of links that are taken: as in the aggregate, to count by.
+CREATE TABLE admission (
+    session   UUID    PRIMARY KEY,
+    agent     UUID    NOT NULL,
+    link      UUID    NOT NULL,
+    shard     INTEGER NOT NULL,
+    -- Whether the session came back: it was counted when it first came.
+    came_back BOOLEAN NOT NULL,
+    sequence  BIGINT  NOT NULL
+);
 
 CREATE TABLE question (
     id       UUID        NOT NULL,
@@ -204,7 +215,7 @@ CREATE INDEX event_by_session ON event (session, sequence, index) WHERE session 
 --
 --   target   purpose         command                                due
 --   link     expire          Expire                                 expires_at
---   link     erase           Erase                                  the last place given back after closing, plus keep
+--   link     erase           Erase                                  once closed and without a place taken, plus keep
 --   session  release_unused  link: Release(session, Unused)         start_before; there may be no session row
 --   session  release         link: Release(session, Left)           at once, when a session falls idle or ends
 --   session  idle            GoIdle                                 idle time-out after start or return; fired early, the decision says when

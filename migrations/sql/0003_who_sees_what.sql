@@ -7,6 +7,7 @@ ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE agent_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE link ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE session ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE admission ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE question ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE read_mark ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE event ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -19,12 +20,13 @@ CREATE POLICY writer ON agent TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON agent_key TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON link TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON session TO tempchat_writer USING (true) WITH CHECK (true);
+CREATE POLICY writer ON admission TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON question TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON read_mark TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON event TO tempchat_writer USING (true) WITH CHECK (true);
 CREATE POLICY writer ON scheduled TO tempchat_writer USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE
-ON checkpoint, dead_letter, agent, agent_key, link, session, question, read_mark, event, scheduled
+ON checkpoint, dead_letter, agent, agent_key, link, session, admission, question, read_mark, event, scheduled
 TO tempchat_writer;
 
 -- How far the rows have come is no secret between our own parts: freshness is checked by every reader.
@@ -82,7 +84,8 @@ USING (
     AND id = (SELECT session.agent FROM session)
 );
 GRANT SELECT ON session, question, read_mark TO tempchat_session_reader;
-GRANT SELECT (shard, sequence, index, agent, link, session, at, type, actor, body) ON event TO tempchat_session_reader;
+-- `command` makes the event's outer id; `key` is an id that the body holds too, its name stays hidden.
+GRANT SELECT (shard, sequence, index, agent, link, session, at, type, actor, key, command, body) ON event TO tempchat_session_reader;
 GRANT SELECT (id, agent, shard, status, title, agent_name, language, expires_at, rotation) ON link TO tempchat_session_reader;
 GRANT SELECT (id, name) ON agent TO tempchat_session_reader;
 

@@ -1,0 +1,113 @@
+//! One batch, one transaction: rows, scheduled commands and checkpoint together, or nothing.
+
+use nats::{Recorded, Shard};
+use sqlx::types::Uuid;
+use sqlx::{PgConnection, PgPool, PgTransaction};
+
+use crate::column::moment;
+use crate::fold::{Needs, Rows};
+use crate::table::checkpoint::Checkpoint;
+use crate::table::{admission, agent, checkpoint, event, link, question, read_mark, scheduled, session};
+use crate::Error;
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The rows have taken it in, now or before; here they stand.
+    TakenIn(Checkpoint),
+    /// The rows were begun anew: reading has to start again from their checkpoint.
+    BegunAnew,
+}
+
+/// Begins a transaction that may write every row.
+pub(crate) async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
+    Ok(transaction)
+}
+
+/// Takes in a batch that was read from after `after`. Others may project the same shard: what they took in is passed over.
+pub(crate) async fn take_in(pool: &PgPool, shard: Shard, after: u64, batch: &[Recorded]) -> Result<Outcome, Error> {
+    let mut transaction = begin(pool).await?;
+    let Some(mut checkpoint) = checkpoint::lock(&mut transaction, shard).await? else { return Ok(Outcome::BegunAnew) };
+    if checkpoint.sequence < after {
+        return Ok(Outcome::BegunAnew);
+    }
+    let known = batch.partition_point(|recorded| recorded.sequence <= checkpoint.sequence);
+    let (before, new) = batch.split_at(known);
+    if before.last().is_some_and(|last| last.sequence == checkpoint.sequence && last.running != checkpoint.running) {
+        return Err(Error::OtherHistory { shard, sequence: checkpoint.sequence });
+    }
+    if let Some(last) = new.last() {
+        write(&mut transaction, new).await?;
+        checkpoint.previous = new.iter().rev().nth(1).map_or(checkpoint.running, |recorded| recorded.running);
+        checkpoint.running = last.running;
+        checkpoint.sequence = last.sequence;
+        checkpoint.at = Some(moment(last.commit.at));
+        checkpoint::save(&mut transaction, &checkpoint).await?;
+        transaction.commit().await?;
+    }
+    Ok(Outcome::TakenIn(checkpoint))
+}
+
+async fn write(connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
+    let mut rows = load(connection, &Needs::of(batch)).await?;
+    for recorded in batch {
+        rows.take_in(recorded);
+    }
+    save(connection, &rows).await
+}
+
+async fn load(connection: &mut PgConnection, needs: &Needs) -> sqlx::Result<Rows> {
+    let list = |ids: &std::collections::BTreeSet<Uuid>| ids.iter().copied().collect::<Vec<_>>();
+    let mut rows = Rows::default();
+    if !needs.agents.is_empty() {
+        let agents = list(&needs.agents);
+        rows.agents.load(agent::load(connection, &agents).await?.into_iter().map(|row| (row.id, row)));
+        rows.keys.load(agent::load_keys(connection, &agents).await?.into_iter().map(|row| (row.id, row)));
+    }
+    if !needs.links.is_empty() {
+        rows.links.load(link::load(connection, &list(&needs.links)).await?.into_iter().map(|row| (row.id, row)));
+    }
+    let mut sessions = list(&needs.sessions);
+    if !needs.links_with_sessions.is_empty() {
+        sessions.extend(session::open_of_links(connection, &list(&needs.links_with_sessions)).await?);
+    }
+    if !sessions.is_empty() {
+        rows.sessions.load(session::load(connection, &sessions).await?.into_iter().map(|row| (row.id, row)));
+    }
+    if !needs.admitted.is_empty() {
+        let admissions = admission::load(connection, &list(&needs.admitted)).await?;
+        rows.admissions.load(admissions.into_iter().map(|row| (row.session, row)));
+    }
+    if !needs.questioned.is_empty() {
+        let questions = question::load(connection, &list(&needs.questioned)).await?;
+        rows.questions.load(questions.into_iter().map(|row| ((row.session, row.id), row)));
+    }
+    Ok(rows)
+}
+
+async fn save(connection: &mut PgConnection, rows: &Rows) -> sqlx::Result<()> {
+    /// Writes a table's rows, where any have changed.
+    macro_rules! save {
+        ($kept:expr, $save:path) => {
+            let changed = $kept.changed();
+            if !changed.is_empty() {
+                $save(connection, &changed).await?;
+            }
+        };
+    }
+    save!(rows.agents, agent::save);
+    save!(rows.keys, agent::save_keys);
+    save!(rows.links, link::save);
+    save!(rows.sessions, session::save);
+    let given_back = rows.admissions.removed();
+    if !given_back.is_empty() {
+        admission::delete(connection, &given_back).await?;
+    }
+    save!(rows.admissions, admission::save);
+    save!(rows.questions, question::save);
+    save!(rows.read_marks, read_mark::save);
+    event::save(connection, &rows.events).await?;
+    scheduled::save(connection, &rows.schedule).await
+}

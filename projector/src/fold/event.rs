@@ -1,0 +1,35 @@
+//! An event as a row of its own.
+
+use domain::Target;
+use nats::{Actor, Fact};
+use sqlx::types::Uuid;
+
+use crate::column::{Id, moment, sequence};
+use crate::table::event::EventRow;
+
+/// Returns the row of an event; `link` is its link, or its session's.
+pub(super) fn row(fact: &Fact, link: Option<Uuid>) -> EventRow {
+    let (actor, key) = match fact.actor {
+        Actor::Chatter => ("chatter", None),
+        Actor::Agent(key) => ("agent", Some(key.column())),
+        Actor::Operator => ("operator", None),
+        Actor::Timer => ("timer", None),
+    };
+    EventRow {
+        shard: i32::from(fact.position.shard.0),
+        sequence: sequence(fact.position.sequence),
+        index: i32::from(fact.position.index),
+        agent: fact.address.agent.column(),
+        link,
+        session: match fact.address.target {
+            Target::Agent | Target::Link(_) => None,
+            Target::Session(session) => Some(session.column()),
+        },
+        at: moment(fact.at),
+        kind: fact.event.wire_name(),
+        actor,
+        key,
+        command: fact.command.column(),
+        body: fact.event.to_bytes(),
+    }
+}

@@ -1,0 +1,163 @@
+//! From commits to row changes: no IO, no clock; the same commits always give the same rows.
+
+mod agent;
+mod event;
+mod link;
+mod session;
+
+use std::collections::BTreeSet;
+
+use domain::{Target, Timestamp, link as links, session as sessions};
+use nats::{AnyEvent, Recorded};
+use sqlx::types::Uuid;
+
+use crate::column::{Id, sequence};
+use crate::kept::Kept;
+use crate::table::admission::AdmissionRow;
+use crate::table::agent::{AgentRow, KeyRow};
+use crate::table::event::EventRow;
+use crate::table::link::LinkRow;
+use crate::table::question::QuestionRow;
+use crate::table::read_mark::ReadMarkRow;
+use crate::table::scheduled::{Cause, Schedule};
+use crate::table::session::SessionRow;
+
+/// Which rows a batch may change, so that they are read before it is folded.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Needs {
+    /// Agents, with their keys.
+    pub(crate) agents: BTreeSet<Uuid>,
+    /// Links.
+    pub(crate) links: BTreeSet<Uuid>,
+    /// Links whose change concerns each of their open sessions.
+    pub(crate) links_with_sessions: BTreeSet<Uuid>,
+    /// Sessions.
+    pub(crate) sessions: BTreeSet<Uuid>,
+    /// Sessions whose places are taken or given back.
+    pub(crate) admitted: BTreeSet<Uuid>,
+    /// Sessions whose open questions may change.
+    pub(crate) questioned: BTreeSet<Uuid>,
+}
+
+impl Needs {
+    /// Looks through a batch.
+    pub(crate) fn of(batch: &[Recorded]) -> Self {
+        let mut needs = Self::default();
+        for recorded in batch {
+            for event in &recorded.commit.events {
+                needs.add(recorded, event);
+            }
+        }
+        needs
+    }
+
+    fn add(&mut self, recorded: &Recorded, event: &AnyEvent) {
+        match (recorded.address.target, event) {
+            (Target::Link(link), AnyEvent::Link(event)) => {
+                self.links.insert(link.column());
+                match event {
+                    links::Event::Updated { .. } | links::Event::Revoked { .. } => {
+                        self.links_with_sessions.insert(link.column());
+                    }
+                    links::Event::Admitted { session, .. } | links::Event::Released { session, .. } => {
+                        self.admitted.insert(session.column());
+                    }
+                    links::Event::Opened { .. }
+                    | links::Event::Paused
+                    | links::Event::Resumed
+                    | links::Event::TokenRotated { .. }
+                    | links::Event::Expired
+                    | links::Event::Erased => {}
+                }
+            }
+            (Target::Session(session), AnyEvent::Session(event)) => {
+                self.sessions.insert(session.column());
+                match event {
+                    sessions::Event::Started { link, .. } => {
+                        self.links.insert(link.column());
+                    }
+                    sessions::Event::MessagePosted { from: sessions::Author::Agent(_), .. }
+                    | sessions::Event::QuestionAsked { .. }
+                    | sessions::Event::QuestionAnswered { .. } => {
+                        self.questioned.insert(session.column());
+                    }
+                    sessions::Event::MessagePosted { .. }
+                    | sessions::Event::MarkedRead { .. }
+                    | sessions::Event::WentIdle
+                    | sessions::Event::Resumed
+                    | sessions::Event::Rescheduled { .. }
+                    | sessions::Event::Rated { .. }
+                    | sessions::Event::Ended { .. }
+                    | sessions::Event::Erased => {}
+                }
+            }
+            // The codec reads an event by its subject's kind, so what is left is an agent's.
+            (Target::Agent | Target::Link(_) | Target::Session(_), AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_)) => {
+                self.agents.insert(recorded.address.agent.column());
+            }
+        }
+    }
+}
+
+/// The rows of a batch: as they stand in Postgres, then as its commits leave them.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) agents: Kept<Uuid, AgentRow>,
+    pub(crate) keys: Kept<Uuid, KeyRow>,
+    pub(crate) links: Kept<Uuid, LinkRow>,
+    pub(crate) sessions: Kept<Uuid, SessionRow>,
+    pub(crate) admissions: Kept<Uuid, AdmissionRow>,
+    pub(crate) questions: Kept<(Uuid, Uuid), QuestionRow>,
+    pub(crate) read_marks: Kept<(Uuid, Option<Uuid>), ReadMarkRow>,
+    pub(crate) events: Vec<EventRow>,
+    pub(crate) schedule: Schedule,
+}
+
+/// What the folds of the single kinds need of a commit.
+#[derive(Debug, Clone, Copy)]
+struct Context {
+    agent: Uuid,
+    shard: i32,
+    sequence: i64,
+    at: Timestamp,
+}
+
+impl Context {
+    const fn cause(&self, link: Uuid) -> Cause {
+        Cause { agent: self.agent, link, shard: self.shard, version: self.sequence }
+    }
+}
+
+impl Rows {
+    /// Takes in a commit. One that a row has taken in before changes nothing in it.
+    pub(crate) fn take_in(&mut self, recorded: &Recorded) {
+        let at = recorded.commit.at;
+        let commit =
+            Context { agent: recorded.address.agent.column(), shard: i32::from(recorded.shard.0), sequence: sequence(recorded.sequence), at };
+        let known = match recorded.address.target {
+            Target::Agent => self.agents.get(&commit.agent).map(|row| row.sequence),
+            Target::Link(link) => self.links.get(&link.column()).map(|row| row.sequence),
+            Target::Session(session) => self.sessions.get(&session.column()).map(|row| row.sequence),
+        };
+        if known.is_none_or(|known| known < commit.sequence) {
+            for event in &recorded.commit.events {
+                match (recorded.address.target, event) {
+                    (Target::Link(link), AnyEvent::Link(event)) => self.fold_link(&commit, link, event),
+                    (Target::Session(session), AnyEvent::Session(event)) => self.fold_session(&commit, session, event),
+                    (_, AnyEvent::Agent(event)) => self.fold_agent(&commit, event),
+                    (Target::Agent | Target::Link(_) | Target::Session(_), AnyEvent::Link(_) | AnyEvent::Session(_)) => {}
+                }
+            }
+        }
+        let link = recorded.commit.link.map(|link| link.column()).or_else(|| self.link_of(recorded.address.target));
+        self.events.extend(recorded.facts().map(|fact| event::row(&fact, link)));
+    }
+
+    fn link_of(&self, target: Target) -> Option<Uuid> {
+        match target {
+            Target::Agent => None,
+            Target::Link(link) => Some(link.column()),
+            Target::Session(session) => self.sessions.get(&session.column()).map(|row| row.link),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What a session's events change.
+
+use domain::session::{Author, EndReason, Event, Reader, Settings};
+use domain::{LinkId, Millis, Sealed, SessionId};
+use sqlx::types::Uuid;
+
+use super::{Context, Rows};
+use crate::column::{Id, moment, sealed, sequence};
+use crate::table::question::QuestionRow;
+use crate::table::read_mark::ReadMarkRow;
+use crate::table::scheduled::Purpose;
+use crate::table::session::{SessionRow, SessionStatus};
+
+impl Rows {
+    pub(super) fn fold_session(&mut self, commit: &Context, session: SessionId, event: &Event) {
+        let id = session.column();
+        if let Event::Started { link, settings, display_name, language } = event {
+            self.start(commit, id, *link, settings, display_name.as_ref(), language.as_deref());
+            return;
+        }
+        let Some(row) = self.sessions.change(&id) else { return };
+        let at = moment(commit.at);
+        let link = row.link;
+        let cause = commit.cause(link);
+        row.sequence = commit.sequence;
+        match event {
+            Event::Started { .. } => {}
+            Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
+            Event::QuestionAsked { question, from, fields, required, form: _ } => {
+                self.hear(commit, id, *from);
+                self.questions.put(
+                    (id, question.column()),
+                    QuestionRow {
+                        id: question.column(),
+                        session: id,
+                        agent: commit.agent,
+                        link,
+                        shard: commit.shard,
+                        asked_at: at,
+                        fields: i16::from(*fields),
+                        required: i16::from(*required),
+                        answered: 0,
+                        answers: 0,
+                        closed: false,
+                        sequence: commit.sequence,
+                    },
+                );
+            }
+            Event::QuestionAnswered { question, answered, values: _ } => {
+                row.last_word_at = at;
+                row.last_chatter_at = Some(at);
+                row.owed_since.get_or_insert(at);
+                if let Some(question) = self.questions.change(&(id, question.column())) {
+                    question.answered |= i16::from(*answered);
+                    question.answers += 1;
+                    question.sequence = commit.sequence;
+                }
+            }
+            Event::MarkedRead { by, upto } => {
+                let key = match by {
+                    Reader::Chatter => None,
+                    Reader::Agent(key) => Some(key.column()),
+                };
+                let (agent, shard) = (commit.agent, commit.shard);
+                let mark = ReadMarkRow { session: id, key, agent, link, shard, upto: sequence(*upto), at, sequence: commit.sequence };
+                self.read_marks.put((id, key), mark);
+            }
+            Event::WentIdle => {
+                row.status = SessionStatus::Idle;
+                self.schedule.drop(cause, id, &[Purpose::Idle]);
+                self.schedule.set(cause, id, Purpose::Release, at);
+            }
+            Event::Resumed => {
+                row.status = SessionStatus::Active;
+                row.last_word_at = at;
+                let silent_until = moment(commit.at + Millis(row.idle_timeout_ms));
+                self.schedule.drop(cause, id, &[Purpose::ReleaseUnused, Purpose::Release]);
+                self.schedule.set(cause, id, Purpose::Idle, silent_until);
+            }
+            Event::Rescheduled { expires_at } => {
+                row.expires_at = moment(*expires_at);
+                self.schedule.drop(cause, id, &[Purpose::Reschedule]);
+                self.schedule.set(cause, id, Purpose::Expire, moment(*expires_at));
+            }
+            Event::Rated { rating, feedback } => {
+                row.rating = Some(i16::from(*rating));
+                row.feedback = feedback.as_ref().map(sealed);
+            }
+            Event::Ended { reason } => self.end(commit, id, *reason),
+            Event::Erased => {
+                row.status = SessionStatus::Erased;
+                row.erased_at = Some(at);
+                // Nobody can open them any more.
+                row.display_name = None;
+                row.feedback = None;
+                self.schedule.drop(cause, id, &[Purpose::Erase]);
+            }
+        }
+    }
+
+    fn start(&mut self, commit: &Context, id: Uuid, link: LinkId, settings: &Settings, name: Option<&Sealed>, language: Option<&str>) {
+        let link = link.column();
+        let at = moment(commit.at);
+        let cause = commit.cause(link);
+        self.sessions.put(
+            id,
+            SessionRow {
+                id,
+                agent: commit.agent,
+                link,
+                shard: commit.shard,
+                status: SessionStatus::Active,
+                display_name: name.map(sealed),
+                feedback: None,
+                language: language.map(str::to_owned),
+                started_at: at,
+                started_sequence: commit.sequence,
+                expires_at: moment(settings.expires_at),
+                max_messages: i64::from(settings.max_messages),
+                messages_per_minute: i64::from(settings.messages_per_minute),
+                idle_timeout_ms: settings.idle_timeout.0,
+                keep_after_end_ms: settings.keep_after_end.0,
+                chatter_messages: 0,
+                agent_messages: 0,
+                last_word_at: at,
+                last_chatter_at: None,
+                last_agent_at: None,
+                owed_since: None,
+                rating: None,
+                ended_at: None,
+                end_reason: None,
+                erase_at: None,
+                erased_at: None,
+                sequence: commit.sequence,
+            },
+        );
+        self.schedule.drop(cause, id, &[Purpose::ReleaseUnused]);
+        self.schedule.set(cause, id, Purpose::Expire, moment(settings.expires_at));
+        self.schedule.set(cause, id, Purpose::Idle, moment(commit.at + settings.idle_timeout));
+        // The link may have changed between the admission, whose settings these are, and now.
+        if let Some(row) = self.links.get(&link) {
+            if row.expires_at != moment(settings.expires_at) {
+                self.schedule.set(cause, id, Purpose::Reschedule, at);
+            }
+            if row.ends_sessions {
+                self.schedule.set(cause, id, Purpose::EndWithLink, at);
+            }
+        }
+    }
+
+    fn hear(&mut self, commit: &Context, id: Uuid, from: Author) {
+        let Some(row) = self.sessions.change(&id) else { return };
+        let at = moment(commit.at);
+        row.last_word_at = at;
+        match from {
+            Author::Chatter => {
+                row.chatter_messages += 1;
+                row.last_chatter_at = Some(at);
+                row.owed_since.get_or_insert(at);
+            }
+            Author::Agent(_) => {
+                row.agent_messages += 1;
+                row.last_agent_at = Some(at);
+                row.owed_since = None;
+                self.close_answered(commit, id);
+            }
+            Author::System => {}
+        }
+    }
+
+    /// What the agent has acted on takes no answer any more.
+    fn close_answered(&mut self, commit: &Context, session: Uuid) {
+        let of_session = (session, Uuid::nil())..=(session, Uuid::max());
+        for key in self.questions.keys(of_session, |row| !row.closed && row.is_complete()) {
+            if let Some(row) = self.questions.change(&key) {
+                row.closed = true;
+                row.sequence = commit.sequence;
+            }
+        }
+    }
+
+    fn end(&mut self, commit: &Context, id: Uuid, reason: EndReason) {
+        let Some(row) = self.sessions.change(&id) else { return };
+        let cause = commit.cause(row.link);
+        let held_place = row.status == SessionStatus::Active;
+        let erase_at = moment(commit.at + Millis(row.keep_after_end_ms));
+        row.status = SessionStatus::Ended;
+        row.ended_at = Some(moment(commit.at));
+        row.end_reason = Some(reason_name(reason).to_owned());
+        row.erase_at = Some(erase_at);
+        self.schedule.drop(cause, id, &[Purpose::Idle, Purpose::Expire, Purpose::Reschedule, Purpose::EndWithLink]);
+        self.schedule.set(cause, id, Purpose::Erase, erase_at);
+        // An idle one gave its place back when it fell idle.
+        if held_place {
+            self.schedule.set(cause, id, Purpose::Release, moment(commit.at));
+        }
+    }
+}
+
+impl QuestionRow {
+    /// Tells whether every required field is answered: `domain::session::Question::is_complete`.
+    const fn is_complete(&self) -> bool {
+        // The columns hold a byte each.
+        let asked = if self.fields < 8 { (1 << self.fields) - 1 } else { 0xff };
+        self.answers > 0 && self.required & !self.answered & asked == 0
+    }
+}
+
+const fn reason_name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::ChatterLeft => "chatter_left",
+        EndReason::AgentEnded => "agent_ended",
+        EndReason::LinkExpired => "link_expired",
+        EndReason::LinkRevoked => "link_revoked",
+        EndReason::MessageLimit => "message_limit",
+        EndReason::Blocked => "blocked",
+        EndReason::Erased => "erased",
+    }
+}
