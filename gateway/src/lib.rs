@@ -1,1 +1,35 @@
-//! The HTTP edge: MCP, public API, SSE hub and web pages.
+//! The HTTP edge: MCP, the public API, the hub behind streams and waits, and the pages. It decides nothing.
+//!
+//! [`serve`] takes an [`App`] and answers on a listener until told to stop. One refusal has one code, whoever hears it:
+//! `problem/`. One event has one shape: `event/`.
+
+mod accept;
+mod api;
+mod app;
+mod auth;
+mod chance;
+mod client;
+mod config;
+mod event;
+mod health;
+mod hub;
+mod limits;
+mod markdown;
+mod metrics;
+mod moment;
+mod observe;
+mod pages;
+mod problem;
+mod protect;
+mod router;
+mod written;
+
+pub use accept::serve;
+pub use app::App;
+pub use config::Config;
+pub use event::{Audience, Data, Event, Speaker, present};
+pub use health::Probes;
+pub use limits::{Rate, Rates};
+pub use metrics::{recorder, serve_metrics};
+pub use moment::Moment;
+pub use problem::{Code, Problem};

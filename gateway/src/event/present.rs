@@ -1,0 +1,258 @@
+//! From what the log holds to what a reader may see: text opened, markdown rendered, places sealed.
+
+use domain::link::Event as LinkEvent;
+use domain::session::{Author, Event as SessionEvent, Reader};
+use domain::{LinkId, QuestionId, Sealed, SessionId, Target};
+use nats::{AnyEvent, Cursors, EventId, Fact, Field, OpenError, Position, Text, Vault};
+use serde_json::{Map, Value};
+
+use super::{Data, Event, Speaker};
+use crate::markdown;
+use crate::moment::Moment;
+
+/// For whom an event is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The person: with cursors and HTML, and nothing about the link.
+    Chatter,
+    /// The agent: plain, and about the link too.
+    Agent,
+}
+
+/// Tells one fact, its words opened by the vault of its aggregate; none where it is not for this audience.
+pub fn present(fact: &Fact, vault: &Vault, cursors: &Cursors, audience: Audience) -> Result<Option<Event>, OpenError> {
+    let place = |link_id, session_id, data| Event {
+        id: fact.id(),
+        at: Moment(fact.at),
+        cursor: (audience == Audience::Chatter).then(|| cursors.seal(fact.position)),
+        link_id,
+        session_id,
+        by: None,
+        data,
+    };
+    match (&fact.event, fact.address.target) {
+        (AnyEvent::Session(event), Target::Session(session)) => {
+            let Some(link) = fact.link else { return Ok(None) };
+            let data = of_session(event, fact.position, vault, cursors, audience)?;
+            Ok(Some(place(link, Some(session), data)))
+        }
+        (AnyEvent::Link(event), Target::Link(link)) if audience == Audience::Agent => {
+            Ok(of_link(event).map(|data| place(link, None, data)))
+        }
+        (AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_), _) => Ok(None),
+    }
+}
+
+/// Tells a chatter's message as its sender gets it back: without reading anything.
+pub fn message_of_chatter(
+    (link_id, session_id): (LinkId, SessionId),
+    (id, at, position): (EventId, Moment, Position),
+    text: String,
+    client_message_id: String,
+    cursors: &Cursors,
+) -> Event {
+    let data = Data::Message {
+        from: Speaker::Chatter,
+        text: Some(text),
+        html: None,
+        kind: None,
+        client_message_id: Some(client_message_id),
+        untrusted: true,
+    };
+    Event { id, at, cursor: Some(cursors.seal(position)), link_id, session_id: Some(session_id), by: None, data }
+}
+
+fn of_link(event: &LinkEvent) -> Option<Data> {
+    match event {
+        LinkEvent::Expired => Some(Data::LinkClosed { reason: "expired" }),
+        LinkEvent::Revoked { .. } => Some(Data::LinkClosed { reason: "revoked" }),
+        LinkEvent::Opened { .. }
+        | LinkEvent::Updated { .. }
+        | LinkEvent::Paused
+        | LinkEvent::Resumed
+        | LinkEvent::TokenRotated { .. }
+        | LinkEvent::Admitted { .. }
+        | LinkEvent::Released { .. }
+        | LinkEvent::Erased => None,
+    }
+}
+
+fn of_session(
+    event: &SessionEvent,
+    position: Position,
+    vault: &Vault,
+    cursors: &Cursors,
+    audience: Audience,
+) -> Result<Data, OpenError> {
+    let open = |field, sealed: &Sealed| match vault.open(field, 0, &sealed.bytes) {
+        Ok(Text::Open(text)) => Ok(Some(text)),
+        Ok(Text::Erased) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let optional = |field, sealed: &Option<Sealed>| sealed.as_ref().map_or(Ok(None), |sealed| open(field, sealed));
+    Ok(match event {
+        SessionEvent::Started { display_name, language, .. } => {
+            let display_name = optional(Field::DisplayName, display_name)?;
+            let untrusted = display_name.is_some();
+            Data::SessionStarted { display_name, language: language.clone(), untrusted }
+        }
+        SessionEvent::MessagePosted { from, text, kind } => {
+            let text = open(Field::Message, text)?;
+            let html = match (from, audience) {
+                (Author::Agent(_), Audience::Chatter) => text.as_deref().map(markdown::render),
+                (Author::Agent(_), Audience::Agent) | (Author::Chatter | Author::System, _) => None,
+            };
+            let untrusted = *from == Author::Chatter;
+            Data::Message { from: speaker(*from), text, html, kind: *kind, client_message_id: None, untrusted }
+        }
+        SessionEvent::QuestionAsked { question, form, .. } => {
+            Data::Question { question_id: question.to_string(), form: document(open(Field::Form, form)?, *question) }
+        }
+        SessionEvent::QuestionAnswered { question, values, .. } => {
+            let answer = document(open(Field::Values, values)?, *question);
+            Data::Answer { question_id: question.to_string(), answer, untrusted: true }
+        }
+        SessionEvent::MarkedRead { by, upto } => {
+            let by = match by {
+                Reader::Chatter => Speaker::Chatter,
+                Reader::Agent(_) => Speaker::Agent,
+            };
+            Data::Read { by, upto: cursors.seal(Position { sequence: *upto, index: 0, ..position }) }
+        }
+        SessionEvent::WentIdle => Data::SessionIdle {},
+        SessionEvent::Resumed => Data::SessionResumed {},
+        SessionEvent::Rescheduled { expires_at } => Data::SessionUpdated { expires_at: Some(Moment(*expires_at)) },
+        SessionEvent::Rated { rating, feedback } => {
+            let feedback = optional(Field::Feedback, feedback)?;
+            let untrusted = feedback.is_some();
+            Data::Rated { rating: *rating, feedback, untrusted }
+        }
+        SessionEvent::Ended { reason } => Data::SessionEnded { reason: *reason },
+        SessionEvent::Erased => Data::Erased {},
+    })
+}
+
+fn speaker(author: Author) -> Speaker {
+    match author {
+        Author::Chatter => Speaker::Chatter,
+        Author::Agent(_) => Speaker::Agent,
+        Author::System => Speaker::System,
+    }
+}
+
+/// Reads a sealed document: the fields of a question, or the values of an answer, as a JSON object.
+fn document(text: Option<String>, question: QuestionId) -> Map<String, Value> {
+    match text.map(|text| serde_json::from_str(&text)) {
+        Some(Ok(Value::Object(document))) => document,
+        None => Map::new(),
+        Some(_) => {
+            tracing::error!(%question, "a question's document is no JSON object");
+            Map::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::session::{EndReason, MessageKind, Settings};
+    use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Millis, Timestamp};
+    use nats::{Actor, Epoch, Secrets, Shard};
+    use serde_json::json;
+
+    use super::*;
+
+    const AGENT: AgentId = AgentId::new([1; 16]);
+    const LINK: LinkId = LinkId::new([2; 16]);
+    const SESSION: SessionId = SessionId::new([3; 16]);
+    const KEY: KeyId = KeyId::new([4; 16]);
+
+    fn sealed() -> Sealed {
+        Sealed { bytes: vec![1; 80].into(), characters: 1, fingerprint: Fingerprint::new([0; 16]) }
+    }
+
+    fn fact(event: SessionEvent) -> Fact {
+        Fact {
+            address: Address::session(AGENT, SESSION),
+            link: Some(LINK),
+            position: Position { shard: Shard(0), sequence: 7, index: 0 },
+            at: Timestamp(0),
+            actor: Actor::Chatter,
+            command: CommandId::new([5; 16]),
+            event: AnyEvent::Session(event),
+        }
+    }
+
+    fn cursors() -> Cursors {
+        Cursors::new(&Secrets::generate(), [(Shard(0), Epoch([9; 16]))])
+    }
+
+    fn shown(event: SessionEvent, audience: Audience) -> Value {
+        let vault = Vault::erased(Address::session(AGENT, SESSION));
+        let event = present(&fact(event), &vault, &cursors(), audience).unwrap().unwrap();
+        serde_json::to_value(event).unwrap()
+    }
+
+    #[test]
+    fn an_event_has_its_envelope() {
+        let event = shown(SessionEvent::Ended { reason: EndReason::LinkExpired }, Audience::Chatter);
+        assert_eq!(event["type"], "session_ended");
+        assert_eq!(event["data"], json!({"reason": "link_expired"}));
+        assert_eq!(event["at"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(event["link_id"], LINK.to_string());
+        assert_eq!(event["session_id"], SESSION.to_string());
+        assert!(event["id"].as_str().unwrap().starts_with("evt_"));
+        assert!(event["cursor"].is_string());
+    }
+
+    #[test]
+    fn an_agent_gets_no_cursor() {
+        assert_eq!(shown(SessionEvent::WentIdle, Audience::Agent).get("cursor"), None);
+    }
+
+    #[test]
+    fn what_a_chatter_typed_is_marked() {
+        let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None };
+        assert_eq!(shown(message(Author::Chatter), Audience::Agent)["data"]["untrusted"], true);
+        assert_eq!(shown(message(Author::Agent(KEY)), Audience::Agent)["data"].get("untrusted"), None);
+        let answer = SessionEvent::QuestionAnswered { question: QuestionId::new([6; 16]), values: sealed(), answered: 1 };
+        assert_eq!(shown(answer, Audience::Agent)["data"]["untrusted"], true);
+    }
+
+    #[test]
+    fn erased_words_are_left_out() {
+        let message = SessionEvent::MessagePosted { from: Author::System, text: sealed(), kind: Some(MessageKind::Welcome) };
+        assert_eq!(shown(message, Audience::Chatter)["data"], json!({"from": "system", "kind": "welcome"}));
+        let settings = Settings {
+            expires_at: Timestamp(1),
+            max_messages: 1,
+            messages_per_minute: 1,
+            idle_timeout: Millis(1),
+            keep_after_end: Millis(1),
+        };
+        let started =
+            SessionEvent::Started { link: LINK, settings, display_name: Some(sealed()), language: Some("de".to_owned()) };
+        assert_eq!(shown(started, Audience::Chatter)["data"], json!({"language": "de"}));
+    }
+
+    #[test]
+    fn a_read_mark_names_an_events_cursor() {
+        let (cursors, vault) = (cursors(), Vault::erased(Address::session(AGENT, SESSION)));
+        let message = present(&fact(SessionEvent::Resumed), &vault, &cursors, Audience::Chatter).unwrap().unwrap();
+        let mark = fact(SessionEvent::MarkedRead { by: Reader::Agent(KEY), upto: 7 });
+        let mark = serde_json::to_value(present(&mark, &vault, &cursors, Audience::Chatter).unwrap()).unwrap();
+        assert_eq!(mark["data"]["by"], "agent");
+        assert_eq!(mark["data"]["upto"].as_str(), message.cursor.as_deref());
+    }
+
+    #[test]
+    fn a_links_own_events_are_for_the_agent() {
+        let mut closed = fact(SessionEvent::Resumed);
+        closed.address = Address::link(AGENT, LINK);
+        closed.event = AnyEvent::Link(LinkEvent::Expired);
+        let vault = Vault::erased(closed.address);
+        assert_eq!(present(&closed, &vault, &cursors(), Audience::Chatter).unwrap(), None);
+        let told = present(&closed, &vault, &cursors(), Audience::Agent).unwrap().unwrap();
+        assert_eq!(told.session_id, None);
+        assert_eq!(serde_json::to_value(told.data).unwrap(), json!({"type": "link_closed", "data": {"reason": "expired"}}));
+    }
+}

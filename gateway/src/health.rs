@@ -1,0 +1,141 @@
+//! Alive, and ready: what whoever looks after this service asks it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::{BoxFuture, join_all};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::app::App;
+
+/// How long a part may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// From this share of its byte limit on the log's fullness is shown.
+const SHOWN_FROM: f64 = 0.75;
+/// From this share on the log takes only endings and erasures.
+const FULL_FROM: f64 = 0.9;
+
+type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<String>, String>> + Send + Sync>;
+
+/// Says how the parts behind the edge are; whoever starts them adds one probe each.
+#[derive(Clone, Default)]
+pub struct Probes {
+    probes: Vec<(&'static str, Probe)>,
+}
+
+impl Probes {
+    /// Adds a part: its probe gives a word on it where there is one to say, or else what is wrong.
+    #[must_use]
+    pub fn with<F>(mut self, name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Option<String>, String>> + Send + 'static,
+    {
+        self.probes.push((name, Arc::new(move || Box::pin(probe()))));
+        self
+    }
+}
+
+impl fmt::Debug for Probes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.probes.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether every part is ready.
+    ready: bool,
+    /// The parts.
+    parts: Vec<Part>,
+}
+
+/// How one part is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Part {
+    /// Its name.
+    #[schema(value_type = String)]
+    name: &'static str,
+    /// Whether it does its work.
+    ready: bool,
+    /// A word on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Part {
+    fn new(name: &'static str, found: Result<Option<String>, String>) -> Self {
+        match found {
+            Ok(detail) => Self { name, ready: true, detail },
+            Err(detail) => Self { name, ready: false, detail: Some(detail) },
+        }
+    }
+}
+
+/// Says that the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "operators", responses((status = 200, description = "The process runs.")))]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether every part does its work.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operators",
+    responses((status = 200, description = "Ready.", body = Readiness), (status = 503, description = "Not ready.", body = Readiness)),
+)]
+pub(crate) async fn readyz(State(app): State<App>) -> Response {
+    let probes = app.probes().probes.iter().map(|(name, probe)| async move {
+        let found = timeout(PATIENCE, probe()).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        Part::new(name, found)
+    });
+    let (log, mut parts) = tokio::join!(log(&app), join_all(probes));
+    parts.insert(0, log);
+    if app.closing().is_cancelled() {
+        parts.push(Part::new("service", Err("stopping".to_owned())));
+    }
+    let ready = parts.iter().all(|part| part.ready);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, parts })).into_response()
+}
+
+async fn log(app: &App) -> Part {
+    if !app.backbone().is_connected() {
+        return Part::new("log", Err("not connected".to_owned()));
+    }
+    let found = match timeout(PATIENCE, app.backbone().fullness()).await {
+        Ok(Ok(full)) => fullness(full),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    };
+    Part::new("log", found)
+}
+
+/// A full log still serves everyone who is in, so it is ready; that it is filling up is shown.
+fn fullness(full: f64) -> Result<Option<String>, String> {
+    let percent = full * 100.0;
+    Ok(if full >= FULL_FROM {
+        Some(format!("{percent:.0} % full: only endings and erasures are accepted"))
+    } else {
+        (full >= SHOWN_FROM).then(|| format!("{percent:.0} % full"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_speaks_up_when_it_fills() {
+        assert_eq!(fullness(0.74), Ok(None));
+        assert_eq!(fullness(0.76), Ok(Some("76 % full".to_owned())));
+        assert!(fullness(0.91).unwrap().unwrap().contains("only endings"));
+    }
+}
