@@ -22,6 +22,17 @@ pub enum Scope {
     Session(SessionId),
 }
 
+impl Scope {
+    /// Writes the scope as two columns, of which at most one narrows.
+    pub(crate) fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Agent => (None, None),
+            Self::Link(link) => (Some(uuid(link.bytes())), None),
+            Self::Session(session) => (None, Some(uuid(session.bytes()))),
+        }
+    }
+}
+
 /// Which part of a session's history is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Range {
@@ -55,7 +66,7 @@ pub struct EventPage {
 
 /// Reads events with what `$tail` adds; the first four parameters are the agent, the time and the filter's two.
 macro_rules! event_rows {
-    ($tail:literal, $agent:expr, $now:expr, $filter:expr $(, $parameter:expr)*) => {
+    ($tail:literal, [$agent:expr, $now:expr, $filter:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             EventRow,
             r#"
@@ -79,18 +90,20 @@ macro_rules! event_rows {
     };
 }
 
-struct EventRow {
-    sequence: i64,
-    index: i32,
-    agent: Uuid,
-    link: Option<Uuid>,
-    session: Option<Uuid>,
-    at: OffsetDateTime,
-    actor: String,
-    key: Option<Uuid>,
-    command: Uuid,
-    body: Vec<u8>,
-    gone: Option<bool>,
+/// An event as it is stored.
+pub(crate) struct EventRow {
+    pub(crate) sequence: i64,
+    pub(crate) index: i32,
+    pub(crate) agent: Uuid,
+    pub(crate) link: Option<Uuid>,
+    pub(crate) session: Option<Uuid>,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) actor: String,
+    pub(crate) key: Option<Uuid>,
+    pub(crate) command: Uuid,
+    pub(crate) body: Vec<u8>,
+    /// Whether the session's words are gone, or due to be.
+    pub(crate) gone: Option<bool>,
 }
 
 impl EventRow {
@@ -154,68 +167,6 @@ impl Queries {
         self.events_after(Viewer::Agent(agent), scope, after, filter, limit, fresh).await
     }
 
-    /// Reads what a key has not acknowledged: in each session that is not erased what follows the key's kept position, oldest first.
-    /// Events of links and agents are not among it, for no position is kept of them.
-    pub async fn unacknowledged(
-        &self,
-        agent: AgentId,
-        scope: Scope,
-        key: KeyId,
-        filter: Filter<'_>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<EventPage>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let now = clock::now();
-        let (link, session) = match scope {
-            Scope::Agent => (None, None),
-            Scope::Link(link) => (Some(uuid(link.bytes())), None),
-            Scope::Session(session) => (None, Some(uuid(session.bytes()))),
-        };
-        let rows = sqlx::query_as!(
-            EventRow,
-            r#"
-            SELECT
-                new.sequence AS "sequence!", new.index AS "index!", new.agent AS "agent!", new.link AS "link?",
-                new.session AS "session?", new.at AS "at!", new.actor AS "actor!", new.key AS "key?", new.command AS "command!",
-                new.body AS "body!",
-                coalesce(session.erase_at, session.expires_at + session.keep_after_end_ms * INTERVAL '1 millisecond') <= $2 AS gone
-            FROM session
-            LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = $5
-            CROSS JOIN LATERAL (
-                SELECT sequence, index, agent, link, session, at, actor, key, command, body
-                FROM event
-                WHERE event.session = session.id
-                AND event.sequence > coalesce(read_mark.upto, 0)
-                AND ($3::TEXT[] IS NULL OR event.type = ANY ($3))
-                AND ($4::UUID IS NULL OR event.key IS DISTINCT FROM $4)
-                ORDER BY event.sequence, event.index
-                LIMIT $8
-            ) AS new
-            WHERE session.agent = $1
-            AND ($6::UUID IS NULL OR session.link = $6)
-            AND ($7::UUID IS NULL OR session.id = $7)
-            AND session.status <> 'erased'
-            AND session.sequence > coalesce(read_mark.upto, 0)
-            ORDER BY new.sequence, new.index
-            LIMIT $8
-            "#,
-            uuid(agent.bytes()),
-            moment(now),
-            filter.types as Option<&[&str]>,
-            filter.not_by.map(|key| uuid(key.bytes())),
-            uuid(key.bytes()),
-            link,
-            session,
-            rows_for(limit)
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
-        let shard = view.shard;
-        view.end().await?;
-        Ok(Answer { value: self.page(rows, shard, limit, false).await?, stale })
-    }
-
     async fn events_after(
         &self,
         viewer: Viewer,
@@ -229,25 +180,38 @@ impl Queries {
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
         let (after, index) = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
         let transaction = &mut *view.transaction;
+        let most = rows_for(limit);
+        // One statement a scope, so that each has its own index.
         let rows = match scope {
-            Scope::Agent => event_rows!(
-                "AND (event.sequence, index) > ($5, $6) ORDER BY event.sequence, index LIMIT $7",
-                agent, now, filter, after, index, rows_for(limit)
-            )
-            .fetch_all(transaction)
-            .await?,
-            Scope::Link(link) => event_rows!(
-                "AND (event.sequence, index) > ($5, $6) AND event.link = $8 ORDER BY event.sequence, index LIMIT $7",
-                agent, now, filter, after, index, rows_for(limit), uuid(link.bytes())
-            )
-            .fetch_all(transaction)
-            .await?,
-            Scope::Session(session) => event_rows!(
-                "AND (event.sequence, index) > ($5, $6) AND event.session = $8 ORDER BY event.sequence, index LIMIT $7",
-                agent, now, filter, after, index, rows_for(limit), uuid(session.bytes())
-            )
-            .fetch_all(transaction)
-            .await?,
+            Scope::Agent => {
+                let rows = event_rows!(
+                    "AND (event.sequence, index) > ($5, $6)
+                     ORDER BY event.sequence, index
+                     LIMIT $7",
+                    [agent, now, filter, after, index, most]
+                );
+                rows.fetch_all(transaction).await?
+            }
+            Scope::Link(link) => {
+                let rows = event_rows!(
+                    "AND (event.sequence, index) > ($5, $6)
+                     AND event.link = $8
+                     ORDER BY event.sequence, index
+                     LIMIT $7",
+                    [agent, now, filter, after, index, most, uuid(link.bytes())]
+                );
+                rows.fetch_all(transaction).await?
+            }
+            Scope::Session(session) => {
+                let rows = event_rows!(
+                    "AND (event.sequence, index) > ($5, $6)
+                     AND event.session = $8
+                     ORDER BY event.sequence, index
+                     LIMIT $7",
+                    [agent, now, filter, after, index, most, uuid(session.bytes())]
+                );
+                rows.fetch_all(transaction).await?
+            }
         };
         let shard = view.shard;
         view.end().await?;
@@ -265,10 +229,14 @@ impl Queries {
     ) -> Result<Answer<EventPage>, EventsError> {
         let Snapshot { mut view, stale } = self.snapshot_at(viewer, before, fresh).await?;
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
-        let (before, index) = before.map_or((i64::MAX, i32::MAX), |before| (sequence_column(before.sequence), i32::from(before.index)));
+        let (before, index) =
+            before.map_or((i64::MAX, i32::MAX), |before| (sequence_column(before.sequence), i32::from(before.index)));
         let rows = event_rows!(
-            "AND (event.sequence, index) < ($5, $6) AND event.session = $8 ORDER BY event.sequence DESC, index DESC LIMIT $7",
-            agent, now, filter, before, index, rows_for(limit), uuid(session.bytes())
+            "AND (event.sequence, index) < ($5, $6)
+             AND event.session = $8
+             ORDER BY event.sequence DESC, index DESC
+             LIMIT $7",
+            [agent, now, filter, before, index, rows_for(limit), uuid(session.bytes())]
         )
         .fetch_all(&mut *view.transaction)
         .await?;
@@ -292,7 +260,14 @@ impl Queries {
         Ok(snapshot)
     }
 
-    async fn page(&self, mut rows: Vec<EventRow>, shard: Shard, limit: u16, backwards: bool) -> Result<EventPage, Error> {
+    /// Makes a page of rows, one too many where there are more.
+    pub(crate) async fn page(
+        &self,
+        mut rows: Vec<EventRow>,
+        shard: Shard,
+        limit: u16,
+        backwards: bool,
+    ) -> Result<EventPage, Error> {
         let has_more = cut(&mut rows, limit);
         if backwards {
             rows.reverse();

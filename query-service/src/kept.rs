@@ -21,7 +21,13 @@ pub struct Kept {
 
 impl Queries {
     /// Lists what a key has acknowledged, in one session or in all; a session without a row has nothing acknowledged.
-    pub async fn kept(&self, agent: AgentId, key: KeyId, session: Option<SessionId>, fresh: Freshness) -> Result<Answer<Vec<Kept>>, Error> {
+    pub async fn kept(
+        &self,
+        agent: AgentId,
+        key: KeyId,
+        session: Option<SessionId>,
+        fresh: Freshness,
+    ) -> Result<Answer<Vec<Kept>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
         let rows = sqlx::query!(
             "SELECT session, link, upto, at

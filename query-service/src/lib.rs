@@ -16,6 +16,7 @@ mod open_sessions;
 mod page;
 mod role;
 mod sessions;
+mod unacknowledged;
 
 use std::sync::Arc;
 

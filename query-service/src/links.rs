@@ -81,7 +81,7 @@ pub struct LinkCounts {
 
 /// Reads links with what `$tail` adds; the first two parameters are the time and the agent.
 macro_rules! link_rows {
-    ($tail:literal, $now:expr, $agent:expr $(, $parameter:expr)*) => {
+    ($tail:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             LinkRow,
             r#"
@@ -205,7 +205,7 @@ impl Queries {
     /// Shows one of an agent's links; none where the agent has no such link.
     pub async fn link(&self, agent: AgentId, link: LinkId, fresh: Freshness) -> Result<Answer<Option<LinkView>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let row = link_rows!("AND link.id = $3", moment(clock::now()), uuid(agent.bytes()), uuid(link.bytes()))
+        let row = link_rows!("AND link.id = $3", [moment(clock::now()), uuid(agent.bytes()), uuid(link.bytes())])
             .fetch_optional(&mut *view.transaction)
             .await?;
         let shard = view.shard;
@@ -230,12 +230,7 @@ impl Queries {
              AND (link.opened_sequence, 0) > ($4, $5)
              ORDER BY link.opened_sequence
              LIMIT $6",
-            moment(clock::now()),
-            uuid(agent.bytes()),
-            status as Option<LinkStatus>,
-            after.0,
-            after.1,
-            rows_for(limit)
+            [moment(clock::now()), uuid(agent.bytes()), status as Option<LinkStatus>, after.0, after.1, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;

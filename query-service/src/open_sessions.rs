@@ -60,11 +60,7 @@ impl Queries {
         fresh: Freshness,
     ) -> Result<Answer<OpenSessions>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let (link, session) = match scope {
-            Scope::Agent => (None, None),
-            Scope::Link(link) => (Some(uuid(link.bytes())), None),
-            Scope::Session(session) => (None, Some(uuid(session.bytes()))),
-        };
+        let (link, session) = scope.columns();
         let rows = sqlx::query!(
             r#"
             WITH open AS (

@@ -102,7 +102,7 @@ pub struct SessionFilter {
 
 /// Reads sessions with what `$tail` adds; the first two parameters are the time and the agent.
 macro_rules! session_rows {
-    ($tail:literal, $now:expr, $agent:expr $(, $parameter:expr)*) => {
+    ($tail:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             SessionRow,
             r#"
@@ -247,10 +247,15 @@ impl SessionRow {
 
 impl Queries {
     /// Shows a session; none where the asker may see none of that id.
-    pub async fn session(&self, viewer: Viewer, session: SessionId, fresh: Freshness) -> Result<Answer<Option<SessionView>>, Error> {
+    pub async fn session(
+        &self,
+        viewer: Viewer,
+        session: SessionId,
+        fresh: Freshness,
+    ) -> Result<Answer<Option<SessionView>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
-        let row = session_rows!("AND session.id = $3", moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes()))
+        let row = session_rows!("AND session.id = $3", [moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes())])
             .fetch_optional(&mut *view.transaction)
             .await?;
         let shard = view.shard;
@@ -271,19 +276,14 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
         let now = clock::now();
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
+        let link = filter.link.map(|link| uuid(link.bytes()));
         let mut rows = session_rows!(
             "AND ($3::UUID IS NULL OR session.link = $3)
              AND ($4::TEXT IS NULL OR standing.status = $4)
              AND (session.started_sequence, 0) > ($5, $6)
              ORDER BY session.started_sequence
              LIMIT $7",
-            moment(now),
-            uuid(agent.bytes()),
-            filter.link.map(|link| uuid(link.bytes())),
-            filter.status as Option<SessionStatus>,
-            after.0,
-            after.1,
-            rows_for(limit)
+            [moment(now), uuid(agent.bytes()), link, filter.status as Option<SessionStatus>, after.0, after.1, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;
