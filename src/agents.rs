@@ -39,7 +39,7 @@ pub(crate) async fn run(config: Config, command: Agent, as_json: bool) -> Result
 async fn list(queries: &Queries, as_json: bool) -> Result<()> {
     let agents = queries.agents().await?;
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["agent", "name", "key", "key name", ""]);
+    table.load_style(presets::NOTHING).set_header(["agent", "name", "key", "key name", ""]);
     let mut values = Vec::new();
     for agent in agents {
         if agent.keys.is_empty() {

@@ -42,7 +42,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Agent(Agent),
     /// Make the read models anew from the log; nothing outside PostgreSQL changes
-    Rebuild(Rebuild),
+    Rebuild,
     /// The analyst's door: read and verify the event log
     #[command(subcommand)]
     Log(Log),
@@ -130,13 +130,6 @@ pub(crate) enum Key {
         /// The key's id (key_…)
         key: domain::KeyId,
     },
-}
-
-/// Options of `tempchat rebuild`.
-#[derive(Debug, Args)]
-pub(crate) struct Rebuild {
-    /// One shard only (0, 1, …); else all
-    pub(crate) shard: Option<u16>,
 }
 
 /// What to do with the log.

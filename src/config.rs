@@ -25,8 +25,8 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// Who runs this installation, shown to chatters.
     pub(crate) operator_name: Option<String>,
-    /// Addresses of proxies whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<std::net::IpAddr>,
+    /// How many proxies of the operator's stand in front: so many of the last `X-Forwarded-For` addresses are believed.
+    pub(crate) proxies: usize,
     /// How logs are written.
     pub(crate) log_format: LogFormat,
     /// A server of the operator's own, instead of an embedded one (`NATS_URL`).
@@ -63,7 +63,7 @@ impl Default for Config {
             public_url: None,
             metrics_listen: None,
             operator_name: None,
-            trusted_proxies: Vec::new(),
+            proxies: 0,
             log_format: LogFormat::Text,
             nats_url: None,
             database_url: None,
@@ -119,6 +119,6 @@ fn listen(command: &Command) -> Option<&Listen> {
     match command {
         Command::Up(up) => Some(&up.listen),
         Command::Serve(serve) => Some(&serve.listen),
-        Command::Agent(_) | Command::Rebuild(_) | Command::Log(_) => None,
+        Command::Agent(_) | Command::Rebuild | Command::Log(_) => None,
     }
 }

@@ -35,7 +35,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Up(options) => up::run(config, options).await,
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agents::run(config, command, cli.json).await,
-        Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
+        Command::Rebuild => rebuild::run(config, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use command_service::{Commands, finish_erasures, worker};
 use nats::Backbone;
+use projector::Projector;
 use query_service::Queries;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -71,8 +72,11 @@ impl System {
     }
 
     fn projector(&mut self) {
-        let (backbone, pool, stop) = (self.backbone.clone(), self.pool.clone(), self.stop.clone());
-        self.parts.spawn(async move { ("projector", projector::run(backbone, pool, stop).await.map_err(Into::into)) });
+        let projector = Projector::start(&self.backbone, &self.pool, &self.stop);
+        self.parts.spawn(async move {
+            projector.finished().await;
+            ("projector", Ok(()))
+        });
     }
 
     fn worker(&mut self) {
@@ -85,11 +89,9 @@ impl System {
 
     fn gateway(&mut self, config: &Config, doors: Doors) -> Result<()> {
         let queries = Queries::new(self.pool.clone(), self.backbone.clone());
-        let settings = gateway::Config {
-            public_url: public_url(config, &doors)?,
-            operator_name: config.operator_name.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
-        };
+        let mut settings = gateway::Config::new(public_url(config, &doors)?);
+        settings.operator_name.clone_from(&config.operator_name);
+        settings.proxies = config.proxies;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings);
         let stop = self.stop.clone();
         if let Some(metrics) = doors.metrics {

@@ -1,0 +1,127 @@
+//! Signals that are worth nothing a moment later: who types, and what the agent is doing.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use domain::{Address, AgentId, KeyId};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Speaker;
+
+/// How long someone counts as typing without saying so again.
+const TYPES_FOR: Duration = Duration::from_secs(6);
+/// How long an agent counts as listening after it said so: its longest wait.
+const LISTENS_FOR: Duration = Duration::from_secs(55);
+/// How long an agent that owes a reply counts as thinking.
+const THINKS_FOR: Duration = Duration::from_secs(120);
+/// How long an agent counts as there after its last act.
+const ONLINE_FOR: Duration = Duration::from_secs(300);
+/// How often an agent's acts are told to other processes.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// How many agents and sessions are remembered; the oldest go first.
+const REMEMBERED: usize = 10_000;
+
+/// A signal between processes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Someone types in a session, or stopped.
+    Typing {
+        /// Who.
+        by: Speaker,
+        /// Whether it began.
+        typing: bool,
+    },
+    /// An agent did something.
+    Agent {
+        /// With which key.
+        key: KeyId,
+        /// Whether it now waits for words.
+        listening: bool,
+    },
+}
+
+/// What an agent seems to be doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// It was here a moment ago.
+    Online,
+    /// It waits for words right now.
+    Listening,
+    /// It owes a reply, and was here a moment ago.
+    Thinking,
+    /// Nothing was heard of it lately.
+    Away,
+}
+
+/// What was heard lately.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    agents: HashMap<AgentId, Heard>,
+    typing: HashMap<(Address, Speaker), Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    at: Instant,
+    listening: bool,
+    told: Option<(Instant, bool)>,
+}
+
+impl Presence {
+    /// Takes in a signal.
+    pub(super) fn hear(&mut self, address: Address, signal: Signal) {
+        let now = Instant::now();
+        match signal {
+            Signal::Typing { by, typing: true } => {
+                if self.typing.len() >= REMEMBERED {
+                    self.typing.retain(|_, at| at.elapsed() < TYPES_FOR);
+                }
+                self.typing.insert((address, by), now);
+            }
+            Signal::Typing { by, typing: false } => {
+                self.typing.remove(&(address, by));
+            }
+            Signal::Agent { listening, .. } => {
+                let told = self.agents.get(&address.agent).and_then(|heard| heard.told);
+                self.note(address.agent, Heard { at: now, listening, told });
+            }
+        }
+    }
+
+    /// Takes in what an agent does here; tells whether other processes should hear of it.
+    pub(super) fn is_news(&mut self, agent: AgentId, listening: bool) -> bool {
+        let now = Instant::now();
+        let told = self.agents.get(&agent).and_then(|heard| heard.told);
+        let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
+        self.note(agent, Heard { at: now, listening, told: if news { Some((now, listening)) } else { told } });
+        news
+    }
+
+    fn note(&mut self, agent: AgentId, heard: Heard) {
+        if self.agents.len() >= REMEMBERED {
+            self.agents.retain(|_, heard| heard.at.elapsed() < ONLINE_FOR);
+        }
+        self.agents.insert(agent, heard);
+    }
+
+    pub(super) fn state(&self, agent: AgentId, owes_reply: bool) -> AgentState {
+        let Some(heard) = self.agents.get(&agent) else { return AgentState::Away };
+        let silent = heard.at.elapsed();
+        if heard.listening && silent < LISTENS_FOR {
+            // It waits, so it has read all that was said.
+            AgentState::Listening
+        } else if owes_reply && silent < THINKS_FOR {
+            AgentState::Thinking
+        } else if silent < ONLINE_FOR {
+            AgentState::Online
+        } else {
+            AgentState::Away
+        }
+    }
+
+    pub(super) fn types(&self, session: Address, by: Speaker) -> bool {
+        self.typing.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
+    }
+}
