@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_format_never_changes() {
-        insta::assert_snapshot!(cursors(&fixed(), 9).seal(PLACE), @"");
+        insta::assert_snapshot!(cursors(&fixed(), 9).seal(PLACE), @"QVnxtY4ccshbFMQcor0j4OKuLxgjAVG10nD9YQEuewFX");
     }
 
     #[test]

@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn derived_ids_never_change() {
-        insta::assert_snapshot!(fixed().link(AGENT, "monday"), @"");
-        insta::assert_snapshot!(fixed().session(LINK, "9f0c", 1), @"");
-        insta::assert_snapshot!(fixed().command(&Address::link(AGENT, LINK), "open"), @"");
+        insta::assert_snapshot!(fixed().link(AGENT, "monday"), @"lnk_w3cqb4lhxyservrxfbcxts36ve");
+        insta::assert_snapshot!(fixed().session(LINK, "9f0c", 1), @"ses_qttlevc6xbzyig2zawmwtczeby");
+        insta::assert_snapshot!(fixed().command(&Address::link(AGENT, LINK), "open"), @"cmd_3yb3vk5aczhdotlppb4yxatetm");
     }
 
     #[test]

@@ -172,10 +172,7 @@ impl Inner {
         let key = sealing::draw();
         let mut attempts = 0;
         loop {
-            let failure = match self.append(subject, 0, &key).await {
-                Ok(_) => return Ok(DataKey::new(&key)),
-                Err(failure) => failure,
-            };
+            let Err(failure) = self.append(subject, 0, &key).await else { return Ok(DataKey::new(&key)) };
             attempts += 1;
             match self.fetch(subject).await {
                 Ok(key) => return Ok(key),
@@ -214,7 +211,8 @@ impl Inner {
                 Err(Missing::Key) => return Ok(false),
                 Err(missing) => return Err(missing.error_on(subject)),
             };
-            let same = self.wrapping.unwrap(subject, &newest.payload).map_err(|reason| unreadable(newest.sequence, reason))? == key;
+            let same =
+                self.wrapping.unwrap(subject, &newest.payload).map_err(|reason| unreadable(newest.sequence, reason))? == key;
             // Either an earlier try got this far, or another process did the same; else the old form is all there is.
             if newest.sequence == old.sequence || !same {
                 return Err(failure);
@@ -225,9 +223,8 @@ impl Inner {
     }
 
     async fn append(&self, subject: &str, expected: u64, key: &[u8; 32]) -> Result<u64, Error> {
-        let publish = PublishMessage::build()
-            .expected_last_subject_sequence(expected)
-            .payload(self.wrapping.wrap(subject, key).into());
+        let publish =
+            PublishMessage::build().expected_last_subject_sequence(expected).payload(self.wrapping.wrap(subject, key).into());
         let acknowledgement = self.context.send_publish(subject.to_owned(), publish).await.map_err(Error::unavailable)?;
         Ok(acknowledgement.await.map_err(Error::unavailable)?.sequence)
     }
@@ -247,7 +244,8 @@ impl Inner {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
                 DeleteMessageErrorKind::JetStream(refusal)
-                    if [ErrorCode::STREAM_MESSAGE_DELETE_FAILED, ErrorCode::SEQUENCE_NOT_FOUND].contains(&refusal.error_code()) =>
+                    if [ErrorCode::STREAM_MESSAGE_DELETE_FAILED, ErrorCode::SEQUENCE_NOT_FOUND]
+                        .contains(&refusal.error_code()) =>
                 {
                     Ok(())
                 }

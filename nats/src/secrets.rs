@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn a_file_that_lacks_its_current_master_or_is_newer_is_refused() {
         let text = Secrets::generate().to_text();
-        assert_eq!(Secrets::parse(&text.replace("\"current\": 1", "\"current\": 2")).unwrap_err(), SecretsError::NoCurrent(MasterId(2)));
+        assert_eq!(
+            Secrets::parse(&text.replace("\"current\": 1", "\"current\": 2")).unwrap_err(),
+            SecretsError::NoCurrent(MasterId(2))
+        );
         assert_eq!(Secrets::parse(&text.replace("\"version\": 1", "\"version\": 2")).unwrap_err(), SecretsError::Version(2));
         assert!(matches!(Secrets::parse("{}").unwrap_err(), SecretsError::Syntax { .. }));
     }
