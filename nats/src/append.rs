@@ -1,9 +1,9 @@
 //! Appends one commit, and knows whether it did: an acknowledgement that is lost is looked up, never guessed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::client::{Request, RequestError, RequestErrorKind};
-use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use domain::Address;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -51,16 +51,25 @@ enum Outcome {
 }
 
 /// Appends an encoded commit to an aggregate whose last commit is at `expected`.
-pub(crate) async fn append(inner: &Inner, address: &Address, expected: u64, encoded: Encoded, reserve: Reserve) -> Result<Head, AppendError> {
+pub(crate) async fn append(
+    inner: &Inner,
+    address: &Address,
+    expected: u64,
+    encoded: Encoded,
+    reserve: Reserve,
+) -> Result<Head, AppendError> {
     let shard = inner.shard_of(address.agent);
     let subject = subjects::event(shard, address);
-    let fullness = &inner.shard(shard).fullness;
+    let state = inner.shard(shard);
+    if state.is_replaced.load(Ordering::Relaxed) {
+        return Err(Error::OtherEpoch { shard }.into());
+    }
     let size = encoded.stored_size(&subject);
-    if reserve == Reserve::Ordinary && fullness.reaches_reserve(size) {
+    if reserve == Reserve::Ordinary && state.fullness.reaches_reserve(size) {
         return Err(AppendError::Full);
     }
     let sequence = Attempt { inner, shard, subject, expected, encoded: &encoded }.settle().await?;
-    fullness.add(size);
+    state.fullness.add(size);
     Ok(Head { sequence, hash: encoded.hash })
 }
 
@@ -91,7 +100,8 @@ impl Attempt<'_> {
                 Outcome::Refused(error) if !is_uncertain => return Err(error.into()),
                 Outcome::NotNow(why) => why,
                 Outcome::Conflict | Outcome::Full | Outcome::Refused(_) | Outcome::Lost => {
-                    match read::next(self.inner, self.shard, &self.subject, self.expected).await {
+                    let winner = read::next(self.inner, self.shard, &self.subject, self.expected);
+                    match timeout_at(deadline, winner).await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed))) {
                         Ok(Some(winner)) if winner.payload == self.encoded.payload => return Ok(winner.sequence),
                         Ok(Some(_)) => return Err(AppendError::Conflict),
                         Ok(None) if matches!(outcome, Outcome::Conflict) => return Err(AppendError::Conflict),
@@ -112,8 +122,7 @@ impl Attempt<'_> {
 
     /// Sends the commit once.
     async fn publish(&self, deadline: Instant) -> Result<Outcome, Error> {
-        let mut headers = self.encoded.headers.clone();
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.expected.to_string());
+        let headers = self.encoded.headers(self.expected);
         let request = Request::new().headers(headers).payload(self.encoded.payload.clone()).timeout(None);
         let mut connections = self.inner.connections.clone();
         connections.mark_unchanged();
@@ -154,6 +163,8 @@ fn unsent(error: &RequestError) -> Result<Outcome, Error> {
     match error.kind() {
         RequestErrorKind::NoResponders => Ok(Outcome::NotNow("no server answers for the stream".to_owned())),
         RequestErrorKind::TimedOut | RequestErrorKind::Other => Ok(Outcome::Lost),
-        RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => Err(Error::Refused { code: 0, description: error.to_string() }),
+        RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
+            Err(Error::Refused { code: 0, description: error.to_string() })
+        }
     }
 }

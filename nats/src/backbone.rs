@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -52,6 +53,8 @@ pub(crate) struct ShardState {
     pub(crate) stream: String,
     pub(crate) epoch: Epoch,
     pub(crate) fullness: Fullness,
+    /// Set once another stream of this name was seen: what this process knows of the shard is void.
+    pub(crate) is_replaced: AtomicBool,
 }
 
 impl Backbone {
@@ -62,7 +65,9 @@ impl Backbone {
             .name("tempchat")
             .ping_interval(PING_INTERVAL)
             .request_timeout(Some(REQUEST_TIMEOUT))
-            .reconnect_delay_callback(|attempts| Duration::from_millis(50).saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX)).min(Duration::from_secs(1)))
+            .reconnect_delay_callback(|attempts| {
+                Duration::from_millis(50).saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX)).min(Duration::from_secs(1))
+            })
             .event_callback(move |event| {
                 match event {
                     Event::Connected => connected.send_modify(|count| *count += 1),
@@ -90,6 +95,7 @@ impl Backbone {
                 stream: subjects::stream(shard),
                 epoch: found.epoch,
                 fullness: Fullness::new(found.bytes, found.max_bytes),
+                is_replaced: AtomicBool::new(false),
             })
             .collect();
         let secrets = options.roots;

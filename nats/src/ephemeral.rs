@@ -14,7 +14,10 @@ impl Backbone {
     }
 
     /// Listens to the signals of a shard; the subscription outlives lost connections.
-    pub async fn ephemeral_subscribe(&self, shard: Shard) -> Result<impl Stream<Item = (Address, Bytes)> + Send + Unpin + use<>, Error> {
+    pub async fn ephemeral_subscribe(
+        &self,
+        shard: Shard,
+    ) -> Result<impl Stream<Item = (Address, Bytes)> + Send + Unpin + use<>, Error> {
         let signals = self.inner.client.subscribe(subjects::ephemerals_of_shard(shard)).await.map_err(Error::unavailable)?;
         Ok(signals.filter_map(|signal| {
             let address = subjects::parse_ephemeral(&signal.subject).map(|(_, address)| address);

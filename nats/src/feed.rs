@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{ErrorCode, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
@@ -141,7 +142,8 @@ impl Feed {
         }
         if sequence != self.last + 1 {
             let filter = subjects::events_of_shard(self.shard);
-            let purged = read::next(&self.inner, self.shard, &filter, self.last).await?.is_some_and(|next| next.sequence == sequence);
+            let purged =
+                read::next(&self.inner, self.shard, &filter, self.last).await?.is_some_and(|next| next.sequence == sequence);
             if !purged {
                 self.lose("a message is missing");
                 return Ok(());
@@ -214,12 +216,14 @@ async fn connect(inner: &Inner, shard: Shard, after: u64) -> Result<Source, Feed
         inactive_threshold: INACTIVE,
         ..pull::Config::default()
     };
-    let consumer = inner.jetstream.create_consumer_on_stream(config, &state.stream).await.map_err(|error| match error.kind() {
-        async_nats::jetstream::stream::ConsumerErrorKind::JetStream(cause) if cause.error_code() != ErrorCode::STREAM_NOT_FOUND => {
-            Error::Refused { code: cause.error_code().0, description: cause.to_string() }
-        }
-        _ => Error::unavailable(error),
-    })?;
+    let consumer =
+        inner.jetstream.create_consumer_on_stream(config, &state.stream).await.map_err(|error| match error.kind() {
+            // Its own fault, not the server's for the moment.
+            ConsumerErrorKind::JetStream(cause) if cause.code() < 500 && cause.error_code() != ErrorCode::STREAM_NOT_FOUND => {
+                Error::Refused { code: cause.error_code().0, description: cause.to_string() }
+            }
+            _ => Error::unavailable(error),
+        })?;
     let name = consumer.cached_info().name.clone();
     let messages = consumer
         .stream()

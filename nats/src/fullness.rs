@@ -46,13 +46,18 @@ impl Fullness {
 pub(crate) async fn refresh(inner: &Inner) -> Result<f64, Error> {
     let found = try_join_all(inner.shards.iter().map(|state| streams::find(&inner.jetstream, state.shard))).await?;
     let mut greatest = 0.0_f64;
+    let mut replaced = None;
     for (state, found) in inner.shards.iter().zip(found) {
+        if found.epoch != state.epoch {
+            state.is_replaced.store(true, Ordering::Relaxed);
+            replaced = Some(state.shard);
+        }
         state.fullness.set(found.bytes, found.max_bytes);
         #[allow(clippy::cast_precision_loss)] // a share needs no 53 bits
         let share = found.bytes as f64 / found.max_bytes.max(1) as f64;
         greatest = greatest.max(share);
     }
-    Ok(greatest)
+    replaced.map_or(Ok(greatest), |shard| Err(Error::OtherEpoch { shard }))
 }
 
 /// Starts asking every few seconds, for as long as the backbone is in use.
@@ -65,7 +70,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
             ticks.tick().await;
             let Some(inner) = inner.upgrade() else { return };
             if let Err(error) = refresh(&inner).await {
-                tracing::debug!(%error, "the fullness of the log is not known right now");
+                tracing::warn!(%error, "the fullness of the log is not known right now");
             }
         }
     });

@@ -25,11 +25,19 @@ pub(crate) async fn complete(inner: &Inner, shard: Shard, subject: &str, after: 
 }
 
 /// Reads messages of `filter` after `after` up to `upto`, at most `limit`; none that the leader knows is left out.
-pub(crate) async fn range(inner: &Inner, shard: Shard, filter: &str, after: u64, upto: u64, limit: usize) -> Result<Vec<Raw>, Error> {
+pub(crate) async fn range(
+    inner: &Inner,
+    shard: Shard,
+    filter: &str,
+    after: u64,
+    upto: u64,
+    limit: usize,
+) -> Result<Vec<Raw>, Error> {
     let mut raws = Vec::new();
     let mut reached = after;
     while raws.len() < limit && reached < upto {
-        let page = batch(inner, shard, filter, reached, BATCH.min(limit - raws.len())).await?;
+        let most = BATCH.min(limit - raws.len());
+        let page = again_on_new_connections(inner, || batch(inner, shard, filter, reached, most)).await?;
         reached = page.raws.last().map_or(reached, |raw| raw.sequence);
         raws.extend(page.raws);
         if page.is_last {
@@ -53,13 +61,29 @@ pub(crate) async fn range(inner: &Inner, shard: Shard, filter: &str, after: u64,
 /// Asks the leader for the last message of `filter`.
 pub(crate) async fn last(inner: &Inner, shard: Shard, filter: &str) -> Result<Option<Raw>, Error> {
     let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
-    found(stream.get_last_raw_message_by_subject(filter).await)
+    again_on_new_connections(inner, || async { found(stream.get_last_raw_message_by_subject(filter).await) }).await
 }
 
 /// Asks the leader for the first message of `filter` after `after`.
 pub(crate) async fn next(inner: &Inner, shard: Shard, filter: &str, after: u64) -> Result<Option<Raw>, Error> {
     let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
-    found(stream.raw_message_builder().sequence(after + 1).next_by_subject(filter).send().await)
+    let ask = || async { found(stream.raw_message_builder().sequence(after + 1).next_by_subject(filter).send().await) };
+    again_on_new_connections(inner, ask).await
+}
+
+/// Asks once more whenever the connection was made again: an answer was on the old one, if anywhere.
+async fn again_on_new_connections<T, F: Future<Output = Result<T, Error>>>(
+    inner: &Inner,
+    ask: impl Fn() -> F,
+) -> Result<T, Error> {
+    let mut connections = inner.connections.clone();
+    loop {
+        connections.mark_unchanged();
+        tokio::select! {
+            answer = ask() => return answer,
+            changed = connections.changed() => changed.map_err(Error::unavailable)?,
+        }
+    }
 }
 
 fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<Raw>, Error> {
@@ -72,7 +96,9 @@ fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<Raw>, 
         })),
         Err(error) => match error.kind() {
             LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            LastRawMessageErrorKind::JetStream(cause) => Err(Error::Refused { code: cause.error_code().0, description: cause.to_string() }),
+            LastRawMessageErrorKind::JetStream(cause) => {
+                Err(Error::Refused { code: cause.error_code().0, description: cause.to_string() })
+            }
             LastRawMessageErrorKind::InvalidSubject | LastRawMessageErrorKind::Other => Err(Error::unavailable(error)),
         },
     }

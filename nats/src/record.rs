@@ -81,7 +81,8 @@ impl Raw {
     /// Decodes the commit by its subject's kind.
     pub(crate) fn decode(&self) -> Result<Recorded, Error> {
         let (shard, address) = subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))?;
-        let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload).map_err(|error| self.corrupt(&error))?;
+        let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload)
+            .map_err(|error| self.corrupt(&error))?;
         Ok(Recorded {
             address,
             shard,

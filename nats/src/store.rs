@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Address, Aggregate, AgentId, CommandId};
+use domain::{Address, AgentId, Aggregate, CommandId};
 
 use crate::backbone::Inner;
 use crate::{Commit, Encoded, Error, Hash, Raw, Recorded, append, read, subjects};

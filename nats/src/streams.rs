@@ -88,7 +88,8 @@ async fn ensure(jetstream: &Context, wanted: &Config) -> Result<(), Error> {
         match jetstream.create_stream(wanted.clone()).await {
             Ok(_) => {}
             // Another process was faster.
-            Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(ref cause) if cause.error_code() == ErrorCode::STREAM_NAME_EXIST) => {}
+            Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(ref cause) if cause.error_code() == ErrorCode::STREAM_NAME_EXIST) =>
+                {}
             Err(error) => return Err(created(&error.kind(), &error)),
         }
     }
@@ -103,7 +104,12 @@ async fn verify_shard(jetstream: &Context, shard: Shard, shards: u16, options: &
     };
     compare(&wanted, &found)?;
     if options.shard_bytes > found.max_bytes {
-        tracing::info!(stream = wanted.name, from = found.max_bytes, to = options.shard_bytes, "raising the byte limit of a shard");
+        tracing::info!(
+            stream = wanted.name,
+            from = found.max_bytes,
+            to = options.shard_bytes,
+            "raising the byte limit of a shard"
+        );
         wanted.metadata = found.metadata;
         let updated = jetstream.update_stream(wanted.clone()).await.map_err(|error| created(&error.kind(), &error))?;
         compare(&wanted, &updated.config)?;
@@ -163,8 +169,24 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), Error> {
         };
     }
     same!(
-        subjects, storage, retention, discard, discard_new_per_subject, max_messages, max_messages_per_subject, max_age, max_consumers,
-        num_replicas, no_ack, sealed, allow_rollup, deny_delete, deny_purge, allow_direct, compression, allow_message_ttl,
+        subjects,
+        storage,
+        retention,
+        discard,
+        discard_new_per_subject,
+        max_messages,
+        max_messages_per_subject,
+        max_age,
+        max_consumers,
+        num_replicas,
+        no_ack,
+        sealed,
+        allow_rollup,
+        deny_delete,
+        deny_purge,
+        allow_direct,
+        compression,
+        allow_message_ttl,
     );
     same_source(wanted, found, &mut differences);
     for name in [SHARDS, FORMAT] {
@@ -200,9 +222,7 @@ fn not_found(kind: &GetStreamErrorKind) -> bool {
 
 fn created(kind: &CreateStreamErrorKind, error: &dyn std::fmt::Display) -> Error {
     match kind {
-        CreateStreamErrorKind::JetStream(cause) => {
-            Error::Refused { code: cause.error_code().0, description: cause.to_string() }
-        }
+        CreateStreamErrorKind::JetStream(cause) => Error::Refused { code: cause.error_code().0, description: cause.to_string() },
         _ => Error::unavailable(error),
     }
 }

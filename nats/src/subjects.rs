@@ -104,11 +104,7 @@ mod tests {
     const AGENT: AgentId = AgentId::new([1; 16]);
 
     fn addresses() -> [Address; 3] {
-        [
-            Address::agent(AGENT),
-            Address::link(AGENT, LinkId::new([2; 16])),
-            Address::session(AGENT, SessionId::new([3; 16])),
-        ]
+        [Address::agent(AGENT), Address::link(AGENT, LinkId::new([2; 16])), Address::session(AGENT, SessionId::new([3; 16]))]
     }
 
     #[test]
@@ -130,7 +126,13 @@ mod tests {
 
     #[test]
     fn other_subjects_are_not_read() {
-        for subject in ["", "event", "event.0", "event.x.agt_aeaqcaibaeaqcaibaeaqcaibae.agent", "event.0.agt_aeaqcaibaeaqcaibaeaqcaibae.agent.more"] {
+        for subject in [
+            "",
+            "event",
+            "event.0",
+            "event.x.agt_aeaqcaibaeaqcaibaeaqcaibae.agent",
+            "event.0.agt_aeaqcaibaeaqcaibaeaqcaibae.agent.more",
+        ] {
             assert_eq!(parse_event(subject), None);
         }
     }

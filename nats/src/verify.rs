@@ -31,8 +31,15 @@ impl Backbone {
         let end = self.end(shard).await?;
         let mut feed = self.feed(shard, 0, Hash::default());
         let mut chains = HashMap::new();
-        let mut verified =
-            Verified { shard, epoch: self.epoch(shard), sequence: 0, running: Hash::default(), commits: 0, events: 0, aggregates: 0 };
+        let mut verified = Verified {
+            shard,
+            epoch: self.epoch(shard),
+            sequence: 0,
+            running: Hash::default(),
+            commits: 0,
+            events: 0,
+            aggregates: 0,
+        };
         while verified.sequence < end {
             for recorded in feed.next(1000).await? {
                 check(&mut chains, &recorded)?;

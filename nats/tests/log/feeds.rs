@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nats::{Backbone, Feed, FeedError, Hash};
+use nats::{AppendError, Backbone, Feed, FeedError, Hash, Head};
 use tokio::time::timeout;
 
 use crate::world::{World, agent, append, fill, session};
@@ -131,6 +131,9 @@ async fn another_stream_of_the_same_name_ends_the_feed() {
     let ended = timeout(Duration::from_secs(30), feed.next(1)).await.unwrap().unwrap_err();
     assert!(matches!(ended, FeedError::OtherEpoch(_)), "{ended}");
     assert!(matches!(backbone.end(shard).await.unwrap_err(), nats::Error::OtherEpoch { .. }));
+    assert!(backbone.fullness().await.is_err());
+    let refused = append(&backbone.store(), session(1), 0, &Head::default()).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Broken(nats::Error::OtherEpoch { .. })), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

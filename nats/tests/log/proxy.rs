@@ -32,7 +32,13 @@ impl Weather {
         }
         let nth = self.seen.fetch_add(1, Ordering::Relaxed) + 1;
         let due = |every: &AtomicU64| nth.checked_rem(every.load(Ordering::Relaxed)) == Some(0);
-        let fate = if due(&self.cut_every) { Fate::Cuts } else if due(&self.drop_every) { Fate::Drops } else { return Fate::Arrives };
+        let fate = if due(&self.cut_every) {
+            Fate::Cuts
+        } else if due(&self.drop_every) {
+            Fate::Drops
+        } else {
+            return Fate::Arrives;
+        };
         self.lost.fetch_add(1, Ordering::Relaxed);
         fate
     }
@@ -60,7 +66,11 @@ pub(crate) async fn start(port: u16, weather: Arc<Weather>) -> u16 {
 }
 
 /// Hands the server's lines to the client, with the bodies that follow `MSG` and `HMSG`, as far as the weather lets it.
-async fn answers(server: impl AsyncRead + Unpin, mut client: impl AsyncWriteExt + Unpin, weather: &Weather) -> std::io::Result<()> {
+async fn answers(
+    server: impl AsyncRead + Unpin,
+    mut client: impl AsyncWriteExt + Unpin,
+    weather: &Weather,
+) -> std::io::Result<()> {
     let mut server = BufReader::new(server);
     loop {
         let mut frame = Vec::new();
@@ -69,7 +79,8 @@ async fn answers(server: impl AsyncRead + Unpin, mut client: impl AsyncWriteExt 
         }
         let line = String::from_utf8_lossy(&frame);
         if line.starts_with("MSG ") || line.starts_with("HMSG ") {
-            let size: usize = line.split_whitespace().next_back().and_then(|text| text.parse().ok()).expect("a length ends the line");
+            let size: usize =
+                line.split_whitespace().next_back().and_then(|text| text.parse().ok()).expect("a length ends the line");
             let start = frame.len();
             frame.resize(start + size + 2, 0);
             server.read_exact(&mut frame[start..]).await?;

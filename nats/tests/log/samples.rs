@@ -136,7 +136,12 @@ fn session() -> Vec<(&'static str, session::Event)> {
     vec![
         (
             "session.started",
-            Event::Started { link, settings: settings.clone(), display_name: Some(sealed("Bo")), language: Some("en".to_owned()) },
+            Event::Started {
+                link,
+                settings: settings.clone(),
+                display_name: Some(sealed("Bo")),
+                language: Some("en".to_owned()),
+            },
         ),
         ("session.started-least", Event::Started { link, settings, display_name: None, language: None }),
         ("session.message_posted", posted(Author::Chatter, None)),

@@ -94,7 +94,9 @@ async fn greet(version: &'static str, jetstream: bool) -> Options {
     let url = format!("nats://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let info = format!(r#"INFO {{"server_id":"x","version":"{version}","jetstream":{jetstream},"headers":true,"max_payload":1048576}}"#);
+            let info = format!(
+                r#"INFO {{"server_id":"x","version":"{version}","jetstream":{jetstream},"headers":true,"max_payload":1048576}}"#
+            );
             stream.write_all(format!("{info}\r\nPONG\r\n").as_bytes()).await.unwrap();
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         }
