@@ -96,7 +96,7 @@ impl Encoded {
 /// Why stored bytes could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The bytes are not MessagePack of the wanted shape, or name an event that this program does not know.
+    /// The bytes are not `MessagePack` of the wanted shape, or name an event that this program does not know.
     #[error(transparent)]
     Shape(#[from] rmp_serde::decode::Error),
     /// Something follows the value.

@@ -1,6 +1,6 @@
 //! What can break between us and the log. The business never says no here.
 
-use crate::{OpenError, Shard};
+use crate::Shard;
 
 /// Why the backbone could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +77,6 @@ pub enum Error {
         /// The place in the stream.
         sequence: u64,
     },
-    /// A sealed text does not open though its key is there: never to be taken for an erasure.
-    #[error(transparent)]
-    Sealed(#[from] OpenError),
     /// A value could not be encoded.
     #[error("a commit cannot be encoded: {0}")]
     Encode(#[from] rmp_serde::encode::Error),

@@ -20,7 +20,7 @@ const AHEAD: usize = 1000;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server forgets a consumer that nobody pulls from for this long.
-const INACTIVE: Duration = Duration::from_secs(60);
+const INACTIVE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a feed ended.
@@ -69,13 +69,6 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// What came next from a consumer.
-enum Came {
-    Message(Message),
-    /// The consumer is gone, or nobody knows whether it is.
-    Lost(String),
-}
-
 impl Feed {
     pub(crate) fn new(inner: Arc<Inner>, shard: Shard, after: u64, running: Hash) -> Self {
         Self { inner, shard, last: after, running, source: None, ready: Vec::new() }
@@ -106,8 +99,8 @@ impl Feed {
                 },
             };
             match source.next().await {
-                Came::Message(message) => self.take(&message).await?,
-                Came::Lost(why) => self.lose(&why),
+                Ok(message) => self.take(&message).await?,
+                Err(why) => self.lose(&why),
             }
         }
         while self.ready.len() < most {
@@ -181,15 +174,16 @@ impl Drop for Feed {
 }
 
 impl Source {
-    async fn next(&mut self) -> Came {
+    /// Waits for a message; an error says that the consumer is gone, or that nobody knows whether it is.
+    async fn next(&mut self) -> Result<Message, String> {
         tokio::select! {
             biased;
             came = self.messages.next() => match came {
-                Some(Ok(message)) => Came::Message(message),
-                Some(Err(error)) => Came::Lost(error.to_string()),
-                None => Came::Lost("the consumer ended".to_owned()),
+                Some(Ok(message)) => Ok(message),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Err("the consumer ended".to_owned()),
             },
-            _ = self.connections.changed() => Came::Lost("the connection was made again".to_owned()),
+            _ = self.connections.changed() => Err("the connection was made again".to_owned()),
         }
     }
 }

@@ -49,9 +49,8 @@ pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<F
 /// Reads a shard as it is now.
 pub(crate) async fn find(jetstream: &Context, shard: Shard) -> Result<Found, Error> {
     let name = subjects::stream(shard);
-    let stream = jetstream.get_stream(&name).await.map_err(|error| match not_found(&error.kind()) {
-        true => Error::StreamMissing { stream: name.clone() },
-        false => Error::unavailable(error),
+    let stream = jetstream.get_stream(&name).await.map_err(|error| {
+        if not_found(&error.kind()) { Error::StreamMissing { stream: name.clone() } } else { Error::unavailable(error) }
     })?;
     let info = stream.cached_info();
     let epoch = info.config.metadata.get(EPOCH).and_then(|text| Epoch::parse(text));

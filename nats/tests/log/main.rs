@@ -1,5 +1,7 @@
 //! The log on a real nats-server: what is appended is there once and in order, whatever happens to server and network.
 
+#![cfg(test)]
+
 mod appends;
 mod feeds;
 mod full;
