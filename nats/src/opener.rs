@@ -6,7 +6,7 @@ use domain::Address;
 
 use crate::Error;
 use crate::keys::Keys;
-use crate::sealing::{DataKey, Field};
+use crate::sealing::{DataKey, Field, OpenError};
 
 /// A text as a reader gets it.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,9 +58,9 @@ impl Vault {
     }
 
     /// Opens one text; `field` and `index` are the ones it was sealed with.
-    pub fn open(&self, field: Field, index: u16, sealed: &[u8]) -> Result<Text, Error> {
+    pub fn open(&self, field: Field, index: u16, sealed: &[u8]) -> Result<Text, OpenError> {
         match &self.key {
-            Some(key) => Ok(Text::Open(key.open(&self.owner, field, index, sealed)?)),
+            Some(key) => key.open(&self.owner, field, index, sealed).map(Text::Open),
             None => Ok(Text::Erased),
         }
     }

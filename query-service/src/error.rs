@@ -18,7 +18,7 @@ pub enum Error {
         /// Whose text.
         owner: Address,
         /// What is wrong with it.
-        source: nats::Error,
+        source: nats::OpenError,
     },
     /// A stored event does not read as one.
     #[error("the event at {position:?} cannot be read")]
