@@ -138,6 +138,8 @@ impl Commands {
         // What was copied is what is in force now that the place is reserved.
         let link = self.link(join.agent, join.link).await?;
         let settings = link.settings.as_ref().ok_or(Refusal::Link(link::Rejection::Erased))?;
+        // A place reserved by an earlier try is given back when that one runs out.
+        let start_before = link.admissions.get(&session).ok_or(Refusal::Busy)?.start_before;
         let welcome = match &settings.welcome_message {
             None => None,
             Some(sealed) => match self.inner.backbone.opener().vault(at_link).await?.open(Field::WelcomeMessage, 0, &sealed.bytes)? {

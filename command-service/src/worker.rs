@@ -204,7 +204,8 @@ impl Worker {
             Status::Active => return Ok(()),
             Status::Ended | Status::Erased => Release::Left,
             // It may be coming back this very moment, in a place reserved anew.
-            Status::Idle | Status::Unknown => Release::Unused,
+            Status::Idle => Release::Idle,
+            Status::Unknown => Release::Unused,
         };
         self.ask_link(link, link::Command::Release { session: id, reason }).await
     }

@@ -61,9 +61,11 @@ pub enum Passcode {
 /// Why a place is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// The session ended or fell idle.
+    /// The session ended.
     Left,
-    /// The session never started or resumed, and now cannot any more.
+    /// The session fell idle; it keeps a place that it has reserved to come back to.
+    Idle,
+    /// The session never started, and now cannot any more.
     Unused,
 }
 

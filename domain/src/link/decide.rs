@@ -66,7 +66,9 @@ impl Link {
                         self.open_to_returning(settings, now)?;
                         return Ok(vec![Event::Admitted { session: *session, returning: true, start_before: *start_before }]);
                     }
-                    Some(_) => return Ok(vec![]),
+                    Some(_) if *returning => return Ok(vec![]),
+                    // A reservation is no way around the passcode.
+                    Some(_) => return passcode_allows(settings, *passcode).map(|()| vec![]),
                     None => {}
                 }
                 self.admit(settings, *returning, *passcode, now, policy)?;
@@ -125,11 +127,7 @@ impl Link {
             if self.status == Status::Paused {
                 return Err(Rejection::Paused);
             }
-            match passcode {
-                Passcode::Wrong => return Err(Rejection::PasscodeWrong),
-                Passcode::Missing if settings.passcode.is_some() => return Err(Rejection::PasscodeRequired),
-                Passcode::Missing | Passcode::Right => {}
-            }
+            passcode_allows(settings, passcode)?;
             if let Some(limit) = settings.max_sessions_total.filter(|limit| self.admitted >= *limit) {
                 return Err(Rejection::UsedUp { limit });
             }
@@ -155,8 +153,10 @@ impl Link {
     fn release(&self, session: SessionId, reason: Release, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match (self.admissions.get(&session), reason) {
             (None, _) => Ok(vec![]),
-            (Some(admission), Release::Unused) if now < admission.start_before => Err(Rejection::NotDue { until: admission.start_before }),
-            (Some(_), Release::Left | Release::Unused) => Ok(vec![Event::Released { session, unused: reason == Release::Unused }]),
+            (Some(admission), Release::Idle | Release::Unused) if now < admission.start_before => {
+                Err(Rejection::NotDue { until: admission.start_before })
+            }
+            (Some(_), Release::Left | Release::Idle | Release::Unused) => Ok(vec![Event::Released { session, unused: reason == Release::Unused }]),
         }
     }
 
@@ -167,6 +167,15 @@ impl Link {
             Some(until) if now < until => Err(Rejection::NotDue { until }),
             Some(_) => Ok(vec![Event::Erased]),
         }
+    }
+}
+
+/// Holds where the link asks for no passcode, or was given the right one.
+fn passcode_allows(settings: &Settings, passcode: Passcode) -> Result<(), Rejection> {
+    match passcode {
+        Passcode::Wrong => Err(Rejection::PasscodeWrong),
+        Passcode::Missing if settings.passcode.is_some() => Err(Rejection::PasscodeRequired),
+        Passcode::Missing | Passcode::Right => Ok(()),
     }
 }
 

@@ -25,11 +25,13 @@ impl Link {
                 self.quiet_since = at;
             }
             Event::Admitted { session, returning, start_before } => {
-                self.admissions.insert(*session, Admission { start_before: *start_before, returning: *returning });
+                let held = self.admissions.insert(*session, Admission { start_before: *start_before, returning: *returning });
                 if !returning {
                     self.admitted = self.admitted.saturating_add(1);
                 }
-                note(&mut self.recent, at);
+                if held.is_none() {
+                    note(&mut self.recent, at);
+                }
             }
             Event::Released { session, unused } => {
                 let counted = self.admissions.remove(session).is_some_and(|admission| !admission.returning);

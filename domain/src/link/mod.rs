@@ -4,6 +4,8 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Changes, Command, Passcode, Release};
 pub use event::{Event, Settings};

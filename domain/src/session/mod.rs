@@ -4,6 +4,8 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};

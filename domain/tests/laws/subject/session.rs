@@ -1,0 +1,135 @@
+//! Any session.
+
+use domain::session::{Author, Command, EndReason, Event, MessageKind, Reader, Session, Settings, Start};
+use domain::{LinkId, Millis, Timestamp};
+use proptest::prelude::*;
+
+use super::{Subject, count, key, maybe, millis, question, sealed, short_text, timestamp};
+
+/// Settings so low that histories meet the limits.
+fn acceptable() -> impl Strategy<Value = Settings> {
+    (5_i64..600, 1_u32..8, 1_u32..5, 5_i64..60, 0_i64..100).prop_map(|(lifetime, max_messages, messages_per_minute, idle, keep)| Settings {
+        expires_at: Timestamp(0) + Millis::minutes(lifetime),
+        max_messages,
+        messages_per_minute,
+        idle_timeout: Millis::minutes(idle),
+        keep_after_end: Millis::minutes(keep),
+    })
+}
+
+/// Any settings at all.
+fn settings() -> impl Strategy<Value = Settings> {
+    (timestamp(), count(), count(), millis(), millis()).prop_map(
+        |(expires_at, max_messages, messages_per_minute, idle_timeout, keep_after_end)| Settings {
+            expires_at,
+            max_messages,
+            messages_per_minute,
+            idle_timeout,
+            keep_after_end,
+        },
+    )
+}
+
+fn start() -> impl Strategy<Value = Command> {
+    (any::<[u8; 16]>(), settings(), timestamp(), maybe(sealed()), maybe("\\PC{0,40}"), maybe(sealed())).prop_map(
+        |(link, settings, start_before, display_name, language, welcome)| {
+            Command::Start(Box::new(Start { link: LinkId::new(link), settings, start_before, display_name, language, welcome }))
+        },
+    )
+}
+
+fn author() -> impl Strategy<Value = Author> {
+    prop_oneof![4 => Just(Author::Chatter), 3 => key().prop_map(Author::Agent), 1 => Just(Author::System)]
+}
+
+fn reader() -> impl Strategy<Value = Reader> {
+    prop_oneof![Just(Reader::Chatter), key().prop_map(Reader::Agent)]
+}
+
+fn kind() -> impl Strategy<Value = MessageKind> {
+    prop_oneof![Just(MessageKind::Welcome), Just(MessageKind::Farewell)]
+}
+
+fn reason() -> impl Strategy<Value = EndReason> {
+    prop_oneof![
+        Just(EndReason::ChatterLeft),
+        Just(EndReason::AgentEnded),
+        Just(EndReason::LinkExpired),
+        Just(EndReason::LinkRevoked),
+        Just(EndReason::MessageLimit),
+        Just(EndReason::Blocked),
+        Just(EndReason::Erased),
+    ]
+}
+
+fn upto() -> impl Strategy<Value = u64> {
+    prop_oneof![9 => 0_u64..50, 1 => any::<u64>()]
+}
+
+fn post() -> impl Strategy<Value = Command> {
+    (author(), sealed(), maybe(kind())).prop_map(|(from, text, kind)| Command::Post { from, text, kind })
+}
+
+fn ask() -> impl Strategy<Value = Command> {
+    (question(), author(), sealed(), 0_u8..10, any::<u8>())
+        .prop_map(|(question, from, form, fields, required)| Command::Ask { question, from, form, fields, required })
+}
+
+fn answer() -> impl Strategy<Value = Command> {
+    (question(), sealed(), any::<u8>()).prop_map(|(question, values, answered)| Command::Answer { question, values, answered })
+}
+
+impl Subject for Session {
+    fn beginning() -> BoxedStrategy<Command> {
+        (acceptable(), maybe(short_text()), maybe(short_text()))
+            .prop_map(|(settings, display_name, welcome)| {
+                let start_before = Timestamp(0) + Millis::MINUTE;
+                let language = Some("de".to_owned());
+                Command::Start(Box::new(Start { link: LinkId::new([1; 16]), settings, start_before, display_name, language, welcome }))
+            })
+            .boxed()
+    }
+
+    fn command() -> BoxedStrategy<Command> {
+        prop_oneof![
+            1 => start(),
+            24 => post(),
+            4 => ask(),
+            6 => answer(),
+            4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto }),
+            4 => Just(Command::GoIdle),
+            4 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
+            1 => timestamp().prop_map(|expires_at| Command::Reschedule { expires_at }),
+            2 => (0_u8..8, maybe(sealed())).prop_map(|(rating, feedback)| Command::Rate { rating, feedback }),
+            1 => (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell }),
+            2 => Just(Command::Expire),
+            2 => any::<bool>().prop_map(|requested| Command::Erase { requested }),
+        ]
+        .boxed()
+    }
+
+    fn event() -> BoxedStrategy<Event> {
+        let started = (any::<[u8; 16]>(), settings(), maybe(sealed()), maybe("[a-z]{0,9}"));
+        let asked = (question(), author(), sealed(), any::<u8>(), any::<u8>());
+        prop_oneof![
+            started.prop_map(|(link, settings, display_name, language)| Event::Started {
+                link: LinkId::new(link),
+                settings,
+                display_name,
+                language
+            }),
+            (author(), sealed(), maybe(kind())).prop_map(|(from, text, kind)| Event::MessagePosted { from, text, kind }),
+            asked.prop_map(|(question, from, form, fields, required)| Event::QuestionAsked { question, from, form, fields, required }),
+            (question(), sealed(), any::<u8>())
+                .prop_map(|(question, values, answered)| Event::QuestionAnswered { question, values, answered }),
+            (reader(), upto()).prop_map(|(by, upto)| Event::MarkedRead { by, upto }),
+            Just(Event::WentIdle),
+            Just(Event::Resumed),
+            timestamp().prop_map(|expires_at| Event::Rescheduled { expires_at }),
+            (any::<u8>(), maybe(sealed())).prop_map(|(rating, feedback)| Event::Rated { rating, feedback }),
+            reason().prop_map(|reason| Event::Ended { reason }),
+            Just(Event::Erased),
+        ]
+        .boxed()
+    }
+}
