@@ -46,6 +46,59 @@ pub(crate) enum Command {
     /// The analyst's door: read and verify the event log
     #[command(subcommand)]
     Log(Log),
+    /// Measure against the limit: ratios to the raw servers, in one run, on servers and folders of its own
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Commands to the acknowledged log: raw JetStream, the command path, HTTP
+    Commands(BenchCommands),
+    /// Words to their readers: POST to SSE, deliveries a second, the projector against a bare insert
+    Feed(BenchFeed),
+    /// Memory of our own process: idle, and for each idle SSE connection
+    Memory(BenchMemory),
+}
+
+/// Options of `tempchat bench commands`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchCommands {
+    /// Agents, spread over the shards
+    #[arg(long, default_value_t = 64)]
+    pub(crate) agents: usize,
+    /// Sessions, shared out among the agents
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) sessions: usize,
+    /// Rounds; the three are measured in turns in each
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Length of one measurement in seconds
+    #[arg(long, default_value_t = 2)]
+    pub(crate) seconds: u64,
+}
+
+/// Options of `tempchat bench feed`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchFeed {
+    /// Rooms, each with two readers
+    #[arg(long, default_value_t = 100)]
+    pub(crate) rooms: usize,
+    /// Messages a second in all rooms together, for the latencies
+    #[arg(long, default_value_t = 100)]
+    pub(crate) rate: u32,
+    /// Length of one measurement in seconds
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+}
+
+/// Options of `tempchat bench memory`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchMemory {
+    /// Idle SSE connections
+    #[arg(long, default_value_t = 5_000)]
+    pub(crate) connections: usize,
 }
 
 /// Options of `tempchat up`.

@@ -14,7 +14,7 @@ use crate::config::{Config, LogFormat};
 pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
     let usual = match command {
         Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=warn,hyper=warn",
-        Command::Agent(_) | Command::Rebuild | Command::Log(_) => "warn,async_nats=error",
+        Command::Agent(_) | Command::Rebuild | Command::Log(_) | Command::Bench(_) => "warn,async_nats=error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let registry = tracing_subscriber::registry().with(filter);

@@ -1,6 +1,7 @@
 //! The one binary `tempchat`.
 
 mod agents;
+mod bench;
 mod cli;
 mod clients;
 mod config;
@@ -36,6 +37,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agents::run(config, command, cli.json).await,
         Command::Rebuild => rebuild::run(config, cli.json).await,
+        Command::Bench(bench) => bench::run(bench, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
     }
 }

@@ -1,0 +1,84 @@
+//! Agents, links and sessions to measure with.
+
+use anyhow::Result;
+use command_service::{Commands, Join, NewLink};
+use domain::{Address, AgentId, Millis, Policy};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use nats::{Actor, Backbone};
+
+/// How many sessions start at once.
+const AT_ONCE: usize = 64;
+
+/// Limits wide enough that none is measured.
+pub(super) fn policy() -> Policy {
+    Policy {
+        messages_per_session: u32::MAX,
+        messages_per_minute: u32::MAX,
+        agent_messages: u32::MAX,
+        agent_messages_per_minute: u32::MAX,
+        sessions_at_once: 100_000,
+        starts_per_minute: usize::MAX,
+        ..Policy::default()
+    }
+}
+
+/// Makes `agents` agents, spread evenly over the shards, with one link each, and `sessions` sessions shared out among them.
+pub(super) async fn make(backbone: &Backbone, commands: &Commands, agents: usize, sessions: usize) -> Result<Vec<Address>> {
+    let shards: Vec<_> = backbone.shards().collect();
+    let mut links = Vec::with_capacity(agents);
+    for number in 0..agents {
+        let wanted = shards.get(number % shards.len()).copied();
+        // An agent's shard follows from its random id.
+        let agent = loop {
+            let (agent, _) = commands.register_agent("bench").await?;
+            if Some(backbone.shard_of(agent)) == wanted {
+                break agent;
+            }
+        };
+        let (link, _) = commands.create_link(agent, Actor::Operator, link(sessions), None).await?;
+        links.push((agent, link));
+    }
+    stream::iter(0..sessions)
+        .map(|number| {
+            let (agent, link) = links.get(number % links.len()).copied().expect("there is at least one link");
+            async move { start(commands, agent, link, number).await }
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+async fn start(commands: &Commands, agent: AgentId, link: domain::LinkId, number: usize) -> Result<Address> {
+    let join = Join {
+        agent,
+        link,
+        rotation: 0,
+        client_id: format!("bench-{number}"),
+        display_name: None,
+        passcode: None,
+        language: None,
+        start_new: false,
+        holds: None,
+    };
+    Ok(Address::session(agent, commands.join(&join).await?.session()))
+}
+
+fn link(sessions: usize) -> NewLink {
+    NewLink {
+        title: "bench".to_owned(),
+        purpose: None,
+        description: None,
+        welcome_message: None,
+        agent_name: None,
+        passcode: None,
+        lifetime: Millis::minutes(600),
+        max_sessions_at_once: u32::try_from(sessions).unwrap_or(u32::MAX).max(1),
+        max_sessions_total: None,
+        max_messages_per_session: u32::MAX,
+        messages_per_minute: u32::MAX,
+        idle_timeout: Millis::minutes(600),
+        keep_after_end: Millis::minutes(600),
+        language: None,
+        allowed_origins: Vec::new(),
+    }
+}
