@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::client::{Request, RequestError, RequestErrorKind};
+use async_nats::connection::State;
 use domain::Address;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backbone::Inner;
 use crate::{AppendError, Encoded, Error, Head, Reserve, Shard, read, subjects};
@@ -35,6 +36,7 @@ struct Refusal {
 }
 
 /// What became of one publish.
+#[derive(Debug)]
 enum Outcome {
     /// It is stored at this sequence.
     Stored(u64),
@@ -115,13 +117,19 @@ impl Attempt<'_> {
                 return Err(if is_uncertain { Error::Unknown { subject } } else { Error::Unavailable(why) }.into());
             }
             tracing::debug!(subject = self.subject, why, is_uncertain, "sending a commit again");
-            sleep(pause).await;
+            // Whatever the end of the pause is, the next attempt finds out.
+            let mut connections = self.inner.connections.clone();
+            connections.mark_unchanged();
+            let _ = timeout(pause, connections.changed()).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Sends the commit once.
+    /// Sends the commit once; not into a connection that is gone, for it would be stored whenever that comes back.
     async fn publish(&self, deadline: Instant) -> Result<Outcome, Error> {
+        if self.inner.client.connection_state() != State::Connected {
+            return Ok(Outcome::NotNow("there is no connection".to_owned()));
+        }
         let headers = self.encoded.headers(self.expected);
         let request = Request::new().headers(headers).payload(self.encoded.payload.clone()).timeout(None);
         let mut connections = self.inner.connections.clone();
@@ -144,7 +152,9 @@ impl Attempt<'_> {
 /// Reads what the server said; by number, for its words change.
 fn read_answer(payload: &[u8]) -> Outcome {
     let Ok(answer) = serde_json::from_slice::<Answer>(payload) else { return Outcome::Lost };
-    let Some(Refusal { err_code, description }) = answer.error else { return Outcome::Stored(answer.seq) };
+    let Some(Refusal { err_code, description }) = answer.error else {
+        return if answer.seq == 0 { Outcome::Lost } else { Outcome::Stored(answer.seq) };
+    };
     match err_code {
         // JSStreamWrongLastSequenceErrF, JSStreamWrongLastSequenceConstantErr
         10071 | 10164 => Outcome::Conflict,
@@ -166,5 +176,49 @@ fn unsent(error: &RequestError) -> Result<Outcome, Error> {
         RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
             Err(Error::Refused { code: 0, description: error.to_string() })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u64, description: &str) -> Outcome {
+        let answer = serde_json::json!({
+            "error": { "code": 400, "err_code": code, "description": description },
+            "stream": "EVENTS-0",
+            "seq": 0,
+        });
+        read_answer(answer.to_string().as_bytes())
+    }
+
+    #[test]
+    fn an_acknowledgement_names_the_sequence() {
+        assert!(matches!(read_answer(br#"{"stream":"EVENTS-0","seq":7}"#), Outcome::Stored(7)));
+    }
+
+    #[test]
+    fn both_numbers_of_a_wrong_expectation_are_conflicts() {
+        assert!(matches!(refusal(10071, "wrong last sequence: 7"), Outcome::Conflict));
+        assert!(matches!(refusal(10164, "wrong last sequence"), Outcome::Conflict));
+    }
+
+    #[test]
+    fn a_server_that_is_not_ready_is_asked_again() {
+        assert!(matches!(refusal(10163, "expected last sequence per subject temporarily unavailable"), Outcome::NotNow(_)));
+        assert!(matches!(refusal(10008, "JetStream system temporarily unavailable"), Outcome::NotNow(_)));
+    }
+
+    #[test]
+    fn a_store_without_room_is_full_and_a_broken_one_is_not() {
+        assert!(matches!(refusal(10077, "maximum bytes exceeded"), Outcome::Full));
+        assert!(matches!(refusal(10047, "insufficient storage resources available"), Outcome::Full));
+        assert!(matches!(refusal(10077, "disk error"), Outcome::Refused(_)));
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_proves_nothing() {
+        assert!(matches!(read_answer(b""), Outcome::Lost));
+        assert!(matches!(read_answer(b"{}"), Outcome::Lost));
     }
 }

@@ -171,6 +171,9 @@ impl Backbone {
 
     /// Sends what is still to be sent, then closes the connection; nothing works after it.
     pub async fn drain(&self) {
+        if let Err(error) = self.inner.client.flush().await {
+            tracing::debug!(%error, "the connection was closed already");
+        }
         if let Err(error) = self.inner.client.drain().await {
             tracing::debug!(%error, "the connection was closed already");
         }

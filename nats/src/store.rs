@@ -99,6 +99,7 @@ impl Store {
     /// Appends a commit where `expected` is still the head; `commit.previous` must be its hash.
     ///
     /// A commit whose acknowledgement is lost is looked up at the leader and sent again if need be, for 10 s at most.
+    /// Whoever drops the wait does not know what became of the commit.
     pub async fn append<A: Aggregate>(
         &self,
         address: Address,

@@ -89,6 +89,11 @@ impl NatsServer {
         Ok(Self { process, data: data.clone(), url, port, pid, version })
     }
 
+    /// Finds the binary that [`Self::start`] runs where none is named.
+    pub fn find(data: &DataDir) -> Result<PathBuf, Error> {
+        Ok(WANTED.find(None, data, None, |_| true)?.path)
+    }
+
     /// Returns where clients connect, with user and password; `async_nats` wants these two taken out of it and given apart.
     pub fn url(&self) -> &str {
         &self.url

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod appends;
+mod chains;
+mod cluster;
 mod feeds;
 mod full;
 mod golden;
@@ -12,4 +14,5 @@ mod reads;
 mod samples;
 mod servers_that_die;
 mod settings;
+mod signals;
 mod world;
