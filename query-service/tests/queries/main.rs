@@ -1,0 +1,12 @@
+//! Answers from rows on a real PostgreSQL, beside a real log: how fresh, seen by whom, in which order, and with which words.
+#![cfg(test)]
+
+mod agents;
+mod attention;
+mod freshness;
+mod lists;
+mod paging;
+mod roles;
+mod standing;
+mod words;
+mod world;
