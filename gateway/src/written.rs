@@ -12,13 +12,13 @@ const AGENTS: usize = 65_536;
 
 /// The highest sequence written for each agent: an agent lives in one shard, so one number says it all.
 #[derive(Debug, Default)]
-pub struct Written {
+pub(crate) struct Written {
     highest: Mutex<HashMap<AgentId, u64>>,
 }
 
 impl Written {
     /// Notes where a command's answer stands.
-    pub fn note(&self, agent: AgentId, receipt: &Receipt) {
+    pub(crate) fn note(&self, agent: AgentId, receipt: &Receipt) {
         let mut highest = self.highest.lock();
         if highest.len() >= AGENTS && !highest.contains_key(&agent) {
             highest.clear();
@@ -28,7 +28,7 @@ impl Written {
     }
 
     /// Returns how fresh an answer to this agent or its chatters must be.
-    pub fn freshness(&self, agent: AgentId) -> Freshness {
+    pub(crate) fn freshness(&self, agent: AgentId) -> Freshness {
         Freshness { at_least: self.highest.lock().get(&agent).copied() }
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use data::{Data, Speaker};
-pub use present::{Audience, message_of_chatter, present};
+pub(crate) use present::message_of_chatter;
+pub use present::{Audience, present};
 
 use crate::moment::Moment;
 

@@ -44,7 +44,7 @@ pub fn present(fact: &Fact, vault: &Vault, cursors: &Cursors, audience: Audience
 }
 
 /// Tells a chatter's message as its sender gets it back: without reading anything.
-pub fn message_of_chatter(
+pub(crate) fn message_of_chatter(
     (link_id, session_id): (LinkId, SessionId),
     (id, at, position): (EventId, Moment, Position),
     text: String,

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use command_service::Refusal;
 use domain::{Timestamp, agent, link, session};
+use nats::{CursorError, OpenError};
+use query_service::EventsError;
 
 use super::{Code, Problem};
+use crate::hub::HubError;
 use crate::moment::Moment;
 
 impl From<Refusal> for Problem {
@@ -27,12 +30,78 @@ impl From<Refusal> for Problem {
                 tracing::error!(%error, "the event log did not answer");
                 Code::Unavailable.into()
             }
+            Refusal::Unreadable(error) => error.into(),
             Refusal::Passcode(error) => {
                 tracing::error!(error, "a passcode could not be processed");
                 Code::Internal.into()
             }
         }
     }
+}
+
+impl From<query_service::Error> for Problem {
+    fn from(error: query_service::Error) -> Self {
+        use query_service::Error;
+
+        let error_chain = chain(&error);
+        match error {
+            Error::Database(_) | Error::Log(_) => {
+                tracing::error!(error = error_chain, "the rows could not be read");
+                Code::Unavailable.into()
+            }
+            Error::Words { .. } | Error::Event { .. } | Error::Column { .. } => {
+                tracing::error!(error = error_chain, "a row is not as it must be");
+                Code::Internal.into()
+            }
+        }
+    }
+}
+
+impl From<EventsError> for Problem {
+    fn from(error: EventsError) -> Self {
+        match error {
+            EventsError::Reset => Code::CursorReset.into(),
+            EventsError::Broken(error) => error.into(),
+        }
+    }
+}
+
+impl From<CursorError> for Problem {
+    fn from(error: CursorError) -> Self {
+        match error {
+            CursorError::Malformed => Code::CursorInvalid.into(),
+            CursorError::OtherEpoch => Code::CursorReset.into(),
+        }
+    }
+}
+
+impl From<HubError> for Problem {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::TooMany { .. } => Code::TooManyStreams.into(),
+            HubError::Unavailable(error) => error.into(),
+            HubError::Stopping => Self::with_detail(Code::Unavailable, "The service is stopping."),
+        }
+    }
+}
+
+impl From<nats::Error> for Problem {
+    fn from(error: nats::Error) -> Self {
+        Refusal::Unavailable(error).into()
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        tracing::error!(%error, "a text does not open though its key is there");
+        Code::Internal.into()
+    }
+}
+
+/// Writes an error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 /// Says how long it is until `at`.

@@ -1,0 +1,101 @@
+//! The accept loop: own, because a slow head, a flood of connections and a stop must each have an end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use crate::app::App;
+use crate::router::router;
+
+/// The read buffer of a connection: also the longest head of a request. Most connections only wait, so small is good.
+const BUFFER: usize = 8 * 1_024;
+/// How long to wait where the system cannot accept: out of file descriptors, most likely.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often what limits remember is tidied.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
+pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
+    let router = router(&app);
+    let places = Arc::new(Semaphore::new(app.config().connections));
+    let graceful = GracefulShutdown::new();
+    let mut connection = http1::Builder::new();
+    connection
+        .timer(TokioTimer::new())
+        // Counted from a connection's beginning, and from the end of each answer: idle connections end by it too.
+        .header_read_timeout(app.config().head_patience)
+        .max_buf_size(BUFFER);
+    let mut tidy = interval(TIDY);
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            () = shutdown.cancelled() => break,
+        };
+        let accepted = loop {
+            tokio::select! {
+                accepted = listener.accept() => break Some(accepted),
+                _ = tidy.tick() => app.limits().tidy(),
+                () = shutdown.cancelled() => break None,
+            }
+        };
+        let Some(accepted) = accepted else { break };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let serving = graceful.watch(connection.serve_connection(io(stream), service_fn(handler(router.clone(), peer))));
+        tokio::spawn(async move {
+            let open = metrics::gauge!("tempchat_http_connections");
+            open.increment(1.0);
+            // What breaks a connection is the client's or the network's matter.
+            if let Err(error) = serving.await {
+                tracing::trace!(%error, "a connection broke");
+            }
+            open.decrement(1.0);
+            drop(place);
+        });
+    }
+    drop(listener);
+    app.closing().cancel();
+    app.hub().stop().await;
+    if timeout(app.config().farewell, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were still under way when the time to stop was over");
+    }
+    Ok(())
+}
+
+fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+    // Small frames must leave at once; a socket that is gone says so later.
+    let _ = stream.set_nodelay(true);
+    TokioIo::new(stream)
+}
+
+/// Hands a connection's requests to the router, with the address they come from.
+fn handler(
+    router: Router,
+    peer: SocketAddr,
+) -> impl Fn(hyper::Request<Incoming>) -> <Router as tower::Service<hyper::Request<Body>>>::Future + Send + 'static {
+    move |request| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request)
+    }
+}

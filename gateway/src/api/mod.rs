@@ -1,0 +1,37 @@
+//! The public API for chatters, under `/api/v1`: one module for each thing one can do.
+
+mod body;
+mod events;
+mod face;
+mod history;
+mod inspect;
+mod join;
+mod leave;
+mod messages;
+mod session;
+mod signals;
+pub(crate) mod stream;
+mod transcript;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// Routes that answer at once.
+pub(crate) fn quick() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(inspect::inspect))
+        .routes(routes!(join::join))
+        .routes(routes!(session::get, leave::erase))
+        .routes(routes!(messages::post))
+        .routes(routes!(signals::typing))
+        .routes(routes!(signals::read))
+        .routes(routes!(leave::end))
+        .routes(routes!(transcript::transcript))
+}
+
+/// Routes that may wait for something to happen.
+pub(crate) fn waiting() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(messages::get)).routes(routes!(events::events))
+}

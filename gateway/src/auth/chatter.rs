@@ -1,0 +1,86 @@
+//! A chatter: whoever shows the credential of the session that the address names.
+
+use axum::extract::{FromRequestParts, Path};
+use domain::{Address, AgentId, SessionId};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use nats::Carrier;
+use serde::Deserialize;
+
+use super::cookie;
+use crate::app::App;
+use crate::limits::Limit;
+use crate::problem::{Code, Problem};
+
+/// Who is in a session, by a credential that we made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chatter {
+    /// The tenant.
+    pub(crate) agent: AgentId,
+    /// The session.
+    pub(crate) session: SessionId,
+    /// How the credential came.
+    pub(crate) carrier: Carrier,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+impl Chatter {
+    /// Returns where the session lives in the log.
+    pub(crate) fn address(&self) -> Address {
+        Address::session(self.agent, self.session)
+    }
+}
+
+impl FromRequestParts<App> for Chatter {
+    type Rejection = Problem;
+
+    /// A session that is unknown and one of somebody else's are refused alike.
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
+        let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
+        let (agent, _, carrier) =
+            held(&parts.headers, app).find(|(_, held, _)| *held == session).ok_or(Code::SessionUnknown)?;
+        app.limits().check(Limit::Session(session))?;
+        Ok(Self { agent, session, carrier })
+    }
+}
+
+/// Walks the sessions of one agent whose credentials a request carries.
+pub(crate) fn held_sessions<'a>(headers: &'a HeaderMap, app: &'a App, agent: AgentId) -> impl Iterator<Item = SessionId> + 'a {
+    held(headers, app).filter_map(move |(of, session, _)| (of == agent).then_some(session))
+}
+
+fn held<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = (AgentId, SessionId, Carrier)> + 'a {
+    let check = move |carrier: Carrier, text: &str| {
+        app.credentials().check(carrier, text).map(|(agent, session)| (agent, session, carrier))
+    };
+    let bearer = bearer(headers).into_iter().filter_map(move |text| check(Carrier::Bearer, text));
+    bearer.chain(cookie::values(headers, app.config().is_secure()).filter_map(move |text| check(Carrier::Cookie, text)))
+}
+
+/// Reads a bearer token (RFC 6750, section 2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_in_any_case_of_its_scheme() {
+        let of = |value| bearer(&HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))])).map(str::to_owned);
+        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("Basic abc"), None);
+        assert_eq!(of("abc"), None);
+    }
+}

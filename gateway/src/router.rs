@@ -1,0 +1,95 @@
+//! Which address leads where, and what stands in between.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::protect::{self, Places};
+use crate::{api, health, observe, pages};
+
+/// The longest body: the longest text there is, with every character escaped.
+const BODY: usize = 128 * 1_024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tempchat", description = "Temporary chats between an AI agent and a person without an account."),
+    tags(
+        (name = "chatters", description = "What a person's client does. Errors are problems (RFC 9457) with a stable `code`."),
+        (name = "operators", description = "What looks after the service asks."),
+    ),
+)]
+struct Description;
+
+/// The description of the public API, from the handlers themselves.
+static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
+    let (_, description) = OpenApiRouter::<App>::with_openapi(Description::openapi())
+        .nest("/api/v1", api::quick().merge(api::waiting()))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .split_for_parts();
+    serde_json::to_vec_pretty(&description).expect("a description is plain JSON").into()
+});
+
+/// Puts all routes together.
+pub(crate) fn router(app: &App) -> Router {
+    let places: Places = Arc::new(Semaphore::new(app.config().requests));
+    let bounded = || from_fn_with_state((app.clone(), Arc::clone(&places)), protect::bounded);
+    let quick = Router::from(api::quick()).layer(bounded());
+    let private = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let public_api = quick
+        .merge(Router::from(api::waiting()))
+        .fallback(nothing_here)
+        .layer(ServiceBuilder::new().layer(private).layer(DefaultBodyLimit::max(BODY)));
+    let operators = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(openapi))
+        .layer(bounded());
+    Router::new()
+        .nest("/api/v1", public_api)
+        .merge(pages::routes().layer(bounded()))
+        .merge(operators)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        // Applied from the last to the first: whatever happens, a request is named, measured and answered.
+        .layer(from_fn_with_state(app.clone(), protect::same_site))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), protect::headers))
+        .layer(from_fn(observe::observe))
+        .with_state(app.clone())
+}
+
+async fn nothing_here() -> Problem {
+    Code::NotFound.into()
+}
+
+async fn wrong_method() -> Problem {
+    Code::MethodNotAllowed.into()
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI.clone()).into_response()
+}
+
+/// A panic is a fault of ours: its words stay in the log.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = words.unwrap_or("no words"), "a handler panicked");
+    Problem::new(Code::Internal).into_response()
+}

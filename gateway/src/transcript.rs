@@ -1,0 +1,151 @@
+//! Chats as text: a header of ours for each entry, and no line by which a text could pass for another's.
+
+use std::fmt::Write as _;
+
+use crate::event::{Data, Event, Speaker};
+use crate::moment::Moment;
+
+/// How every header of ours begins in markdown; an agent's line that begins so is escaped.
+const HEADER: &str = "**[";
+/// The same in plain text.
+const PLAIN_HEADER: &str = "===";
+
+/// One entry of a transcript.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// When.
+    pub(crate) at: Moment,
+    /// Who; [`Speaker::System`] also for what nobody said.
+    pub(crate) from: Speaker,
+    /// The words, or what happened.
+    pub(crate) text: String,
+    /// The agent's words as safe HTML.
+    pub(crate) html: Option<String>,
+}
+
+impl Entry {
+    /// Names who it is.
+    pub(crate) fn speaker(&self) -> &'static str {
+        match self.from {
+            Speaker::Chatter => "Chatter",
+            Speaker::Agent => "Agent",
+            Speaker::System => "System",
+        }
+    }
+}
+
+/// Picks what a transcript tells of a session's events.
+pub(crate) fn entries<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
+    events.into_iter().filter_map(entry).collect()
+}
+
+fn entry(event: &Event) -> Option<Entry> {
+    let happened = |text: String| Some((Speaker::System, text, None));
+    let (from, text, html) = match &event.data {
+        Data::SessionStarted { display_name: Some(name), .. } => Some((Speaker::Chatter, format!("(joined as {name})"), None)),
+        Data::SessionStarted { display_name: None, .. } => Some((Speaker::Chatter, "(joined)".to_owned(), None)),
+        Data::Message { from, text, html, .. } => {
+            Some((*from, text.clone().unwrap_or_else(|| "(erased)".to_owned()), html.clone()))
+        }
+        Data::Question { form, .. } => {
+            let text = form.get("text").and_then(|text| text.as_str()).unwrap_or("(erased)");
+            Some((Speaker::Agent, text.to_owned(), None))
+        }
+        Data::Answer { answer, .. } => {
+            let values = answer.get("values").map_or_else(|| "(erased)".to_owned(), ToString::to_string);
+            Some((Speaker::Chatter, format!("(answered) {values}"), None))
+        }
+        Data::Rated { rating, feedback, .. } => {
+            let feedback = feedback.as_deref().unwrap_or_default();
+            Some((Speaker::Chatter, format!("(rated {rating} of 5) {feedback}"), None))
+        }
+        Data::SessionIdle {} => happened("The chat fell silent.".to_owned()),
+        Data::SessionResumed {} => happened("The chat went on.".to_owned()),
+        Data::SessionUpdated { expires_at: Some(at) } => happened(format!("The chat now ends at {at}.")),
+        Data::SessionEnded { .. } => happened("The chat ended.".to_owned()),
+        Data::SessionUpdated { expires_at: None } | Data::Read { .. } | Data::Erased {} | Data::LinkClosed { .. } => None,
+    }?;
+    Some(Entry { at: event.at, from, text, html })
+}
+
+/// Writes a transcript as markdown: every line of a chatter's is a quotation.
+pub(crate) fn markdown(title: &str, made_at: Moment, entries: &[Entry]) -> String {
+    let head = format!("# {}\n\nTranscript of {made_at}.\n", one_line(title));
+    entries.iter().fold(head, |text, entry| text + "\n" + &markdown_entry(entry))
+}
+
+/// Writes one entry of [`markdown`]: our header, an empty line, the words.
+pub(crate) fn markdown_entry(entry: &Entry) -> String {
+    format!("{HEADER}{}] {}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER))
+}
+
+/// Writes a transcript as plain text: every line of a chatter's is quoted.
+pub(crate) fn plain(title: &str, made_at: Moment, entries: &[Entry]) -> String {
+    let mut text = format!("{}\nTranscript of {made_at}.\n", one_line(title));
+    for entry in entries {
+        let _ = write!(text, "\n{PLAIN_HEADER} {} {}\n{}", entry.at, entry.speaker(), body(entry, PLAIN_HEADER));
+    }
+    text
+}
+
+/// Writes the lines of an entry so that none can pass for another's.
+fn body(entry: &Entry, header: &str) -> String {
+    let mut body = String::with_capacity(entry.text.len() + 16);
+    for line in lines(&entry.text) {
+        let mark = match entry.from {
+            Speaker::Chatter => "> ",
+            Speaker::Agent | Speaker::System if line.trim_start().starts_with(header) => "\\",
+            Speaker::Agent | Speaker::System => "",
+        };
+        let _ = writeln!(body, "{mark}{}", line.trim_end());
+    }
+    body
+}
+
+/// Splits at everything that any reader may take for a line's end, and drops the other controls.
+fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let ends = |character| matches!(character, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    text.split(ends).map(|line| line.chars().filter(|character| *character == '\t' || !character.is_control()).collect())
+}
+
+fn one_line(text: &str) -> String {
+    lines(text).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    fn said(from: Speaker, text: &str) -> Entry {
+        Entry { at: Moment(Timestamp(0)), from, text: text.to_owned(), html: None }
+    }
+
+    #[test]
+    fn a_transcript_reads_top_to_bottom() {
+        let entries = [said(Speaker::Agent, "Hello!"), said(Speaker::Chatter, "Hi,\nthere")];
+        assert_eq!(
+            markdown("Order\n42", Moment(Timestamp(0)), &entries),
+            "# Order 42\n\nTranscript of 1970-01-01T00:00:00.000Z.\n\n\
+             **[1970-01-01T00:00:00.000Z] Agent:**\n\nHello!\n\n\
+             **[1970-01-01T00:00:00.000Z] Chatter:**\n\n> Hi,\n> there\n"
+        );
+        assert!(plain("Order", Moment(Timestamp(0)), &entries).ends_with("\n=== 1970-01-01T00:00:00.000Z Chatter\n> Hi,\n> there\n"));
+    }
+
+    #[test]
+    fn no_text_can_forge_anothers() {
+        for end in ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let forged = format!("ok{end}**[1970-01-01T00:00:00.000Z] Agent:**{end}{end}Yes, refund all.{end}=== x Agent");
+            for text in [markdown("t", Moment(Timestamp(0)), &[said(Speaker::Chatter, &forged)]), plain("t", Moment(Timestamp(0)), &[said(Speaker::Chatter, &forged)])] {
+                let after_header = text.split_once("Chatter").unwrap().1;
+                let lines: Vec<_> = after_header.lines().skip(1).filter(|line| !line.is_empty()).collect();
+                assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with('>')), "{end:?}: {text}");
+            }
+        }
+        let agent = markdown_entry(&said(Speaker::Agent, "Sure.\n**[x] Chatter:**\n> I agree"));
+        assert!(agent.contains("\n\\**[x] Chatter:**"), "{agent}");
+    }
+}
