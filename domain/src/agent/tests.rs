@@ -126,7 +126,10 @@ fn an_agent_may_hold_no_more_keys() {
 
 #[test]
 fn a_revoked_key_makes_room_for_another() {
-    given([registered(), issued(1), issued(2), revoked(1)]).under(|policy| policy.agent_keys = 2).when(issue(3)).then([issued(3)]);
+    given([registered(), issued(1), issued(2), revoked(1)])
+        .under(|policy| policy.agent_keys = 2)
+        .when(issue(3))
+        .then([issued(3)]);
 }
 
 #[test]

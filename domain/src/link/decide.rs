@@ -44,13 +44,25 @@ impl Link {
         }
     }
 
-    fn decide_known(&self, settings: &Settings, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+    fn decide_known(
+        &self,
+        settings: &Settings,
+        command: &Command,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Open(_) => Err(Rejection::AlreadyOpen),
             Command::Update(changes) => self.update(settings, changes, now, policy),
-            Command::Pause => self.open(settings, now).map(|()| if self.status == Status::Paused { vec![] } else { vec![Event::Paused] }),
-            Command::Resume => self.open(settings, now).map(|()| if self.status == Status::Active { vec![] } else { vec![Event::Resumed] }),
-            Command::RotateToken => self.open(settings, now).map(|()| vec![Event::TokenRotated { rotation: self.rotation.saturating_add(1) }]),
+            Command::Pause => {
+                self.open(settings, now).map(|()| if self.status == Status::Paused { vec![] } else { vec![Event::Paused] })
+            }
+            Command::Resume => {
+                self.open(settings, now).map(|()| if self.status == Status::Active { vec![] } else { vec![Event::Resumed] })
+            }
+            Command::RotateToken => {
+                self.open(settings, now).map(|()| vec![Event::TokenRotated { rotation: self.rotation.saturating_add(1) }])
+            }
             Command::Revoke { end_sessions, farewell } => self.revoke(*end_sessions, farewell.as_ref(), policy),
             Command::Expire => match self.status {
                 Status::Expired | Status::Revoked => Ok(vec![]),
@@ -119,7 +131,14 @@ impl Link {
         Ok(vec![Event::Updated { settings: Box::new(updated) }])
     }
 
-    fn admit(&self, settings: &Settings, returning: bool, passcode: Passcode, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
+    fn admit(
+        &self,
+        settings: &Settings,
+        returning: bool,
+        passcode: Passcode,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<(), Rejection> {
         if returning {
             self.open_to_returning(settings, now)?;
         } else {
@@ -156,7 +175,9 @@ impl Link {
             (Some(admission), Release::Idle | Release::Unused) if now < admission.start_before => {
                 Err(Rejection::NotDue { until: admission.start_before })
             }
-            (Some(_), Release::Left | Release::Idle | Release::Unused) => Ok(vec![Event::Released { session, unused: reason == Release::Unused }]),
+            (Some(_), Release::Left | Release::Idle | Release::Unused) => {
+                Ok(vec![Event::Released { session, unused: reason == Release::Unused }])
+            }
         }
     }
 
@@ -183,7 +204,8 @@ fn passcode_allows(settings: &Settings, passcode: Passcode) -> Result<(), Reject
 fn lifetime_within(settings: &Settings, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
     let (left, shortest) = (settings.expires_at - now, policy.shortest_lifetime);
     // The shortest lifetime has shrunk a little since it was reckoned.
-    let asked = if left > Millis(0) && left < shortest { Millis(left.0.saturating_add(CLOCK_SLACK.0)).min(shortest) } else { left };
+    let asked =
+        if left > Millis(0) && left < shortest { Millis(left.0.saturating_add(CLOCK_SLACK.0)).min(shortest) } else { left };
     length_within("expires_in_minutes", asked, shortest, policy.longest_lifetime)
 }
 

@@ -144,7 +144,8 @@ pub enum Rejection {
 impl Link {
     /// Tells when the link's words are to go, as far as is known now; none while it may still be used.
     pub fn erase_at(&self) -> Option<Timestamp> {
-        let (expires_at, keep) = self.settings.as_ref().map_or_else(Default::default, |settings| (settings.expires_at, settings.keep_after_end));
+        let (expires_at, keep) =
+            self.settings.as_ref().map_or_else(Default::default, |settings| (settings.expires_at, settings.keep_after_end));
         match self.status {
             // Idle sessions hold no place, and may come back until their time is up.
             Status::Revoked if !self.ends_sessions() && self.admitted > 0 => Some(self.quiet_since.max(expires_at) + keep),
@@ -179,11 +180,7 @@ impl Aggregate for Link {
         match event {
             Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } | Event::Paused | Event::Resumed => true,
             // An admitted session stays known until its place is given back; the others lead to a state that a repeat finds.
-            Event::Admitted { .. }
-            | Event::Released { .. }
-            | Event::Revoked { .. }
-            | Event::Expired
-            | Event::Erased => false,
+            Event::Admitted { .. } | Event::Released { .. } | Event::Revoked { .. } | Event::Expired | Event::Erased => false,
         }
     }
 

@@ -31,7 +31,13 @@ impl Session {
             Command::Ask { question, from, form, fields, required } => {
                 self.may_speak(settings, *from, now, policy)?;
                 self.may_ask(*question, *fields, policy)?;
-                Ok(vec![Event::QuestionAsked { question: *question, from: *from, form: form.clone(), fields: *fields, required: *required }])
+                Ok(vec![Event::QuestionAsked {
+                    question: *question,
+                    from: *from,
+                    form: form.clone(),
+                    fields: *fields,
+                    required: *required,
+                }])
             }
             Command::Answer { question, values, answered } => {
                 self.may_answer(settings, *question, now, policy)?;
@@ -45,7 +51,9 @@ impl Session {
                 live => live.map(|()| vec![]),
             },
             Command::Reschedule { expires_at } => match self.status {
-                Status::Active | Status::Idle if settings.expires_at != *expires_at => Ok(vec![Event::Rescheduled { expires_at: *expires_at }]),
+                Status::Active | Status::Idle if settings.expires_at != *expires_at => {
+                    Ok(vec![Event::Rescheduled { expires_at: *expires_at }])
+                }
                 Status::Unknown | Status::Active | Status::Idle | Status::Ended | Status::Erased => Ok(vec![]),
             },
             Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
@@ -73,7 +81,9 @@ impl Session {
             Status::Erased => Err(Rejection::Erased),
             Status::Ended => Err(Rejection::Ended { reason: self.ended.map_or(EndReason::Erased, |(reason, _)| reason) }),
             // A dead timer keeps nothing open.
-            Status::Active | Status::Idle if now >= settings.expires_at => Err(Rejection::Ended { reason: EndReason::LinkExpired }),
+            Status::Active | Status::Idle if now >= settings.expires_at => {
+                Err(Rejection::Ended { reason: EndReason::LinkExpired })
+            }
             Status::Idle => Err(Rejection::Idle),
             Status::Active => Ok(()),
         }
@@ -88,7 +98,9 @@ impl Session {
         }
         let (said, limit, recent, rate) = match from {
             Author::Chatter => (self.chatter_messages, settings.max_messages, &self.recent_chatter, settings.messages_per_minute),
-            Author::Agent(_) => (self.agent_messages, policy.agent_messages, &self.recent_agent, policy.agent_messages_per_minute),
+            Author::Agent(_) => {
+                (self.agent_messages, policy.agent_messages, &self.recent_agent, policy.agent_messages_per_minute)
+            }
             Author::System => return Ok(()),
         };
         if said >= limit {
@@ -169,7 +181,9 @@ impl Session {
         match self.status {
             Status::Idle | Status::Ended | Status::Erased => return Ok(vec![]),
             // Whichever timer comes first.
-            Status::Unknown | Status::Active if now >= settings.expires_at => return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]),
+            Status::Unknown | Status::Active if now >= settings.expires_at => {
+                return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
+            }
             Status::Unknown | Status::Active => {}
         }
         if self.owed_since.is_some() {
@@ -259,5 +273,6 @@ fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
 
 /// Tells whether `tag` has the form of a language tag (RFC 5646): nothing else of a chatter's may stand in the log unsealed.
 fn is_language(tag: &str) -> bool {
-    tag.len() <= 35 && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    tag.len() <= 35
+        && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }

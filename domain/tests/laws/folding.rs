@@ -80,7 +80,8 @@ of_every_aggregate!(time_never_runs_backwards);
 fn an_older_commit_does_not_turn_the_clock_back<A: Subject>(history: History<A>) -> Verdict {
     let mut root = written(history).root;
     let at = root.at;
-    let answer = Remembered { sequence: 1, events: 0, at: domain::Timestamp(i64::MIN), fingerprint: domain::Fingerprint::new([0; 16]) };
+    let answer =
+        Remembered { sequence: 1, events: 0, at: domain::Timestamp(i64::MIN), fingerprint: domain::Fingerprint::new([0; 16]) };
     root.fold(domain::CommandId::new([0xff; 16]), answer, &[]);
     prop_assert_eq!(root.at, at);
     Ok(())

@@ -34,7 +34,8 @@ fn what_is_remembered_is_answered_for_good<A: Subject>(history: History<A>) -> V
     let mut log = Log::<A>::new(history.policy);
     log.execute_all(&history.commands, |_, _| Ok::<_, TestCaseError>(()))?;
     let before = log.commits.len();
-    let remembered: Vec<_> = log.commits.clone().into_iter().filter(|commit| commit.events.iter().any(A::must_remember)).collect();
+    let remembered: Vec<_> =
+        log.commits.clone().into_iter().filter(|commit| commit.events.iter().any(A::must_remember)).collect();
     for commit in remembered.iter().rev().chain(&remembered) {
         let issued = history.commands.iter().find(|issued| issued.id == commit.id);
         let mut again = issued.expect("commits come from commands").clone();

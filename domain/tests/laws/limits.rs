@@ -9,7 +9,7 @@ use domain::{Millis, Timestamp};
 use proptest::prelude::*;
 
 use crate::log::Log;
-use crate::subject::history;
+use crate::subject::{histories, history};
 
 type Verdict = Result<(), TestCaseError>;
 
@@ -47,7 +47,9 @@ enum Word {
 /// Tells what an event adds to a session's words.
 fn word(event: &session::Event) -> Option<Word> {
     match event {
-        session::Event::MessagePosted { from, .. } | session::Event::QuestionAsked { from, .. } => Some(Word::MessageOrQuestion(*from)),
+        session::Event::MessagePosted { from, .. } | session::Event::QuestionAsked { from, .. } => {
+            Some(Word::MessageOrQuestion(*from))
+        }
         session::Event::QuestionAnswered { .. } => Some(Word::Answer),
         session::Event::Started { .. }
         | session::Event::MarkedRead { .. }
@@ -74,6 +76,8 @@ fn counted(log: &Log<Session>) -> BTreeMap<&'static str, usize> {
 }
 
 proptest! {
+    #![proptest_config(histories())]
+
     #[test]
     fn an_agent_never_holds_more_keys_than_it_may(history in history::<Agent>()) {
         let limit = history.policy.agent_keys;

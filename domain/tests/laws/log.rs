@@ -71,7 +71,11 @@ impl<A: Aggregate> Log<A> {
 }
 
 /// Decides through the adapter to `cqrs_es`, which never waits.
-fn handle<A: Aggregate>(root: &mut Root<A>, issued: Issued<A::Command>, policy: &Policy) -> Result<Vec<A::Event>, Rejected<A::Rejection>> {
+fn handle<A: Aggregate>(
+    root: &mut Root<A>,
+    issued: Issued<A::Command>,
+    policy: &Policy,
+) -> Result<Vec<A::Event>, Rejected<A::Rejection>> {
     let decided = pin!(async {
         let sink = EventSink::default();
         root.handle(issued, policy, &sink).await?;

@@ -17,9 +17,11 @@ macro_rules! of_every_aggregate {
             use domain::session::Session;
             use proptest::proptest;
 
-            use crate::subject::history;
+            use crate::subject::{histories, history};
 
             proptest! {
+                #![proptest_config(histories())]
+
                 #[test]
                 fn of_an_agent(history in history::<Agent>()) {
                     super::$law(history)?;

@@ -73,7 +73,9 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
         assert_eq!(event.event_type(), name);
         let mut parts = name.split('.');
         assert_eq!(parts.next(), Some(A::TYPE));
-        assert!(parts.next().is_some_and(|act| !act.is_empty() && act.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+        assert!(
+            parts.next().is_some_and(|act| !act.is_empty() && act.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        );
         assert_eq!(event.event_version(), parts.next().unwrap_or("1"));
         assert_eq!(parts.next(), None);
     }

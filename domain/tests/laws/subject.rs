@@ -61,31 +61,40 @@ fn fingerprint_of(content: &impl std::fmt::Debug) -> Fingerprint {
 /// Clocks mostly go on, sometimes for long, and now and then run backwards.
 fn step() -> impl Strategy<Value = Millis> {
     prop_oneof![
-        6 => (0_i64..20_000).prop_map(Millis),
+        12 => (0_i64..10_000).prop_map(Millis),
         4 => (0_i64..40).prop_map(Millis::minutes),
-        1 => (0_i64..3_000).prop_map(Millis::minutes),
-        1 => (-60_i64..0).prop_map(Millis::minutes),
+        1 => (0_i64..400).prop_map(Millis::minutes),
+        2 => (-60_i64..0).prop_map(Millis::minutes),
     ]
 }
 
 /// Limits so low that histories meet them.
 fn narrow_policy() -> impl Strategy<Value = Policy> {
     let lows = (1_usize..5, 1_usize..6, 1_u32..8, 1_u32..5, 1_usize..3, 1_u32..4);
-    lows.prop_map(|(agent_keys, starts_per_minute, agent_messages, agent_messages_per_minute, open_questions, answers_per_question)| Policy {
-        agent_keys,
-        starts_per_minute,
-        agent_messages,
-        agent_messages_per_minute,
-        open_questions,
-        answers_per_question,
-        ..Policy::default()
-    })
+    lows.prop_map(
+        |(agent_keys, starts_per_minute, agent_messages, agent_messages_per_minute, open_questions, answers_per_question)| {
+            Policy {
+                agent_keys,
+                starts_per_minute,
+                agent_messages,
+                agent_messages_per_minute,
+                open_questions,
+                answers_per_question,
+                ..Policy::default()
+            }
+        },
+    )
+}
+
+/// How many histories a law is tried on.
+pub(crate) fn histories() -> ProptestConfig {
+    ProptestConfig::with_cases(128)
 }
 
 /// Any moment: near the beginning, or at the ends of what can be told.
 pub(crate) fn timestamp() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
-        6 => (0_i64..10_000).prop_map(|minutes| Timestamp(0) + Millis::minutes(minutes)),
+        20 => (0_i64..10_000).prop_map(|minutes| Timestamp(0) + Millis::minutes(minutes)),
         1 => any::<i64>().prop_map(Timestamp),
         1 => Just(Timestamp(i64::MIN)),
         1 => Just(Timestamp(i64::MAX)),
@@ -105,8 +114,11 @@ pub(crate) fn count() -> impl Strategy<Value = u32> {
 /// Any text: its length need not be that of its bytes.
 pub(crate) fn sealed() -> impl Strategy<Value = Sealed> {
     let characters = prop_oneof![8 => 1_u32..200, 1 => Just(0), 1 => 200_u32..9_000, 1 => any::<u32>()];
-    (vec(any::<u8>(), 0..40), characters, any::<[u8; 16]>())
-        .prop_map(|(bytes, characters, fingerprint)| Sealed { bytes: bytes.into(), characters, fingerprint: Fingerprint::new(fingerprint) })
+    (vec(any::<u8>(), 0..40), characters, any::<[u8; 16]>()).prop_map(|(bytes, characters, fingerprint)| Sealed {
+        bytes: bytes.into(),
+        characters,
+        fingerprint: Fingerprint::new(fingerprint),
+    })
 }
 
 /// A text that nothing can be said against.

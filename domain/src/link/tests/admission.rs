@@ -90,12 +90,16 @@ fn a_session_that_never_started_is_not_counted() {
 
 #[test]
 fn a_session_that_never_came_back_stays_counted() {
-    given([one_session(), admitted(1), released(1), readmitted(1), given_back_unused(1)]).when(admit(2)).rejects(Rejection::UsedUp { limit: 1 });
+    given([one_session(), admitted(1), released(1), readmitted(1), given_back_unused(1)])
+        .when(admit(2))
+        .rejects(Rejection::UsedUp { limit: 1 });
 }
 
 #[test]
 fn a_higher_total_lets_newcomers_in_again() {
-    given([one_session(), admitted(1), updated_with(|settings| settings.max_sessions_total = Some(2))]).when(admit(2)).then([admitted(2)]);
+    given([one_session(), admitted(1), updated_with(|settings| settings.max_sessions_total = Some(2))])
+        .when(admit(2))
+        .then([admitted(2)]);
 }
 
 #[test]

@@ -52,7 +52,9 @@ fn the_shortest_lifetime_may_shrink_by_10_seconds_on_its_way() {
 #[test]
 fn a_link_cannot_open_ended_however_short_it_may_be() {
     let soon = || given([]).under(|policy| policy.shortest_lifetime = Millis(1));
-    soon().when(open_with(|settings| settings.expires_at = Timestamp(1))).then([opened_with(|settings| settings.expires_at = Timestamp(1))]);
+    soon()
+        .when(open_with(|settings| settings.expires_at = Timestamp(1)))
+        .then([opened_with(|settings| settings.expires_at = Timestamp(1))]);
     soon().when(open_with(|settings| settings.expires_at = minutes(0))).rejects(out_of_range("expires_in_minutes", 0, 0, 43_200));
 }
 
@@ -141,13 +143,19 @@ fn words_are_kept_up_to_30_days_after_the_end() {
 #[test]
 fn at_most_20_origins_may_frame_a_link() {
     opens(|settings| settings.allowed_origins = vec!["https://a.example".to_owned(); 20]);
-    refuses(|settings| settings.allowed_origins = vec!["https://a.example".to_owned(); 21], out_of_range("allowed_origins", 21, 0, 20));
+    refuses(
+        |settings| settings.allowed_origins = vec!["https://a.example".to_owned(); 21],
+        out_of_range("allowed_origins", 21, 0, 20),
+    );
 }
 
 #[test]
 fn an_origin_has_at_most_255_bytes() {
     opens(|settings| settings.allowed_origins = vec!["o".repeat(255)]);
-    refuses(|settings| settings.allowed_origins = vec!["o".to_owned(), "o".repeat(256)], out_of_range("allowed_origins", 256, 0, 255));
+    refuses(
+        |settings| settings.allowed_origins = vec!["o".to_owned(), "o".repeat(256)],
+        out_of_range("allowed_origins", 256, 0, 255),
+    );
 }
 
 #[test]

@@ -77,9 +77,12 @@ fn an_update_to_what_is_in_force_is_already_so() {
 #[test]
 fn an_update_holds_to_the_ranges() {
     given([opened()]).when(update(title(201))).rejects(out_of_range("title", 201, 1, 200));
-    given([opened()])
-        .when(update(Changes { keep_after_end: Some(Millis(-1)), ..Changes::default() }))
-        .rejects(out_of_range("keep_minutes_after_end", -1, 0, 43_200));
+    given([opened()]).when(update(Changes { keep_after_end: Some(Millis(-1)), ..Changes::default() })).rejects(out_of_range(
+        "keep_minutes_after_end",
+        -1,
+        0,
+        43_200,
+    ));
 }
 
 #[test]
@@ -93,12 +96,16 @@ fn a_new_end_counts_from_now() {
     let last = minutes(50 + 43_200);
     given([opened()]).when(update(until(last)).at(minutes(50))).then([updated_with(|settings| settings.expires_at = last)]);
     given([opened()]).when(update(until(minutes(24))).at(minutes(20))).rejects(out_of_range("expires_in_minutes", 4, 5, 43_200));
-    given([opened()]).when(update(until(minutes(25))).at(minutes(20))).then([updated_with(|settings| settings.expires_at = minutes(25))]);
+    given([opened()])
+        .when(update(until(minutes(25))).at(minutes(20)))
+        .then([updated_with(|settings| settings.expires_at = minutes(25))]);
 }
 
 #[test]
 fn other_settings_may_change_until_the_last_moment() {
-    given([opened()]).when(update(title(20)).at(just_before(minutes(60)))).then([updated_with(|settings| settings.title = text(20))]);
+    given([opened()])
+        .when(update(title(20)).at(just_before(minutes(60))))
+        .then([updated_with(|settings| settings.title = text(20))]);
 }
 
 #[test]
@@ -108,7 +115,12 @@ fn a_link_whose_time_is_up_is_not_extended_though_no_timer_has_said_so() {
 
 #[test]
 fn an_ended_link_is_not_changed() {
-    for (end, rejection) in [(expired(), Rejection::Expired), (revoked(), Rejection::Revoked), (closed(), Rejection::Revoked), (erased(), Rejection::Erased)] {
+    for (end, rejection) in [
+        (expired(), Rejection::Expired),
+        (revoked(), Rejection::Revoked),
+        (closed(), Rejection::Revoked),
+        (erased(), Rejection::Erased),
+    ] {
         for command in [update(title(20)), Command::Pause.into(), Command::Resume.into(), Command::RotateToken.into()] {
             given([opened(), end.clone()]).when(command).rejects(rejection.clone());
         }

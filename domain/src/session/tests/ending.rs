@@ -150,7 +150,9 @@ fn who_asks_for_erasure_does_not_wait() {
 
 #[test]
 fn words_that_are_not_kept_go_with_the_end() {
-    given([started_with(|settings| settings.keep_after_end = Millis(0)), ended(EndReason::AgentEnded)]).when(erase(false)).then([erased()]);
+    given([started_with(|settings| settings.keep_after_end = Millis(0)), ended(EndReason::AgentEnded)])
+        .when(erase(false))
+        .then([erased()]);
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn silence_ends_a_session_without_messages_left() {
 
 #[test]
 fn the_last_message_is_answered_before_silence_ends_the_session() {
-    given([started_with(|settings| settings.max_messages = 1), said()]).when(go_idle().at(minutes(30))).rejects(not_due(minutes(60)));
+    given([started_with(|settings| settings.max_messages = 1), said()])
+        .when(go_idle().at(minutes(30)))
+        .rejects(not_due(minutes(60)));
 }
 
 #[test]

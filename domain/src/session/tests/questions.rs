@@ -30,7 +30,10 @@ fn only_so_many_questions_are_open_at_once() {
 
 #[test]
 fn an_answered_question_makes_room_for_another() {
-    given([started(), asked(1, 1, 1), answered(1, 1)]).under(|policy| policy.open_questions = 1).when(ask(2, 1, 1)).then([asked(2, 1, 1)]);
+    given([started(), asked(1, 1, 1), answered(1, 1)])
+        .under(|policy| policy.open_questions = 1)
+        .when(ask(2, 1, 1))
+        .then([asked(2, 1, 1)]);
 }
 
 #[test]

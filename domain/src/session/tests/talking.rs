@@ -3,7 +3,6 @@
 use super::*;
 use crate::spec::{just_before, seconds};
 
-
 #[test]
 fn chatter_agent_and_system_may_speak() {
     for from in [Author::Chatter, agent(), Author::System] {
@@ -69,7 +68,8 @@ fn an_agent_has_only_so_many_messages_and_questions() {
 
 #[test]
 fn a_chatter_may_say_only_so_much_within_a_minute() {
-    let quick = || given([started_with(|settings| settings.messages_per_minute = 2), said().at(seconds(1)), said().at(seconds(2))]);
+    let quick =
+        || given([started_with(|settings| settings.messages_per_minute = 2), said().at(seconds(1)), said().at(seconds(2))]);
     quick().when(say()).rejects(Rejection::RateLimited { retry_at: seconds(61) });
     quick().when(say().at(just_before(seconds(61)))).rejects(Rejection::RateLimited { retry_at: seconds(61) });
     quick().when(say().at(seconds(61))).then([said()]);
@@ -77,7 +77,10 @@ fn a_chatter_may_say_only_so_much_within_a_minute() {
 
 #[test]
 fn an_agent_may_say_only_so_much_within_a_minute() {
-    let quick = || given([started(), replied().at(seconds(1)), asked(1, 1, 1).at(seconds(2))]).under(|policy| policy.agent_messages_per_minute = 2);
+    let quick = || {
+        given([started(), replied().at(seconds(1)), asked(1, 1, 1).at(seconds(2))])
+            .under(|policy| policy.agent_messages_per_minute = 2)
+    };
     quick().when(reply()).rejects(Rejection::RateLimited { retry_at: seconds(61) });
     quick().when(ask(2, 1, 1)).rejects(Rejection::RateLimited { retry_at: seconds(61) });
     quick().when(reply().at(seconds(61))).then([replied()]);

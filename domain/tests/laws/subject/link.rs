@@ -10,7 +10,7 @@ use super::{Subject, count, maybe, millis, sealed, session_id, short_text, times
 /// Settings that a link opens with at the beginning of time.
 fn acceptable() -> impl Strategy<Value = Box<Settings>> {
     let texts = (short_text(), maybe(short_text()), maybe(short_text()));
-    let numbers = (5_i64..600, 1_u32..4, maybe(1_u32..6), 0_i64..100);
+    let numbers = (30_i64..900, 1_u32..5, maybe(1_u32..5), 0_i64..100);
     (texts, numbers).prop_map(|((title, welcome_message, passcode), (lifetime, at_once, total, keep))| {
         Box::new(Settings {
             title,
@@ -39,8 +39,15 @@ fn settings() -> impl Strategy<Value = Box<Settings>> {
     let names = (maybe("[a-z-]{0,40}"), vec("[a-z]{0,9}", 0..3));
     (texts, numbers, names).prop_map(|(texts, numbers, (language, allowed_origins))| {
         let (title, purpose, description, welcome_message, agent_name, passcode) = texts;
-        let (expires_at, max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout, keep_after_end) =
-            numbers;
+        let (
+            expires_at,
+            max_sessions_at_once,
+            max_sessions_total,
+            max_messages_per_session,
+            messages_per_minute,
+            idle_timeout,
+            keep_after_end,
+        ) = numbers;
         Box::new(Settings {
             title,
             purpose,
@@ -103,12 +110,12 @@ impl Subject for Link {
             1 => settings().prop_map(Command::Open),
             3 => changes().prop_map(Command::Update),
             2 => Just(Command::Pause),
-            3 => Just(Command::Resume),
+            4 => Just(Command::Resume),
             1 => Just(Command::RotateToken),
             1 => (any::<bool>(), maybe(sealed())).prop_map(|(end_sessions, farewell)| Command::Revoke { end_sessions, farewell }),
             2 => Just(Command::Expire),
-            16 => admit(),
-            8 => release(),
+            32 => admit(),
+            16 => release(),
             2 => Just(Command::Erase),
         ]
         .boxed()

@@ -8,13 +8,15 @@ use super::{Subject, count, key, maybe, millis, question, sealed, short_text, ti
 
 /// Settings so low that histories meet the limits.
 fn acceptable() -> impl Strategy<Value = Settings> {
-    (5_i64..600, 1_u32..8, 1_u32..5, 5_i64..60, 0_i64..100).prop_map(|(lifetime, max_messages, messages_per_minute, idle, keep)| Settings {
-        expires_at: Timestamp(0) + Millis::minutes(lifetime),
-        max_messages,
-        messages_per_minute,
-        idle_timeout: Millis::minutes(idle),
-        keep_after_end: Millis::minutes(keep),
-    })
+    (30_i64..3_000, 1_u32..12, 1_u32..5, 5_i64..20, 0_i64..100).prop_map(
+        |(lifetime, max_messages, messages_per_minute, idle, keep)| Settings {
+            expires_at: Timestamp(0) + Millis::minutes(lifetime),
+            max_messages,
+            messages_per_minute,
+            idle_timeout: Millis::minutes(idle),
+            keep_after_end: Millis::minutes(keep),
+        },
+    )
 }
 
 /// Any settings at all.
@@ -71,8 +73,14 @@ fn post() -> impl Strategy<Value = Command> {
 }
 
 fn ask() -> impl Strategy<Value = Command> {
-    (question(), author(), sealed(), 0_u8..10, any::<u8>())
-        .prop_map(|(question, from, form, fields, required)| Command::Ask { question, from, form, fields, required })
+    let fields = prop_oneof![9 => 1_u8..4, 1 => any::<u8>()];
+    (question(), author(), sealed(), fields, any::<u8>()).prop_map(|(question, from, form, fields, required)| Command::Ask {
+        question,
+        from,
+        form,
+        fields,
+        required,
+    })
 }
 
 fn answer() -> impl Strategy<Value = Command> {
@@ -85,7 +93,14 @@ impl Subject for Session {
             .prop_map(|(settings, display_name, welcome)| {
                 let start_before = Timestamp(0) + Millis::MINUTE;
                 let language = Some("de".to_owned());
-                Command::Start(Box::new(Start { link: LinkId::new([1; 16]), settings, start_before, display_name, language, welcome }))
+                Command::Start(Box::new(Start {
+                    link: LinkId::new([1; 16]),
+                    settings,
+                    start_before,
+                    display_name,
+                    language,
+                    welcome,
+                }))
             })
             .boxed()
     }
@@ -94,13 +109,13 @@ impl Subject for Session {
         prop_oneof![
             1 => start(),
             24 => post(),
-            4 => ask(),
-            6 => answer(),
+            6 => ask(),
+            10 => answer(),
             4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto }),
-            4 => Just(Command::GoIdle),
-            4 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
+            8 => Just(Command::GoIdle),
+            8 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
             1 => timestamp().prop_map(|expires_at| Command::Reschedule { expires_at }),
-            2 => (0_u8..8, maybe(sealed())).prop_map(|(rating, feedback)| Command::Rate { rating, feedback }),
+            1 => (0_u8..8, maybe(sealed())).prop_map(|(rating, feedback)| Command::Rate { rating, feedback }),
             1 => (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell }),
             2 => Just(Command::Expire),
             2 => any::<bool>().prop_map(|requested| Command::Erase { requested }),
@@ -119,9 +134,18 @@ impl Subject for Session {
                 language
             }),
             (author(), sealed(), maybe(kind())).prop_map(|(from, text, kind)| Event::MessagePosted { from, text, kind }),
-            asked.prop_map(|(question, from, form, fields, required)| Event::QuestionAsked { question, from, form, fields, required }),
-            (question(), sealed(), any::<u8>())
-                .prop_map(|(question, values, answered)| Event::QuestionAnswered { question, values, answered }),
+            asked.prop_map(|(question, from, form, fields, required)| Event::QuestionAsked {
+                question,
+                from,
+                form,
+                fields,
+                required
+            }),
+            (question(), sealed(), any::<u8>()).prop_map(|(question, values, answered)| Event::QuestionAnswered {
+                question,
+                values,
+                answered
+            }),
             (reader(), upto()).prop_map(|(by, upto)| Event::MarkedRead { by, upto }),
             Just(Event::WentIdle),
             Just(Event::Resumed),
