@@ -1,9 +1,11 @@
 //! The parts of Tempchat, wired in one process: started together, stopped together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use command_service::{Commands, finish_erasures, worker};
+use gateway::Probes;
 use nats::Backbone;
 use projector::Projector;
 use query_service::Queries;
@@ -22,6 +24,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(8);
 pub(crate) struct System {
     pub(crate) commands: Commands,
     parts: JoinSet<(&'static str, Result<()>)>,
+    projector: Option<Arc<Projector>>,
     stop: CancellationToken,
     backbone: Backbone,
     pool: PgPool,
@@ -58,7 +61,7 @@ impl System {
         if finished > 0 {
             tracing::warn!(finished, "erasures were finished: their keys had come back or were left");
         }
-        let mut system = Self { commands, parts: JoinSet::new(), stop: CancellationToken::new(), backbone, pool };
+        let mut system = Self { commands, parts: JoinSet::new(), projector: None, stop: CancellationToken::new(), backbone, pool };
         if roles.contains(&Role::Projector) {
             system.projector();
         }
@@ -72,7 +75,8 @@ impl System {
     }
 
     fn projector(&mut self) {
-        let projector = Projector::start(&self.backbone, &self.pool, &self.stop);
+        let projector = Arc::new(Projector::start(&self.backbone, &self.pool, &self.stop));
+        self.projector = Some(Arc::clone(&projector));
         self.parts.spawn(async move {
             projector.finished().await;
             ("projector", Ok(()))
@@ -92,7 +96,7 @@ impl System {
         let mut settings = gateway::Config::new(public_url(config, &doors)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
-        let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings);
+        let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();
         if let Some(metrics) = doors.metrics {
             let stop = stop.clone();
@@ -100,6 +104,19 @@ impl System {
         }
         self.parts.spawn(async move { ("gateway", gateway::serve(doors.public, app, stop).await.map_err(Into::into)) });
         Ok(())
+    }
+
+    /// Says of the parts in this process what only they know.
+    fn probes(&self) -> Probes {
+        let Some(projector) = self.projector.clone() else { return Probes::default() };
+        Probes::default().with("projector", move || {
+            let stopped: Vec<_> = projector
+                .standings()
+                .into_iter()
+                .filter_map(|standing| standing.stopped.map(|why| format!("shard {} stopped: {why}", standing.shard)))
+                .collect();
+            std::future::ready(if stopped.is_empty() { Ok(None) } else { Err(stopped.join("; ")) })
+        })
     }
 
     /// Waits until a part stops by itself, which none should.

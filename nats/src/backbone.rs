@@ -191,7 +191,7 @@ impl Inner {
 }
 
 /// Hands over the user and password of the first address: the client does not look for them there.
-fn authenticate(options: ConnectOptions, url: &str) -> Result<ConnectOptions, Error> {
+pub(crate) fn authenticate(options: ConnectOptions, url: &str) -> Result<ConnectOptions, Error> {
     let first: ServerAddr = url.split(',').next().unwrap_or_default().parse().map_err(|_| Error::Address)?;
     let decode = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| Error::Address);
     Ok(match (first.username(), first.password()) {

@@ -2,6 +2,7 @@
 
 mod append;
 mod backbone;
+mod bare;
 mod chance;
 mod commit;
 mod credential;
@@ -27,6 +28,7 @@ mod verify;
 mod wrapping;
 
 pub use backbone::Backbone;
+pub use bare::bare_client;
 pub use commit::{Actor, AnyEvent, Commit, DecodeError, Kind};
 pub use credential::{ApiKeys, Carrier, LinkTokens, SessionCredentials};
 pub use cursor::{CursorError, Cursors};

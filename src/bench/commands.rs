@@ -104,7 +104,7 @@ impl Setup {
     /// Measures the three in turns, so that a machine that slows down slows all of them.
     async fn measure(&mut self, options: &BenchCommands, in_flight: usize) -> Result<Figures> {
         let length = Duration::from_secs(options.seconds);
-        let client = async_nats::connect(self.raw.url()).await?;
+        let client = nats::bare_client(self.raw.url()).await?;
         let mut patterns = load::shared_out(&self.patterns, in_flight);
         let (mut raws, mut ratios, mut commands, mut https) = (Vec::new(), (Vec::new(), Vec::new()), Vec::new(), Vec::new());
         for _ in 0..options.rounds {
@@ -179,7 +179,7 @@ impl Setup {
 
 /// Takes one real message of every session off the wire: raw messages are to have the same subjects, headers and sizes.
 async fn patterns(server: &NatsServer, commands: &Commands, sessions: &[Address]) -> Result<Vec<Pattern>> {
-    let client = async_nats::connect(server.url()).await?;
+    let client = nats::bare_client(server.url()).await?;
     let mut wire = client.subscribe("event.>").await?;
     client.flush().await?;
     let mut patterns = HashMap::new();
@@ -187,7 +187,7 @@ async fn patterns(server: &NatsServer, commands: &Commands, sessions: &[Address]
         commands.post(*session, Actor::Chatter, &commands.attempt(), TEXT).await?;
         let message = wire.next().await.context("the server sends what is published")?;
         let headers = message.headers.unwrap_or_default();
-        patterns.insert(message.subject.clone(), Pattern { subject: message.subject, headers, payload: message.payload, expected: 0 });
+        patterns.insert(message.subject.to_string(), Pattern { subject: message.subject, headers, payload: message.payload, expected: 0 });
     }
     Ok(patterns.into_values().collect())
 }

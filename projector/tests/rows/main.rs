@@ -1,0 +1,11 @@
+//! The projection on a real log and a real Postgres: the same log always makes the same rows.
+
+mod again;
+mod clashes;
+mod dump;
+mod link_rows;
+mod scheduled_rows;
+mod session_rows;
+mod story;
+mod who_sees_what;
+mod world;
