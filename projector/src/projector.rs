@@ -16,7 +16,7 @@ use crate::shard::{Enough, ShardProjection};
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause of a shard that has stopped: a rebuild, from any process, sets it going again.
-const STOPPED_PAUSE: Duration = Duration::from_secs(15);
+const STOPPED_PAUSE: Duration = Duration::from_secs(2);
 /// How often the log's end is asked for, to tell how far behind the rows are.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ impl Projector {
                 let projection = ShardProjection { backbone: backbone.clone(), pool: pool.clone(), shard };
                 let (told, standing) = watch::channel(Standing { shard, sequence: 0, stopped: None });
                 let watched = shutdown.clone().run_until_cancelled_owned(watch_lag(projection.clone(), standing.clone()));
-                tasks.spawn(shutdown.clone().run_until_cancelled_owned(run(projection, told)));
+                tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(projection, told)));
                 tasks.spawn(watched);
                 standing
             })
@@ -65,9 +65,13 @@ impl Projector {
     /// Waits until a shard's rows have taken in `sequence`, or its projection has stopped.
     pub async fn reached(&self, shard: Shard, sequence: u64) -> Standing {
         let mut standing = self.standings.get(usize::from(shard.0)).expect("a shard comes from this log").clone();
-        let reached = standing.wait_for(|standing| standing.sequence >= sequence || standing.stopped.is_some()).await;
-        // Without its teller, what was told last stays true.
-        reached.map(|standing| standing.clone()).unwrap_or_else(|_| standing_of(&self.standings, shard))
+        loop {
+            let now = standing.borrow_and_update().clone();
+            // After the shutdown nothing changes any more.
+            if now.sequence >= sequence || now.stopped.is_some() || standing.changed().await.is_err() {
+                return now;
+            }
+        }
     }
 
     /// Waits until every task has ended, after the shutdown.
@@ -76,12 +80,8 @@ impl Projector {
     }
 }
 
-fn standing_of(standings: &[watch::Receiver<Standing>], shard: Shard) -> Standing {
-    standings.get(usize::from(shard.0)).expect("a shard comes from this log").borrow().clone()
-}
-
 /// Follows a shard over everything that may pass.
-async fn run(projection: ShardProjection, told: watch::Sender<Standing>) {
+async fn follow(projection: ShardProjection, told: watch::Sender<Standing>) {
     let shard = projection.shard;
     let position = metrics::gauge!("projector_position", "shard" => shard.to_string());
     let mut pause = PAUSE;
