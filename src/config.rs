@@ -69,7 +69,7 @@ impl Default for Config {
             database_url: None,
             shards: 4,
             replicas: 1,
-            shard_gib: 16,
+            shard_gib: 2,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
         }

@@ -12,6 +12,8 @@ use crate::config::Config;
 
 /// The file that holds the installation's secrets: back it up, apart from the log.
 const SECRETS: &str = "secrets.json";
+/// nats-server's code for a stream that would not fit on its disk.
+const NO_ROOM: u64 = 10_047;
 /// Connections to PostgreSQL: readers, projectors and the worker share them.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
@@ -67,7 +69,14 @@ pub(crate) async fn log(config: &Config, servers: &Servers, secrets: Secrets) ->
         shard_bytes: i64::from(config.shard_gib) << 30,
         ..Options::new(servers.nats_url.clone(), secrets)
     };
-    Backbone::connect(options).await.context("the event log cannot be opened")
+    match Backbone::connect(options).await {
+        Err(nats::Error::Refused { code: NO_ROOM, .. }) => anyhow::bail!(
+            "nats-server has no room for {} shards of {} GiB: free some disk, or set TEMPCHAT_SHARD_GIB lower",
+            config.shards,
+            config.shard_gib
+        ),
+        connected => connected.context("the event log cannot be opened"),
+    }
 }
 
 /// Connects to the rows, and brings their schema up to date.
