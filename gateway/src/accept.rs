@@ -26,7 +26,7 @@ const BUFFER: usize = 8 * 1_024;
 /// How long to wait where the system cannot accept: out of file descriptors, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often what limits remember is tidied.
-const TIDY: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_mins(1);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {

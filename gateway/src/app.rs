@@ -19,7 +19,7 @@ use crate::written::Written;
 /// How many sessions' links are kept at hand (some 100 bytes each).
 const SESSIONS: u64 = 50_000;
 /// How long a session's link is kept at hand after its last use.
-const KEPT_FOR: Duration = Duration::from_secs(600);
+const KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// The edge's handle on everything behind it; cheap to clone.
 #[derive(Debug, Clone)]

@@ -111,7 +111,7 @@ async fn log(app: &App) -> Part {
         return Part::new("log", Err("not connected".to_owned()));
     }
     let found = match timeout(PATIENCE, app.backbone().fullness()).await {
-        Ok(Ok(full)) => fullness(full),
+        Ok(Ok(full)) => Ok(fullness(full)),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     };
@@ -119,13 +119,12 @@ async fn log(app: &App) -> Part {
 }
 
 /// A full log still serves everyone who is in, so it is ready; that it is filling up is shown.
-fn fullness(full: f64) -> Result<Option<String>, String> {
+fn fullness(full: f64) -> Option<String> {
     let percent = full * 100.0;
-    Ok(if full >= FULL_FROM {
-        Some(format!("{percent:.0} % full: only endings and erasures are accepted"))
-    } else {
-        (full >= SHOWN_FROM).then(|| format!("{percent:.0} % full"))
-    })
+    if full >= FULL_FROM {
+        return Some(format!("{percent:.0} % full: only endings and erasures are accepted"));
+    }
+    (full >= SHOWN_FROM).then(|| format!("{percent:.0} % full"))
 }
 
 #[cfg(test)]
@@ -134,8 +133,8 @@ mod tests {
 
     #[test]
     fn the_log_speaks_up_when_it_fills() {
-        assert_eq!(fullness(0.74), Ok(None));
-        assert_eq!(fullness(0.76), Ok(Some("76 % full".to_owned())));
-        assert!(fullness(0.91).unwrap().unwrap().contains("only endings"));
+        assert_eq!(fullness(0.74), None);
+        assert_eq!(fullness(0.76).as_deref(), Some("76 % full"));
+        assert!(fullness(0.91).unwrap().contains("only endings"));
     }
 }

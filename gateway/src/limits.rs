@@ -152,7 +152,7 @@ fn code(limit: Limit) -> Code {
 
 fn limiter(rate: Rate) -> Limiter {
     let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
-    let every = Duration::from_secs(60) / rate.per_minute.max(1);
+    let every = Duration::from_mins(1) / rate.per_minute.max(1);
     let quota = Quota::with_period(every.max(Duration::from_nanos(1))).expect("a period is longer than nothing").allow_burst(burst);
     Limiter::keyed(quota)
 }

@@ -24,7 +24,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Renders markdown (CommonMark with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
+/// Renders markdown (`CommonMark` with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
 pub(crate) fn render(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let events = Parser::new_ext(markdown, options).map(|event| match event {

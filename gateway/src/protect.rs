@@ -59,13 +59,10 @@ pub(crate) async fn bounded(State((app, places)): State<(App, Places)>, request:
     let Ok(_place) = places.try_acquire() else {
         return Problem::new(Code::Overloaded).into_response();
     };
-    match timeout(app.config().patience, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let patience = app.config().patience.as_secs();
-            Problem::with_detail(Code::TimedOut, format!("The request took more than {patience} s.")).into_response()
-        }
-    }
+    timeout(app.config().patience, next.run(request)).await.unwrap_or_else(|_| {
+        let patience = app.config().patience.as_secs();
+        Problem::with_detail(Code::TimedOut, format!("The request took more than {patience} s.")).into_response()
+    })
 }
 
 /// Sets the headers that every answer carries.

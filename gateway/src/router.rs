@@ -88,8 +88,39 @@ async fn openapi() -> Response {
 }
 
 /// A panic is a fault of ours: its words stay in the log.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = words.unwrap_or("no words"), "a handler panicked");
     Problem::new(Code::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_route_and_every_code() {
+        let description: serde_json::Value = serde_json::from_slice(&OPENAPI).unwrap();
+        let paths = description["paths"].as_object().unwrap();
+        for (path, methods) in [
+            ("/api/v1/links/inspect", &["post"][..]),
+            ("/api/v1/sessions", &["post"]),
+            ("/api/v1/sessions/{id}", &["get", "delete"]),
+            ("/api/v1/sessions/{id}/messages", &["get", "post"]),
+            ("/api/v1/sessions/{id}/events", &["get"]),
+            ("/api/v1/sessions/{id}/typing", &["post"]),
+            ("/api/v1/sessions/{id}/read", &["post"]),
+            ("/api/v1/sessions/{id}/end", &["post"]),
+            ("/api/v1/sessions/{id}/transcript", &["get"]),
+            ("/healthz", &["get"]),
+            ("/readyz", &["get"]),
+        ] {
+            for method in methods {
+                assert!(paths[path][method].is_object(), "{method} {path}");
+            }
+        }
+        let codes = description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
+        assert_eq!(codes.len(), Code::ALL.len());
+    }
 }

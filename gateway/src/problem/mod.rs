@@ -12,6 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 pub use code::Code;
 
@@ -58,10 +59,16 @@ pub(crate) struct Body<'a> {
     /// What happened this time, and what to do next.
     detail: String,
     /// A stable code, the same over HTTP and MCP.
+    #[schema(schema_with = codes)]
     code: &'a str,
     /// What is wrong with which field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// Lists every code for the API's description.
+fn codes() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Code::ALL.iter().map(|code| code.as_str()))).build()
 }
 
 impl Problem {
@@ -115,7 +122,7 @@ impl Problem {
     /// Returns the whole seconds for `Retry-After`, at least one, where this problem has it.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let wait = self.retry_after.or(self.code.wants_retry_after().then_some(RETRY_SOON))?;
-        Some((wait.as_millis().div_ceil(1_000) as u64).max(1))
+        Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 }
 
@@ -138,7 +145,8 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self.body()).expect("a problem is plain JSON");
         let mut response = (self.code.status(), body).into_response();
         let headers = response.headers_mut();
-        if self.code == Code::KeyInvalid {
+        // RFC 9110, section 15.5.2: a 401 names a scheme.
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

@@ -24,7 +24,7 @@ impl From<Refusal> for Problem {
                 Code::LinkUsedUp,
                 format!("This client has had {limit} sessions on this link, which is all it may have."),
             ),
-            Refusal::LogFull => Self::new(Code::LogFull).after(Duration::from_secs(60)),
+            Refusal::LogFull => Self::new(Code::LogFull).after(Duration::from_mins(1)),
             Refusal::Busy => Code::Busy.into(),
             Refusal::Unavailable(error) => {
                 tracing::error!(%error, "the event log did not answer");
@@ -168,13 +168,14 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::TextEmpty => Code::TextEmpty.into(),
         Rejection::TextTooLong { .. } => Problem::with_detail(Code::TextTooLong, sentence(rejection)),
         Rejection::MessageLimit { .. } => Problem::with_detail(Code::MessageLimitReached, sentence(rejection)),
-        Rejection::RateLimited { retry_at } => Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at)),
+        Rejection::RateLimited { retry_at } | Rejection::ReadTooSoon { retry_at } => {
+            Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at))
+        }
         Rejection::FieldCount { .. } => Problem::with_detail(Code::FieldCount, sentence(rejection)),
         Rejection::QuestionExists => Code::QuestionExists.into(),
         Rejection::TooManyQuestions { .. } => Problem::with_detail(Code::QuestionLimitReached, sentence(rejection)),
         Rejection::QuestionUnknown { .. } => Problem::with_detail(Code::QuestionUnknown, sentence(rejection)),
         Rejection::QuestionClosed => Code::QuestionClosed.into(),
-        Rejection::ReadTooSoon { retry_at } => Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at)),
         Rejection::RatingOutOfRange { .. } => Problem::with_detail(Code::RatingInvalid, sentence(rejection)),
         Rejection::AlreadyRated => Code::AlreadyRated.into(),
         Rejection::NotDue { until } => not_due(*until),
