@@ -1,0 +1,129 @@
+//! The command line beside a running installation.
+
+use std::process::Output;
+
+use rmcp::ServiceExt;
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use serde_json::json;
+
+use crate::support::{Agent, Folder, Installation, Process, soon};
+
+fn failure(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn up_prints_all_that_is_needed_to_begin() {
+    let installation = Installation::shared();
+    let said = installation.said();
+    for needed in [installation.url(), installation.key(), "claude mcp add", "mcpServers", "mcp_servers.tempchat", "/mcp"] {
+        assert!(said.contains(needed), "{needed} in:\n{said}");
+    }
+    assert!(said.lines().last().unwrap().starts_with("ready"));
+}
+
+#[test]
+fn secrets_are_for_nobody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let installation = Installation::shared();
+    for file in ["agent.key", "secrets.json", "nats.url", "postgres.url"] {
+        let mode = std::fs::metadata(installation.data().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_second_instance_on_the_same_folder_is_told_who_has_it() {
+    let installation = Installation::shared();
+    let error = failure(&installation.run(&["up", "--listen", "127.0.0.1:0", "--no-demo"]));
+    assert!(error.contains(installation.data().to_str().unwrap()), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+#[test]
+fn a_busy_port_is_told_with_the_way_out() {
+    let installation = Installation::shared();
+    let busy = installation.url().strip_prefix("http://").unwrap();
+    let folder = Folder::new();
+    let error = failure(&Process::command(&folder, &["up", "--no-demo", "--listen", busy]).output().unwrap());
+    assert!(error.contains(busy) && error.contains("--listen"), "{error}");
+}
+
+#[test]
+fn a_command_without_an_installation_says_what_to_start() {
+    let folder = Folder::new();
+    let error = failure(&Process::command(&folder, &["agent", "list"]).output().unwrap());
+    assert!(error.contains("tempchat up") && error.contains("NATS_URL"), "{error}");
+}
+
+#[tokio::test]
+async fn agents_and_keys_come_and_go() {
+    let installation = Installation::shared();
+    let added = installation.json(&["agent", "add", "Night shift"]).remove(0);
+    let id = added["agent_id"].as_str().unwrap();
+    let agent = Agent::connect(installation.url(), added["key"].as_str().unwrap()).await;
+    assert_eq!(agent.id(), id);
+    let issued = installation.json(&["agent", "key", "issue", id, "second"]).remove(0);
+    let second = Agent::connect(installation.url(), issued["key"].as_str().unwrap()).await;
+    // One team, the same links.
+    let link = agent.link(json!({})).await;
+    assert_eq!(second.ask("temp_chat_get_link", json!({"link_id": link["link_id"]})).await["url"], link["url"]);
+
+    installation.json(&["agent", "key", "revoke", id, added["key_id"].as_str().unwrap()]);
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let request = installation.visitor().request(http::Method::POST, "/mcp").bearer_auth(agent.key());
+    crate::support::send(request.json(&call)).await.refused(401, "key_invalid");
+    second.ask("temp_chat_list_links", json!({})).await;
+
+    let listed = installation.json(&["agent", "list"]).remove(0);
+    let listed = listed.as_array().unwrap().iter().find(|agent| agent["agent_id"] == id).unwrap().clone();
+    assert_eq!(listed["name"], "Night shift");
+    let revoked: Vec<bool> = listed["keys"].as_array().unwrap().iter().map(|key| key["revoked"] == true).collect();
+    assert_eq!(revoked.iter().filter(|revoked| **revoked).count(), 1);
+    assert!(!listed.to_string().contains(agent.key()), "a key is shown once");
+}
+
+#[tokio::test]
+async fn the_demo_agent_answers_on_its_link() {
+    let folder = Folder::new();
+    let process = Process::start(&folder, &["up", "--listen", "127.0.0.1:0"]);
+    let url = process.url().unwrap();
+    let link = process.said().lines().find(|line| line.contains("/temp-chat/")).unwrap().trim().to_owned();
+    assert!(link.starts_with(url));
+    let chatter = crate::support::Visitor::new(url).enter(&json!({"url": link})).await;
+    let mut stream = chatter.follow(chatter.joined["next_cursor"].as_str()).await;
+    chatter.say("three small words").await;
+    let answer = &stream.words(2).await[1];
+    assert!(answer.contains("3 words"), "{answer}");
+    assert_eq!(process.interrupt().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_tools_are_those_of_the_contract() {
+    let installation = Installation::shared();
+    let config =
+        StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp", installation.url())).auth_header(installation.key());
+    let client = soon("MCP", ().serve(StreamableHttpClientTransport::from_config(config))).await.unwrap();
+    let tools = client.list_all_tools().await.unwrap();
+    let mut names: Vec<&str> = tools.iter().map(|tool| tool.name.strip_prefix("temp_chat_").unwrap()).collect();
+    names.sort_unstable();
+    let expected = [
+        "create_link",
+        "end_session",
+        "erase_session",
+        "get_link",
+        "list_links",
+        "list_sessions",
+        "read_messages",
+        "revoke_link",
+        "send_message",
+        "update_link",
+        "wait_for_messages",
+    ];
+    for name in expected {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    assert!(tools.iter().all(|tool| tool.description.as_ref().is_some_and(|words| words.len() > 40)));
+}

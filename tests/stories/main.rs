@@ -1,0 +1,21 @@
+//! Stories through the public surface only: the real binary on real servers, HTTP, MCP, and a browser.
+//!
+//! Most of them share one installation and keep out of each other's way: each makes links of its own, and each chatter
+//! comes from an address of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod agent_tools;
+mod command_line;
+mod erasure;
+mod in_a_browser;
+mod joining;
+mod link_states;
+mod many_gateways;
+mod messages;
+mod quiet_logs;
+mod recovery;
+mod refusals;
+mod strangers;
+mod support;
+mod the_story;

@@ -1,0 +1,116 @@
+//! Saying something: once, not too much, not too often.
+
+use serde_json::json;
+
+use crate::support::{Installation, uuid};
+
+#[tokio::test]
+async fn the_same_message_twice_is_said_once() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    let message = json!({"client_message_id": uuid(), "text": "Only once, please"});
+    let first = chatter.post("/messages", &message).await.expect(201);
+    let again = chatter.post("/messages", &message).await.expect(200);
+    assert_eq!(again["event"]["id"], first["event"]["id"]);
+    assert_eq!(again["event"]["cursor"], first["event"]["cursor"]);
+    assert_eq!(first["event"]["data"]["client_message_id"], message["client_message_id"]);
+    let other = json!({"client_message_id": message["client_message_id"], "text": "Something else"});
+    chatter.post("/messages", &other).await.refused(409, "id_reused");
+    assert_eq!(chatter.words().await.len(), 1);
+
+    // Whatever has happened since.
+    chatter.post("/end", &json!({})).await.expect(200);
+    let late = chatter.post("/messages", &message).await.expect(200);
+    assert_eq!(late["event"]["id"], first["event"]["id"]);
+    chatter.post("/messages", &json!({"client_message_id": uuid(), "text": "New"})).await.refused(409, "session_ended");
+}
+
+#[tokio::test]
+async fn a_message_has_at_least_one_character_and_at_most_as_many_as_allowed() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    assert_eq!(chatter.joined["session"]["limits"]["max_message_chars"], 4_000);
+    chatter.say(&"ü".repeat(4_000)).await;
+    let post = async |text: &str| chatter.post("/messages", &json!({"client_message_id": uuid(), "text": text})).await;
+    post(&"ü".repeat(4_001)).await.refused(422, "text_too_long");
+    post("").await.refused(422, "text_empty");
+    post(" \n\t ").await.refused(422, "text_empty");
+}
+
+#[tokio::test]
+async fn who_writes_too_fast_is_told_when_to_go_on() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"messages_per_minute": 3})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    for word in ["One", "two", "three"] {
+        chatter.say(word).await;
+    }
+    let fourth = json!({"client_message_id": uuid(), "text": "four"});
+    chatter.post("/messages", &fourth).await.refused(429, "rate_limited");
+    assert_eq!(chatter.words().await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_last_message_of_a_session_is_the_last() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"max_messages_per_session": 2})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    assert_eq!(chatter.joined["session"]["messages_left"], 2);
+    chatter.say("First").await;
+    chatter.say("Second").await;
+    assert_eq!(chatter.look().await["messages_left"], 0);
+    let third = json!({"client_message_id": uuid(), "text": "Third"});
+    chatter.post("/messages", &third).await.refused(409, "message_limit_reached");
+    // The agent has a limit of its own.
+    agent.say(&chatter.session, "That is all right.").await;
+}
+
+#[tokio::test]
+async fn pages_of_a_history_join_without_gap_or_overlap() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"messages_per_minute": 100})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    let said: Vec<String> = (0..12).map(|n| format!("Line {n}")).collect();
+    for line in &said {
+        chatter.say(line).await;
+    }
+    let mut read = Vec::new();
+    let mut path = "/messages?limit=5".to_owned();
+    loop {
+        let page = chatter.get(&path).await.expect(200);
+        let events = page["events"].as_array().unwrap();
+        assert!(events.len() <= 5);
+        read.extend(crate::support::words_of(events).into_iter().map(|(_, text)| text));
+        if page["has_more"] == false {
+            break;
+        }
+        path = format!("/messages?limit=5&after={}", page["next_cursor"].as_str().unwrap());
+    }
+    assert_eq!(read, said);
+    chatter.get("/messages?after=made-up").await.refused(422, "cursor_invalid");
+}
+
+#[tokio::test]
+async fn what_an_agent_writes_reaches_a_page_without_danger() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    let text = "# Hi\n<img src=x onerror=alert(1)> [click](javascript:alert(1)) `code`";
+    agent.say(&chatter.session, text).await;
+    let page = chatter.get("/messages").await.expect(200);
+    let data = &page["events"].as_array().unwrap().last().unwrap()["data"];
+    assert_eq!(data["text"], text);
+    let html = data["html"].as_str().unwrap();
+    for danger in ["<img", "<script", "javascript:"] {
+        assert!(!html.contains(danger), "{html}");
+    }
+    assert!(html.contains("<code>code</code>"), "{html}");
+}

@@ -1,0 +1,95 @@
+//! An agent: an ordinary MCP client.
+
+use rmcp::ServiceExt;
+use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::service::{RoleClient, RunningService};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use serde_json::{Value, json};
+
+use super::soon;
+
+/// How long a wait may take, in seconds: longer than anything that is waited for here.
+const WAITS: u32 = 40;
+
+/// An agent with its key.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    client: RunningService<RoleClient, ()>,
+    key: String,
+}
+
+impl Agent {
+    /// Connects with a key.
+    pub(crate) async fn connect(url: &str, key: &str) -> Self {
+        let config = StreamableHttpClientTransportConfig::with_uri(format!("{url}/mcp")).auth_header(key);
+        let client = soon("a connection over MCP", ().serve(StreamableHttpClientTransport::from_config(config))).await;
+        Self { client: client.unwrap(), key: key.to_owned() }
+    }
+
+    /// Returns its API key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Returns its id, as the log names it.
+    pub(crate) fn id(&self) -> String {
+        format!("agt_{}", self.key.split('_').nth(2).expect("a key names its agent"))
+    }
+
+    /// Calls a tool, whatever it answers.
+    pub(crate) async fn call(&self, tool: &'static str, arguments: Value) -> CallToolResult {
+        let mut request = CallToolRequestParams::new(tool);
+        request.arguments = Some(serde_json::from_value(arguments).unwrap());
+        soon(tool, self.client.call_tool(request)).await.unwrap_or_else(|error| panic!("{tool} is no answer: {error}"))
+    }
+
+    /// Calls a tool that succeeds, and reads its structured answer.
+    pub(crate) async fn ask(&self, tool: &'static str, arguments: Value) -> Value {
+        let result = self.call(tool, arguments.clone()).await;
+        assert_ne!(result.is_error, Some(true), "{tool} {arguments}: {}", text_of(&result));
+        let content = result.structured_content.unwrap_or_else(|| panic!("{tool} answers without structure"));
+        assert!(content["now"].is_string(), "{tool} does not say when it is: {content}");
+        content
+    }
+
+    /// Calls a tool that says no, and reads why: `code: what happened. The next call.`
+    pub(crate) async fn is_refused(&self, tool: &'static str, arguments: Value) -> String {
+        let result = self.call(tool, arguments.clone()).await;
+        assert_eq!(result.is_error, Some(true), "{tool} {arguments}: {}", text_of(&result));
+        assert_eq!(result.structured_content, None);
+        text_of(&result)
+    }
+
+    /// Makes a link with a title and some settings.
+    pub(crate) async fn link(&self, settings: Value) -> Value {
+        let mut arguments = json!({"title": "A few questions"});
+        arguments.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        self.ask("temp_chat_create_link", arguments).await
+    }
+
+    /// Changes a link.
+    pub(crate) async fn update(&self, link: &Value, settings: Value) -> Value {
+        let mut arguments = json!({"link_id": link["link_id"]});
+        arguments.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        self.ask("temp_chat_update_link", arguments).await
+    }
+
+    /// Waits for what comes on a link after a cursor.
+    pub(crate) async fn wait(&self, link: &Value, after: Option<&Value>) -> Value {
+        let mut arguments = json!({"link_id": link["link_id"], "timeout_seconds": WAITS});
+        if let Some(after) = after {
+            arguments["after"] = after.clone();
+        }
+        self.ask("temp_chat_wait_for_messages", arguments).await
+    }
+
+    /// Says something in a session.
+    pub(crate) async fn say(&self, session: &str, text: &str) -> Value {
+        self.ask("temp_chat_send_message", json!({"session_id": session, "text": text})).await
+    }
+}
+
+fn text_of(result: &CallToolResult) -> String {
+    result.content.iter().filter_map(|part| part.as_text()).map(|text| text.text.as_str()).collect()
+}
