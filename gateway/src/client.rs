@@ -27,9 +27,16 @@ impl FromRequestParts<App> for Client {
 impl Client {
     /// Finds the client behind `proxies` proxies of ours: each appends the address it was called from.
     pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, proxies: usize) -> Self {
-        let forwarded: Vec<&str> =
-            headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
-        let told = proxies.checked_sub(1).and_then(|from_last| forwarded.iter().rev().nth(from_last)).and_then(|text| text.trim().parse().ok());
+        let forwarded: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect();
+        let told = proxies
+            .checked_sub(1)
+            .and_then(|from_last| forwarded.iter().rev().nth(from_last))
+            .and_then(|text| text.trim().parse().ok());
         Self(network(told.unwrap_or(peer)))
     }
 }

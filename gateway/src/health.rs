@@ -15,11 +15,14 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::moment::Moment;
 
 /// How long a part may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// From this share of its byte limit on the log's fullness is shown.
 const SHOWN_FROM: f64 = 0.75;
+/// So many commits of one shard are a second's work for the projector: a busy moment is no fault, a rebuild is no state to serve in.
+const LAG: u64 = 20_000;
 /// From this share on the log takes only endings and erasures.
 const FULL_FROM: f64 = 0.9;
 
@@ -96,8 +99,8 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
         let found = timeout(PATIENCE, probe()).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
         Part::new(name, found)
     });
-    let (log, mut parts) = tokio::join!(log(&app), join_all(probes));
-    parts.insert(0, log);
+    let (log, rows, others) = tokio::join!(log(&app), rows(&app), join_all(probes));
+    let mut parts: Vec<_> = std::iter::once(log).chain(rows).chain(others).collect();
     if app.closing().is_cancelled() {
         parts.push(Part::new("service", Err("stopping".to_owned())));
     }
@@ -118,6 +121,32 @@ async fn log(app: &App) -> Part {
     Part::new("log", found)
 }
 
+/// Says how the rows are: whether they can be read, how far behind the log they are, and whether what falls due is carried out.
+async fn rows(app: &App) -> Vec<Part> {
+    let progress = match timeout(PATIENCE, app.queries().progress()).await {
+        Ok(Ok(progress)) => progress,
+        Ok(Err(error)) => return vec![Part::new("postgres", Err(error.to_string()))],
+        Err(_) => return vec![Part::new("postgres", Err("no answer in time".to_owned()))],
+    };
+    let lags = progress.reached.iter().map(|(shard, reached)| async move {
+        let end = timeout(PATIENCE, app.backbone().end(*shard)).await.ok()?.ok()?;
+        Some(end.saturating_sub(*reached))
+    });
+    let lag = join_all(lags).await.into_iter().try_fold(0_u64, |greatest, lag| Some(greatest.max(lag?)));
+    // Whoever asks compares with the clock: a late schedule keeps nothing open, and turns nobody away.
+    let late = progress.late_since.map(|since| format!("late: something has been due since {}", Moment(since)));
+    vec![Part::new("postgres", Ok(None)), Part::new("projection", projection(lag)), Part::new("schedule", Ok(late))]
+}
+
+fn projection(lag: Option<u64>) -> Result<Option<String>, String> {
+    match lag {
+        None => Err("the log's end is not known".to_owned()),
+        Some(0) => Ok(None),
+        Some(lag) if lag < LAG => Ok(Some(format!("{lag} commits behind"))),
+        Some(lag) => Err(format!("{lag} commits behind")),
+    }
+}
+
 /// A full log still serves everyone who is in, so it is ready; that it is filling up is shown.
 fn fullness(full: f64) -> Option<String> {
     let percent = full * 100.0;
@@ -130,6 +159,14 @@ fn fullness(full: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_are_far_behind_are_not_ready() {
+        assert_eq!(projection(Some(0)), Ok(None));
+        assert_eq!(projection(Some(12)), Ok(Some("12 commits behind".to_owned())));
+        assert!(projection(Some(LAG)).is_err());
+        assert!(projection(None).is_err());
+    }
 
     #[test]
     fn the_log_speaks_up_when_it_fills() {

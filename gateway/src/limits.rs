@@ -71,10 +71,8 @@ impl Rates {
     /// Returns these rates so many times over: for measuring.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
-        let times = |rate: Rate| Rate {
-            burst: rate.burst.saturating_mul(factor),
-            per_minute: rate.per_minute.saturating_mul(factor),
-        };
+        let times =
+            |rate: Rate| Rate { burst: rate.burst.saturating_mul(factor), per_minute: rate.per_minute.saturating_mul(factor) };
         let Self { visit, passcode, passcode_of_link, typing, session, key } = self;
         Self {
             visit: times(visit),
@@ -119,7 +117,8 @@ impl Limits {
     pub fn check(&self, limit: Limit) -> Result<(), Problem> {
         self.limiter(limit).check_key(&limit).map_err(|early| {
             let wait = early.wait_time_from(self.clock.now());
-            Problem::with_detail(code(limit), format!("Too many requests; the next is welcome in {} s.", wait.as_secs().max(1))).after(wait)
+            Problem::with_detail(code(limit), format!("Too many requests; the next is welcome in {} s.", wait.as_secs().max(1)))
+                .after(wait)
         })
     }
 
@@ -153,7 +152,8 @@ fn code(limit: Limit) -> Code {
 fn limiter(rate: Rate) -> Limiter {
     let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
     let every = Duration::from_mins(1) / rate.per_minute.max(1);
-    let quota = Quota::with_period(every.max(Duration::from_nanos(1))).expect("a period is longer than nothing").allow_burst(burst);
+    let quota =
+        Quota::with_period(every.max(Duration::from_nanos(1))).expect("a period is longer than nothing").allow_burst(burst);
     Limiter::keyed(quota)
 }
 

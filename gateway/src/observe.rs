@@ -23,7 +23,10 @@ pub(crate) struct RequestId([u8; 16]);
 impl RequestId {
     fn of(request: &Request) -> Self {
         let told = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-        told(&TRACEPARENT).and_then(Self::of_traceparent).or_else(|| told(&REQUEST_ID).and_then(Self::parse)).unwrap_or_else(|| Self(chance::bytes()))
+        told(&TRACEPARENT)
+            .and_then(Self::of_traceparent)
+            .or_else(|| told(&REQUEST_ID).and_then(Self::parse))
+            .unwrap_or_else(|| Self(chance::bytes()))
     }
 
     fn of_traceparent(text: &str) -> Option<Self> {

@@ -52,10 +52,12 @@ pub(crate) fn router(app: &App) -> Router {
     let bounded = || from_fn_with_state((app.clone(), Arc::clone(&places)), protect::bounded);
     let quick = Router::from(api::quick()).layer(bounded());
     let private = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let public_api = quick
-        .merge(Router::from(api::waiting()))
-        .fallback(nothing_here)
-        .layer(ServiceBuilder::new().layer(private).layer(DefaultBodyLimit::max(BODY)));
+    let public_api = quick.merge(Router::from(api::waiting())).fallback(nothing_here).layer(
+        ServiceBuilder::new()
+            .layer(private)
+            .layer(from_fn_with_state(app.clone(), protect::same_site))
+            .layer(DefaultBodyLimit::max(BODY)),
+    );
     let operators = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -68,7 +70,6 @@ pub(crate) fn router(app: &App) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         // Applied from the last to the first: whatever happens, a request is named, measured and answered.
-        .layer(from_fn_with_state(app.clone(), protect::same_site))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), protect::headers))
         .layer(from_fn(observe::observe))

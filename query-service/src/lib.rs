@@ -14,6 +14,7 @@ mod links;
 mod open;
 mod open_sessions;
 mod page;
+mod progress;
 mod role;
 mod sessions;
 mod unacknowledged;
@@ -32,6 +33,7 @@ pub use links::{LinkCounts, LinkStatus, LinkView};
 pub use open::{Vaults, Words};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;
+pub use progress::Progress;
 pub use role::Viewer;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
 

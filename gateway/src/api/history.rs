@@ -39,4 +39,3 @@ pub(super) async fn read(app: &App, chatter: &Chatter, range: Range, limit: u16)
 pub(super) fn beginning(app: &App, chatter: &Chatter) -> Position {
     Position { shard: app.backbone().shard_of(chatter.agent), sequence: 0, index: 0 }
 }
-

@@ -37,7 +37,11 @@ pub(super) struct End {
         (status = 422, description = "rating_invalid, text_too_long", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn end(State(app): State<App>, chatter: Chatter, Json(end): Json<End>) -> Result<axum::Json<SessionAnswer>, Problem> {
+pub(super) async fn end(
+    State(app): State<App>,
+    chatter: Chatter,
+    Json(end): Json<End>,
+) -> Result<axum::Json<SessionAnswer>, Problem> {
     let feedback = end.feedback.as_deref().map(str::trim).filter(|feedback| !feedback.is_empty());
     if feedback.is_some() && end.rating.is_none() {
         return Err(Problem::field("rating", "missing", "Feedback goes with a rating of 1 to 5."));

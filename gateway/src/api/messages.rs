@@ -122,7 +122,11 @@ pub(super) struct Page {
         (status = 410, description = "cursor_reset, session_erased", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn get(State(app): State<App>, chatter: Chatter, Query(params): Query<Params>) -> Result<axum::Json<Page>, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    chatter: Chatter,
+    Query(params): Query<Params>,
+) -> Result<axum::Json<Page>, Problem> {
     let limit = within("limit", params.limit.unwrap_or(LIMIT), 1, MOST)?;
     let wait = within("wait", params.wait.unwrap_or(0), 0, LONGEST_WAIT)?;
     let place = |cursor: Option<String>| cursor.map(|cursor| app.cursors().open(&cursor)).transpose();

@@ -74,14 +74,22 @@ struct Html<'a> {
         (status = 410, description = "session_erased", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn transcript(State(app): State<App>, chatter: Chatter, Query(params): Query<Params>) -> Result<Response, Problem> {
+pub(super) async fn transcript(
+    State(app): State<App>,
+    chatter: Chatter,
+    Query(params): Query<Params>,
+) -> Result<Response, Problem> {
     let shown = Shown::find(&app, &chatter).await?;
     let session = shown.object(&app, chatter.agent, chatter.session).await?;
     let events = all(&app, &chatter).await?;
     let now = Moment::now();
     let (media_type, ending, body) = match params.format {
-        Format::Md => ("text/markdown; charset=utf-8", "md", transcript::markdown(session.title(), now, &transcript::entries(&events))),
-        Format::Txt => ("text/plain; charset=utf-8", "txt", transcript::plain(session.title(), now, &transcript::entries(&events))),
+        Format::Md => {
+            ("text/markdown; charset=utf-8", "md", transcript::markdown(session.title(), now, &transcript::entries(&events)))
+        }
+        Format::Txt => {
+            ("text/plain; charset=utf-8", "txt", transcript::plain(session.title(), now, &transcript::entries(&events)))
+        }
         Format::Html => {
             let page = Html { title: session.title(), made_at: now, entries: &transcript::entries(&events) };
             let page = page.render().map_err(|error| {

@@ -43,8 +43,7 @@ impl FromRequestParts<App> for Chatter {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
         let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
-        let (agent, _, carrier) =
-            held(&parts.headers, app).find(|(_, held, _)| *held == session).ok_or(Code::SessionUnknown)?;
+        let (agent, _, carrier) = held(&parts.headers, app).find(|(_, held, _)| *held == session).ok_or(Code::SessionUnknown)?;
         app.limits().check(Limit::Session(session))?;
         Ok(Self { agent, session, carrier })
     }

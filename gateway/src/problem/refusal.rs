@@ -139,7 +139,8 @@ fn of_link(rejection: &link::Rejection) -> Problem {
         Rejection::Full { .. } => Problem::with_detail(Code::LinkFull, sentence(rejection)),
         Rejection::UsedUp { .. } => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
         Rejection::TooManyStarts { retry_at } => {
-            Problem::with_detail(Code::RateLimited, "Too many sessions started on this link within a minute.").after(until(*retry_at))
+            Problem::with_detail(Code::RateLimited, "Too many sessions started on this link within a minute.")
+                .after(until(*retry_at))
         }
         Rejection::PasscodeRequired => Code::PasscodeRequired.into(),
         Rejection::PasscodeWrong => Code::PasscodeWrong.into(),
