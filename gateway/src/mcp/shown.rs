@@ -1,0 +1,253 @@
+//! Links and sessions as agents see them: whole, with what is in force; never a passcode.
+
+use std::ops::Not;
+
+use domain::session::EndReason;
+use domain::{LinkId, Millis, SessionId, Timestamp};
+use query_service::{LinkCounts, LinkStatus, LinkView, Party, SessionStatus, SessionView};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::number;
+use super::call::Call;
+use super::cursor::Scope;
+use super::place::Reach;
+use crate::moment::Moment;
+
+/// How little time a link may have left without a word about it.
+const SOON: Millis = Millis::minutes(10);
+
+/// A link.
+#[derive(Debug, Serialize)]
+pub(super) struct LinkShown {
+    link_id: LinkId,
+    pub(super) url: String,
+    reachable: Reach,
+    status: LinkStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome_message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_name: Option<String>,
+    requires_passcode: bool,
+    created_at: Moment,
+    expires_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Moment>,
+    max_sessions_at_once: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_sessions_total: Option<u32>,
+    max_messages_per_session: u32,
+    messages_per_minute: u32,
+    idle_timeout_minutes: Value,
+    keep_minutes_after_end: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    allowed_origins: Vec<String>,
+    counts: CountsShown,
+    next_cursor: String,
+    warnings: Vec<String>,
+}
+
+/// How many sessions a link has had and has.
+#[derive(Debug, Serialize)]
+struct CountsShown {
+    sessions_total: u32,
+    sessions_active: u32,
+    sessions_idle: u32,
+    places_taken: u32,
+    waiting_for_agent: u32,
+}
+
+impl LinkShown {
+    /// Tells all of a link. Its cursor is its opening: waiting after it gives all that ever happened on the link.
+    pub(super) fn of(call: &Call, link: LinkView) -> Self {
+        let app = call.app();
+        let public_url = &app.config().public_url;
+        let token = app.link_tokens().issue(link.agent, link.id, link.rotation);
+        let reachable = Reach::of(public_url);
+        let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
+        let left = link.expires_at - command_service::clock::now();
+        let words = |words: Option<query_service::Words>| words.map(query_service::Words::into_string);
+        Self {
+            link_id: link.id,
+            url: app.config().address_of(&format!("/temp-chat/{token}")),
+            reachable,
+            status: link.status,
+            title: words(link.title),
+            purpose: words(link.purpose),
+            description: words(link.description),
+            welcome_message: words(link.welcome_message),
+            agent_name: words(link.agent_name),
+            requires_passcode: link.has_passcode,
+            created_at: link.opened_at.into(),
+            expires_at: link.expires_at.into(),
+            closed_at: link.closed_at.map(Into::into),
+            erased_at: link.erased_at.map(Into::into),
+            max_sessions_at_once: link.max_sessions_at_once,
+            max_sessions_total: link.max_sessions_total,
+            max_messages_per_session: link.max_messages_per_session,
+            messages_per_minute: link.messages_per_minute,
+            idle_timeout_minutes: in_minutes(link.idle_timeout),
+            keep_minutes_after_end: in_minutes(link.keep_after_end),
+            language: link.language,
+            allowed_origins: link.allowed_origins,
+            counts: CountsShown::of(link.counts),
+            next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
+            warnings: if is_open { warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts) } else { vec![] },
+        }
+    }
+}
+
+impl CountsShown {
+    fn of(counts: LinkCounts) -> Self {
+        Self {
+            sessions_total: counts.admitted,
+            sessions_active: counts.active,
+            sessions_idle: counts.idle,
+            places_taken: counts.places_taken,
+            waiting_for_agent: counts.waiting_for_agent,
+        }
+    }
+}
+
+/// Says what a model should tell, or see to, before it hands the link out.
+fn warnings(reachable: Reach, scheme: &str, left: Millis, most: Option<u32>, counts: LinkCounts) -> Vec<String> {
+    let mut warnings = Vec::new();
+    match reachable {
+        Reach::Public if scheme != "https" => {
+            warnings.push("The url is http, not https: what is written can be read on the way. Tell the operator.".to_owned());
+        }
+        Reach::Public => {}
+        Reach::LocalNetwork => warnings.push("The url opens only within the network of this service.".to_owned()),
+        Reach::ThisMachine => warnings.push("The url opens only on the machine that runs this service.".to_owned()),
+    }
+    if left < SOON {
+        warnings.push(format!("The link expires in {} s; temp_chat_update_link can give it more time.", (left.0 / 1_000).max(0)));
+    }
+    if most.is_some_and(|most| counts.admitted >= most) {
+        warnings.push("All sessions of the link have been used: nobody new can come in.".to_owned());
+    }
+    warnings
+}
+
+/// A session.
+#[derive(Debug, Serialize)]
+pub(super) struct SessionShown {
+    session_id: SessionId,
+    link_id: LinkId,
+    status: SessionStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<Party>,
+    chatter_online: bool,
+    started_at: Moment,
+    expires_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_reason: Option<EndReason>,
+    erase_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Moment>,
+    chatter_messages: u32,
+    agent_messages: u32,
+    messages_left: u32,
+    open_fields: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_chatter_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_agent_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback: Option<String>,
+    /// Whether a chatter typed some of this.
+    #[serde(skip_serializing_if = "Not::not")]
+    untrusted: bool,
+}
+
+impl SessionShown {
+    /// Tells all of a session but what was said in it.
+    pub(super) fn of(call: &Call, session: SessionView) -> Self {
+        let is_open = matches!(session.status, SessionStatus::Active | SessionStatus::Idle);
+        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
+        let at = |at: Option<Timestamp>| at.map(Moment::from);
+        Self {
+            session_id: session.id,
+            link_id: session.link,
+            status: session.status,
+            title: words(session.title),
+            untrusted: session.display_name.is_some() || session.feedback.is_some(),
+            display_name: words(session.display_name),
+            language: session.language,
+            waiting_for: is_open.then(|| if session.owed_since.is_some() { Party::Agent } else { Party::Chatter }),
+            chatter_online: is_open && call.app().hub().chatter_online(call.session(session.id)),
+            started_at: session.started_at.into(),
+            expires_at: session.expires_at.into(),
+            ended_at: at(session.ended_at),
+            ends_reason: session.end_reason,
+            erase_at: session.erase_at.into(),
+            erased_at: at(session.erased_at),
+            chatter_messages: session.chatter_messages,
+            agent_messages: session.agent_messages,
+            messages_left: session.messages_left,
+            open_fields: session.open_fields,
+            last_chatter_at: at(session.last_chatter_at),
+            last_agent_at: at(session.last_agent_at),
+            rating: session.rating,
+            feedback: words(session.feedback),
+        }
+    }
+}
+
+/// Takes control characters out of what somebody typed: JSON would write each in six characters.
+pub(super) fn clean(text: &str) -> String {
+    let is_noise = |character: char| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
+    text.chars().map(|character| if is_noise(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// Tells a length in minutes, which may be less than whole.
+#[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
+fn in_minutes(length: Millis) -> Value {
+    number(length.0 as f64 / 60_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_model_is_warned_of_what_would_surprise_the_person() {
+        let quiet = LinkCounts::default();
+        assert!(warnings(Reach::Public, "https", Millis::minutes(60), None, quiet).is_empty());
+        let told = warnings(Reach::ThisMachine, "http", Millis::minutes(9), Some(1), LinkCounts { admitted: 1, ..quiet });
+        assert_eq!(told.len(), 3);
+        assert!(told.iter().any(|warning| warning.contains("540 s")), "{told:?}");
+    }
+
+    #[test]
+    fn no_control_character_reaches_a_model() {
+        assert_eq!(clean("a\u{0}b\u{1b}[31m\nc\td"), "a\u{fffd}b\u{fffd}[31m\nc\td");
+    }
+
+    #[test]
+    fn whole_minutes_are_told_as_such() {
+        assert_eq!(in_minutes(Millis::minutes(30)), json!(30));
+        assert_eq!(in_minutes(Millis::seconds(90)), json!(1.5));
+    }
+}

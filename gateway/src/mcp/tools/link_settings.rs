@@ -1,0 +1,290 @@
+//! A link's settings as arguments: one shape and one table of ranges for making and for changing a link.
+
+use command_service::{LinkChanges, NewLink};
+use domain::{Millis, Policy, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::{Host, Url};
+
+use crate::mcp::args::Bound;
+use crate::problem::{Code, Problem};
+
+/// The shortest passcode, in characters: shorter ones are guessed.
+const SHORTEST_PASSCODE: u32 = 4;
+
+/// Settings that a link is made with, or that are changed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    /// A memo for you and your team; people never see it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    purpose: Option<String>,
+    /// Shown before joining.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    description: Option<String>,
+    /// First message of every session.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    welcome_message: Option<String>,
+    /// Your name in the chat.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    agent_name: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    pub(super) expires_in_minutes: Option<f64>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    max_sessions_at_once: Option<u32>,
+    /// None: no limit. 1: for one person.
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    max_sessions_total: Option<u32>,
+    /// Counts the chatter's messages only.
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    max_messages_per_session: Option<u32>,
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    idle_timeout_minutes: Option<f64>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    messages_per_minute: Option<u32>,
+    /// Then every word is erased for good.
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    keep_minutes_after_end: Option<f64>,
+    /// Give it to the person by another way than the url.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    passcode: Option<String>,
+    /// Of the page, as in de or pt-BR.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    language: Option<String>,
+    /// Websites that may embed the chat, as https://example.com.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    allowed_origins: Option<Vec<String>>,
+}
+
+/// The ranges in force, with the values of a new link that names none.
+pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
+    vec![
+        Bound::new("title", 1, policy.title_characters),
+        Bound::new("purpose", 0, policy.text_characters),
+        Bound::new("description", 0, policy.text_characters),
+        Bound::new("welcome_message", 0, policy.text_characters),
+        Bound::new("agent_name", 0, policy.display_name_characters),
+        Bound::new("expires_in_minutes", minutes(policy.shortest_lifetime), minutes(policy.longest_lifetime)).usually(60),
+        Bound::new("max_sessions_at_once", 1, policy.sessions_at_once).usually(1),
+        Bound::new("max_sessions_total", 1, 1_000_000),
+        Bound::new("max_messages_per_session", 1, policy.messages_per_session).usually(100),
+        Bound::new("idle_timeout_minutes", minutes(policy.shortest_idle), minutes(policy.longest_idle)).usually(30),
+        Bound::new("messages_per_minute", 1, policy.messages_per_minute).usually(10),
+        Bound::new("keep_minutes_after_end", 0, minutes(policy.longest_keep)).usually(1_440),
+        Bound::new("passcode", SHORTEST_PASSCODE, 64),
+        Bound::new("language", 0, 35),
+        Bound::new("allowed_origins", 0, u32::try_from(policy.allowed_origins).unwrap_or(u32::MAX)),
+        Bound::new("idempotency_key", 1, 200),
+    ]
+}
+
+/// The ranges for changing a link: empty texts and 0 remove what was there, and nothing has a usual value.
+pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
+    let removable = ["max_sessions_total", "passcode"];
+    let least = |bound: &Bound| if removable.contains(&bound.argument) { 0.0 } else { bound.least };
+    bounds(policy).into_iter().map(|bound| Bound { least: least(&bound), usual: None, ..bound }).collect()
+}
+
+impl Settings {
+    /// Makes a new link of them; what is not named gets its usual value.
+    pub(super) fn into_new(self, title: String, policy: &Policy) -> Result<NewLink, Problem> {
+        let bounds = bounds(policy);
+        let usual = |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
+        let length = |given: Option<f64>, argument| millis(given.unwrap_or_else(|| usual(argument)));
+        let count = |given: Option<u32>, argument| given.unwrap_or_else(|| whole(usual(argument)));
+        Ok(NewLink {
+            title,
+            lifetime: length(self.expires_in_minutes, "expires_in_minutes"),
+            max_sessions_at_once: count(self.max_sessions_at_once, "max_sessions_at_once"),
+            max_sessions_total: self.max_sessions_total,
+            max_messages_per_session: count(self.max_messages_per_session, "max_messages_per_session"),
+            messages_per_minute: count(self.messages_per_minute, "messages_per_minute"),
+            idle_timeout: length(self.idle_timeout_minutes, "idle_timeout_minutes"),
+            keep_after_end: length(self.keep_minutes_after_end, "keep_minutes_after_end"),
+            language: self.language.filter(|tag| !tag.is_empty()).map(language).transpose()?,
+            allowed_origins: origins(self.allowed_origins.unwrap_or_default(), policy)?,
+            purpose: self.purpose,
+            description: self.description,
+            welcome_message: self.welcome_message,
+            agent_name: self.agent_name,
+            passcode: self.passcode,
+        })
+    }
+
+    /// Makes changes of them; an empty text or 0 removes a setting.
+    pub(super) fn into_changes(self, title: Option<String>, expires_at: Option<Timestamp>, policy: &Policy) -> Result<LinkChanges, Problem> {
+        let text = |text: Option<String>| text.map(|text| Some(text).filter(|text| !text.is_empty()));
+        if self.passcode.as_ref().is_some_and(|passcode| (1..SHORTEST_PASSCODE as usize).contains(&passcode.chars().count())) {
+            let told = format!("passcode must be empty, to remove it, or have at least {SHORTEST_PASSCODE} characters.");
+            return Err(Problem::with_detail(Code::SettingOutOfRange, told));
+        }
+        Ok(LinkChanges {
+            title,
+            purpose: text(self.purpose),
+            description: text(self.description),
+            welcome_message: text(self.welcome_message),
+            agent_name: text(self.agent_name),
+            passcode: text(self.passcode),
+            expires_at: expires_at.or(self.expires_in_minutes.map(|length| command_service::clock::now() + millis(length))),
+            max_sessions_at_once: self.max_sessions_at_once,
+            max_sessions_total: self.max_sessions_total.map(|total| Some(total).filter(|total| *total > 0)),
+            max_messages_per_session: self.max_messages_per_session,
+            messages_per_minute: self.messages_per_minute,
+            idle_timeout: self.idle_timeout_minutes.map(millis),
+            keep_after_end: self.keep_minutes_after_end.map(millis),
+            language: match self.language {
+                Some(tag) if tag.is_empty() => Some(None),
+                Some(tag) => Some(Some(language(tag)?)),
+                None => None,
+            },
+            allowed_origins: self.allowed_origins.map(|given| origins(given, policy)).transpose()?,
+        })
+    }
+}
+
+/// Reads a moment (RFC 3339).
+pub(super) fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
+        let given: String = text.chars().take(60).collect();
+        wrong(format!("{argument} must be a moment like 2026-01-31T12:00:00Z, not {given:?}."))
+    })?;
+    let millis = at.unix_timestamp_nanos() / 1_000_000;
+    Ok(Timestamp(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
+/// Checks the form of a language tag (RFC 5646).
+fn language(tag: String) -> Result<String, Problem> {
+    let mut parts = tag.split('-');
+    let is_primary = parts.next().is_some_and(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if is_primary && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        return Ok(tag);
+    }
+    Err(wrong(format!("language must be a tag like de or pt-BR, not {tag:?}.")))
+}
+
+/// Checks origins (RFC 6454) and writes each as browsers do: https, or http on this machine for trying out.
+fn origins(given: Vec<String>, policy: &Policy) -> Result<Vec<String>, Problem> {
+    given
+        .into_iter()
+        .map(|text| {
+            let url = Url::parse(&text).ok().filter(|url| is_origin(url));
+            match url.map(|url| url.origin().ascii_serialization()) {
+                Some(origin) if origin.len() <= policy.origin_bytes => Ok(origin),
+                Some(_) | None => {
+                    let text: String = text.chars().take(60).collect();
+                    Err(wrong(format!("allowed_origins must be origins like https://example.com, not {text:?}.")))
+                }
+            }
+        })
+        .collect()
+}
+
+fn is_origin(url: &Url) -> bool {
+    let is_local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    let is_allowed = url.scheme() == "https" || (url.scheme() == "http" && is_local);
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    is_allowed && is_bare && url.username().is_empty() && url.password().is_none()
+}
+
+fn wrong(happened: String) -> Problem {
+    Problem::with_detail(Code::SettingOutOfRange, happened).next("Call again with a value of that form.")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
+fn minutes(length: Millis) -> f64 {
+    length.0 as f64 / 60_000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
+fn millis(minutes: f64) -> Millis {
+    Millis((minutes * 60_000.0).round() as i64)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "usual values are small whole numbers")]
+fn whole(value: f64) -> u32 {
+    value as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_names_nothing_gets_the_usual_settings() {
+        let link = Settings::default().into_new("x".to_owned(), &Policy::default()).unwrap();
+        assert_eq!((link.lifetime, link.idle_timeout, link.keep_after_end), (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440)));
+        assert_eq!((link.max_sessions_at_once, link.max_messages_per_session, link.messages_per_minute), (1, 100, 10));
+        assert_eq!(link.max_sessions_total, None);
+    }
+
+    #[test]
+    fn an_operator_may_allow_less_than_a_minute() {
+        let policy = Policy { shortest_lifetime: Millis::seconds(3), ..Policy::default() };
+        let settings = Settings { expires_in_minutes: Some(0.05), ..Settings::default() };
+        assert_eq!(settings.into_new("x".to_owned(), &policy).unwrap().lifetime, Millis::seconds(3));
+        let bound = bounds(&policy).into_iter().find(|bound| bound.argument == "expires_in_minutes").unwrap();
+        assert!((bound.least - 0.05).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_empty_change_removes_and_a_missing_one_leaves() {
+        let settings = Settings {
+            purpose: Some(String::new()),
+            max_sessions_total: Some(0),
+            passcode: Some(String::new()),
+            language: Some(String::new()),
+            ..Settings::default()
+        };
+        let changes = settings.into_changes(None, None, &Policy::default()).unwrap();
+        assert_eq!((changes.purpose, changes.max_sessions_total, changes.passcode), (Some(None), Some(None), Some(None)));
+        assert_eq!((changes.language, changes.description), (Some(None), None));
+        let short = Settings { passcode: Some("abc".to_owned()), ..Settings::default() };
+        assert_eq!(short.into_changes(None, None, &Policy::default()).unwrap_err().code, Code::SettingOutOfRange);
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_do() {
+        let given = ["https://Example.com/", "https://example.com:8443", "http://localhost:3000"].map(str::to_owned).to_vec();
+        let expected = ["https://example.com", "https://example.com:8443", "http://localhost:3000"];
+        assert_eq!(origins(given, &Policy::default()).unwrap(), expected);
+        for wrong in ["example.com", "http://example.com", "https://example.com/chat", "https://u@example.com", "*", "https://*.example.com/x"] {
+            assert!(origins(vec![wrong.to_owned()], &Policy::default()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_language_tags_are_languages() {
+        for tag in ["de", "pt-BR", "zh-Hant-TW"] {
+            assert!(language(tag.to_owned()).is_ok(), "{tag}");
+        }
+        for tag in ["d", "de_DE", "de-", "deutsch lang", "'; DROP"] {
+            assert!(language(tag.to_owned()).is_err(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_in_any_zone() {
+        assert_eq!(moment("expires_at", "1970-01-01T01:00:00+01:00").unwrap(), Timestamp(0));
+        assert!(moment("expires_at", "tomorrow").unwrap_err().detail.contains("\"tomorrow\""));
+    }
+}

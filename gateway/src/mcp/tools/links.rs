@@ -1,0 +1,242 @@
+//! Making, showing, changing and taking back links.
+
+use domain::{LinkId, Policy};
+use query_service::LinkStatus;
+use rmcp::handler::server::router::tool::ToolRoute;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::link_settings::{Settings, bounds, bounds_of_changes, moment};
+use super::{Definition, Effect, tool};
+use crate::mcp::Agents;
+use crate::mcp::answer::{Answer, MOST, fitting};
+use crate::mcp::args::Bound;
+use crate::mcp::call::{Call, about_link, link_id, unknown_link};
+use crate::mcp::cursor::Scope;
+use crate::mcp::shown::LinkShown;
+use crate::moment::Moment;
+use crate::problem::{Code, Problem};
+
+/// How many characters of a list's text are not items.
+const AROUND: usize = 300;
+
+const CREATE: Definition = Definition {
+    name: "temp_chat_create_link",
+    title: "Create a chat link",
+    description: "Makes a temporary chat link. Give its url to a person, then call temp_chat_wait_for_messages with its link_id and next_cursor. \
+        For people you already chat with use temp_chat_send_message. The same idempotency_key gives the same link again.",
+    effect: Effect::Adds,
+};
+
+const LIST: Definition = Definition {
+    name: "temp_chat_list_links",
+    title: "List chat links",
+    description: "Lists your links, oldest first, with settings and counts. For what people wrote use temp_chat_wait_for_messages.",
+    effect: Effect::Reads,
+};
+
+const GET: Definition = Definition {
+    name: "temp_chat_get_link",
+    title: "Show a chat link",
+    description: "Shows one link: url, settings in force, counts, warnings.",
+    effect: Effect::Reads,
+};
+
+const UPDATE: Definition = Definition {
+    name: "temp_chat_update_link",
+    title: "Change a chat link",
+    description: "Changes a link's settings (see temp_chat_create_link); what is left out stays. An empty text or 0 for max_sessions_total removes a setting. \
+        status paused keeps newcomers out for now. To close it for good use temp_chat_revoke_link.",
+    effect: Effect::Changes,
+};
+
+const REVOKE: Definition = Definition {
+    name: "temp_chat_revoke_link",
+    title: "Revoke a chat link",
+    description: "Closes a link for good, and ends its open chats unless end_sessions is false. To end one chat use temp_chat_end_session.",
+    effect: Effect::Ends,
+};
+
+/// Arguments of [`CREATE`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Create {
+    /// What it is about; people see it.
+    title: String,
+    #[serde(flatten)]
+    settings: Settings,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    idempotency_key: Option<String>,
+}
+
+/// Arguments of [`LIST`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct List {
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["active", "paused", "expired", "revoked"]))]
+    status: Option<LinkStatus>,
+    /// A next_cursor of this list.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    after: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    limit: Option<u16>,
+}
+
+/// Arguments of [`GET`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Get {
+    link_id: String,
+}
+
+/// Arguments of [`UPDATE`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Update {
+    link_id: String,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    title: Option<String>,
+    #[serde(flatten)]
+    settings: Settings,
+    /// RFC 3339; or expires_in_minutes from now.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    expires_at: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["active", "paused"]))]
+    status: Option<Standing>,
+}
+
+/// How an agent may let a link stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    Active,
+    Paused,
+}
+
+/// Arguments of [`REVOKE`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Revoke {
+    link_id: String,
+    #[serde(default = "yes")]
+    end_sessions: bool,
+    /// Last words to those who chat.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    farewell: Option<String>,
+}
+
+/// A link, whole.
+#[derive(Debug, Serialize)]
+struct Whole {
+    now: Moment,
+    #[serde(flatten)]
+    link: LinkShown,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+/// A part of the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    now: Moment,
+    items: Vec<Value>,
+    next_cursor: String,
+    has_more: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
+    let farewell = Bound::new("farewell", 1, policy.text_characters);
+    vec![
+        tool(CREATE, &bounds(policy), create),
+        tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list),
+        tool(GET, &[], get),
+        tool(UPDATE, &bounds_of_changes(policy), update),
+        tool(REVOKE, &[farewell], revoke),
+    ]
+}
+
+async fn create(call: Call, arguments: Create) -> Result<Answer, Problem> {
+    let Create { title, settings, idempotency_key } = arguments;
+    let (app, agent) = (call.app(), call.principal.agent);
+    let new = settings.into_new(title, app.commands().policy())?;
+    let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
+    app.wrote(agent, &receipt);
+    whole(&call, link).await.map_err(|problem| {
+        // It exists, whatever hinders its showing: made again it would be there twice.
+        let url = app.config().address_of(&format!("/temp-chat/{}", app.link_tokens().issue(agent, link, 0)));
+        Problem::with_detail(problem.code, format!("{link} was created at {url}, but cannot be shown now."))
+            .next(format!("Call temp_chat_get_link with link_id {link} in a moment."))
+    })
+}
+
+async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
+    let (app, agent) = (call.app(), call.principal.agent);
+    let cursors = &call.agents.cursors;
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[Scope::List], after)).transpose()?;
+    let limit = arguments.limit.unwrap_or(20);
+    let answer = app.queries().links(agent, arguments.status, after, limit, app.freshness(agent)).await?;
+    let links = answer.value.items;
+    let places: Vec<_> = links.iter().map(|link| link.place).collect();
+    let page = fitting(links.into_iter().map(|link| LinkShown::of(&call, link)), MOST - AROUND);
+    let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
+    Ok(Answer::of(&Listed {
+        now: Moment::now(),
+        next_cursor: cursors.seal(agent, Scope::List, last.unwrap_or_else(|| call.beginning())),
+        has_more: answer.value.has_more || page.cut,
+        items: page.items,
+        stale: answer.stale,
+    }))
+}
+
+async fn get(call: Call, arguments: Get) -> Result<Answer, Problem> {
+    whole(&call, link_id(&arguments.link_id)?).await
+}
+
+async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
+    let Update { link_id: link, title, settings, expires_at, status } = arguments;
+    let link = link_id(&link)?;
+    let (commands, agent) = (call.app().commands(), call.principal.agent);
+    if expires_at.is_some() && settings.expires_in_minutes.is_some() {
+        return Err(Problem::with_detail(Code::InvalidRequest, "Both expires_at and expires_in_minutes were given.")
+            .next("Call temp_chat_update_link again with one of them."));
+    }
+    let expires_at = expires_at.as_deref().map(|at| moment("expires_at", at)).transpose()?;
+    let changes = settings.into_changes(title, expires_at, commands.policy())?;
+    let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_link(link))?;
+    call.app().wrote(agent, &receipt);
+    if let Some(status) = status {
+        let receipt = commands.pause_link(agent, call.actor(), link, status == Standing::Paused).await.map_err(about_link(link))?;
+        call.app().wrote(agent, &receipt);
+    }
+    whole(&call, link).await
+}
+
+async fn revoke(call: Call, arguments: Revoke) -> Result<Answer, Problem> {
+    let Revoke { link_id: link, end_sessions, farewell } = arguments;
+    let link = link_id(&link)?;
+    let agent = call.principal.agent;
+    let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell.as_deref()).await;
+    call.app().wrote(agent, &revoked.map_err(about_link(link))?);
+    whole(&call, link).await
+}
+
+async fn whole(call: &Call, link: LinkId) -> Result<Answer, Problem> {
+    let (app, agent) = (call.app(), call.principal.agent);
+    let answer = app.queries().link(agent, link, app.freshness(agent)).await?;
+    match answer.value {
+        Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), link: LinkShown::of(call, view), stale: answer.stale })),
+        // The rows are behind: nobody knows whether there is such a link.
+        None if answer.stale => Err(Code::Unavailable.into()),
+        None => Err(unknown_link(link)),
+    }
+}
+
+fn yes() -> bool {
+    true
+}

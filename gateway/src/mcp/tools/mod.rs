@@ -1,0 +1,97 @@
+//! The tools: one module for each group, each tool a definition, a shape of arguments and a function.
+
+mod conversation;
+mod history;
+mod link_settings;
+mod links;
+mod sessions;
+
+use std::future::Future;
+
+use domain::Policy;
+use futures_util::FutureExt;
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
+use rmcp::model::{CallToolResult, Tool, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::Agents;
+use super::answer::{Answer, refused};
+use super::args::{Arguments, Bound};
+use super::call::Call;
+use crate::problem::Problem;
+
+/// What a model is told of a tool.
+#[derive(Debug, Clone, Copy)]
+struct Definition {
+    name: &'static str,
+    title: &'static str,
+    /// When to use it, and when not.
+    description: &'static str,
+    effect: Effect,
+}
+
+/// What a tool does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Nothing; it only looks.
+    Reads,
+    /// Nothing, but what it shows was written by people out there.
+    ReadsPeople,
+    /// It notes what was read; again changes nothing more.
+    Acknowledges,
+    /// It makes something new each time.
+    Adds,
+    /// It replaces what was.
+    Changes,
+    /// It ends something for good; again changes nothing more.
+    Ends,
+}
+
+impl Effect {
+    fn annotations(self, title: &str) -> ToolAnnotations {
+        let (read_only, destructive, idempotent, open_world) = match self {
+            Self::Reads => (true, false, true, false),
+            Self::ReadsPeople => (true, false, true, true),
+            Self::Acknowledges => (false, false, true, true),
+            Self::Adds => (false, false, false, true),
+            Self::Changes => (false, true, false, true),
+            Self::Ends => (false, true, true, true),
+        };
+        ToolAnnotations::from_raw(Some(title.to_owned()), Some(read_only), Some(destructive), Some(idempotent), Some(open_world))
+    }
+}
+
+/// Puts all tools together; their ranges are those of `policy`.
+pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
+    let groups = [links::routes(policy), sessions::routes(), history::routes(), conversation::routes()];
+    let mut router = ToolRouter::new();
+    groups.into_iter().flatten().for_each(|route| router.add_route(route));
+    router
+}
+
+/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function.
+fn tool<A, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
+where
+    A: DeserializeOwned + JsonSchema + Send + 'static,
+    Running: Future<Output = Result<Answer, Problem>> + Send + 'static,
+{
+    let arguments = Arguments::of::<A>(definition.name, bounds);
+    let described = Tool::new(definition.name, definition.description, arguments.schema())
+        .with_title(definition.title)
+        .with_annotations(definition.effect.annotations(definition.title));
+    ToolRoute::new_dyn(described, move |context| {
+        let call = Call::new(context.service, context.request_context);
+        let read = arguments.read::<A>(context.arguments);
+        async move {
+            let answer = async {
+                let (call, read) = (call?, read?);
+                call.is_active(call.agents.waits.any(call.principal.agent)).await;
+                run(call, read).await
+            };
+            let result = answer.await.map_or_else(|problem| refused(&problem), CallToolResult::from);
+            Ok(result.into())
+        }
+        .boxed()
+    })
+}

@@ -1,0 +1,162 @@
+//! Listing, ending and erasing sessions.
+
+use domain::SessionId;
+use domain::session::EndReason;
+use query_service::{SessionFilter, SessionStatus, Viewer};
+use rmcp::handler::server::router::tool::ToolRoute;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Definition, Effect, tool};
+use crate::mcp::Agents;
+use crate::mcp::answer::{Answer, MOST, fitting};
+use crate::mcp::args::Bound;
+use crate::mcp::call::{Call, about_session, link_id, session_id, unknown_link, unknown_session};
+use crate::mcp::cursor::Scope;
+use crate::mcp::shown::SessionShown;
+use crate::moment::Moment;
+use crate::problem::{Code, Problem};
+
+/// How many characters of a list's text are not items.
+const AROUND: usize = 300;
+
+const LIST: Definition = Definition {
+    name: "temp_chat_list_sessions",
+    title: "List chats",
+    description: "Lists chats, oldest first: who, how they stand, how they ended. For new words use temp_chat_wait_for_messages.",
+    effect: Effect::ReadsPeople,
+};
+
+const END: Definition = Definition {
+    name: "temp_chat_end_session",
+    title: "End a chat",
+    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before.",
+    effect: Effect::Ends,
+};
+
+const ERASE: Definition = Definition {
+    name: "temp_chat_erase_session",
+    title: "Erase a chat",
+    description: "Ends one chat if need be and destroys its words at once, for everyone, beyond recovery. Not needed in general: words are erased by themselves.",
+    effect: Effect::Ends,
+};
+
+/// Arguments of [`LIST`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct List {
+    #[serde(default)]
+    #[schemars(with = "String")]
+    link_id: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["active", "idle", "ended", "erased"]))]
+    status: Option<SessionStatus>,
+    /// A next_cursor of this list.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    after: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    limit: Option<u16>,
+}
+
+/// Arguments of [`END`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct End {
+    session_id: String,
+    /// Last words.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    farewell: Option<String>,
+    /// Tells the person that they were shut out.
+    #[serde(default)]
+    block: bool,
+}
+
+/// Arguments of [`ERASE`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Erase {
+    session_id: String,
+}
+
+/// A part of the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    now: Moment,
+    items: Vec<Value>,
+    next_cursor: String,
+    has_more: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+/// A session, whole.
+#[derive(Debug, Serialize)]
+struct Whole {
+    now: Moment,
+    #[serde(flatten)]
+    session: SessionShown,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+/// What is left of an erased session.
+#[derive(Debug, Serialize)]
+struct Erased {
+    now: Moment,
+    session_id: SessionId,
+    status: SessionStatus,
+    erased_at: Moment,
+}
+
+pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
+    vec![tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list), tool(END, &[], end), tool(ERASE, &[], erase)]
+}
+
+async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
+    let (app, agent) = (call.app(), call.principal.agent);
+    let cursors = &call.agents.cursors;
+    let link = arguments.link_id.as_deref().map(link_id).transpose()?;
+    if let Some(link) = link
+        && app.commands().link(agent, link).await?.status == domain::link::Status::Unknown
+    {
+        return Err(unknown_link(link));
+    }
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[Scope::List], after)).transpose()?;
+    let filter = SessionFilter { link, status: arguments.status };
+    let answer = app.queries().sessions(agent, filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
+    let sessions = answer.value.items;
+    let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
+    let page = fitting(sessions.into_iter().map(|session| SessionShown::of(&call, session)), MOST - AROUND);
+    let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
+    Ok(Answer::of(&Listed {
+        now: Moment::now(),
+        next_cursor: cursors.seal(agent, Scope::List, last.unwrap_or_else(|| call.beginning())),
+        has_more: answer.value.has_more || page.cut,
+        items: page.items,
+        stale: answer.stale,
+    }))
+}
+
+async fn end(call: Call, arguments: End) -> Result<Answer, Problem> {
+    let session = session_id(&arguments.session_id)?;
+    let (app, agent) = (call.app(), call.principal.agent);
+    let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
+    let farewell = arguments.farewell.as_deref().filter(|text| !text.is_empty());
+    let receipt = app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
+    app.wrote(agent, &receipt);
+    let answer = app.queries().session(Viewer::Agent(agent), session, app.freshness(agent)).await?;
+    match answer.value {
+        Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), session: SessionShown::of(&call, view), stale: answer.stale })),
+        None if answer.stale => Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
+            .next("Call temp_chat_list_sessions in a moment.")),
+        None => Err(unknown_session(session)),
+    }
+}
+
+async fn erase(call: Call, arguments: Erase) -> Result<Answer, Problem> {
+    let session = session_id(&arguments.session_id)?;
+    let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
+    call.app().wrote(call.principal.agent, &receipt);
+    Ok(Answer::of(&Erased { now: Moment::now(), session_id: session, status: SessionStatus::Erased, erased_at: receipt.at.into() }))
+}
