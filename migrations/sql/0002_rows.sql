@@ -27,9 +27,8 @@ CREATE TABLE dead_letter (
     agent       UUID     NOT NULL,
     target_kind TEXT     NOT NULL CHECK (target_kind IN ('agent', 'link', 'session')),
     target      UUID     NOT NULL,
-    -- What the commit's header says of its events.
+    -- The wire names of its events.
     types       TEXT     NOT NULL,
-    reason      TEXT     NOT NULL,
     PRIMARY KEY (shard, sequence)
 );
 

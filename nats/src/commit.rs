@@ -208,6 +208,11 @@ impl Commit<AnyEvent> {
     }
 }
 
+/// Reads the wire names of a commit's events, separated by commas, from its headers alone.
+pub(crate) fn event_types(headers: &HeaderMap) -> Option<&str> {
+    Some(headers.get(EVENT_TYPES.clone())?.as_str())
+}
+
 /// Reads which command made a commit, from its headers alone.
 pub(crate) fn command_id(headers: &HeaderMap) -> Option<CommandId> {
     CommandId::parse(headers.get(COMMAND_ID.clone())?.as_str()).ok()

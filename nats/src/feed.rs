@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::backbone::Inner;
-use crate::{Error, Hash, Raw, Recorded, Shard, read, streams, subjects};
+use crate::{Error, Hash, Raw, Recorded, Shard, Unknown, read, streams, subjects};
 
 /// Messages asked for ahead.
 const AHEAD: usize = 1000;
@@ -106,7 +106,12 @@ impl Feed {
         while self.ready.len() < most {
             let Some(source) = &mut self.source else { break };
             match source.messages.next().now_or_never() {
-                Some(Some(Ok(message))) => self.take(&message).await?,
+                Some(Some(Ok(message))) => {
+                    if let Err(error) = self.take(&message).await {
+                        // What was read before it comes first; then it is met again.
+                        self.lose(&error.to_string());
+                    }
+                }
                 Some(Some(Err(error))) => self.lose(&error.to_string()),
                 Some(None) => self.lose("the consumer ended"),
                 None => break,
@@ -114,6 +119,17 @@ impl Feed {
         }
         let rest = self.ready.split_off(most.max(1).min(self.ready.len()));
         Ok(std::mem::replace(&mut self.ready, rest))
+    }
+
+    /// Passes over the next commit where [`Self::next`] failed on it and a newer program wrote it; does nothing where it is known or broken.
+    pub async fn pass_over(&mut self) -> Result<Option<Unknown>, FeedError> {
+        let filter = subjects::events_of_shard(self.shard);
+        let next = read::next(&self.inner, self.shard, &filter, self.last).await?;
+        let Some(unknown) = next.and_then(|raw| raw.unknown(self.running)) else { return Ok(None) };
+        self.source = None;
+        self.last = unknown.sequence;
+        self.running = unknown.running;
+        Ok(Some(unknown))
     }
 
     fn lose(&mut self, why: &str) {

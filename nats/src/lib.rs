@@ -24,6 +24,7 @@ mod store;
 mod streams;
 mod subjects;
 pub mod trace;
+mod unknown;
 mod verify;
 mod wrapping;
 
@@ -43,6 +44,7 @@ pub use record::{Fact, Recorded};
 pub use sealing::{DataKey, Field, OpenError};
 pub use secrets::{MasterId, Secrets, SecretsError, context};
 pub use store::{AppendError, Head, Last, Reserve, Scope, Store, Stored};
+pub use unknown::Unknown;
 pub use verify::Verified;
 
 use commit::Encoded;

@@ -1,14 +1,16 @@
 //! One batch, one transaction: rows, scheduled commands and checkpoint together, or nothing.
 
-use nats::{Recorded, Shard};
+use domain::Target;
+use nats::{Hash, Recorded, Shard, Unknown};
 use sqlx::types::Uuid;
 use sqlx::{PgConnection, PgPool, PgTransaction};
 
-use crate::column::moment;
+use crate::Error;
+use crate::column::{Id, moment, sequence};
 use crate::fold::{Needs, Rows};
 use crate::table::checkpoint::Checkpoint;
-use crate::table::{admission, agent, checkpoint, event, link, question, read_mark, scheduled, session};
-use crate::Error;
+use crate::table::dead_letter::DeadLetterRow;
+use crate::table::{admission, agent, checkpoint, dead_letter, event, link, question, read_mark, scheduled, session};
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -26,17 +28,14 @@ pub(crate) async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>>
     Ok(transaction)
 }
 
-/// Takes in a batch that was read from after `after`. Others may project the same shard: what they took in is passed over.
+/// Takes in a batch that was read from after `after`. Others may project the same shard: what they took in is left out.
 pub(crate) async fn take_in(pool: &PgPool, shard: Shard, after: u64, batch: &[Recorded]) -> Result<Outcome, Error> {
     let mut transaction = begin(pool).await?;
-    let Some(mut checkpoint) = checkpoint::lock(&mut transaction, shard).await? else { return Ok(Outcome::BegunAnew) };
-    if checkpoint.sequence < after {
-        return Ok(Outcome::BegunAnew);
-    }
+    let Some(mut checkpoint) = lock(&mut transaction, shard, after).await? else { return Ok(Outcome::BegunAnew) };
     let known = batch.partition_point(|recorded| recorded.sequence <= checkpoint.sequence);
     let (before, new) = batch.split_at(known);
-    if before.last().is_some_and(|last| last.sequence == checkpoint.sequence && last.running != checkpoint.running) {
-        return Err(Error::OtherHistory { shard, sequence: checkpoint.sequence });
+    if let Some(last) = before.last() {
+        agree(&checkpoint, last.sequence, last.running)?;
     }
     if let Some(last) = new.last() {
         write(&mut transaction, new).await?;
@@ -48,6 +47,51 @@ pub(crate) async fn take_in(pool: &PgPool, shard: Shard, after: u64, batch: &[Re
         transaction.commit().await?;
     }
     Ok(Outcome::TakenIn(checkpoint))
+}
+
+/// Moves past a commit, the one after `after`, that nobody here can read, and leaves a note of it.
+pub(crate) async fn pass_over(pool: &PgPool, after: u64, unknown: &Unknown) -> Result<Outcome, Error> {
+    let shard = unknown.shard;
+    let mut transaction = begin(pool).await?;
+    let Some(mut checkpoint) = lock(&mut transaction, shard, after).await? else { return Ok(Outcome::BegunAnew) };
+    agree(&checkpoint, unknown.sequence, unknown.running)?;
+    if checkpoint.sequence < unknown.sequence {
+        tracing::warn!(%shard, sequence = unknown.sequence, types = unknown.types, "a commit of a newer version is passed over");
+        metrics::counter!("projector_dead_letters", "shard" => shard.to_string()).increment(1);
+        let (target_kind, target) = match unknown.address.target {
+            Target::Agent => ("agent", unknown.address.agent.column()),
+            Target::Link(link) => ("link", link.column()),
+            Target::Session(session) => ("session", session.column()),
+        };
+        let letter = DeadLetterRow {
+            shard: i32::from(shard.0),
+            sequence: sequence(unknown.sequence),
+            agent: unknown.address.agent.column(),
+            target_kind,
+            target,
+            types: unknown.types.clone(),
+        };
+        dead_letter::save(&mut transaction, &letter).await?;
+        checkpoint.previous = checkpoint.running;
+        checkpoint.running = unknown.running;
+        checkpoint.sequence = unknown.sequence;
+        checkpoint::save(&mut transaction, &checkpoint).await?;
+        transaction.commit().await?;
+    }
+    Ok(Outcome::TakenIn(checkpoint))
+}
+
+/// Locks the checkpoint; none where the rows were begun anew since something was read from after `after`.
+async fn lock(connection: &mut PgConnection, shard: Shard, after: u64) -> sqlx::Result<Option<Checkpoint>> {
+    Ok(checkpoint::lock(connection, shard).await?.filter(|checkpoint| checkpoint.sequence >= after))
+}
+
+/// Holds where the log still says what it said when the rows took in their last commit, if that is the one at `sequence`.
+fn agree(checkpoint: &Checkpoint, sequence: u64, running: Hash) -> Result<(), Error> {
+    if checkpoint.sequence == sequence && checkpoint.running != running {
+        return Err(Error::OtherHistory { shard: checkpoint.shard, sequence });
+    }
+    Ok(())
 }
 
 async fn write(connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {

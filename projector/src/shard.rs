@@ -1,10 +1,10 @@
 //! The projection of one shard: reads on from the checkpoint, batch by batch.
 
-use nats::{Backbone, Feed, Shard};
+use nats::{Backbone, Feed, FeedError, Shard, Unknown};
 use sqlx::PgPool;
 
 use crate::Error;
-use crate::batch::{Outcome, begin, take_in};
+use crate::batch::{Outcome, begin, pass_over, take_in};
 use crate::table::checkpoint::{self, Checkpoint};
 
 /// Commits in one transaction.
@@ -31,8 +31,14 @@ impl ShardProjection {
             let mut feed = self.feed(&checkpoint);
             loop {
                 let after = feed.last();
-                let batch = feed.next(BATCH).await.map_err(|error| Error::of_feed(self.shard, checkpoint.sequence, error))?;
-                checkpoint = match take_in(&self.pool, self.shard, after, &batch).await? {
+                let outcome = match feed.next(BATCH).await {
+                    Ok(batch) => take_in(&self.pool, self.shard, after, &batch).await?,
+                    Err(error) => match self.unknown(&mut feed, &error).await? {
+                        Some(unknown) => pass_over(&self.pool, after, &unknown).await?,
+                        None => return Err(Error::of_feed(self.shard, checkpoint.sequence, error)),
+                    },
+                };
+                checkpoint = match outcome {
                     Outcome::TakenIn(checkpoint) => checkpoint,
                     Outcome::BegunAnew => break,
                 };
@@ -40,6 +46,16 @@ impl ShardProjection {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Passes over the commit that could not be read, where a newer program wrote it.
+    async fn unknown(&self, feed: &mut Feed, error: &FeedError) -> Result<Option<Unknown>, Error> {
+        match error {
+            FeedError::Broken(nats::Error::Corrupt { .. }) => {
+                feed.pass_over().await.map_err(|error| Error::of_feed(self.shard, feed.last(), error))
+            }
+            FeedError::Broken(_) | FeedError::OtherEpoch(_) | FeedError::AheadOfLog { .. } => Ok(None),
         }
     }
 

@@ -25,7 +25,8 @@ impl Rows {
                 },
             ),
             Event::KeyIssued { key, name, hash: _ } => {
-                let row = KeyRow { id: key.column(), agent, shard, name: name.clone(), issued_at: at, revoked_at: None, sequence };
+                let row =
+                    KeyRow { id: key.column(), agent, shard, name: name.clone(), issued_at: at, revoked_at: None, sequence };
                 self.keys.put(row.id, row);
             }
             Event::KeyRevoked { key } => {

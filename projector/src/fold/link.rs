@@ -134,7 +134,11 @@ impl LinkRow {
         let keep = Millis(self.keep_after_end_ms);
         let kept = moment(quiet_since + keep);
         // Idle sessions hold no place, and may come back until their time is up.
-        if self.status == LinkStatus::Revoked && !self.ends_sessions && self.admitted > 0 { kept.max(later(self.expires_at, keep)) } else { kept }
+        if self.status == LinkStatus::Revoked && !self.ends_sessions && self.admitted > 0 {
+            kept.max(later(self.expires_at, keep))
+        } else {
+            kept
+        }
     }
 }
 

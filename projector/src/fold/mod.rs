@@ -92,7 +92,10 @@ impl Needs {
                 }
             }
             // The codec reads an event by its subject's kind, so what is left is an agent's.
-            (Target::Agent | Target::Link(_) | Target::Session(_), AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_)) => {
+            (
+                Target::Agent | Target::Link(_) | Target::Session(_),
+                AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_),
+            ) => {
                 self.agents.insert(recorded.address.agent.column());
             }
         }
@@ -132,8 +135,12 @@ impl Rows {
     /// Takes in a commit. One that a row has taken in before changes nothing in it.
     pub(crate) fn take_in(&mut self, recorded: &Recorded) {
         let at = recorded.commit.at;
-        let commit =
-            Context { agent: recorded.address.agent.column(), shard: i32::from(recorded.shard.0), sequence: sequence(recorded.sequence), at };
+        let commit = Context {
+            agent: recorded.address.agent.column(),
+            shard: i32::from(recorded.shard.0),
+            sequence: sequence(recorded.sequence),
+            at,
+        };
         let known = match recorded.address.target {
             Target::Agent => self.agents.get(&commit.agent).map(|row| row.sequence),
             Target::Link(link) => self.links.get(&link.column()).map(|row| row.sequence),

@@ -62,7 +62,8 @@ impl Rows {
                     Reader::Agent(key) => Some(key.column()),
                 };
                 let (agent, shard) = (commit.agent, commit.shard);
-                let mark = ReadMarkRow { session: id, key, agent, link, shard, upto: sequence(*upto), at, sequence: commit.sequence };
+                let mark =
+                    ReadMarkRow { session: id, key, agent, link, shard, upto: sequence(*upto), at, sequence: commit.sequence };
                 self.read_marks.put((id, key), mark);
             }
             Event::WentIdle => {
@@ -98,7 +99,15 @@ impl Rows {
         }
     }
 
-    fn start(&mut self, commit: &Context, id: Uuid, link: LinkId, settings: &Settings, name: Option<&Sealed>, language: Option<&str>) {
+    fn start(
+        &mut self,
+        commit: &Context,
+        id: Uuid,
+        link: LinkId,
+        settings: &Settings,
+        name: Option<&Sealed>,
+        language: Option<&str>,
+    ) {
         let link = link.column();
         let at = moment(commit.at);
         let cause = commit.cause(link);

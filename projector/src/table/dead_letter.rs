@@ -12,14 +12,13 @@ pub(crate) struct DeadLetterRow {
     pub(crate) target_kind: &'static str,
     pub(crate) target: Uuid,
     pub(crate) types: String,
-    pub(crate) reason: String,
 }
 
 /// Adds one: they are rare.
 pub(crate) async fn save(connection: &mut PgConnection, row: &DeadLetterRow) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO dead_letter (shard, sequence, agent, target_kind, target, types, reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO dead_letter (shard, sequence, agent, target_kind, target, types)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (shard, sequence) DO NOTHING",
         row.shard,
         row.sequence,
@@ -27,7 +26,6 @@ pub(crate) async fn save(connection: &mut PgConnection, row: &DeadLetterRow) -> 
         row.target_kind,
         row.target,
         row.types,
-        row.reason,
     )
     .execute(connection)
     .await?;

@@ -16,7 +16,8 @@ pub(crate) async fn everything(pool: &PgPool) -> BTreeMap<String, Vec<Value>> {
 
 /// The names of all tables.
 pub(crate) async fn tables(pool: &PgPool) -> Vec<String> {
-    let tables = "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations' ORDER BY 1";
+    let tables =
+        "SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations' ORDER BY 1";
     sqlx::query_scalar(tables).fetch_all(pool).await.unwrap()
 }
 

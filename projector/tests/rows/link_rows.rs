@@ -27,9 +27,16 @@ async fn an_agent_and_its_keys_without_any_hash() {
     story.tell::<Agent>(home, None, agent::Command::IssueKey { key: key(2), name: "second".to_owned(), hash: [9; 32] }).await;
     story.tell::<Agent>(home, None, agent::Command::RevokeKey { key: key(1) }).await;
     world.project().await;
-    assert_eq!(row(&world.pool, "SELECT to_jsonb(row) FROM (SELECT name, sequence, webhook_url FROM agent) AS row").await, json!({"name": "Ada", "sequence": 4, "webhook_url": null}));
     assert_eq!(
-        rows(&world.pool, "SELECT to_jsonb(row) FROM (SELECT name, revoked_at = issued_at + '1 s' AS revoked FROM agent_key) AS row").await,
+        row(&world.pool, "SELECT to_jsonb(row) FROM (SELECT name, sequence, webhook_url FROM agent) AS row").await,
+        json!({"name": "Ada", "sequence": 4, "webhook_url": null})
+    );
+    assert_eq!(
+        rows(
+            &world.pool,
+            "SELECT to_jsonb(row) FROM (SELECT name, revoked_at = issued_at + '1 s' AS revoked FROM agent_key) AS row"
+        )
+        .await,
         [json!({"name": "first", "revoked": true}), json!({"name": "second", "revoked": null})]
     );
 }
@@ -47,7 +54,8 @@ async fn settings_as_they_are_now() {
             "max_messages_per_session": 100, "keep_after_end_ms": 86_400_000, "language": "de",
         })
     );
-    let changes = Changes { title: Some(sealed("other")), passcode: Some(None), allowed_origins: Some(vec![]), ..Changes::default() };
+    let changes =
+        Changes { title: Some(sealed("other")), passcode: Some(None), allowed_origins: Some(vec![]), ..Changes::default() };
     story.link(link(1, 1), Command::Update(Box::new(changes))).await;
     story.link(link(1, 1), Command::Pause).await;
     story.link(link(1, 1), Command::RotateToken).await;
@@ -93,7 +101,10 @@ async fn an_erased_link_keeps_its_counts_and_loses_its_words() {
     story.open(link(1, 1)).await;
     story.start(link(1, 1), session(1, 1)).await;
     story.link(link(1, 1), Command::Revoke { end_sessions: true, farewell: Some(sealed("goodbye")) }).await;
-    assert_eq!(columns(&world, "status, ends_sessions, closed_at = opened_at AS closed").await, json!({"status": "revoked", "ends_sessions": true, "closed": true}));
+    assert_eq!(
+        columns(&world, "status, ends_sessions, closed_at = opened_at AS closed").await,
+        json!({"status": "revoked", "ends_sessions": true, "closed": true})
+    );
     story.release(link(1, 1), session(1, 1), Release::Left).await;
     story.wait(Millis::minutes(1_440));
     story.link(link(1, 1), Command::Erase).await;

@@ -2,6 +2,7 @@
 
 mod again;
 mod clashes;
+mod dead_letters;
 mod dump;
 mod link_rows;
 mod scheduled_rows;

@@ -12,7 +12,8 @@ use crate::world::World;
 async fn scheduled(world: &World) -> Vec<String> {
     world.project().await;
     let minutes = format!("extract(EPOCH FROM due_at - to_timestamp({}))::INT / 60", BEGIN.0 / 1_000);
-    let rows = rows(&world.pool, &format!("SELECT to_jsonb(concat_ws(' ', target_kind, purpose, {minutes})) FROM scheduled")).await;
+    let rows =
+        rows(&world.pool, &format!("SELECT to_jsonb(concat_ws(' ', target_kind, purpose, {minutes})) FROM scheduled")).await;
     rows.iter().map(|row| row.as_str().unwrap().to_owned()).collect()
 }
 
@@ -76,7 +77,10 @@ async fn open_sessions_follow_the_end_of_their_link() {
     story.wait(Millis::minutes(1));
     story.link(link(1, 1), until(BEGIN + Millis::minutes(90))).await;
     let ended = "session erase 1440";
-    assert_eq!(scheduled(&world).await, ["link expire 90", ended, "session expire 60", "session idle 30", "session reschedule 1"]);
+    assert_eq!(
+        scheduled(&world).await,
+        ["link expire 90", ended, "session expire 60", "session idle 30", "session reschedule 1"]
+    );
     story.session(session(1, 1), link(1, 1), session::Command::Reschedule { expires_at: BEGIN + Millis::minutes(90) }).await;
     assert_eq!(scheduled(&world).await, ["link expire 90", ended, "session expire 90", "session idle 30"]);
 
@@ -93,10 +97,7 @@ async fn a_revoked_link_ends_its_sessions_and_then_goes() {
     let mut story = started(&world).await;
     story.wait(Millis::minutes(2));
     story.link(link(1, 1), Command::Revoke { end_sessions: true, farewell: None }).await;
-    assert_eq!(
-        scheduled(&world).await,
-        ["link erase 1442", "session end_with_link 2", "session expire 60", "session idle 30"]
-    );
+    assert_eq!(scheduled(&world).await, ["link erase 1442", "session end_with_link 2", "session expire 60", "session idle 30"]);
     story.wait(Millis::minutes(1));
     story.session(session(1, 1), link(1, 1), session::Command::End { reason: EndReason::LinkRevoked, farewell: None }).await;
     assert_eq!(scheduled(&world).await, ["link erase 1442", "session erase 1443", "session release 3"]);
@@ -140,6 +141,9 @@ async fn what_the_worker_put_off_stays_until_something_new_is_known() {
     story.session(session(1, 1), link(1, 1), session::Command::GoIdle).await;
     story.session(session(1, 1), link(1, 1), session::Command::Resume { start_before: story.now + Millis::minutes(1) }).await;
     assert!(scheduled(&world).await.contains(&"session idle 61".to_owned()));
-    let fresh: bool = sqlx::query_scalar("SELECT attempts = 0 AND lease_until IS NULL FROM scheduled WHERE purpose = 'idle'").fetch_one(&world.pool).await.unwrap();
+    let fresh: bool = sqlx::query_scalar("SELECT attempts = 0 AND lease_until IS NULL FROM scheduled WHERE purpose = 'idle'")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
     assert!(fresh);
 }

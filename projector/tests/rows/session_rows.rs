@@ -22,14 +22,21 @@ async fn started(world: &World) -> Story {
 }
 
 fn seconds(columns: &[&str]) -> String {
-    columns.iter().map(|column| format!("extract(EPOCH FROM {column} - started_at)::INT AS {column}")).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| format!("extract(EPOCH FROM {column} - started_at)::INT AS {column}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_said_how_much_and_who_waits_for_whom() {
     let world = World::start().await;
     let mut story = started(&world).await;
-    let told = format!("chatter_messages, agent_messages, {}", seconds(&["last_word_at", "last_chatter_at", "last_agent_at", "owed_since"]));
+    let told = format!(
+        "chatter_messages, agent_messages, {}",
+        seconds(&["last_word_at", "last_chatter_at", "last_agent_at", "owed_since"])
+    );
     story.wait(Millis::seconds(10));
     story.say(link(1, 1), session(1, 1), Author::Chatter, "hello").await;
     story.wait(Millis::seconds(10));
@@ -51,7 +58,10 @@ async fn from_start_to_erasure() {
     let world = World::start().await;
     let mut story = started(&world).await;
     let (at_link, at_session) = (link(1, 1), session(1, 1));
-    let told = format!("status, end_reason, rating, encode(display_name, 'escape') AS name, {}", seconds(&["expires_at", "ended_at", "erase_at", "erased_at"]));
+    let told = format!(
+        "status, end_reason, rating, encode(display_name, 'escape') AS name, {}",
+        seconds(&["expires_at", "ended_at", "erase_at", "erased_at"])
+    );
     let mut expected = json!({
         "status": "active", "end_reason": null, "rating": null, "name": "name", "expires_at": 3_600, "ended_at": null, "erase_at": null,
         "erased_at": null,
@@ -90,14 +100,21 @@ async fn a_question_takes_answers_until_the_agent_goes_on() {
     let mut story = started(&world).await;
     let (at_link, at_session) = (link(1, 1), session(1, 1));
     let told = "fields, required, answered, answers, closed";
-    let ask = Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
+    let ask =
+        Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
     story.session(at_session, at_link, ask).await;
     story.session(at_session, at_link, Command::Answer { question: question(1), values: sealed("one"), answered: 0b01 }).await;
     story.say(at_link, at_session, Author::Agent(key(1)), "and the other?").await;
-    assert_eq!(columns(&world, "question", told).await, json!({"fields": 2, "required": 3, "answered": 1, "answers": 1, "closed": false}));
+    assert_eq!(
+        columns(&world, "question", told).await,
+        json!({"fields": 2, "required": 3, "answered": 1, "answers": 1, "closed": false})
+    );
     story.session(at_session, at_link, Command::Answer { question: question(1), values: sealed("two"), answered: 0b10 }).await;
     story.say(at_link, at_session, Author::Agent(key(1)), "thank you").await;
-    assert_eq!(columns(&world, "question", told).await, json!({"fields": 2, "required": 3, "answered": 3, "answers": 2, "closed": true}));
+    assert_eq!(
+        columns(&world, "question", told).await,
+        json!({"fields": 2, "required": 3, "answered": 3, "answers": 2, "closed": true})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +127,8 @@ async fn every_reader_has_one_mark() {
         story.session(at_session, at_link, Command::MarkRead { by, upto }).await;
     }
     world.project().await;
-    let marks = rows(&world.pool, "SELECT to_jsonb(row) FROM (SELECT substr(key::TEXT, 1, 2) AS key, upto FROM read_mark) AS row").await;
+    let marks =
+        rows(&world.pool, "SELECT to_jsonb(row) FROM (SELECT substr(key::TEXT, 1, 2) AS key, upto FROM read_mark) AS row").await;
     assert_eq!(marks, [json!({"key": "01", "upto": 2}), json!({"key": "02", "upto": 3}), json!({"key": null, "upto": 3})]);
 }
 
@@ -119,7 +137,9 @@ async fn events_stand_in_the_order_of_the_log() {
     let world = World::start().await;
     let mut story = started(&world).await;
     story.say(link(1, 1), session(1, 1), Author::Chatter, "hello").await;
-    story.session(session(1, 1), link(1, 1), Command::End { reason: EndReason::AgentEnded, farewell: Some(sealed("goodbye")) }).await;
+    story
+        .session(session(1, 1), link(1, 1), Command::End { reason: EndReason::AgentEnded, farewell: Some(sealed("goodbye")) })
+        .await;
     world.project().await;
     let events = "SELECT to_jsonb(array_agg(concat_ws(' ', sequence, index, type, session IS NOT NULL, link IS NOT NULL) ORDER BY sequence, index)) FROM event";
     assert_eq!(
@@ -134,7 +154,10 @@ async fn events_stand_in_the_order_of_the_log() {
             "5 1 session.ended t t",
         ])
     );
-    let bodies: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM event WHERE session IS NOT NULL ORDER BY sequence, index").fetch_all(&world.pool).await.unwrap();
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar("SELECT body FROM event WHERE session IS NOT NULL ORDER BY sequence, index")
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
     for body in bodies {
         nats::AnyEvent::from_bytes(nats::Kind::Session, &body).unwrap();
     }

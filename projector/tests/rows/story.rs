@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use domain::link::{self, Link};
 use domain::session::{self, Author, Session};
-use domain::{Address, Aggregate, AgentId, CommandId, Fingerprint, KeyId, LinkId, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp};
+use domain::{
+    Address, AgentId, Aggregate, CommandId, Fingerprint, KeyId, LinkId, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp,
+};
 use nats::{Actor, Backbone, Commit, Head, Reserve, Store};
 
 /// When every story begins.
@@ -41,7 +43,13 @@ impl Story {
     }
 
     /// Appends events as they are.
-    pub(crate) async fn record<A: Aggregate>(&mut self, address: Address, link: Option<LinkId>, head: &Head, events: Vec<A::Event>) -> Head {
+    pub(crate) async fn record<A: Aggregate>(
+        &mut self,
+        address: Address,
+        link: Option<LinkId>,
+        head: &Head,
+        events: Vec<A::Event>,
+    ) -> Head {
         assert!(!events.is_empty());
         self.commands += 1;
         let mut id = [0; 16];
@@ -129,7 +137,8 @@ impl Story {
             self.session(session, link, session::Command::MarkRead { by: session::Reader::Agent(key(n)), upto }).await;
             self.ask(link, session, m).await;
             if m % 2 == 0 {
-                self.session(session, link, session::Command::End { reason: session::EndReason::ChatterLeft, farewell: None }).await;
+                self.session(session, link, session::Command::End { reason: session::EndReason::ChatterLeft, farewell: None })
+                    .await;
                 self.session(session, link, session::Command::Rate { rating: 4, feedback: Some(sealed("fine")) }).await;
                 self.release(link, session, link::Release::Left).await;
             }
@@ -141,7 +150,8 @@ impl Story {
 
     async fn ask(&mut self, link: Address, session: Address, n: u8) {
         let question = question(n);
-        let ask = session::Command::Ask { question, from: Author::Agent(key(n)), form: sealed("form"), fields: 2, required: 0b01 };
+        let ask =
+            session::Command::Ask { question, from: Author::Agent(key(n)), form: sealed("form"), fields: 2, required: 0b01 };
         self.session(session, link, ask).await;
         self.session(session, link, session::Command::Answer { question, values: sealed("values"), answered: 0b01 }).await;
     }
@@ -184,7 +194,10 @@ pub(crate) fn question(n: u8) -> QuestionId {
 }
 
 pub(crate) fn link(n: u8, m: u8) -> Address {
-    Address::link(agent(n), LinkId::new([m; 16]))
+    let mut id = [m; 16];
+    // Never a session's.
+    id[0] = 0xff;
+    Address::link(agent(n), LinkId::new(id))
 }
 
 pub(crate) fn session(n: u8, m: u8) -> Address {

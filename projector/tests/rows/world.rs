@@ -76,7 +76,8 @@ fn server() -> &'static str {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let data = DataDir::temporary().unwrap();
-                let server = Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap();
+                let server =
+                    Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap();
                 started.send(server.url().to_owned()).unwrap();
                 server.died().await
             })

@@ -1,0 +1,69 @@
+//! The schema on a real PostgreSQL: applied by many at once, by one who is no superuser, and read by one who may only take roles on.
+
+use servers::{DataDir, Postgres, PostgresOptions};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+
+async fn server() -> Postgres {
+    let data = DataDir::temporary().unwrap();
+    Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap()
+}
+
+async fn connect(url: &str) -> PgPool {
+    PgPoolOptions::new().max_connections(3).connect(url).await.unwrap()
+}
+
+async fn execute(pool: &PgPool, statement: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(pool).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_and_once_more() {
+    let server = server().await;
+    let mut pools = Vec::new();
+    for name in ["one", "two", "three"] {
+        let url = server.create_database(name).await.unwrap();
+        // Two processes start beside each other on the same database, others on its neighbours: the roles are the whole server's.
+        pools.extend([connect(&url).await, connect(&url).await]);
+    }
+    let tasks: Vec<_> = pools.iter().cloned().map(|pool| tokio::spawn(async move { migrations::run(&pool).await })).collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    for pool in &pools {
+        migrations::run(pool).await.unwrap();
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_is_no_superuser() {
+    let server = server().await;
+    let superuser = connect(server.url()).await;
+    execute(&superuser, "CREATE ROLE owner LOGIN CREATEROLE NOINHERIT PASSWORD 'owner'").await.unwrap();
+    execute(&superuser, "CREATE DATABASE owned OWNER owner").await.unwrap();
+    let mut url: url::Url = server.url().parse().unwrap();
+    url.set_username("owner").unwrap();
+    url.set_password(Some("owner")).unwrap();
+    url.set_path("owned");
+    let owner = connect(url.as_str()).await;
+    migrations::run(&owner).await.unwrap();
+    migrations::run(&owner).await.unwrap();
+
+    // By itself it sees nothing of its own tables: row level security holds for owners too.
+    execute(&owner, "INSERT INTO checkpoint VALUES (0, '', 0, '', '', 0)").await.unwrap_err();
+    let mut writer = owner.begin().await.unwrap();
+    sqlx::query("SELECT set_config('role', $1, true)").bind(migrations::role::WRITER).execute(&mut *writer).await.unwrap();
+    let epoch = "INSERT INTO checkpoint VALUES (0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0)";
+    sqlx::query(epoch).execute(&mut *writer).await.unwrap();
+    writer.commit().await.unwrap();
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM checkpoint").fetch_one(&owner).await.unwrap();
+    assert_eq!(seen, 0);
+    for role in [migrations::role::AGENT_READER, migrations::role::SESSION_READER, migrations::role::ANALYST] {
+        let mut reader = owner.begin().await.unwrap();
+        sqlx::query("SELECT set_config('role', $1, true)").bind(role).execute(&mut *reader).await.unwrap();
+        let seen: i64 = sqlx::query_scalar("SELECT count(sequence) FROM checkpoint").fetch_one(&mut *reader).await.unwrap();
+        assert_eq!(seen, 1, "{role}");
+    }
+    server.stop().await;
+}
