@@ -75,7 +75,7 @@ impl Arguments {
         let mut given = given.unwrap_or_default();
         given.retain(|_, value| !value.is_null());
         for (name, value) in &mut given {
-            let property = self.properties().find(|(known, _)| known == name).ok_or_else(|| self.unknown(name))?.1;
+            let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
             self.check(name, value, property)?;
         }
         for name in self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
