@@ -16,6 +16,7 @@ mod health;
 mod hub;
 mod limits;
 mod markdown;
+mod mcp;
 mod moment;
 mod observe;
 mod pages;

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::protect::{self, Places};
-use crate::{api, health, observe, pages};
+use crate::{api, health, mcp, observe, pages};
 
 /// The longest body: the longest text there is, with every character escaped.
 const BODY: usize = 128 * 1_024;
@@ -67,6 +67,7 @@ pub(crate) fn router(app: &App) -> Router {
         .nest("/api/v1", public_api)
         .merge(pages::routes().layer(bounded()))
         .merge(operators)
+        .merge(mcp::routes(app))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         // Applied from the last to the first: whatever happens, a request is named, measured and answered.

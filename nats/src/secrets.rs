@@ -25,6 +25,8 @@ pub mod context {
     pub const API_KEY: &str = "tempchat 2026 api key hash";
     /// The cipher of cursors.
     pub const CURSOR: &str = "tempchat 2026 cursor";
+    /// The tag that binds an agent's cursor to the scope it was given for.
+    pub const MCP_CURSOR: &str = "tempchat 2026 mcp cursor scope";
     /// Link ids derived from (agent, idempotency key).
     pub const LINK_ID: &str = "tempchat 2026 link id";
     /// Session ids derived from (link, client id, ordinal).

@@ -80,6 +80,14 @@ impl Subscription {
         }
     }
 
+    /// Returns the next of what was missed when it began; none once that is all delivered. Cancel safe.
+    pub async fn next_missed(&mut self) -> Option<Delivery> {
+        match self.over {
+            Some(over) => Some(over.into()),
+            None => self.from_backlog().await,
+        }
+    }
+
     /// Returns the next delivery if it is there already, without reading the log.
     pub fn try_next(&mut self) -> Option<Delivery> {
         if self.over.is_some() || !self.is_caught_up() {
