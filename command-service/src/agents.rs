@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::agent::{Command, Rejection, Webhook};
-use domain::{Address, AgentId, CommandId, Fingerprint, KeyId};
+use domain::agent::{Agent, Command, Rejection, Webhook};
+use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Root};
 use nats::{Actor, Reserve};
 use subtle::ConstantTimeEq;
 
-use crate::executor::{Order, Outcome};
+use crate::executor::Order;
 use crate::{Commands, Receipt, Refusal, chance};
 
 /// How long a key that another process revoked may still be accepted.
@@ -74,7 +74,7 @@ impl Commands {
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
         let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
         let hash = self.inner.api_keys.hash(&secret);
-        let look = |root: &domain::Root<domain::agent::Agent>| {
+        let look = |root: &Root<Agent>| {
             let known = root.state.keys.get(&key)?;
             let same = bool::from(known.hash.ct_eq(&hash)) && !known.revoked;
             same.then(|| Principal {
@@ -89,27 +89,26 @@ impl Commands {
 
     /// Returns the name under which an agent's key acts, shown to its own team.
     pub async fn key_name(&self, agent: AgentId, key: KeyId) -> Result<Option<String>, Refusal> {
-        let look = |root: &domain::Root<domain::agent::Agent>| root.state.keys.get(&key).map(|key| key.name.clone());
+        let look = |root: &Root<Agent>| root.state.keys.get(&key).map(|key| key.name.clone());
         Ok(self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?)
     }
 
     /// Returns an agent's name.
     pub async fn agent_name(&self, agent: AgentId) -> Result<String, Refusal> {
-        let look = |root: &domain::Root<domain::agent::Agent>| root.state.name.clone();
+        let look = |root: &Root<Agent>| root.state.name.clone();
         self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?.ok_or(Refusal::Agent(Rejection::Unknown))
     }
 
     /// Carries out an operator's command; each is an attempt of its own.
     async fn ask_agent(&self, agent: AgentId, command: Command) -> Result<Receipt, Refusal> {
-        let id = CommandId::new(chance::bytes());
-        let order = Order {
-            id,
-            fingerprint: Fingerprint::new(*id.bytes()),
-            actor: Actor::Operator,
-            reserve: Reserve::Ordinary,
-            command,
+        let reserve = match command {
+            // A full log must not keep a stolen key valid.
+            Command::RevokeKey { .. } => Reserve::Ending,
+            Command::Register { .. } | Command::IssueKey { .. } | Command::SetWebhook { .. } => Reserve::Ordinary,
         };
-        let outcome: Outcome = self.inner.agents.execute(Address::agent(agent), order).await?;
-        Ok(self.receipt(agent, &id, &outcome))
+        let id = CommandId::new(chance::bytes());
+        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Operator, reserve, command };
+        let outcome = self.inner.agents.execute(Address::agent(agent), order).await?;
+        Ok(self.receipt(agent, &outcome))
     }
 }

@@ -1,7 +1,7 @@
 //! Command, decision, append: the one way in which anything comes to be.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cqrs_es::Aggregate as _;
 use cqrs_es::event_sink::EventSink;
@@ -9,10 +9,13 @@ use domain::{Address, Aggregate, CommandId, Fingerprint, Issued, Policy, Rejecte
 use nats::{Actor, AppendError, Commit, Reserve, Store};
 
 use crate::clock;
-use crate::warm::{Warm, Warmth, count};
+use crate::warm::{Held, Warmth, count};
+use crate::weight::Weighed;
 
-/// How often a command is decided again because another process wrote first.
-const ATTEMPTS: u32 = 16;
+/// How long a command is decided again and again because other processes write first.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a confirmation of warm state holds against a refusal that fresher state could overturn.
+const CONFIRMED_FOR: Duration = Duration::from_secs(1);
 
 /// Carries out the commands of one kind of aggregate.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Order<C> {
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
+    /// The command that made the commit behind the answer; another one where nothing had to be written.
+    pub(crate) command: CommandId,
     /// The commit that carries the answer; where nothing had to be written, the aggregate's last.
     pub(crate) answer: Remembered,
     /// Whether this very command had been carried out before.
@@ -63,60 +68,75 @@ pub(crate) enum Refused<R> {
     Broken(#[from] nats::Error),
 }
 
-impl<A: Aggregate> Executor<A> {
+/// Why a commit was not written.
+enum Lost {
+    /// Another process wrote first.
+    Race,
+    /// The log has no room for it.
+    Full,
+    /// It could not be done, or nobody knows whether it was.
+    Broken(nats::Error),
+}
+
+impl<A: Aggregate + Weighed> Executor<A> {
     /// Makes an executor whose warm states take at most `bytes`.
     pub(crate) fn new(store: Store, policy: Arc<Policy>, bytes: u64) -> Self {
         Self { warmth: Warmth::new(store.clone(), bytes), store, policy }
     }
 
-    /// Carries out a command exactly once, however often it is sent.
+    /// Carries out a command exactly once, however often it is sent. Whoever drops the wait may send it again.
     pub(crate) async fn execute(&self, address: Address, order: Order<A::Command>) -> Result<Outcome, Refused<A::Rejection>> {
-        let slot = self.warmth.slot(address).await;
-        let mut warm = self.warmth.lock(&slot, address).await?;
-        for _ in 0..ATTEMPTS {
+        let began = Instant::now();
+        let mut warm = self.warmth.hold(address).await?;
+        loop {
             if let Some(answer) = warm.root.replay(&order.id, &order.fingerprint)? {
-                return Ok(Outcome { answer, replayed: true });
+                return Ok(Outcome { command: order.id, answer, replayed: true });
             }
-            let mut next = warm.root.clone();
-            let sink = EventSink::default();
-            let issued = Issued { id: order.id, fingerprint: order.fingerprint, at: clock::now(), command: order.command.clone() };
-            let decided = next.handle(issued, &self.policy, &sink).await;
-            let events = sink.collect().await;
-
-            let nothing_follows = match &decided {
-                Err(Rejected::Rule(rejection)) => A::could_change(rejection),
-                Err(Rejected::IdReused) => false,
-                Ok(()) => events.is_empty(),
+            let (next, events) = self.decide(&warm.root, &order).await;
+            let is_final = match &events {
+                Ok(events) => !events.is_empty(),
+                Err(Rejected::Rule(rejection)) => !A::could_change(rejection),
+                Err(Rejected::IdReused) => true,
             };
-            if nothing_follows && self.warmth.confirm_refusal(&mut warm, address).await? {
+            if !is_final && self.warmth.confirm(&mut warm, address, age_of_refusal(order.actor, began)).await? {
                 continue;
             }
-            decided?;
+            let events = events?;
             if events.is_empty() {
-                return Ok(Outcome { answer: unchanged(&warm, order.fingerprint), replayed: false });
+                return Ok(unchanged(&warm, &order));
             }
             match self.append(&mut warm, address, &order, next, events).await {
-                Err(Refused::Busy) => self.warmth.catch_up(&mut warm, address).await?,
-                done => {
-                    let commands = warm.root.memory.len();
-                    drop(warm);
-                    self.warmth.weigh(&slot, address, commands).await;
-                    return done;
+                Ok(outcome) => {
+                    self.warmth.weigh(&mut warm, address).await;
+                    return Ok(outcome);
                 }
+                Err(Lost::Race) if began.elapsed() < PATIENCE => self.warmth.lose(&mut warm, address).await?,
+                Err(Lost::Race) => return Err(Refused::Busy),
+                Err(Lost::Full) => return Err(Refused::LogFull),
+                Err(Lost::Broken(error)) => return Err(Refused::Broken(error)),
             }
         }
-        Err(Refused::Busy)
+    }
+
+    /// Decides on a cheap copy of the state, for the framework takes events in before they are written.
+    async fn decide(&self, root: &Root<A>, order: &Order<A::Command>) -> (Root<A>, Result<Vec<A::Event>, Rejected<A::Rejection>>) {
+        let mut next = root.clone();
+        let sink = EventSink::default();
+        let Order { id, fingerprint, command, .. } = order.clone();
+        let decided = next.handle(Issued { id, fingerprint, at: clock::now(), command }, &self.policy, &sink).await;
+        let events = sink.collect().await;
+        (next, decided.map(|()| events))
     }
 
     /// Writes what was decided; only the acknowledgement makes it the warm state.
     async fn append(
         &self,
-        warm: &mut Warm<A>,
+        warm: &mut Held<A>,
         address: Address,
         order: &Order<A::Command>,
-        next: Root<A>,
+        mut next: Root<A>,
         events: Vec<A::Event>,
-    ) -> Result<Outcome, Refused<A::Rejection>> {
+    ) -> Result<Outcome, Lost> {
         let commit = Commit {
             id: order.id,
             fingerprint: order.fingerprint,
@@ -126,29 +146,54 @@ impl<A: Aggregate> Executor<A> {
             previous: warm.head.hash,
             events,
         };
+        let sent = Instant::now();
+        // Whoever drops this wait leaves a state behind of which nobody knows whether it is still the log's.
+        let confirmed = warm.confirmed.take();
         let head = match self.store.append::<A>(address, &warm.head, &commit, order.reserve).await {
             Ok(head) => head,
-            Err(AppendError::Conflict) => return Err(Refused::Busy),
-            Err(AppendError::Full) => return Err(Refused::LogFull),
-            Err(AppendError::Broken(error)) => return Err(Refused::Broken(error)),
+            Err(AppendError::Conflict) => return Err(Lost::Race),
+            Err(AppendError::Full) => {
+                warm.confirmed = confirmed;
+                return Err(Lost::Full);
+            }
+            Err(AppendError::Broken(error)) => return Err(Lost::Broken(error)),
         };
-        let answer =
-            Remembered { sequence: head.sequence, events: count(&commit.events), at: commit.at, fingerprint: order.fingerprint };
+        let Commit { events, at, .. } = commit;
+        let answer = Remembered { sequence: head.sequence, events: count(&events), at, fingerprint: order.fingerprint };
+        next.remember(order.id, answer, &events);
         warm.root = next;
-        warm.root.remember(order.id, answer, &commit.events);
         warm.head = head;
-        Ok(Outcome { answer, replayed: false })
+        warm.newest = Some((order.id, answer));
+        warm.confirmed = Some(sent);
+        Ok(Outcome { command: order.id, answer, replayed: false })
     }
 
-    /// Looks at an aggregate as the log had it no longer than `age` ago.
-    pub(crate) async fn look<T>(&self, address: Address, age: Duration, view: impl FnOnce(&Root<A>) -> T) -> Result<T, nats::Error> {
-        let slot = self.warmth.slot(address).await;
-        let mut warm = self.warmth.lock(&slot, address).await?;
-        self.warmth.confirm(&mut warm, address, age).await?;
+    /// Looks at an aggregate as the log had it no longer than `age` before this call.
+    pub(crate) async fn look<T>(
+        &self,
+        address: Address,
+        age: Duration,
+        view: impl FnOnce(&Root<A>) -> T,
+    ) -> Result<T, nats::Error> {
+        let began = Instant::now();
+        let mut warm = self.warmth.hold(address).await?;
+        self.warmth.confirm(&mut warm, address, age.saturating_add(began.elapsed())).await?;
         Ok(view(&warm.root))
     }
 }
 
-fn unchanged<A: Aggregate>(warm: &Warm<A>, fingerprint: Fingerprint) -> Remembered {
-    Remembered { sequence: warm.head.sequence, events: 0, at: warm.root.at, fingerprint }
+/// Tells how old the state behind a refusal may be. A timer acts on what the projection knows, so it must know as much:
+/// its command is struck off the list by what it is told.
+fn age_of_refusal(actor: Actor, began: Instant) -> Duration {
+    match actor {
+        Actor::Timer => began.elapsed(),
+        Actor::Chatter | Actor::Agent(_) | Actor::Operator => CONFIRMED_FOR,
+    }
+}
+
+/// Answers with the last commit: it is already so.
+fn unchanged<A: Aggregate>(warm: &Held<A>, order: &Order<A::Command>) -> Outcome {
+    let nothing = Remembered { sequence: 0, events: 0, at: warm.root.at, fingerprint: order.fingerprint };
+    let (command, answer) = warm.newest.unwrap_or((order.id, nothing));
+    Outcome { command, answer, replayed: false }
 }

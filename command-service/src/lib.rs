@@ -6,32 +6,39 @@
 mod agents;
 mod chance;
 pub mod clock;
+mod ending;
 mod executor;
+mod joining;
 mod links;
 mod passcode;
+mod places;
 mod refusal;
 mod restore;
-mod sessions;
-pub mod worker;
-
+mod seal;
+mod talking;
 mod warm;
+mod weight;
+pub mod worker;
 
 use std::sync::Arc;
 
+use domain::agent::Agent;
+use domain::link::Link;
+use domain::session::Session;
 use domain::{Address, AgentId, Policy, Timestamp};
 use nats::{ApiKeys, Backbone, DataKey, Derived, EventId, Position};
 
 pub use agents::{NewKey, Principal};
+pub use joining::{Join, Joined, Known};
 pub use links::{LinkChanges, NewLink};
 pub use refusal::Refusal;
 pub use restore::finish_erasures;
-pub use sessions::{Join, Joined, Known};
 
 use executor::{Executor, Outcome};
 use passcode::Passcodes;
 
-/// How much memory the warm states may take, in bytes.
-const WARM_BYTES: u64 = 64 << 20;
+/// How much memory the warm states of agents, of links and of sessions may take, in bytes: 64 MiB in all.
+const WARM_BYTES: [u64; 3] = [4 << 20, 12 << 20, 48 << 20];
 
 /// All that may be asked; cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,9 +49,9 @@ pub struct Commands {
 #[derive(Debug)]
 struct Inner {
     backbone: Backbone,
-    agents: Executor<domain::agent::Agent>,
-    links: Executor<domain::link::Link>,
-    sessions: Executor<domain::session::Session>,
+    agents: Executor<Agent>,
+    links: Executor<Link>,
+    sessions: Executor<Session>,
     api_keys: ApiKeys,
     derived: Derived,
     passcodes: Passcodes,
@@ -54,7 +61,7 @@ struct Inner {
 /// Where in the log a command's answer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// The event that was asked for.
+    /// The event that was asked for; where it was so already, the last one of the aggregate.
     pub position: Position,
     /// Its id.
     pub event: EventId,
@@ -70,10 +77,11 @@ impl Commands {
         let policy = Arc::new(policy);
         let store = backbone.store();
         let secrets = backbone.secrets();
+        let [agents, links, sessions] = WARM_BYTES;
         let inner = Inner {
-            agents: Executor::new(store.clone(), Arc::clone(&policy), WARM_BYTES / 16),
-            links: Executor::new(store.clone(), Arc::clone(&policy), WARM_BYTES / 16 * 3),
-            sessions: Executor::new(store, Arc::clone(&policy), WARM_BYTES / 16 * 12),
+            agents: Executor::new(store.clone(), Arc::clone(&policy), agents),
+            links: Executor::new(store.clone(), Arc::clone(&policy), links),
+            sessions: Executor::new(store, Arc::clone(&policy), sessions),
             api_keys: ApiKeys::new(secrets),
             derived: Derived::new(secrets),
             passcodes: Passcodes::default(),
@@ -89,11 +97,11 @@ impl Commands {
     }
 
     /// Says where the answer to a command stands.
-    fn receipt(&self, agent: AgentId, command: &domain::CommandId, outcome: &Outcome) -> Receipt {
+    fn receipt(&self, agent: AgentId, outcome: &Outcome) -> Receipt {
         let index = outcome.answer.events.saturating_sub(1);
         Receipt {
             position: Position { shard: self.inner.backbone.shard_of(agent), sequence: outcome.answer.sequence, index },
-            event: EventId::of(command, index),
+            event: EventId::of(&outcome.command, index),
             at: outcome.answer.at,
             replayed: outcome.replayed,
         }

@@ -1,4 +1,4 @@
-//! What agents do with links: seal the words, then decide.
+//! What agents do with links.
 
 use std::time::Duration;
 
@@ -7,14 +7,16 @@ use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, T
 use nats::{Actor, DataKey, Field, Reserve};
 use serde::Serialize;
 
-use crate::executor::Order;
+use crate::executor::{Order, Refused};
+use crate::seal::Seal;
 use crate::{Commands, Receipt, Refusal, chance, clock};
 
 /// How long a link's state may be old where nothing is decided by it.
 const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// A link to be opened; texts are plain here.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
+#[expect(missing_debug_implementations, reason = "holds a passcode and words")]
 #[expect(missing_docs, reason = "the fields are the contract's, in its own words; see `domain::link::Settings`")]
 pub struct NewLink {
     pub title: String,
@@ -35,7 +37,8 @@ pub struct NewLink {
 }
 
 /// Settings to change; `None` leaves one as it is, `Some(None)` removes it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
+#[expect(missing_debug_implementations, reason = "as NewLink")]
 #[expect(missing_docs, reason = "as NewLink")]
 #[expect(clippy::option_option, reason = "leave, remove and set are three things")]
 pub struct LinkChanges {
@@ -73,16 +76,21 @@ impl Commands {
         let fingerprint = key.fingerprint(&[b"open", &asked]);
         let settings = self.settings(Seal { key: &key, address, id }, new).await?;
         let order = Order { id, fingerprint, actor, reserve: Reserve::Ordinary, command: Command::Open(Box::new(settings)) };
-        match self.inner.links.execute(address, order).await {
-            Ok(outcome) => Ok((link, self.receipt(agent, &id, &outcome))),
-            Err(refused) => {
-                // Only a link that nobody else can name surely leaves its key unused.
-                if idempotency_key.is_none() {
-                    self.inner.backbone.keys().destroy(address).await?;
-                }
-                Err(refused.into())
-            }
+        let refused = match self.inner.links.execute(address, order).await {
+            Ok(outcome) => return Ok((link, self.receipt(agent, &outcome))),
+            Err(refused) => refused,
+        };
+        let is_unused = match &refused {
+            // What nobody else can name was surely not opened; by a key another attempt may be opening it right now.
+            Refused::Rejected(_) | Refused::LogFull | Refused::Busy if idempotency_key.is_none() => true,
+            // Erased while we looked.
+            Refused::Rejected(_) => self.inner.links.look(address, Duration::ZERO, |root| root.state.status == Status::Erased).await?,
+            Refused::LogFull | Refused::Busy | Refused::Broken(_) => false,
+        };
+        if is_unused {
+            self.inner.backbone.keys().destroy(address).await?;
         }
+        Err(refused.into())
     }
 
     async fn settings(&self, seal: Seal<'_>, new: NewLink) -> Result<Settings, Refusal> {
@@ -184,7 +192,7 @@ impl Commands {
         Err(Refusal::Link(if status == Status::Unknown { Rejection::Unknown } else { Rejection::Erased }))
     }
 
-    /// Sends a link command; those that need no memory use an id of their own.
+    /// Sends a link command that is an attempt of its own.
     pub(crate) async fn ask_link(&self, address: Address, actor: Actor, id: CommandId, command: Command) -> Result<Receipt, Refusal> {
         let reserve = match command {
             Command::Revoke { .. } | Command::Expire | Command::Release { .. } | Command::Erase => Reserve::Ending,
@@ -194,39 +202,6 @@ impl Commands {
         };
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
         let outcome = self.inner.links.execute(address, order).await?;
-        Ok(self.receipt(address.agent, &id, &outcome))
-    }
-
-    /// Erases a link's words once they are due: the key goes first, so that the event never lies.
-    pub(crate) async fn erase_link(&self, address: Address) -> Result<Receipt, Refusal> {
-        let now = clock::now();
-        let due = self.inner.links.look(address, Duration::ZERO, |root| (root.state.status, root.state.erase_at(), root.state.admissions.is_empty())).await?;
-        match due {
-            (Status::Erased, ..) => {}
-            (_, Some(until), true) if now >= until => {}
-            (_, Some(until), true) => return Err(Refusal::Link(Rejection::NotDue { until })),
-            (..) => return Err(Refusal::Link(Rejection::InUse)),
-        }
-        self.inner.backbone.keys().destroy(address).await?;
-        self.ask_link(address, Actor::Timer, CommandId::new(chance::bytes()), Command::Erase).await
-    }
-}
-
-/// Seals the texts of one command.
-pub(crate) struct Seal<'a> {
-    pub(crate) key: &'a DataKey,
-    pub(crate) address: Address,
-    pub(crate) id: CommandId,
-}
-
-impl Seal<'_> {
-    /// Seals a text.
-    pub(crate) fn text(&self, field: Field, text: &str) -> Sealed {
-        self.key.seal(&self.address, self.id, field, 0, text)
-    }
-
-    /// Seals a text that may be missing; an empty one is.
-    pub(crate) fn optional(&self, field: Field, text: Option<&str>) -> Option<Sealed> {
-        text.filter(|text| !text.is_empty()).map(|text| self.text(field, text))
+        Ok(self.receipt(address.agent, &outcome))
     }
 }

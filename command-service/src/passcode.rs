@@ -41,7 +41,12 @@ impl Passcodes {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
-        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
+        let work = move || {
+            // Whoever drops the wait does not stop the work.
+            let _place = place;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.map_err(broken)?
     }
 }

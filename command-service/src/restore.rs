@@ -1,40 +1,33 @@
-//! What must be finished before anything is served: erasures that a crash or a restored backup left half done.
+//! What must be finished before anything is served: a restored backup of the keys may hold some that were destroyed after it was made.
 
 use domain::Target;
 use domain::{link, session};
-use futures_util::{StreamExt, TryStreamExt};
-
-use std::time::Duration;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{Commands, Refusal};
 
-/// How many owners of keys are looked up at once.
-const LOOKED_UP_AT_ONCE: usize = 32;
+/// How many keys are destroyed at once.
+const DESTROYED_AT_ONCE: usize = 32;
 
 /// Destroys the key of everything that the log says is erased; returns how many there were.
 ///
-/// A restored backup of the keys may hold keys that were destroyed after it was made.
+/// Nothing follows an erasure, so the last commit of each owner of a key tells. What was only begun is the worker's to finish.
 pub async fn finish_erasures(commands: &Commands) -> Result<u64, Refusal> {
-    let owners = commands.inner.backbone.keys().owners().await?;
-    futures_util::stream::iter(owners)
-        .map(|owner| async move {
-            let erased = match owner.target {
-                Target::Agent => false,
-                Target::Link(_) => {
-                    let status = commands.inner.links.look(owner, Duration::MAX, |root| root.state.status).await?;
-                    status == link::Status::Erased
-                }
-                Target::Session(_) => {
-                    let status = commands.inner.sessions.look(owner, Duration::MAX, |root| root.state.status).await?;
-                    status == session::Status::Erased
-                }
-            };
-            if erased {
-                commands.inner.backbone.keys().destroy(owner).await?;
-            }
-            Ok(u64::from(erased))
-        })
-        .buffer_unordered(LOOKED_UP_AT_ONCE)
-        .try_fold(0, |all, one| async move { Ok(all + one) })
+    let backbone = &commands.inner.backbone;
+    let owners = backbone.keys().owners().await?;
+    let last = backbone.store().last_of(&owners).await?;
+    let erased = last.into_iter().filter(|(owner, last)| {
+        let erasure = match owner.target {
+            Target::Agent => return false,
+            Target::Link(_) => link::Event::Erased.wire_name(),
+            Target::Session(_) => session::Event::Erased.wire_name(),
+        };
+        last.types.split(',').any(|name| name == erasure)
+    });
+    stream::iter(erased)
+        .map(|(owner, _)| async move { backbone.keys().destroy(owner).await })
+        .buffer_unordered(DESTROYED_AT_ONCE)
+        .try_fold(0, |count, ()| async move { Ok(count + 1) })
         .await
+        .map_err(Refusal::from)
 }

@@ -1,33 +1,27 @@
 //! Warm state: what the log holds of an aggregate, folded and kept, within one budget of memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::{Address, Aggregate, Remembered, Root};
+use domain::{Address, Aggregate, CommandId, Remembered, Root};
 use moka::future::Cache;
-use nats::{Head, Store};
-use tokio::sync::{Mutex, MutexGuard};
+use nats::{Error, Head, Store};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// What one remembered command weighs in the cache, in bytes.
-const WEIGHT_OF_A_COMMAND: u32 = 128;
-/// What an aggregate weighs before its first command, in bytes.
-const WEIGHT_OF_AN_AGGREGATE: u32 = 1_024;
-/// How long a confirmation of warm state holds against a refusal.
-const CONFIRMED_FOR: Duration = Duration::from_secs(1);
+use crate::weight::Weighed;
 
 /// The warm states of one kind of aggregate.
 #[derive(Debug)]
 pub(crate) struct Warmth<A: Aggregate> {
     store: Store,
-    slots: Cache<Address, Arc<Slot<A>>>,
+    places: Cache<Address, Place<A>>,
 }
 
-/// One aggregate's place; its lock makes writers of one process queue here instead of colliding in the log.
-#[derive(Debug)]
-pub(crate) struct Slot<A: Aggregate> {
-    state: Mutex<Warm<A>>,
-    weight: AtomicU32,
+/// One aggregate's place in the cache, and what it weighed when it was last put there.
+#[derive(Debug, Clone)]
+struct Place<A: Aggregate> {
+    warm: Arc<Mutex<Warm<A>>>,
+    weight: u32,
 }
 
 /// What is known of an aggregate, and how far into the log that reaches.
@@ -35,35 +29,80 @@ pub(crate) struct Slot<A: Aggregate> {
 pub(crate) struct Warm<A: Aggregate> {
     pub(crate) root: Root<A>,
     pub(crate) head: Head,
-    confirmed: Option<Instant>,
+    /// The command that made the head, and its answer.
+    pub(crate) newest: Option<(CommandId, Remembered)>,
+    /// When the log had nothing newer; none while that is not known.
+    pub(crate) confirmed: Option<Instant>,
+    /// What the cache thinks that this weighs.
+    weighed: u32,
 }
 
-impl<A: Aggregate> Warmth<A> {
+/// An aggregate that nobody else in this process can look at or change meanwhile: writers queue here instead of colliding in the log.
+pub(crate) type Held<A> = OwnedMutexGuard<Warm<A>>;
+
+impl<A: Aggregate + Weighed> Warmth<A> {
     /// Makes a cache of at most `bytes`.
     pub(crate) fn new(store: Store, bytes: u64) -> Self {
-        let slots = Cache::builder()
-            .weigher(|_: &Address, slot: &Arc<Slot<A>>| slot.weight.load(Ordering::Relaxed))
-            .max_capacity(bytes)
-            .build();
-        Self { store, slots }
+        let places = Cache::builder().weigher(|_: &Address, place: &Place<A>| place.weight).max_capacity(bytes).build();
+        Self { store, places }
     }
 
-    /// Finds an aggregate's place, or makes it.
-    pub(crate) async fn slot(&self, address: Address) -> Arc<Slot<A>> {
-        self.slots.get_with(address, async { Arc::new(Slot::cold()) }).await
-    }
-
-    /// Locks a place, and reads the log into it where that was never done.
-    pub(crate) async fn lock<'a>(&self, slot: &'a Slot<A>, address: Address) -> Result<MutexGuard<'a, Warm<A>>, nats::Error> {
-        let mut warm = slot.state.lock().await;
+    /// Waits for an aggregate, and reads the log where the state is not known to be the log's.
+    pub(crate) async fn hold(&self, address: Address) -> Result<Held<A>, Error> {
+        let place = self.places.get_with(address, async { Place::cold() }).await;
+        let mut warm = place.warm.lock_owned().await;
         if warm.confirmed.is_none() {
             self.catch_up(&mut warm, address).await?;
         }
         Ok(warm)
     }
 
-    /// Reads what the log has beyond the warm state.
-    pub(crate) async fn catch_up(&self, warm: &mut Warm<A>, address: Address) -> Result<(), nats::Error> {
+    /// Makes sure that the warm state was the log's no longer than `age` ago; tells whether it changed.
+    ///
+    /// The lock makes this single-flight: whoever waited for it finds the answer to a question asked meanwhile.
+    pub(crate) async fn confirm(&self, warm: &mut Held<A>, address: Address, age: Duration) -> Result<bool, Error> {
+        if warm.confirmed.is_some_and(|at| at.elapsed() <= age) {
+            return Ok(false);
+        }
+        let asked = Instant::now();
+        let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
+        if last == warm.head {
+            warm.confirmed = Some(asked);
+            return Ok(false);
+        }
+        if last.sequence <= warm.head.sequence {
+            warm.forget();
+        }
+        self.catch_up(warm, address).await?;
+        Ok(true)
+    }
+
+    /// Reads what another process wrote first.
+    pub(crate) async fn lose(&self, warm: &mut Held<A>, address: Address) -> Result<(), Error> {
+        let before = warm.head;
+        self.catch_up(warm, address).await?;
+        if warm.head == before {
+            warm.forget();
+            self.catch_up(warm, address).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the log has beyond the warm state; from the beginning where the log does not continue it.
+    async fn catch_up(&self, warm: &mut Held<A>, address: Address) -> Result<(), Error> {
+        match self.read_on(warm, address).await {
+            Err(Error::ChainBroken { .. }) if warm.head != Head::default() => {
+                warm.forget();
+                self.read_on(warm, address).await?;
+            }
+            read => read?,
+        }
+        self.weigh(warm, address).await;
+        Ok(())
+    }
+
+    async fn read_on(&self, warm: &mut Warm<A>, address: Address) -> Result<(), Error> {
+        let asked = Instant::now();
         for stored in self.store.load::<A>(address, &warm.head).await? {
             let commit = stored.commit;
             let answer = Remembered {
@@ -74,44 +113,37 @@ impl<A: Aggregate> Warmth<A> {
             };
             warm.root.fold(commit.id, answer, &commit.events);
             warm.head = stored.head;
+            warm.newest = Some((commit.id, answer));
         }
-        warm.confirmed = Some(Instant::now());
+        warm.confirmed = Some(asked);
         Ok(())
     }
 
-    /// Makes sure that the warm state was the log's no longer than `age` ago; tells whether it changed.
-    pub(crate) async fn confirm(&self, warm: &mut Warm<A>, address: Address, age: Duration) -> Result<bool, nats::Error> {
-        if warm.confirmed.is_some_and(|at| at.elapsed() < age) {
-            return Ok(false);
-        }
-        let last = self.store.last(address).await?.map_or(0, |last| last.head.sequence);
-        if last == warm.head.sequence {
-            warm.confirmed = Some(Instant::now());
-            return Ok(false);
-        }
-        self.catch_up(warm, address).await?;
-        Ok(true)
-    }
-
-    /// As [`Self::confirm`], before a refusal that fresher state could overturn.
-    pub(crate) async fn confirm_refusal(&self, warm: &mut Warm<A>, address: Address) -> Result<bool, nats::Error> {
-        self.confirm(warm, address, CONFIRMED_FOR).await
-    }
-
-    /// Weighs a place again where it has grown much.
-    pub(crate) async fn weigh(&self, slot: &Arc<Slot<A>>, address: Address, commands: usize) {
-        let weight = WEIGHT_OF_AN_AGGREGATE.saturating_add(u32::try_from(commands).unwrap_or(u32::MAX).saturating_mul(WEIGHT_OF_A_COMMAND));
-        if weight >= slot.weight.load(Ordering::Relaxed).saturating_mul(2) {
-            slot.weight.store(weight, Ordering::Relaxed);
-            self.slots.insert(address, Arc::clone(slot)).await;
+    /// Tells the cache where a state has grown or shrunk much.
+    pub(crate) async fn weigh(&self, warm: &mut Held<A>, address: Address) {
+        let weight = u32::try_from(warm.root.state.bytes() + warm.root.memory.bytes()).unwrap_or(u32::MAX);
+        if weight.abs_diff(warm.weighed) > warm.weighed / 4 {
+            warm.weighed = weight;
+            let place = Place { warm: Arc::clone(OwnedMutexGuard::mutex(warm)), weight };
+            self.places.insert(address, place).await;
         }
     }
 }
 
-impl<A: Aggregate> Slot<A> {
+impl<A: Aggregate> Place<A> {
     fn cold() -> Self {
-        let warm = Warm { root: Root::default(), head: Head::default(), confirmed: None };
-        Self { state: Mutex::new(warm), weight: AtomicU32::new(WEIGHT_OF_AN_AGGREGATE) }
+        let warm = Warm { root: Root::default(), head: Head::default(), newest: None, confirmed: None, weighed: 0 };
+        Self { warm: Arc::new(Mutex::new(warm)), weight: 0 }
+    }
+}
+
+impl<A: Aggregate> Warm<A> {
+    /// Drops what the log no longer bears out: it may have lost its tail in a crash, and had other commits since.
+    fn forget(&mut self) {
+        self.root = Root::default();
+        self.head = Head::default();
+        self.newest = None;
+        self.confirmed = None;
     }
 }
 

@@ -6,7 +6,8 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageError};
 use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::backbone::Inner;
@@ -14,6 +15,10 @@ use crate::{Error, Raw, Shard};
 
 /// The server's own limit of one batch.
 const BATCH: usize = 1000;
+/// Subjects in one question for last messages; the server's own limit is 1024.
+const SUBJECTS: usize = 512;
+/// Questions to the leader at once, where no other server is far enough.
+const ASKED_AT_ONCE: usize = 32;
 /// The longest silence within a batch.
 const SILENCE: Duration = Duration::from_secs(5);
 /// ADR-31: the batch is complete.
@@ -37,7 +42,8 @@ pub(crate) async fn range(
     let mut reached = after;
     while raws.len() < limit && reached < upto {
         let most = BATCH.min(limit - raws.len());
-        let page = again_on_new_connections(inner, || batch(inner, shard, filter, reached, most)).await?;
+        let request = json!({ "seq": reached + 1, "next_by_subj": filter, "batch": most });
+        let page = again_on_new_connections(inner, || batch(inner, shard, &request)).await?;
         reached = page.raws.last().map_or(reached, |raw| raw.sequence);
         raws.extend(page.raws);
         if page.is_last {
@@ -62,6 +68,41 @@ pub(crate) async fn range(
 pub(crate) async fn last(inner: &Inner, shard: Shard, filter: &str) -> Result<Option<Raw>, Error> {
     let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
     again_on_new_connections(inner, || async { found(stream.get_last_raw_message_by_subject(filter).await) }).await
+}
+
+/// Gets the last message of each of `subjects`, as they were when the leader was at `end` or later; none where a subject has none.
+pub(crate) async fn latest(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -> Result<Vec<Raw>, Error> {
+    let mut latest = Vec::with_capacity(subjects.len());
+    for subjects in subjects.chunks(SUBJECTS) {
+        match latest_of(inner, shard, subjects, end).await? {
+            Some(raws) => latest.extend(raws),
+            None => {
+                let asked = stream::iter(subjects).map(|subject| last(inner, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
+                latest.extend(asked.try_collect::<Vec<_>>().await?.into_iter().flatten());
+            }
+        }
+    }
+    Ok(latest)
+}
+
+/// As [`latest`], from whichever server answers; nothing where that one may not have reached `end`.
+async fn latest_of(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -> Result<Option<Vec<Raw>>, Error> {
+    let mut raws: Vec<Raw> = Vec::new();
+    let mut upto = 0;
+    loop {
+        let after = raws.last().map_or(0, |raw| raw.sequence);
+        let request = json!({ "multi_last": subjects, "seq": after + 1, "up_to_seq": upto });
+        let page = again_on_new_connections(inner, || batch(inner, shard, &request)).await?;
+        upto = page.upto.unwrap_or(upto);
+        raws.extend(page.raws);
+        // The only replica is the leader.
+        if inner.replicas > 1 && upto < end {
+            return Ok(None);
+        }
+        if page.is_last {
+            return Ok(Some(raws));
+        }
+    }
 }
 
 /// Asks the leader for the first message of `filter` after `after`.
@@ -107,15 +148,16 @@ fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<Raw>, 
 struct Page {
     raws: Vec<Raw>,
     is_last: bool,
+    /// How far the stream reached, where the server said so.
+    upto: Option<u64>,
 }
 
-/// Gets up to `most` messages in one request (ADR-31, batch direct get).
-async fn batch(inner: &Inner, shard: Shard, filter: &str, after: u64, most: usize) -> Result<Page, Error> {
+/// Gets many messages by one request (ADR-31, batch and multi-subject direct get).
+async fn batch(inner: &Inner, shard: Shard, request: &Value) -> Result<Page, Error> {
     let inbox = inner.client.new_inbox();
-    let request = serde_json::json!({ "seq": after + 1, "next_by_subj": filter, "batch": most }).to_string();
     let mut answers = inner.client.subscribe(inbox.clone()).await.map_err(Error::unavailable)?;
     let subject = format!("$JS.API.DIRECT.GET.{}", inner.shard(shard).stream);
-    inner.client.publish_with_reply(subject, inbox, Bytes::from(request)).await.map_err(Error::unavailable)?;
+    inner.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await.map_err(Error::unavailable)?;
     let mut raws = Vec::new();
     loop {
         let answer = timeout(SILENCE, answers.next()).await.map_err(Error::unavailable)?;
@@ -123,10 +165,10 @@ async fn batch(inner: &Inner, shard: Shard, filter: &str, after: u64, most: usiz
         match answer.status.map(|status| status.as_u16()) {
             None => raws.push(message(answer)?),
             Some(END_OF_BATCH) => {
-                let pending = answer.headers.as_ref().and_then(|headers| number(headers, "Nats-Num-Pending"));
-                return Ok(Page { raws, is_last: pending == Some(0) });
+                let told = |name| answer.headers.as_ref().and_then(|headers| number(headers, name));
+                return Ok(Page { raws, is_last: told("Nats-Num-Pending") == Some(0), upto: told("Nats-UpTo-Sequence") });
             }
-            Some(404) => return Ok(Page { raws, is_last: true }),
+            Some(404) => return Ok(Page { raws, is_last: true, upto: None }),
             Some(code) => return Err(refused(code, &answer)),
         }
     }

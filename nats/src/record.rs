@@ -4,8 +4,8 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use domain::{Address, CommandId, LinkId, Timestamp};
 
-use crate::commit::command_id;
-use crate::{Actor, AnyEvent, Commit, DecodeError, Error, EventId, Hash, Position, Shard, subjects};
+use crate::commit::{command_id, event_types};
+use crate::{Actor, AnyEvent, Commit, DecodeError, Error, EventId, Hash, Head, Last, Position, Shard, subjects};
 
 /// A commit as it stands in the log.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub(crate) struct Raw {
 impl Raw {
     /// Decodes the commit by its subject's kind.
     pub(crate) fn decode(&self) -> Result<Recorded, Error> {
-        let (shard, address) = subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))?;
+        let (shard, address) = self.place()?;
         let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload)
             .map_err(|error| self.corrupt(&error))?;
         Ok(Recorded {
@@ -94,9 +94,20 @@ impl Raw {
         })
     }
 
-    /// Reads the command from the headers, without the body.
-    pub(crate) fn command(&self) -> Result<CommandId, Error> {
-        self.headers.as_ref().and_then(command_id).ok_or_else(|| self.corrupt(&DecodeError::NoCommand))
+    /// Reads the aggregate off the subject.
+    pub(crate) fn address(&self) -> Result<Address, Error> {
+        Ok(self.place()?.1)
+    }
+
+    fn place(&self) -> Result<(Shard, Address), Error> {
+        subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))
+    }
+
+    /// Reads what the headers tell, without the body.
+    pub(crate) fn last(&self) -> Result<Last, Error> {
+        let command = self.headers.as_ref().and_then(command_id).ok_or_else(|| self.corrupt(&DecodeError::NoCommand))?;
+        let types = self.headers.as_ref().and_then(event_types).unwrap_or_default().to_owned();
+        Ok(Last { head: Head { sequence: self.sequence, hash: Hash::of(&self.payload) }, command, types })
     }
 
     /// Says that this message cannot be read.

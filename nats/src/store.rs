@@ -1,11 +1,12 @@
 //! Typed access to aggregates in the log: load, last, append, scan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{Address, AgentId, Aggregate, CommandId};
 
 use crate::backbone::Inner;
-use crate::{Commit, Encoded, Error, Hash, Raw, Recorded, append, read, subjects};
+use crate::{Commit, Encoded, Error, Hash, Raw, Recorded, Shard, append, read, streams, subjects};
 
 /// The last commit of an aggregate; the default stands for an aggregate without any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,13 +26,15 @@ pub struct Stored<E> {
     pub commit: Commit<E>,
 }
 
-/// The last commit of an aggregate, as the leader told it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The last commit of an aggregate, by its headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Last {
     /// The aggregate's head.
     pub head: Head,
     /// The command that made it.
     pub command: CommandId,
+    /// The wire names of its events, separated by commas.
+    pub types: String,
 }
 
 /// Whether a commit may use the room that is kept for endings and erasures.
@@ -91,9 +94,24 @@ impl Store {
     pub async fn last(&self, address: Address) -> Result<Option<Last>, Error> {
         let shard = self.inner.shard_of(address.agent);
         let subject = subjects::event(shard, &address);
-        let Some(raw) = read::last(&self.inner, shard, &subject).await? else { return Ok(None) };
-        let command = raw.command()?;
-        Ok(Some(Last { head: Head { sequence: raw.sequence, hash: Hash::of(&raw.payload) }, command }))
+        read::last(&self.inner, shard, &subject).await?.map(|raw| raw.last()).transpose()
+    }
+
+    /// Finds the last commits of many aggregates, as the leaders had them when this was asked or later; those without any are left out.
+    pub async fn last_of(&self, addresses: &[Address]) -> Result<Vec<(Address, Last)>, Error> {
+        let mut subjects = BTreeMap::<Shard, Vec<String>>::new();
+        for address in addresses {
+            let shard = self.inner.shard_of(address.agent);
+            subjects.entry(shard).or_default().push(subjects::event(shard, address));
+        }
+        let mut all = Vec::with_capacity(addresses.len());
+        for (shard, subjects) in subjects {
+            let end = streams::find(&self.inner.jetstream, shard).await?.last;
+            for raw in read::latest(&self.inner, shard, &subjects, end).await? {
+                all.push((raw.address()?, raw.last()?));
+            }
+        }
+        Ok(all)
     }
 
     /// Appends a commit where `expected` is still the head; `commit.previous` must be its hash.

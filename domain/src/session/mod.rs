@@ -216,7 +216,16 @@ impl Session {
     /// Tells when the words are to go; none while the session is open.
     pub fn erase_at(&self) -> Option<Timestamp> {
         let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
-        self.ended.map(|(_, at)| at + keep)
+        self.ended.map(|(reason, at)| match reason {
+            // Someone asked for it: an erasure that broke off is finished as soon as it is noticed.
+            EndReason::Erased => at,
+            EndReason::ChatterLeft
+            | EndReason::AgentEnded
+            | EndReason::LinkExpired
+            | EndReason::LinkRevoked
+            | EndReason::MessageLimit
+            | EndReason::Blocked => at + keep,
+        })
     }
 }
 

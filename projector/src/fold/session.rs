@@ -192,7 +192,17 @@ impl Rows {
         let Some(row) = self.sessions.change(&id) else { return };
         let cause = commit.cause(row.link);
         let held_place = row.status == SessionStatus::Active;
-        let erase_at = moment(commit.at + Millis(row.keep_after_end_ms));
+        let keep = match reason {
+            // As `domain::session::Session::erase_at`: an erasure that broke off is finished at once.
+            EndReason::Erased => Millis(0),
+            EndReason::ChatterLeft
+            | EndReason::AgentEnded
+            | EndReason::LinkExpired
+            | EndReason::LinkRevoked
+            | EndReason::MessageLimit
+            | EndReason::Blocked => Millis(row.keep_after_end_ms),
+        };
+        let erase_at = moment(commit.at + keep);
         row.status = SessionStatus::Ended;
         row.ended_at = Some(moment(commit.at));
         row.end_reason = Some(reason_name(reason).to_owned());

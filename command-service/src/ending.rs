@@ -1,0 +1,80 @@
+//! How sessions and links end, and how their words go: the key first, then the event, so that it never lies.
+
+use std::time::Duration;
+
+use domain::link::{self, Link};
+use domain::session::{Command, EndReason, Rejection, Status};
+use domain::{Address, CommandId, Fingerprint, Root};
+use nats::{Actor, Field, Reserve};
+
+use crate::executor::Order;
+use crate::seal::Seal;
+use crate::{Commands, Receipt, Refusal, chance, clock};
+
+impl Commands {
+    /// Ends the chat; ending it again changes nothing.
+    pub async fn end(&self, session: Address, actor: Actor, reason: EndReason, farewell: Option<&str>) -> Result<Receipt, Refusal> {
+        let id = CommandId::new(chance::bytes());
+        let farewell = match farewell {
+            None => None,
+            Some(text) => {
+                let key = self.session_key(session).await?;
+                Seal { key: &key, address: session, id }.optional(Field::Message, Some(text))
+            }
+        };
+        let order = Order {
+            id,
+            fingerprint: Fingerprint::new(*id.bytes()),
+            actor,
+            reserve: Reserve::Ending,
+            command: Command::End { reason, farewell },
+        };
+        let outcome = self.inner.sessions.execute(session, order).await?;
+        Ok(self.receipt(session.agent, &outcome))
+    }
+
+    /// Ends the chat if need be, destroys the key of its words, and only then notes that they are gone. A repeat finishes what is left.
+    pub async fn erase(&self, session: Address, actor: Actor) -> Result<Receipt, Refusal> {
+        self.ask_session(session, actor, Command::End { reason: EndReason::Erased, farewell: None }).await?;
+        self.inner.backbone.keys().destroy(session).await?;
+        self.ask_session(session, actor, Command::Erase { requested: true }).await
+    }
+
+    /// As [`Self::erase`], once it is due.
+    pub(crate) async fn erase_when_due(&self, session: Address) -> Result<Receipt, Refusal> {
+        let state = self.inner.sessions.look(session, Duration::ZERO, |root| root.state.clone()).await?;
+        match (state.status, state.erase_at()) {
+            (Status::Erased, _) => {}
+            (Status::Ended, Some(until)) if clock::now() < until => return Err(Refusal::Session(Rejection::NotDue { until })),
+            (Status::Ended, _) => {}
+            (Status::Unknown | Status::Active | Status::Idle, _) => return Err(Refusal::Session(Rejection::StillOpen)),
+        }
+        self.inner.backbone.keys().destroy(session).await?;
+        self.ask_session(session, Actor::Timer, Command::Erase { requested: false }).await
+    }
+
+    /// Ends a session as its revoked link asked, with the agent's last words to it.
+    pub(crate) async fn end_with_link(&self, session: Address) -> Result<Receipt, Refusal> {
+        // Neither may be older than the revocation that the projection has seen.
+        let link = self.inner.sessions.look(session, Duration::ZERO, |root| root.state.link).await?;
+        let at_link = Address::link(session.agent, link.ok_or(Refusal::Session(Rejection::Unknown))?);
+        let revocation = self.inner.links.look(at_link, Duration::ZERO, |root| root.state.revocation.clone()).await?;
+        let farewell = revocation.and_then(|revocation| revocation.farewell);
+        let farewell = self.words(at_link, Field::Farewell, farewell.as_ref()).await?;
+        self.end(session, Actor::Timer, EndReason::LinkRevoked, farewell.as_deref()).await
+    }
+
+    /// Erases a link's words once they are due.
+    pub(crate) async fn erase_link_when_due(&self, address: Address) -> Result<Receipt, Refusal> {
+        let view = |root: &Root<Link>| (root.state.status, root.state.erase_at(), root.state.admissions.is_empty());
+        match self.inner.links.look(address, Duration::ZERO, view).await? {
+            (link::Status::Erased, ..) => {}
+            (link::Status::Unknown, ..) => return Err(Refusal::Link(link::Rejection::Unknown)),
+            (_, Some(until), true) if clock::now() >= until => {}
+            (_, Some(until), true) => return Err(Refusal::Link(link::Rejection::NotDue { until })),
+            (..) => return Err(Refusal::Link(link::Rejection::InUse)),
+        }
+        self.inner.backbone.keys().destroy(address).await?;
+        self.ask_link(address, Actor::Timer, CommandId::new(chance::bytes()), link::Command::Erase).await
+    }
+}

@@ -1,0 +1,199 @@
+//! Chatters at the door: a place is reserved, then the session starts. The same client again gets the same session.
+
+use domain::link::{self, Link, Passcode};
+use domain::session::{Command, Rejection, Session, Settings, Start, Status};
+use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, SessionId};
+use nats::{Actor, Field, Reserve};
+
+use crate::executor::Order;
+use crate::places::RESERVED_FOR;
+use crate::seal::Seal;
+use crate::{Commands, Receipt, Refusal, chance, clock};
+
+/// How long after a start its answer may be asked for again without the session's credential.
+const ANSWER_REPEATED_FOR: Millis = Millis::minutes(10);
+/// How many sessions one client may have on one link, one after the other.
+const RETURNS: u32 = 32;
+
+/// A chatter at the door; texts are plain here.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "holds a passcode and a secret client id")]
+pub struct Join {
+    /// The tenant.
+    pub agent: AgentId,
+    /// The link, as the token names it.
+    pub link: LinkId,
+    /// The token's number: only the newest opens the link.
+    pub rotation: u32,
+    /// The client's own secret; kept only as a keyed hash within the session's id.
+    pub client_id: String,
+    /// The name the chatter chose.
+    pub display_name: Option<String>,
+    /// The passcode as typed.
+    pub passcode: Option<String>,
+    /// The chatter's language (BCP 47).
+    pub language: Option<String>,
+    /// Whether a new session is wanted after one that ended.
+    pub start_new: bool,
+    /// The session whose credential the client holds.
+    pub holds: Option<SessionId>,
+}
+
+/// What became of a chatter at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// A session began.
+    Started(SessionId, Receipt),
+    /// The client has a session already.
+    Back(SessionId),
+}
+
+impl Joined {
+    /// Returns the session, new or not.
+    pub fn session(&self) -> SessionId {
+        match self {
+            Self::Started(session, _) | Self::Back(session) => *session,
+        }
+    }
+}
+
+/// A session that a client had on a link.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its id.
+    pub session: SessionId,
+    /// What is known of it.
+    pub state: Session,
+}
+
+impl Commands {
+    /// Finds the newest session that a client has had on a link.
+    pub async fn known_session(&self, agent: AgentId, link: LinkId, client_id: &str) -> Result<Option<Known>, Refusal> {
+        Ok(self.newest(agent, link, client_id).await?.0)
+    }
+
+    /// Walks a client's sessions on a link, each following one that ended; returns the newest and the next one's number.
+    async fn newest(&self, agent: AgentId, link: LinkId, client_id: &str) -> Result<(Option<Known>, u32), Refusal> {
+        let mut newest = None;
+        for ordinal in 0..RETURNS {
+            let session = self.inner.derived.session(link, client_id, ordinal);
+            let state = self.session(Address::session(agent, session)).await?;
+            match state.status {
+                Status::Unknown => return Ok((newest, ordinal)),
+                Status::Active | Status::Idle => return Ok((Some(Known { session, state }), ordinal + 1)),
+                Status::Ended | Status::Erased => newest = Some(Known { session, state }),
+            }
+        }
+        Ok((newest, RETURNS))
+    }
+
+    /// Lets a chatter in: a place is reserved, then the session starts. The same client again gets the same session.
+    pub async fn join(&self, join: &Join) -> Result<Joined, Refusal> {
+        let link = self.link(join.agent, join.link).await?;
+        if link.status == link::Status::Unknown || link.rotation != join.rotation {
+            return Err(Refusal::Link(link::Rejection::Unknown));
+        }
+        let (known, ordinal) = self.newest(join.agent, join.link, &join.client_id).await?;
+        match known {
+            Some(known) if !(join.start_new && known.state.ended.is_some()) => self.come_back(join, &link, &known).await,
+            Some(known) if join.holds != Some(known.session) && clock::now() >= known.state.started_at + ANSWER_REPEATED_FOR => {
+                Err(Refusal::ClientIdUsed)
+            }
+            Some(_) | None if ordinal >= RETURNS => Err(Refusal::TooManyReturns { limit: RETURNS }),
+            Some(_) | None => self.start(join, &link, ordinal).await,
+        }
+    }
+
+    /// Gives a client its session again if it shows the credential, or soon after the start.
+    async fn come_back(&self, join: &Join, link: &Link, known: &Known) -> Result<Joined, Refusal> {
+        if join.holds == Some(known.session) {
+            return Ok(Joined::Back(known.session));
+        }
+        let recent = clock::now() < known.state.started_at + ANSWER_REPEATED_FOR;
+        let needs = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
+        if !recent || (needs && self.passcode(join, link).await? != Passcode::Right) {
+            return Err(Refusal::ClientIdUsed);
+        }
+        Ok(Joined::Back(known.session))
+    }
+
+    async fn start(&self, join: &Join, link: &Link, ordinal: u32) -> Result<Joined, Refusal> {
+        let limit = self.inner.policy.display_name_characters;
+        let characters = join.display_name.as_ref().map_or(0, |name| u32::try_from(name.chars().count()).unwrap_or(u32::MAX));
+        if characters > limit {
+            return Err(Refusal::Session(Rejection::TextTooLong { characters, limit }));
+        }
+        let session = self.inner.derived.session(join.link, &join.client_id, ordinal);
+        self.reserve(join, link, session).await?;
+
+        // What is copied is what is in force now that the place is reserved.
+        let link = self.link(join.agent, join.link).await?;
+        let settings = link.settings.as_ref().ok_or(Refusal::Link(link::Rejection::Erased))?;
+        // An earlier attempt's place may have been given back just now.
+        let start_before = link.admissions.get(&session).ok_or(Refusal::Busy)?.start_before;
+        let at_link = Address::link(join.agent, join.link);
+        let welcome = self.words(at_link, Field::WelcomeMessage, settings.welcome_message.as_ref()).await?;
+
+        let address = Address::session(join.agent, session);
+        let key = self.inner.backbone.keys().create(address).await?;
+        let id = self.inner.derived.command(&address, "start");
+        let seal = Seal { key: &key, address, id };
+        let command = Command::Start(Box::new(Start {
+            link: join.link,
+            settings: copied(settings),
+            start_before,
+            display_name: seal.optional(Field::DisplayName, join.display_name.as_deref()),
+            language: join.language.clone(),
+            welcome: seal.optional(Field::Message, welcome.as_deref()),
+        }));
+        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
+        let outcome = self.inner.sessions.execute(address, order).await?;
+        Ok(Joined::Started(session, self.receipt(join.agent, &outcome)))
+    }
+
+    /// Reserves a place for a session that is about to start.
+    async fn reserve(&self, join: &Join, link: &Link, session: SessionId) -> Result<(), Refusal> {
+        let (at_link, at_session) = (Address::link(join.agent, join.link), Address::session(join.agent, session));
+        let passcode = self.passcode(join, link).await?;
+        let now = clock::now();
+        if link.admissions.get(&session).is_some_and(|held| now >= held.start_before) {
+            // An attempt broke off, and the worker is late.
+            self.release(at_link, at_session).await?;
+        }
+        let admit = link::Command::Admit { session, returning: false, start_before: now + RESERVED_FOR, passcode };
+        self.ask_link(at_link, Actor::Chatter, CommandId::new(chance::bytes()), admit).await.map(drop)
+    }
+
+    /// Finds out about a passcode.
+    async fn passcode(&self, join: &Join, link: &Link) -> Result<Passcode, Refusal> {
+        let verifier = link.settings.as_ref().and_then(|settings| settings.passcode.as_ref());
+        self.check_passcode(join.agent, join.link, verifier, join.passcode.as_deref()).await
+    }
+
+    /// Compares a passcode with a link's sealed verifier.
+    pub async fn check_passcode(
+        &self,
+        agent: AgentId,
+        link: LinkId,
+        verifier: Option<&Sealed>,
+        passcode: Option<&str>,
+    ) -> Result<Passcode, Refusal> {
+        let (Some(_), Some(passcode)) = (verifier, passcode) else { return Ok(Passcode::Missing) };
+        let Some(verifier) = self.words(Address::link(agent, link), Field::Passcode, verifier).await? else {
+            return Err(Refusal::Link(link::Rejection::Erased));
+        };
+        let is_right = self.inner.passcodes.check(passcode, verifier).await?;
+        Ok(if is_right { Passcode::Right } else { Passcode::Wrong })
+    }
+}
+
+/// Copies what a session needs of its link's settings.
+fn copied(settings: &link::Settings) -> Settings {
+    Settings {
+        expires_at: settings.expires_at,
+        max_messages: settings.max_messages_per_session,
+        messages_per_minute: settings.messages_per_minute,
+        idle_timeout: settings.idle_timeout,
+        keep_after_end: settings.keep_after_end,
+    }
+}

@@ -1,0 +1,53 @@
+//! What warm states weigh: an estimate by what can grow in them, so that the cache keeps to its budget.
+
+use domain::agent::Agent;
+use domain::link::Link;
+use domain::session::Session;
+use domain::{Memory, Sealed};
+
+/// An aggregate's own structures, its lock and its place in the cache, in bytes.
+const AGGREGATE: usize = 1_024;
+/// An entry of a persistent map, with its share of the nodes, in bytes.
+const ENTRY: usize = 128;
+
+/// Something that takes memory.
+pub(crate) trait Weighed {
+    /// Estimates how much, in bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weighed for Memory {
+    fn bytes(&self) -> usize {
+        self.len() * ENTRY
+    }
+}
+
+impl Weighed for Agent {
+    fn bytes(&self) -> usize {
+        AGGREGATE + self.keys.values().map(|key| ENTRY + key.name.len()).sum::<usize>()
+    }
+}
+
+impl Weighed for Link {
+    fn bytes(&self) -> usize {
+        let settings = self.settings.as_ref().map_or(0, |settings| {
+            let optional =
+                [&settings.purpose, &settings.description, &settings.welcome_message, &settings.agent_name, &settings.passcode];
+            let texts = optional.into_iter().flatten().chain([&settings.title]).map(sealed).sum::<usize>();
+            texts + settings.allowed_origins.iter().map(String::len).sum::<usize>()
+        });
+        let farewell = self.revocation.as_ref().and_then(|revocation| revocation.farewell.as_ref()).map_or(0, sealed);
+        AGGREGATE + settings + farewell + self.admissions.len() * ENTRY
+    }
+}
+
+impl Weighed for Session {
+    fn bytes(&self) -> usize {
+        let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
+        AGGREGATE + moments + (self.questions.len() + self.read.len()) * ENTRY
+    }
+}
+
+fn sealed(text: &Sealed) -> usize {
+    size_of::<Sealed>() + text.bytes.len()
+}

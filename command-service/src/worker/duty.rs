@@ -1,0 +1,110 @@
+//! What a scheduled command does, and what the answer means for its row.
+
+use std::time::Duration;
+
+use domain::{Address, AgentId, CommandId, LinkId, Millis, SessionId, Timestamp, link, session};
+use nats::Actor;
+
+use super::scheduled::Due;
+use crate::{Commands, Refusal, chance, clock};
+
+/// How long a link that is still in use waits before it is looked at again.
+const IN_USE_FOR: Millis = Millis::minutes(1);
+
+/// What is to become of a claimed row.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// It was carried out, or there is nothing left to do.
+    Done,
+    /// Its time has not come.
+    Later(Timestamp),
+    /// Nothing can be carried out right now: no fault of this command.
+    NotNow(String),
+    /// It failed, and may succeed another time.
+    Failed(String),
+}
+
+impl Verdict {
+    /// Returns the name under which it is counted.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Later(_) => "later",
+            Self::NotNow(_) => "not_now",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Commands {
+    /// Sends the command behind a row.
+    pub(super) async fn send(&self, due: &Due) -> Verdict {
+        let agent = AgentId::new(due.agent.into_bytes());
+        let link = Address::link(agent, LinkId::new(due.link.into_bytes()));
+        let session = Address::session(agent, SessionId::new(due.target.into_bytes()));
+        let sent = match (due.target_kind.as_str(), due.purpose.as_str()) {
+            ("link", "expire") => self.tell_link(link, link::Command::Expire).await,
+            ("link", "erase") => self.erase_link_when_due(link).await.map(drop),
+            ("session", "release_unused" | "release") => self.release(link, session).await,
+            ("session", "expire") => self.tell_session(session, session::Command::Expire).await,
+            ("session", "idle") => self.tell_session(session, session::Command::GoIdle).await,
+            ("session", "end_with_link") => self.end_with_link(session).await.map(drop),
+            ("session", "reschedule") => self.reschedule(link, session).await,
+            ("session", "erase") => self.erase_when_due(session).await.map(drop),
+            (kind, purpose) => return Verdict::Failed(format!("this version knows no scheduled command {kind} {purpose}")),
+        };
+        verdict(sent)
+    }
+
+    async fn tell_link(&self, link: Address, command: link::Command) -> Result<(), Refusal> {
+        self.ask_link(link, Actor::Timer, CommandId::new(chance::bytes()), command).await.map(drop)
+    }
+
+    async fn tell_session(&self, session: Address, command: session::Command) -> Result<(), Refusal> {
+        self.ask_session(session, Actor::Timer, command).await.map(drop)
+    }
+
+    /// Moves a session's end to its link's.
+    async fn reschedule(&self, link: Address, session: Address) -> Result<(), Refusal> {
+        let end = |root: &domain::Root<link::Link>| root.state.settings.as_ref().map(|settings| settings.expires_at);
+        match self.inner.links.look(link, Duration::ZERO, end).await? {
+            Some(expires_at) => self.tell_session(session, session::Command::Reschedule { expires_at }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Judges an answer: most refusals mean that there is nothing left to do.
+fn verdict(sent: Result<(), Refusal>) -> Verdict {
+    match sent {
+        Ok(())
+        | Err(
+            Refusal::Session(
+                session::Rejection::StillOpen
+                | session::Rejection::Unknown
+                | session::Rejection::Erased
+                | session::Rejection::Ended { .. },
+            )
+            | Refusal::Link(link::Rejection::Unknown | link::Rejection::Erased),
+        ) => Verdict::Done,
+        Err(Refusal::Link(link::Rejection::NotDue { until }) | Refusal::Session(session::Rejection::NotDue { until })) => {
+            Verdict::Later(until)
+        }
+        Err(Refusal::Link(link::Rejection::InUse)) => Verdict::Later(clock::now() + IN_USE_FOR),
+        Err(refusal @ (Refusal::LogFull | Refusal::Busy | Refusal::Unavailable(nats::Error::Unavailable(_) | nats::Error::Unknown { .. }))) => {
+            Verdict::NotNow(refusal.to_string())
+        }
+        Err(
+            refusal @ (Refusal::Agent(_)
+            | Refusal::Link(_)
+            | Refusal::Session(_)
+            | Refusal::IdReused
+            | Refusal::KeyInvalid
+            | Refusal::ClientIdUsed
+            | Refusal::TooManyReturns { .. }
+            | Refusal::Unavailable(_)
+            | Refusal::Unreadable(_)
+            | Refusal::Passcode(_)),
+        ) => Verdict::Failed(refusal.to_string()),
+    }
+}

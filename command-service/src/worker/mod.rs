@@ -1,0 +1,90 @@
+//! Sends the commands that have fallen due. The projector wrote down when; the decision says whether.
+
+mod duty;
+mod scheduled;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use nats::Shard;
+use sqlx::PgPool;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::Commands;
+use scheduled::{CLAIMED_AT_ONCE, Due, Scheduled};
+
+/// How often the worker looks for due commands.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
+/// How many are carried out at once.
+const CARRIED_OUT_AT_ONCE: usize = 16;
+
+/// Why the worker could not go on; it tries again at its next look.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the scheduled commands cannot be read: {0}")]
+    Postgres(#[from] sqlx::Error),
+    #[error("the log's end cannot be read: {0}")]
+    Log(#[from] nats::Error),
+}
+
+/// Carries out due commands until told to stop; what is under way then is finished first.
+pub async fn run(commands: Commands, pool: PgPool, stop: CancellationToken) {
+    let mut worker = Worker { commands, scheduled: Scheduled::new(pool), ends: HashMap::new(), stop };
+    let mut look = tokio::time::interval(LOOKS_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_broken = false;
+    while worker.stop.run_until_cancelled(look.tick()).await.is_some() {
+        let looked = worker.look().await;
+        if let Err(error) = &looked
+            && !is_broken
+        {
+            // Said once, not five times a second.
+            tracing::warn!(%error, "the worker waits");
+        }
+        is_broken = looked.is_err();
+    }
+}
+
+struct Worker {
+    commands: Commands,
+    scheduled: Scheduled,
+    /// Where the log ended when this worker first saw a shard: older rows may be outdated until the projection is past that.
+    ends: HashMap<Shard, u64>,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    /// Carries out what is due now, all of it.
+    async fn look(&mut self) -> Result<(), Error> {
+        let backbone = &self.commands.inner.backbone;
+        for shard in backbone.shards() {
+            if !self.ends.contains_key(&shard) {
+                self.ends.insert(shard, backbone.end(shard).await?);
+            }
+        }
+        while !self.stop.is_cancelled() {
+            let claimed = self.scheduled.claim(backbone, &self.ends).await?;
+            let is_last = claimed.len() < CLAIMED_AT_ONCE;
+            let mut settled = futures_util::stream::iter(claimed).map(|due| self.carry_out(due)).buffer_unordered(CARRIED_OUT_AT_ONCE);
+            let mut failure = None;
+            while let Some(settled) = settled.next().await {
+                failure = settled.err().or(failure);
+            }
+            if let Some(error) = failure {
+                return Err(error.into());
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, due: Due) -> Result<(), sqlx::Error> {
+        let verdict = self.commands.send(&due).await;
+        metrics::counter!("tempchat_scheduled_commands_total", "purpose" => due.purpose.clone(), "verdict" => verdict.name()).increment(1);
+        self.scheduled.settle(&due, verdict).await
+    }
+}

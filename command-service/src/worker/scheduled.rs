@@ -1,0 +1,196 @@
+//! Table `scheduled`: claimed row by row, and settled only where the projector has learned nothing newer meanwhile.
+
+use std::collections::HashMap;
+
+use domain::{Millis, Timestamp};
+use nats::{Backbone, Shard};
+use sqlx::types::Uuid;
+use sqlx::{PgPool, PgTransaction};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::duty::Verdict;
+use crate::{chance, clock};
+
+/// How many commands are claimed at once.
+pub(super) const CLAIMED_AT_ONCE: usize = 64;
+/// How long a claim holds: another worker takes over after that.
+const LEASE: time::Duration = time::Duration::seconds(30);
+/// How often a command fails before it becomes a dead letter.
+const ATTEMPTS: i32 = 20;
+/// The wait after a first failure.
+const SHORTEST_BACK_OFF: Millis = Millis::seconds(1);
+/// The longest wait between two tries.
+const LONGEST_BACK_OFF: Millis = Millis::minutes(5);
+/// The wait where nothing can be carried out.
+const NOT_NOW_FOR: Millis = Millis::seconds(5);
+/// The last moment that PostgreSQL and every calendar know.
+const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 23:59 UTC);
+
+/// A scheduled command that this worker has claimed.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) target_kind: String,
+    pub(super) target: Uuid,
+    pub(super) purpose: String,
+    pub(super) agent: Uuid,
+    pub(super) link: Uuid,
+    version: i64,
+    attempts: i32,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Scheduled {
+    pool: PgPool,
+}
+
+impl Scheduled {
+    pub(super) const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Claims due rows, of shards whose projection is of this log and has reached `ends`.
+    pub(super) async fn claim(&self, backbone: &Backbone, ends: &HashMap<Shard, u64>) -> Result<Vec<Due>, sqlx::Error> {
+        let now = moment(clock::now());
+        let shards: Vec<i32> = ends.keys().map(|shard| i32::from(shard.0)).collect();
+        let epochs: Vec<Vec<u8>> = ends.keys().map(|shard| backbone.epoch(*shard).0.to_vec()).collect();
+        let ends: Vec<i64> = ends.values().map(|end| i64::try_from(*end).expect("sequences fit in 63 bits")).collect();
+        let mut transaction = self.begin().await?;
+        let claimed = sqlx::query_as!(
+            Due,
+            "
+            WITH due AS MATERIALIZED (
+                SELECT scheduled.target, scheduled.purpose
+                FROM scheduled
+                JOIN checkpoint ON checkpoint.shard = scheduled.shard
+                JOIN UNNEST($3::INTEGER[], $4::BYTEA[], $5::BIGINT[]) AS log (shard, epoch, sequence) ON log.shard = scheduled.shard
+                WHERE scheduled.dead_at IS NULL
+                    AND scheduled.due_at <= $1
+                    AND (scheduled.lease_until IS NULL OR scheduled.lease_until < $1)
+                    AND checkpoint.epoch = log.epoch
+                    AND checkpoint.sequence >= GREATEST(checkpoint.held_until, log.sequence)
+                ORDER BY scheduled.due_at
+                LIMIT $6
+                FOR UPDATE OF scheduled SKIP LOCKED
+            )
+            UPDATE scheduled
+            SET lease_until = $2, attempts = scheduled.attempts + 1
+            FROM due
+            WHERE scheduled.target = due.target AND scheduled.purpose = due.purpose
+            RETURNING
+                scheduled.target_kind, scheduled.target, scheduled.purpose, scheduled.agent, scheduled.link, scheduled.version,
+                scheduled.attempts
+            ",
+            now,
+            now + LEASE,
+            &shards,
+            &epochs,
+            &ends,
+            i64::try_from(CLAIMED_AT_ONCE).expect("a small number"),
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Deletes or re-times a row, where it is still the one that was claimed.
+    pub(super) async fn settle(&self, due: &Due, verdict: Verdict) -> Result<(), sqlx::Error> {
+        let now = clock::now();
+        match verdict {
+            Verdict::Done => self.delete(due).await,
+            Verdict::Later(until) => self.put_off(due, until, 0, None, None).await,
+            Verdict::NotNow(why) => {
+                tracing::debug!(purpose = due.purpose, why, "a scheduled command waits");
+                self.put_off(due, now + with_chance(NOT_NOW_FOR), 0, Some(&why), None).await
+            }
+            Verdict::Failed(error) => {
+                let is_dead = due.attempts >= ATTEMPTS;
+                tracing::warn!(purpose = due.purpose, target = %due.target, attempts = due.attempts, is_dead, error, "a scheduled command failed");
+                self.put_off(due, now + back_off(due.attempts), due.attempts, Some(&error), is_dead.then_some(now)).await
+            }
+        }
+    }
+
+    async fn delete(&self, due: &Due) -> Result<(), sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sqlx::query!(
+            "DELETE FROM scheduled
+            WHERE target = $1 AND purpose = $2 AND version = $3",
+            due.target,
+            due.purpose,
+            due.version,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    async fn put_off(
+        &self,
+        due: &Due,
+        until: Timestamp,
+        attempts: i32,
+        error: Option<&str>,
+        dead_at: Option<Timestamp>,
+    ) -> Result<(), sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sqlx::query!(
+            "UPDATE scheduled
+            SET due_at = $4, lease_until = NULL, attempts = $5, last_error = $6, dead_at = $7
+            WHERE target = $1 AND purpose = $2 AND version = $3",
+            due.target,
+            due.purpose,
+            due.version,
+            moment(until),
+            attempts,
+            error,
+            dead_at.map(moment),
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    async fn begin(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
+        Ok(transaction)
+    }
+}
+
+/// Doubles with every failure.
+fn back_off(attempts: i32) -> Millis {
+    let doubled = SHORTEST_BACK_OFF.0.saturating_mul(1 << attempts.saturating_sub(1).clamp(0, 20));
+    with_chance(Millis(doubled.min(LONGEST_BACK_OFF.0)))
+}
+
+/// Takes off up to half by chance, so that what failed together does not come back together.
+fn with_chance(length: Millis) -> Millis {
+    let [share] = chance::bytes::<1>();
+    Millis(length.0 / 2 + length.0 / 2 * i64::from(share) / 255)
+}
+
+fn moment(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000).map_or(END_OF_TIME, |moment| moment.min(END_OF_TIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_until_it_is_five_minutes() {
+        for (attempts, longest) in [(1, 1_000), (2, 2_000), (5, 16_000), (9, 256_000), (10, 300_000), (i32::MAX, 300_000)] {
+            let waits = std::array::from_fn::<_, 64, _>(|_| back_off(attempts).0);
+            assert!(waits.iter().all(|wait| (longest / 2..=longest).contains(wait)), "attempt {attempts}: {waits:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_knows_is_the_last_one() {
+        assert_eq!(moment(Timestamp(i64::MAX)), END_OF_TIME);
+        assert_eq!(moment(Timestamp(1_000)), datetime!(1970-01-01 00:00:01 UTC));
+    }
+}
