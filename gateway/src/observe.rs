@@ -21,12 +21,17 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) struct RequestId([u8; 16]);
 
 impl RequestId {
+    /// Draws a new one.
+    pub(crate) fn draw() -> Self {
+        Self(chance::bytes())
+    }
+
     fn of(request: &Request) -> Self {
         let told = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         told(&TRACEPARENT)
             .and_then(Self::of_traceparent)
             .or_else(|| told(&REQUEST_ID).and_then(Self::parse))
-            .unwrap_or_else(|| Self(chance::bytes()))
+            .unwrap_or_else(Self::draw)
     }
 
     fn of_traceparent(text: &str) -> Option<Self> {
@@ -79,6 +84,12 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits");
     response.headers_mut().insert(REQUEST_ID, value);
     response
+}
+
+/// Carries a request's name into work that another task does for it.
+pub(crate) async fn carry<F: Future>(id: RequestId, tool: &'static str, work: F) -> F::Output {
+    let span = tracing::info_span!("tool", %id, tool);
+    nats::trace::with_parent(id.traceparent(), work).instrument(span).await
 }
 
 /// Names the methods there are; a client can make up others, and each would be a series of its own.

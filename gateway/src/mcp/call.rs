@@ -9,6 +9,7 @@ use rmcp::service::RequestContext;
 
 use super::Agents;
 use crate::app::App;
+use crate::observe::RequestId;
 use crate::problem::{Code, Problem};
 
 /// One call.
@@ -25,6 +26,11 @@ impl Call {
         let parts = request.extensions.get::<http::request::Parts>();
         let principal = parts.and_then(|parts| parts.extensions.get::<Principal>()).cloned().ok_or(Code::KeyInvalid)?;
         Ok(Self { agents: agents.clone(), principal, request })
+    }
+
+    /// Returns the request's name: commits and log lines carry it.
+    pub(super) fn request_id(&self) -> Option<RequestId> {
+        self.request.extensions.get::<http::request::Parts>()?.extensions.get().copied()
     }
 
     /// Returns all that a handler may use.

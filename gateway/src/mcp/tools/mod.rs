@@ -19,6 +19,7 @@ use super::Agents;
 use super::answer::{Answer, refused};
 use super::args::{Arguments, Bound};
 use super::call::Call;
+use crate::observe::{RequestId, carry};
 use crate::problem::Problem;
 
 /// What a model is told of a tool.
@@ -83,13 +84,15 @@ where
     ToolRoute::new_dyn(described, move |context| {
         let call = Call::new(context.service, context.request_context);
         let read = arguments.read::<A>(context.arguments);
+        let id = call.as_ref().ok().and_then(Call::request_id);
         async move {
             let answer = async {
                 let (call, read) = (call?, read?);
                 call.is_active(call.agents.waits.any(call.principal.agent)).await;
                 run(call, read).await
             };
-            let result = answer.await.map_or_else(|problem| refused(&problem), CallToolResult::from);
+            let id = id.unwrap_or_else(RequestId::draw);
+            let result = carry(id, definition.name, answer).await.map_or_else(|problem| refused(&problem), CallToolResult::from);
             Ok(result.into())
         }
         .boxed()
