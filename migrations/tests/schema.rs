@@ -42,6 +42,9 @@ async fn an_owner_who_is_no_superuser() {
     let superuser = connect(server.url()).await;
     execute(&superuser, "CREATE ROLE owner LOGIN CREATEROLE NOINHERIT PASSWORD 'owner'").await.unwrap();
     execute(&superuser, "CREATE DATABASE owned OWNER owner").await.unwrap();
+    // Who inherits nothing does not inherit the owner's right to the schema either.
+    let within = connect(&server.create_database("owned").await.unwrap()).await;
+    execute(&within, "GRANT CREATE ON SCHEMA public TO owner").await.unwrap();
     let mut url: url::Url = server.url().parse().unwrap();
     url.set_username("owner").unwrap();
     url.set_password(Some("owner")).unwrap();
@@ -51,11 +54,11 @@ async fn an_owner_who_is_no_superuser() {
     migrations::run(&owner).await.unwrap();
 
     // By itself it sees nothing of its own tables: row level security holds for owners too.
-    execute(&owner, "INSERT INTO checkpoint VALUES (0, '', 0, '', '', 0)").await.unwrap_err();
     let mut writer = owner.begin().await.unwrap();
     sqlx::query("SELECT set_config('role', $1, true)").bind(migrations::role::WRITER).execute(&mut *writer).await.unwrap();
-    let epoch = "INSERT INTO checkpoint VALUES (0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0)";
-    sqlx::query(epoch).execute(&mut *writer).await.unwrap();
+    let checkpoint = "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until)
+        VALUES (0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0)";
+    sqlx::query(checkpoint).execute(&mut *writer).await.unwrap();
     writer.commit().await.unwrap();
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM checkpoint").fetch_one(&owner).await.unwrap();
     assert_eq!(seen, 0);
