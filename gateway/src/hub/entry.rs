@@ -1,7 +1,7 @@
 //! A commit on its way to listeners: sealed until someone needs it, then opened and encoded once for all.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use domain::session::Event as SessionEvent;
+use domain::session::{Author, Event as SessionEvent};
 use domain::{Address, Target};
 use nats::{AnyEvent, Backbone, Fact, Position, Recorded};
 use tokio::sync::OnceCell;
@@ -64,7 +64,26 @@ impl Entry {
 
     /// Tells whether nothing comes after this commit that a chatter waits for.
     pub fn is_final(&self) -> bool {
-        self.recorded.commit.events.iter().any(|event| matches!(event, AnyEvent::Session(SessionEvent::Ended { .. } | SessionEvent::Erased)))
+        self.recorded
+            .commit
+            .events
+            .iter()
+            .any(|event| matches!(event, AnyEvent::Session(SessionEvent::Ended { .. } | SessionEvent::Erased)))
+    }
+
+    /// Tells whether the agent owes a reply after this, where it says anything about that.
+    pub fn leaves_reply_owed(&self) -> Option<bool> {
+        self.recorded.commit.events.iter().rev().find_map(|event| match event {
+            AnyEvent::Session(SessionEvent::MessagePosted { from, .. } | SessionEvent::QuestionAsked { from, .. }) => {
+                match from {
+                    Author::Chatter => Some(true),
+                    Author::Agent(_) => Some(false),
+                    Author::System => None,
+                }
+            }
+            AnyEvent::Session(SessionEvent::QuestionAnswered { .. }) => Some(true),
+            AnyEvent::Session(_) | AnyEvent::Link(_) | AnyEvent::Agent(_) => None,
+        })
     }
 
     /// Tells whether the words of its session are gone with it.

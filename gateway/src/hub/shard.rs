@@ -85,7 +85,12 @@ impl ShardHub {
     }
 
     /// Registers a listener if the shard is being read; returns the horizon, and the missed commits where the ring has them all.
-    fn register(&self, topic: Topic, listener: &Arc<Listener>, after: Option<Position>) -> Option<(u64, Option<VecDeque<Arc<Entry>>>)> {
+    fn register(
+        &self,
+        topic: Topic,
+        listener: &Arc<Listener>,
+        after: Option<Position>,
+    ) -> Option<(u64, Option<VecDeque<Arc<Entry>>>)> {
         let mut state = self.state.lock();
         if !state.reading {
             return None;
