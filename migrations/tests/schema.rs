@@ -1,5 +1,7 @@
 //! The schema on a real PostgreSQL: applied by many at once, by one who is no superuser, and read by one who may only take roles on.
 
+#![cfg(test)]
+
 use servers::{DataDir, Postgres, PostgresOptions};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};

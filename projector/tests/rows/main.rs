@@ -1,5 +1,7 @@
 //! The projection on a real log and a real Postgres: the same log always makes the same rows.
 
+#![cfg(test)]
+
 mod again;
 mod clashes;
 mod dead_letters;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::dump::tables;
@@ -15,8 +16,8 @@ struct Reader {
     session: String,
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn hexadecimal(bytes: &[u8; 16]) -> String {
+    Uuid::from_bytes(*bytes).to_string()
 }
 
 /// Takes on a role and a context, as the readers do: for a transaction.
