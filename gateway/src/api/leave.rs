@@ -60,7 +60,8 @@ pub(super) async fn end(
         let receipt = app.commands().end(chatter.address(), Actor::Chatter, EndReason::ChatterLeft, None).await?;
         app.wrote(chatter.agent, &receipt);
     }
-    Ok(axum::Json(Shown::find(&app, &chatter).await?.answer(&app, chatter.agent, chatter.session).await?))
+    let ended = Shown::find_ended(&app, &chatter).await?;
+    Ok(axum::Json(ended.answer(&app, chatter.agent, chatter.session).await?))
 }
 
 /// What became of an erasure.

@@ -27,7 +27,7 @@ pub(super) struct SessionObject {
     /// The link it came through.
     #[schema(value_type = String)]
     link_id: LinkId,
-    /// `active`, `idle` or `ended`; an idle session resumes with the chatter's next word.
+    /// `active`, `idle`, `ended` or `erased`; an idle session resumes with the chatter's next word.
     #[schema(value_type = String)]
     status: Status,
     /// What the chat is about.
@@ -94,27 +94,31 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Judges a session at `now`; there is nothing to say of one that is unknown or erased.
+    /// Judges a session that may be shown at `now`: one that is unknown or whose words are due to be gone may not.
     pub(super) fn of(session: &Session, now: Timestamp) -> Result<Self, Problem> {
-        let Some(settings) = &session.settings else { return Err(Code::SessionUnknown.into()) };
+        let standing = Self::judge(session, now)?;
+        match standing.status {
+            Status::Erased => Err(Code::SessionErased.into()),
+            Status::Ended if now >= standing.erase_at => Err(Code::SessionErased.into()),
+            Status::Unknown | Status::Active | Status::Idle | Status::Ended => Ok(standing),
+        }
+    }
+
+    /// Judges any session that ever started.
+    fn judge(session: &Session, now: Timestamp) -> Result<Self, Problem> {
+        let settings = session.settings.as_ref().ok_or(Code::SessionUnknown)?;
         let at_the_latest = settings.expires_at + settings.keep_after_end;
-        let standing = match (session.status, session.ended) {
-            (Status::Unknown, _) => return Err(Code::SessionUnknown.into()),
-            (Status::Erased, _) => return Err(Code::SessionErased.into()),
-            (Status::Ended, ended) => Self {
-                status: Status::Ended,
-                reason: ended.map(|(reason, _)| reason),
-                erase_at: session.erase_at().unwrap_or(at_the_latest),
-            },
-            (Status::Active | Status::Idle, _) if now >= settings.expires_at => {
+        let reason = session.ended.map(|(reason, _)| reason);
+        Ok(match session.status {
+            Status::Unknown => return Err(Code::SessionUnknown.into()),
+            status @ (Status::Ended | Status::Erased) => {
+                Self { status, reason, erase_at: session.erase_at().unwrap_or(at_the_latest) }
+            }
+            Status::Active | Status::Idle if now >= settings.expires_at => {
                 Self { status: Status::Ended, reason: Some(EndReason::LinkExpired), erase_at: at_the_latest }
             }
-            (status @ (Status::Active | Status::Idle), _) => Self { status, reason: None, erase_at: at_the_latest },
-        };
-        if standing.status == Status::Ended && now >= standing.erase_at {
-            return Err(Code::SessionErased.into());
-        }
-        Ok(standing)
+            status @ (Status::Active | Status::Idle) => Self { status, reason: None, erase_at: at_the_latest },
+        })
     }
 }
 
@@ -131,6 +135,17 @@ impl Shown {
     pub(super) async fn find(app: &App, chatter: &Chatter) -> Result<Self, Problem> {
         let state = app.commands().session(chatter.address()).await?;
         let standing = Standing::of(&state, command_service::clock::now())?;
+        Self::with(app, chatter, state, standing).await
+    }
+
+    /// Finds a session that was just ended: it is told even where nothing is kept after the end.
+    pub(super) async fn find_ended(app: &App, chatter: &Chatter) -> Result<Self, Problem> {
+        let state = app.commands().session(chatter.address()).await?;
+        let standing = Standing::judge(&state, command_service::clock::now())?;
+        Self::with(app, chatter, state, standing).await
+    }
+
+    async fn with(app: &App, chatter: &Chatter, state: Session, standing: Standing) -> Result<Self, Problem> {
         let link_id = state.link.ok_or(Code::SessionUnknown)?;
         let link = app.commands().link(chatter.agent, link_id).await?;
         Ok(Self { state, standing, link_id, link })
