@@ -25,8 +25,8 @@ use crate::router::router;
 const BUFFER: usize = 8 * 1_024;
 /// How long to wait where the system cannot accept: out of file descriptors, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often what limits remember is tidied.
-const TIDY: Duration = Duration::from_mins(1);
+/// How often what limits remember is tidied, and those who listen are counted.
+const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
@@ -39,7 +39,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         // Counted from a connection's beginning, and from the end of each answer: idle connections end by it too.
         .header_read_timeout(app.config().head_patience)
         .max_buf_size(BUFFER);
-    let mut tidy = interval(TIDY);
+    let mut upkeep = interval(UPKEEP);
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         let accepted = loop {
             tokio::select! {
                 accepted = listener.accept() => break Some(accepted),
-                _ = tidy.tick() => app.limits().tidy(),
+                _ = upkeep.tick() => tidy(&app),
                 () = shutdown.cancelled() => break None,
             }
         };
@@ -80,6 +80,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         tracing::warn!("some requests were still under way when the time to stop was over");
     }
     Ok(())
+}
+
+fn tidy(app: &App) {
+    app.limits().tidy();
+    let listeners = u32::try_from(app.hub().listeners()).unwrap_or(u32::MAX);
+    metrics::gauge!("tempchat_listeners").set(f64::from(listeners));
 }
 
 fn io(stream: TcpStream) -> TokioIo<TcpStream> {
