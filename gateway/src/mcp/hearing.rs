@@ -196,7 +196,7 @@ async fn listen(call: &Call, ear: &Ear, order: Order) -> Result<Heard, Problem> 
         hearing.take(delivery)?;
     }
     let timed_out = if order.patience.is_zero() || !hearing.wants_more() {
-        hearing.facts.is_empty()
+        false
     } else {
         hearing.wait(call, &mut subscription, order.patience).await?
     };

@@ -66,14 +66,12 @@ pub(super) struct OpenShown {
 #[derive(Debug, Clone, Copy, Default)]
 struct Situation {
     now: Timestamp,
-    has_more: bool,
     /// Whether a chatter waits for the agent.
     owes: bool,
     /// Whether a chatter is connected.
     online: bool,
-    open: u64,
-    /// Whether a link of the scope takes people.
-    link_open: bool,
+    /// Whether a session is open, or a link takes people.
+    open: bool,
     /// When something last happened by which to judge how lively it is.
     lively_at: Option<Timestamp>,
     /// When the first of what is open ends.
@@ -87,20 +85,19 @@ impl Outlook {
         let answer = queries.open_sessions(agent, scope, call.principal.key, TOLD, fresh).await?;
         let open = answer.value;
         let online = |session: &OpenSession| call.app().hub().chatter_online(call.session(session.session));
+        let now = command_service::clock::now();
         let mut situation = Situation {
-            now: command_service::clock::now(),
-            has_more,
+            now,
             owes: open.sessions.iter().any(|session| session.waiting_for == Party::Agent),
             online: open.sessions.iter().any(online),
-            open: open.total,
-            link_open: false,
-            lively_at: open.sessions.iter().filter_map(|session| session.last_chatter_at).max(),
+            open: open.total > 0,
+            lively_at: open.sessions.iter().filter_map(|session| lively_at(session, now)).max(),
             ends_at: open.sessions.iter().map(|session| session.expires_at).min(),
         };
         if open.total == 0 {
             situation.add_links(&open_links(call, scope, sequence).await?);
         }
-        let (suggested_next, check_back_at) = advise(&situation);
+        let (suggested_next, check_back_at) = if has_more { (Next::WaitAgain, None) } else { advise(&situation) };
         Ok(Self {
             suggested_next,
             check_back_at: check_back_at.map(Into::into),
@@ -128,6 +125,11 @@ impl OpenShown {
     }
 }
 
+/// Tells when the chatter of a session last gave a sign; who has come and said nothing yet is about to.
+fn lively_at(session: &OpenSession, now: Timestamp) -> Option<Timestamp> {
+    session.last_chatter_at.or((session.status == SessionStatus::Active).then_some(now))
+}
+
 /// Finds the links of a scope through which someone may still come.
 async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<LinkView>, Problem> {
     let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
@@ -150,7 +152,7 @@ async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<Link
 
 impl Situation {
     fn add_links(&mut self, links: &[LinkView]) {
-        self.link_open = !links.is_empty();
+        self.open |= !links.is_empty();
         self.lively_at = self.lively_at.max(links.iter().map(|link| link.opened_at).max());
         self.ends_at = links.iter().map(|link| link.expires_at).max();
     }
@@ -158,13 +160,11 @@ impl Situation {
 
 /// Advises what to do next, and when, if it is later.
 fn advise(situation: &Situation) -> (Next, Option<Timestamp>) {
-    let Situation { now, has_more, owes, online, open, link_open, lively_at, ends_at } = *situation;
+    let Situation { now, owes, online, open, lively_at, ends_at } = *situation;
     let quiet_for = lively_at.map_or(LATEST, |at| now - at);
-    if has_more {
-        (Next::WaitAgain, None)
-    } else if owes {
+    if owes {
         (Next::Reply, None)
-    } else if open == 0 && !link_open {
+    } else if !open {
         (Next::StopAndReport, None)
     } else if online || quiet_for < LIVELY {
         (Next::WaitAgain, None)
@@ -183,21 +183,18 @@ mod tests {
     const NOW: Timestamp = Timestamp(100_000_000);
 
     fn situation() -> Situation {
-        Situation { now: NOW, open: 1, lively_at: Some(NOW), ends_at: Some(NOW + Millis::minutes(60)), ..Situation::default() }
+        Situation { now: NOW, open: true, lively_at: Some(NOW), ends_at: Some(NOW + Millis::minutes(60)), ..Situation::default() }
     }
 
     #[test]
-    fn whoever_waits_is_answered_once_all_is_read() {
+    fn whoever_waits_is_answered() {
         assert_eq!(advise(&Situation { owes: true, ..situation() }).0, Next::Reply);
-        assert_eq!(advise(&Situation { owes: true, has_more: true, ..situation() }).0, Next::WaitAgain);
     }
 
     #[test]
     fn nobody_gives_up_while_someone_may_come() {
-        let nothing = Situation { open: 0, ..situation() };
-        assert_eq!(advise(&nothing), (Next::StopAndReport, None));
-        assert_eq!(advise(&Situation { link_open: true, ..nothing }).0, Next::WaitAgain);
-        assert_eq!(advise(&Situation { has_more: true, ..nothing }).0, Next::WaitAgain);
+        assert_eq!(advise(&Situation { open: false, ..situation() }), (Next::StopAndReport, None));
+        assert_eq!(advise(&situation()).0, Next::WaitAgain);
     }
 
     #[test]

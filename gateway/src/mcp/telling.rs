@@ -28,6 +28,10 @@ impl<'a> Teller<'a> {
     pub(super) async fn event(&mut self, fact: &Fact) -> Result<Option<Event>, Problem> {
         let vault = self.vault(fact.address).await?;
         let Some(mut event) = present(fact, &vault, self.call.app().cursors(), Audience::Agent)? else { return Ok(None) };
+        if matches!(event.data, Data::Message { text: None, .. }) {
+            // Of an erased session nothing but its end is worth a model's time.
+            return Ok(None);
+        }
         scrub(&mut event.data);
         if let Actor::Agent(key) = fact.actor {
             event.by = self.name(key).await?;

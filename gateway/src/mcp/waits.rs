@@ -55,16 +55,16 @@ impl Waits {
 impl Drop for Wait {
     fn drop(&mut self) {
         let mut counts = self.waits.counts.lock();
-        one_less(&mut counts.keys, self.key);
-        one_less(&mut counts.agents, self.agent);
+        one_less(&mut counts.keys, &self.key);
+        one_less(&mut counts.agents, &self.agent);
     }
 }
 
-fn one_less<K: Hash + Eq>(counts: &mut HashMap<K, usize>, of: K) {
-    if let Some(count) = counts.get_mut(&of) {
+fn one_less<K: Hash + Eq>(counts: &mut HashMap<K, usize>, of: &K) {
+    if let Some(count) = counts.get_mut(of) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(&of);
+            counts.remove(of);
         }
     }
 }

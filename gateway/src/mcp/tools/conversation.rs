@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::SessionId;
+use domain::Target;
 use nats::{EventId, Position};
 use query_service::Scope;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -55,7 +55,7 @@ struct Wait {
     #[serde(default)]
     #[schemars(with = "String")]
     session_id: Option<String>,
-    /// The last next_cursor of the same or a wider scope.
+    /// The last `next_cursor` of the same or a wider scope.
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,
@@ -117,9 +117,12 @@ async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer, Proble
     let ear = Ear::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
     let after = ear.open(&call, arguments.after.as_deref())?;
     let noting = after.map(|after| note(&call, ear.scope, after));
-    let patience = if is_hopeless(&call, &ear).await? { Duration::ZERO } else { seconds(arguments.timeout_seconds.unwrap_or(25.0)) };
+    let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
+    let patience = if is_hopeless(&call, &ear).await? { Duration::ZERO } else { asked };
     let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), only_new: false };
-    let heard = hear(&call, &ear, order).await?;
+    let mut heard = hear(&call, &ear, order).await?;
+    // Who only looks has waited long enough.
+    heard.timed_out |= asked.is_zero() && heard.facts.is_empty();
     told(&call, &ear, heard, noting, None).await
 }
 
@@ -131,13 +134,10 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer, Problem> {
     let key = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
     let receipt = commands.post(call.session(session), call.actor(), &key, &arguments.text).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
-    let noting = match after {
-        Some(after) => Some(note(&call, ear.scope, after)),
-        None => {
-            acknowledge_given(&call, session).await;
-            None
-        }
-    };
+    let noting = after.map(|after| note(&call, ear.scope, after));
+    if noting.is_none() {
+        call.agents.positions.acknowledge_given(&call, session).await;
+    }
     let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
     let heard = hear(&call, &ear, Order { after, patience, limit: 20, only_new: true }).await?;
     let sent = Sent { event_id: receipt.event, replayed: receipt.replayed };
@@ -153,10 +153,6 @@ async fn is_hopeless(call: &Call, ear: &Ear) -> Result<bool, Problem> {
 fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
     let call = call.clone();
     tokio::spawn(async move { call.agents.positions.acknowledge(&call, scope, upto).await })
-}
-
-async fn acknowledge_given(call: &Call, session: SessionId) {
-    call.agents.positions.acknowledge_given(call, session).await;
 }
 
 /// Tells what was heard, cut at an event where it is too long.
@@ -194,7 +190,7 @@ async fn told(call: &Call, ear: &Ear, heard: Heard, noting: Option<JoinHandle<()
     }
     if !call.request.ct.is_cancelled() {
         for fact in given {
-            if let domain::Target::Session(session) = fact.address.target {
+            if let Target::Session(session) = fact.address.target {
                 let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
                 call.agents.positions.give(reading, fact.position.sequence);
             }

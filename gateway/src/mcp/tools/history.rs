@@ -37,7 +37,7 @@ const READ: Definition = Definition {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Read {
     session_id: String,
-    /// A next_cursor; without it from the beginning.
+    /// A `next_cursor`; without it from the beginning.
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,

@@ -65,7 +65,7 @@ pub(super) struct Settings {
     #[serde(default)]
     #[schemars(with = "String")]
     language: Option<String>,
-    /// Websites that may embed the chat, as https://example.com.
+    /// Websites that may embed the chat, as `https://example.com`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     allowed_origins: Option<Vec<String>>,
@@ -182,7 +182,7 @@ fn origins(given: Vec<String>, policy: &Policy) -> Result<Vec<String>, Problem> 
     given
         .into_iter()
         .map(|text| {
-            let url = Url::parse(&text).ok().filter(|url| is_origin(url));
+            let url = Url::parse(&text).ok().filter(is_origin);
             match url.map(|url| url.origin().ascii_serialization()) {
                 Some(origin) if origin.len() <= policy.origin_bytes => Ok(origin),
                 Some(_) | None => {
@@ -207,7 +207,7 @@ fn is_origin(url: &Url) -> bool {
 }
 
 fn wrong(happened: String) -> Problem {
-    Problem::with_detail(Code::SettingOutOfRange, happened).next("Call again with a value of that form.")
+    Problem::with_detail(Code::InvalidRequest, happened)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
@@ -259,7 +259,8 @@ mod tests {
         assert_eq!((changes.purpose, changes.max_sessions_total, changes.passcode), (Some(None), Some(None), Some(None)));
         assert_eq!((changes.language, changes.description), (Some(None), None));
         let short = Settings { passcode: Some("abc".to_owned()), ..Settings::default() };
-        assert_eq!(short.into_changes(None, None, &Policy::default()).unwrap_err().code, Code::SettingOutOfRange);
+        let refused = short.into_changes(None, None, &Policy::default()).err();
+        assert_eq!(refused.map(|problem| problem.code), Some(Code::SettingOutOfRange));
     }
 
     #[test]

@@ -76,7 +76,7 @@ struct List {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["active", "paused", "expired", "revoked"]))]
     status: Option<LinkStatus>,
-    /// A next_cursor of this list.
+    /// A `next_cursor` of this list.
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,
@@ -100,7 +100,7 @@ struct Update {
     title: Option<String>,
     #[serde(flatten)]
     settings: Settings,
-    /// RFC 3339; or expires_in_minutes from now.
+    /// RFC 3339; or `expires_in_minutes` from now.
     #[serde(default)]
     #[schemars(with = "String")]
     expires_at: Option<String>,
@@ -164,7 +164,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 async fn create(call: Call, arguments: Create) -> Result<Answer, Problem> {
     let Create { title, settings, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
-    let new = settings.into_new(title, app.commands().policy())?;
+    let new = settings.into_new(title, app.commands().policy()).map_err(again(CREATE))?;
     let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
     app.wrote(agent, &receipt);
     whole(&call, link).await.map_err(|problem| {
@@ -206,8 +206,8 @@ async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
         return Err(Problem::with_detail(Code::InvalidRequest, "Both expires_at and expires_in_minutes were given.")
             .next("Call temp_chat_update_link again with one of them."));
     }
-    let expires_at = expires_at.as_deref().map(|at| moment("expires_at", at)).transpose()?;
-    let changes = settings.into_changes(title, expires_at, commands.policy())?;
+    let expires_at = expires_at.as_deref().map(|at| moment("expires_at", at)).transpose().map_err(again(UPDATE))?;
+    let changes = settings.into_changes(title, expires_at, commands.policy()).map_err(again(UPDATE))?;
     let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_link(link))?;
     call.app().wrote(agent, &receipt);
     if let Some(status) = status {
@@ -224,6 +224,11 @@ async fn revoke(call: Call, arguments: Revoke) -> Result<Answer, Problem> {
     let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell.as_deref()).await;
     call.app().wrote(agent, &revoked.map_err(about_link(link))?);
     whole(&call, link).await
+}
+
+/// Names the next call where a setting has the wrong form.
+fn again(tool: Definition) -> impl Fn(Problem) -> Problem {
+    move |problem| problem.next(format!("Call {} again with a value of that form.", tool.name))
 }
 
 async fn whole(call: &Call, link: LinkId) -> Result<Answer, Problem> {

@@ -51,7 +51,7 @@ struct List {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["active", "idle", "ended", "erased"]))]
     status: Option<SessionStatus>,
-    /// A next_cursor of this list.
+    /// A `next_cursor` of this list.
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,
@@ -102,7 +102,7 @@ struct Whole {
 
 /// What is left of an erased session.
 #[derive(Debug, Serialize)]
-struct Erased {
+struct Gone {
     now: Moment,
     session_id: SessionId,
     status: SessionStatus,
@@ -158,5 +158,5 @@ async fn erase(call: Call, arguments: Erase) -> Result<Answer, Problem> {
     let session = session_id(&arguments.session_id)?;
     let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
-    Ok(Answer::of(&Erased { now: Moment::now(), session_id: session, status: SessionStatus::Erased, erased_at: receipt.at.into() }))
+    Ok(Answer::of(&Gone { now: Moment::now(), session_id: session, status: SessionStatus::Erased, erased_at: receipt.at.into() }))
 }
