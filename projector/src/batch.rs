@@ -22,9 +22,15 @@ pub(crate) enum Outcome {
 }
 
 /// Begins a transaction that may write every row.
+///
+/// It does not wait for the disk: a power cut takes back the last transactions whole, checkpoint and all, and the log tells them again.
 pub(crate) async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>> {
     let mut transaction = pool.begin().await?;
-    sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
+    sqlx::query!(
+        "SELECT set_config('role', 'tempchat_writer', true) AS role, set_config('synchronous_commit', 'off', true) AS waits_for_disk"
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
     Ok(transaction)
 }
 

@@ -1,6 +1,8 @@
 //! The projection of one shard: reads on from the checkpoint, batch by batch.
 
-use nats::{Backbone, Feed, FeedError, Shard, Unknown};
+use std::pin::pin;
+
+use nats::{Backbone, Feed, FeedError, Recorded, Shard, Unknown};
 use sqlx::PgPool;
 
 use crate::Error;
@@ -9,6 +11,8 @@ use crate::table::checkpoint::{self, Checkpoint};
 
 /// Commits in one transaction.
 const BATCH: usize = 1000;
+/// Commits in a batch that tell of more to come.
+const LAGGING: usize = BATCH / 2;
 
 /// A shard, its log and its rows.
 #[derive(Debug, Clone)]
@@ -29,12 +33,22 @@ impl ShardProjection {
                 return Ok(());
             }
             let mut feed = self.feed(&checkpoint);
+            let mut after = feed.last();
+            let mut ahead = Vec::new();
             loop {
-                let after = feed.last();
-                let outcome = match feed.next(BATCH).await {
-                    Ok(batch) => take_in(&self.pool, self.shard, after, &batch).await?,
+                let read = if ahead.is_empty() { feed.next(BATCH).await } else { Ok(std::mem::take(&mut ahead)) };
+                let outcome = match read {
+                    Ok(batch) => {
+                        let from = std::mem::replace(&mut after, feed.last());
+                        let written = take_in(&self.pool, self.shard, from, &batch);
+                        // One that lags behind the log reads the next batch while it writes this one; else there is nothing to read.
+                        if batch.len() < LAGGING { written.await? } else { read_ahead(written, &mut feed, &mut ahead).await? }
+                    }
                     Err(error) => match self.unknown(&mut feed, &error).await? {
-                        Some(unknown) => pass_over(&self.pool, after, &unknown).await?,
+                        Some(unknown) => {
+                            let from = std::mem::replace(&mut after, feed.last());
+                            pass_over(&self.pool, from, &unknown).await?
+                        }
                         None => return Err(Error::of_feed(self.shard, checkpoint.sequence, error)),
                     },
                 };
@@ -101,6 +115,26 @@ impl ShardProjection {
     fn feed(&self, checkpoint: &Checkpoint) -> Feed {
         self.backbone.feed(self.shard, checkpoint.sequence.saturating_sub(1), checkpoint.previous)
     }
+}
+
+/// Waits until a batch is written, and meanwhile reads the next one.
+async fn read_ahead(
+    written: impl Future<Output = Result<Outcome, Error>>,
+    feed: &mut Feed,
+    ahead: &mut Vec<Recorded>,
+) -> Result<Outcome, Error> {
+    let mut written = pin!(written);
+    while ahead.len() < BATCH {
+        tokio::select! {
+            outcome = &mut written => return outcome,
+            read = feed.next(BATCH - ahead.len()) => match read {
+                Ok(batch) => ahead.extend(batch),
+                // It is met again once what was read before it is written.
+                Err(_) => break,
+            },
+        }
+    }
+    written.await
 }
 
 /// Whether following goes on.

@@ -1,6 +1,7 @@
 //! Commits that cannot be read: a newer program's are passed over and noted, broken ones stop the shard.
 
 use cqrs_es::DomainEvent;
+use domain::session::{self as sessions, Session};
 use domain::{Address, Aggregate, Policy, Timestamp};
 use nats::Head;
 use projector::Projector;
@@ -9,7 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::dump::{everything, row};
-use crate::story::{Story, agent, link, session};
+use crate::story::{Story, agent, link, sealed, session};
 use crate::world::World;
 
 /// An agent as another program might know it.
@@ -84,6 +85,29 @@ async fn an_event_of_a_newer_program_is_passed_over() {
     assert_eq!(letter, json!({"sequence": 2, "target_kind": "agent", "types": "agent.renamed"}));
     let before = everything(&world.pool).await;
     assert_eq!((before["session"].len(), before["event"].len()), (1, 4));
+    let shard = world.backbone.shard_of(agent(1));
+    projector::rebuild(&world.backbone, &world.pool, shard, |_| ()).await.unwrap();
+    assert_eq!(everything(&world.pool).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_unknown_commit_among_more_than_one_batch_holds() {
+    let world = World::start().await;
+    let mut story = Story::on(&world.backbone);
+    story.open(link(1, 1)).await;
+    story.start(link(1, 1), session(1, 1)).await;
+    let mut head = story.head::<Session>(session(1, 1)).await;
+    for n in 0..2_500 {
+        if n == 1_500 {
+            record(&mut story, newer()).await;
+        }
+        let said = sessions::Event::MessagePosted { from: sessions::Author::Chatter, text: sealed("hello"), kind: None };
+        head = story.record::<Session>(session(1, 1), None, &head, vec![said]).await;
+    }
+    world.project().await;
+    let before = everything(&world.pool).await;
+    assert_eq!((before["dead_letter"].len(), before["event"].len()), (1, 2_504));
+    assert_eq!(row(&world.pool, "SELECT to_jsonb(chatter_messages) FROM session").await, json!(2_500));
     let shard = world.backbone.shard_of(agent(1));
     projector::rebuild(&world.backbone, &world.pool, shard, |_| ()).await.unwrap();
     assert_eq!(everything(&world.pool).await, before);

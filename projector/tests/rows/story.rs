@@ -42,6 +42,11 @@ impl Story {
         self.record::<A>(address, link, &head, events).await.sequence
     }
 
+    /// Returns where an aggregate's commits end.
+    pub(crate) async fn head<A: Aggregate>(&self, address: Address) -> Head {
+        self.store.load::<A>(address, &Head::default()).await.unwrap().last().map_or_else(Head::default, |stored| stored.head)
+    }
+
     /// Appends events as they are.
     pub(crate) async fn record<A: Aggregate>(
         &mut self,
