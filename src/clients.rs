@@ -14,10 +14,7 @@ pub(crate) fn configuration(base: &str, key: &str) -> String {
     };
     let mut text = String::new();
     let mut section = |title: &str, body: String| writeln!(text, "{title}\n\n{}\n", body.trim_end()).expect("a string takes all");
-    section(
-        "Claude Code",
-        format!("    claude mcp add --transport http tempchat {url} --header \"Authorization: {bearer}\""),
-    );
+    section("Claude Code", format!("    claude mcp add --transport http tempchat {url} --header \"Authorization: {bearer}\""));
     section(
         "Claude Desktop (claude_desktop_config.json; it speaks stdio, so a small bridge is used)",
         pretty(json!({"mcpServers": {"tempchat": {
@@ -25,7 +22,10 @@ pub(crate) fn configuration(base: &str, key: &str) -> String {
             "args": ["-y", "mcp-remote", url, "--header", format!("Authorization: {bearer}")],
         }}})),
     );
-    section("Cursor (.cursor/mcp.json)", pretty(json!({"mcpServers": {"tempchat": {"url": url, "headers": {"Authorization": bearer}}}})));
+    section(
+        "Cursor (.cursor/mcp.json)",
+        pretty(json!({"mcpServers": {"tempchat": {"url": url, "headers": {"Authorization": bearer}}}})),
+    );
     section(
         "VS Code (.vscode/mcp.json)",
         pretty(json!({"servers": {"tempchat": {"type": "http", "url": url, "headers": {"Authorization": bearer}}}})),

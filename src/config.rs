@@ -86,7 +86,11 @@ impl Config {
         let mut figment = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
             .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin"]))
-            .merge(Env::raw().only(&["NATS_URL", "DATABASE_URL"]).filter(|name| std::env::var(name.as_str()).is_ok_and(|url| !url.is_empty())))
+            .merge(
+                Env::raw()
+                    .only(&["NATS_URL", "DATABASE_URL"])
+                    .filter(|name| std::env::var(name.as_str()).is_ok_and(|url| !url.is_empty())),
+            )
             .merge(Serialized::default("data", &cli.data));
         if let Some(listen) = listen(&cli.command) {
             figment = match &listen.listen {

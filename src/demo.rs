@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rmcp::ServiceExt;
 use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::ServiceExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -101,7 +101,10 @@ impl Agent {
         let result = self.client.call_tool(request).await?;
         match result.structured_content {
             Some(content) if result.is_error != Some(true) => Ok(serde_json::from_value(content)?),
-            _ => bail!("{tool}: {}", result.content.first().and_then(|part| part.as_text()).map_or("no text", |text| text.text.as_str())),
+            _ => bail!(
+                "{tool}: {}",
+                result.content.first().and_then(|part| part.as_text()).map_or("no text", |text| text.text.as_str())
+            ),
         }
     }
 
@@ -117,7 +120,7 @@ impl Agent {
                     "title": "Meet the demo agent",
                     "description": "A small program that answers, so that you can see how a chat feels.",
                     "welcome_message": "Hello! I am the demo agent: a small program behind this page, connected through MCP. \
-                        Write anything. Try **help**, or **bye** to see how a chat ends.",
+                        Write anything. Try \"help\", or \"bye\" to see how a chat ends.",
                     "purpose": "Shows newcomers how a temporary chat works.",
                     "expires_in_minutes": 1440,
                     "max_sessions_at_once": 10,
@@ -156,7 +159,11 @@ impl Agent {
         }
         let waited: Waited = self.call("temp_chat_wait_for_messages", arguments).await?;
         for heard in waited.events {
-            let (Some(session), "message", Some("chatter")) = (heard.session_id, heard.kind.as_str(), heard.data["from"].as_str()) else { continue };
+            let (Some(session), "message", Some("chatter")) =
+                (heard.session_id, heard.kind.as_str(), heard.data["from"].as_str())
+            else {
+                continue;
+            };
             let turn = turns.entry(session.clone()).and_modify(|turn| *turn += 1).or_insert(0);
             let words = heard.data["text"].as_str().unwrap_or_default();
             match answer(words, *turn) {
@@ -164,7 +171,8 @@ impl Agent {
                     let _: Value = self.call("temp_chat_send_message", json!({"session_id": session, "text": text})).await?;
                 }
                 Answer::End(farewell) => {
-                    let _: Value = self.call("temp_chat_end_session", json!({"session_id": session, "farewell": farewell})).await?;
+                    let _: Value =
+                        self.call("temp_chat_end_session", json!({"session_id": session, "farewell": farewell})).await?;
                     turns.remove(&session);
                 }
             }
@@ -182,7 +190,9 @@ enum Answer {
 fn answer(words: &str, turn: usize) -> Answer {
     let plain = words.trim().trim_end_matches(['!', '.', '?']).to_lowercase();
     match plain.as_str() {
-        "bye" | "goodbye" | "exit" | "quit" => Answer::End("Goodbye! This chat is over now; what was said is erased after a while, for good."),
+        "bye" | "goodbye" | "exit" | "quit" => {
+            Answer::End("Goodbye! This chat is over now; what was said is erased after a while, for good.")
+        }
         "help" => Answer::Say(
             "I understand:\n\n- **help**: this list\n- **bye**: ends the chat\n- anything else: I tell you what I noticed\n\n\
              Close this page and open the link again: the chat is still here."

@@ -110,7 +110,9 @@ async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()
 fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
     match event {
         AnyEvent::Agent(_) => None,
-        AnyEvent::Link(link::Event::Opened { settings } | link::Event::Updated { settings }) => Some((Field::Title, &settings.title)),
+        AnyEvent::Link(link::Event::Opened { settings } | link::Event::Updated { settings }) => {
+            Some((Field::Title, &settings.title))
+        }
         AnyEvent::Link(link::Event::Revoked { farewell, .. }) => farewell.as_ref().map(|text| (Field::Farewell, text)),
         AnyEvent::Link(
             link::Event::Paused
@@ -121,7 +123,9 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | link::Event::Released { .. }
             | link::Event::Erased,
         ) => None,
-        AnyEvent::Session(session::Event::Started { display_name, .. }) => display_name.as_ref().map(|text| (Field::DisplayName, text)),
+        AnyEvent::Session(session::Event::Started { display_name, .. }) => {
+            display_name.as_ref().map(|text| (Field::DisplayName, text))
+        }
         AnyEvent::Session(session::Event::MessagePosted { text, .. }) => Some((Field::Message, text)),
         AnyEvent::Session(session::Event::QuestionAsked { form, .. }) => Some((Field::Form, form)),
         AnyEvent::Session(session::Event::QuestionAnswered { values, .. }) => Some((Field::Values, values)),

@@ -3,12 +3,18 @@
 use std::io::IsTerminal;
 
 use anyhow::Result;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Command;
 use crate::config::{Config, LogFormat};
+
+/// Our own crates. Others log, below `INFO`, what they carry, words and credentials among it: not even `RUST_LOG` gets that out.
+const DISCREET: [&str; 9] =
+    ["command_service", "domain", "gateway", "migrations", "nats", "projector", "query_service", "servers", "tempchat"];
 
 /// Starts logging; `RUST_LOG` overrides what is logged.
 pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
@@ -16,8 +22,12 @@ pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
         Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=warn,hyper=warn",
         Command::Agent(_) | Command::Rebuild | Command::Log(_) | Command::Bench(_) => "warn,async_nats=error",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let registry = tracing_subscriber::registry().with(filter);
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    // Whatever is asked for: at finer levels these print what goes over the wire, words and keys too.
+    for capped in ["rmcp=warn", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"] {
+        filter = filter.add_directive(capped.parse()?);
+    }
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet));
     let stderr = std::io::stderr;
     match config.log_format {
         LogFormat::Text => {
@@ -29,4 +39,9 @@ pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    let of = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::INFO || DISCREET.contains(&of)
 }

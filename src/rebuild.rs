@@ -34,7 +34,8 @@ pub(crate) async fn run(config: Config, as_json: bool) -> Result<()> {
 
 /// A progress bar; on a terminal only.
 fn bar(shard: Shard) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style).with_prefix(format!("shard {shard}"));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

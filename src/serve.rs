@@ -16,7 +16,7 @@ pub(crate) async fn run(config: Config, options: Serve) -> Result<()> {
     let pool = installation::rows(&servers).await?;
     let url = doors.as_ref().map(|doors| public_url(&config, doors)).transpose()?;
     let mut system = System::start(&config, backbone, pool, &options.roles, doors).await?;
-    println!("ready{}", url.map(|url| format!(" {url}")).unwrap_or_default());
+    println!("ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
     let outcome = tokio::select! {
         asked = asked_to_stop() => asked,
         error = system.died() => Err(error),

@@ -50,18 +50,27 @@ impl Doors {
 }
 
 async fn bind(address: std::net::SocketAddr, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is another program there? Choose another with {flag}"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: is another program there? Choose another with {flag}"))
 }
 
 impl System {
     /// Starts the wanted parts.
-    pub(crate) async fn start(config: &Config, backbone: Backbone, pool: PgPool, roles: &[Role], doors: Option<Doors>) -> Result<Self> {
+    pub(crate) async fn start(
+        config: &Config,
+        backbone: Backbone,
+        pool: PgPool,
+        roles: &[Role],
+        doors: Option<Doors>,
+    ) -> Result<Self> {
         let commands = Commands::new(backbone.clone(), config.policy());
         let finished = finish_erasures(&commands).await.context("erasures cannot be verified, so nothing is served")?;
         if finished > 0 {
             tracing::warn!(finished, "erasures were finished: their keys had come back or were left");
         }
-        let mut system = Self { commands, parts: JoinSet::new(), projector: None, stop: CancellationToken::new(), backbone, pool };
+        let mut system =
+            Self { commands, parts: JoinSet::new(), projector: None, stop: CancellationToken::new(), backbone, pool };
         if roles.contains(&Role::Projector) {
             system.projector();
         }

@@ -18,9 +18,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns what suits one server at `url`: four shards of 16 GiB at most.
+    /// Returns what suits one server at `url`: four shards of 2 GiB at most.
     pub fn new(url: impl Into<String>, roots: Secrets) -> Self {
-        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 16 << 30, roots }
+        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, roots }
     }
 }
 

@@ -20,13 +20,14 @@ use serde_json::json;
 use servers::{DataDir, NatsOptions, NatsServer};
 use tokio_util::sync::CancellationToken;
 
+use super::chats;
 use super::http::Connection;
 use super::load::{self, Load};
-use super::chats;
 use crate::cli::BenchCommands;
 
 /// Bytes of each message's text.
-const TEXT: &str = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
+const TEXT: &str =
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
 /// The header that says which message must be the subject's last.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
@@ -187,13 +188,20 @@ async fn patterns(server: &NatsServer, commands: &Commands, sessions: &[Address]
         commands.post(*session, Actor::Chatter, &commands.attempt(), TEXT).await?;
         let message = wire.next().await.context("the server sends what is published")?;
         let headers = message.headers.unwrap_or_default();
-        patterns.insert(message.subject.to_string(), Pattern { subject: message.subject, headers, payload: message.payload, expected: 0 });
+        patterns.insert(
+            message.subject.to_string(),
+            Pattern { subject: message.subject, headers, payload: message.payload, expected: 0 },
+        );
     }
     Ok(patterns.into_values().collect())
 }
 
 /// Publishes raw, each lane on its own subjects, each message expecting the one before it.
-async fn publish_raw(client: &async_nats::Client, lanes: Vec<Vec<Pattern>>, length: Duration) -> Result<(Load, Vec<Vec<Pattern>>)> {
+async fn publish_raw(
+    client: &async_nats::Client,
+    lanes: Vec<Vec<Pattern>>,
+    length: Duration,
+) -> Result<(Load, Vec<Vec<Pattern>>)> {
     let context = jetstream::new(client.clone());
     let lanes = lanes.into_iter().map(|patterns| (patterns, 0_usize)).collect();
     let (load, lanes) = load::run(lanes, length, move |(mut patterns, turn)| {
@@ -247,9 +255,11 @@ impl Figures {
             return;
         }
         println!("\nfsync {}, {in_flight} in flight", if fsync { "always" } else { "off" });
-        for (name, load, ratio) in
-            [("raw JetStream", &self.raw, 1.0), ("commands", &self.commands, self.ratio_commands), ("HTTP", &self.http, self.ratio_http)]
-        {
+        for (name, load, ratio) in [
+            ("raw JetStream", &self.raw, 1.0),
+            ("commands", &self.commands, self.ratio_commands),
+            ("HTTP", &self.http, self.ratio_http),
+        ] {
             println!(
                 "  {name:<14} {:>8.0}/s   ratio {ratio:>5.2}   p50 {:>7.2} ms   p99 {:>7.2} ms",
                 load.per_second,

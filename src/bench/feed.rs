@@ -121,7 +121,8 @@ impl Setup {
         let postgres = Postgres::start(&data, PostgresOptions::default()).await?;
         let secrets = Secrets::generate();
         let backbone = Backbone::connect(Options::new(nats.url(), secrets.clone())).await?;
-        let pool = installation::rows(&Servers { nats_url: nats.url().to_owned(), database_url: postgres.url().to_owned() }).await?;
+        let pool =
+            installation::rows(&Servers { nats_url: nats.url().to_owned(), database_url: postgres.url().to_owned() }).await?;
         let commands = Commands::new(backbone.clone(), chats::policy());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let projector = Projector::start(&backbone, &pool, &stop);
@@ -134,7 +135,8 @@ impl Setup {
         let sessions = chats::make(&backbone, &commands, backbone.shards().count(), options.rooms).await?;
         let credentials = SessionCredentials::new(&secrets);
         let rooms: Vec<_> = sessions.iter().filter_map(|session| Room::of(session, &credentials)).collect();
-        let heard = Arc::new(Heard { began: Instant::now(), deliveries: AtomicU64::new(0), micros: Mutex::new(load::histogram()) });
+        let heard =
+            Arc::new(Heard { began: Instant::now(), deliveries: AtomicU64::new(0), micros: Mutex::new(load::histogram()) });
         for room in rooms.iter().flat_map(|room| std::iter::repeat_n(room, READERS)) {
             let mut connection = Connection::open(gateway).await?;
             let stream = connection.stream(&room.events, &room.credential).await?;
@@ -189,12 +191,13 @@ impl Setup {
             lanes.push((Connection::open(self.gateway).await?, room.clone(), Arc::clone(&self.heard), self.commands.clone()));
         }
         let began = Instant::now();
-        let (load, _) = load::run(lanes, Duration::from_secs(options.seconds), |(mut connection, room, heard, commands)| async move {
-            let body = heard.message(&commands);
-            connection.post(&room.messages, &room.credential, body).await?;
-            Ok((connection, room, heard, commands))
-        })
-        .await?;
+        let (load, _) =
+            load::run(lanes, Duration::from_secs(options.seconds), |(mut connection, room, heard, commands)| async move {
+                let body = heard.message(&commands);
+                connection.post(&room.messages, &room.credential, body).await?;
+                Ok((connection, room, heard, commands))
+            })
+            .await?;
         self.all_heard(before + load.micros.len() * READERS as u64).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
         let deliveries = (load.micros.len() * READERS as u64) as f64 / began.elapsed().as_secs_f64();
@@ -253,7 +256,11 @@ impl Room {
     fn of(session: &Address, credentials: &SessionCredentials) -> Option<Self> {
         let Target::Session(id) = session.target else { return None };
         let credential = credentials.issue(Carrier::Bearer, session.agent, id);
-        Some(Self { messages: format!("/api/v1/sessions/{id}/messages"), events: format!("/api/v1/sessions/{id}/events"), credential })
+        Some(Self {
+            messages: format!("/api/v1/sessions/{id}/messages"),
+            events: format!("/api/v1/sessions/{id}/events"),
+            credential,
+        })
     }
 }
 
@@ -261,7 +268,8 @@ impl Heard {
     /// Makes a message that says when it was sent.
     fn message(&self, commands: &Commands) -> String {
         let sent = self.began.elapsed().as_micros();
-        json!({"client_message_id": commands.attempt(), "text": format!("sent at {sent} microseconds, with some words to it")}).to_string()
+        json!({"client_message_id": commands.attempt(), "text": format!("sent at {sent} microseconds, with some words to it")})
+            .to_string()
     }
 
     /// Reads a stream to its end; each message tells how long it took.

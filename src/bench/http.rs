@@ -32,7 +32,8 @@ impl Connection {
 
     /// Posts JSON with a session's bearer credential, and reads the answer.
     pub(super) async fn post(&mut self, path: &str, credential: &str, body: String) -> Result<()> {
-        let request = self.request(Method::POST, path, credential).header("content-type", "application/json").body(body.into())?;
+        let request =
+            self.request(Method::POST, path, credential).header("content-type", "application/json").body(body.into())?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();

@@ -46,7 +46,11 @@ pub(crate) async fn run(options: BenchMemory, as_json: bool) -> Result<()> {
         );
     } else {
         println!("idle: {:.1} MB resident", megabytes(idle));
-        println!("{} idle SSE connections on {sessions} sessions: {:.1} MB, {each:.1} kB each", options.connections, megabytes(busy));
+        println!(
+            "{} idle SSE connections on {sessions} sessions: {:.1} MB, {each:.1} kB each",
+            options.connections,
+            megabytes(busy)
+        );
     }
     Ok(())
 }
@@ -77,7 +81,8 @@ async fn start(folder: &Path) -> Result<Up> {
 async fn connect(folder: &Path, gateway: SocketAddr, connections: usize) -> Result<(Vec<Held>, usize)> {
     let servers = Running::on(folder).context("`tempchat up` runs on the folder")?;
     let secrets = installation::read_secrets(folder)?;
-    let backbone = Backbone::connect(Options::new(servers.nats_url.context("it has a server of its own")?, secrets.clone())).await?;
+    let backbone =
+        Backbone::connect(Options::new(servers.nats_url.context("it has a server of its own")?, secrets.clone())).await?;
     let commands = Commands::new(backbone.clone(), chats::policy());
     let sessions = chats::make(&backbone, &commands, 64, connections).await?;
     let credentials = SessionCredentials::new(&secrets);

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use domain::Address;
+use domain::session::Status;
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -36,7 +37,7 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
         return Err(Problem::new(Code::CursorReset));
     }
     let state = app.commands().session(session).await?;
-    if state.ended.is_some() && !has_more(&app, session, after).await? {
+    if state.status == Status::Erased && !has_more(&app, session, after).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let subscription = app.hub().subscribe(Topic::Session(session), Some(after)).await?;
@@ -145,7 +146,7 @@ impl Viewer {
                     self.owes_reply = owes_reply;
                     self.tell_presence(frames);
                 }
-                self.over = entry.is_final();
+                self.over = entry.erases();
             }
             Delivery::Signal(_, Signal::Typing { by: Speaker::Agent, typing }) => {
                 put_event(frames, "typing", &Typing { by: Speaker::Agent, typing });

@@ -99,8 +99,9 @@ fn of_session(
         SessionEvent::MessagePosted { from, text, kind } => {
             let text = open(Field::Message, text)?;
             let html = match (from, audience) {
-                (Author::Agent(_), Audience::Chatter) => text.as_deref().map(markdown::render),
-                (Author::Agent(_), Audience::Agent) | (Author::Chatter | Author::System, _) => None,
+                // A welcome and a farewell are the agent's words too.
+                (Author::Agent(_) | Author::System, Audience::Chatter) => text.as_deref().map(markdown::render),
+                (Author::Agent(_) | Author::System, Audience::Agent) | (Author::Chatter, _) => None,
             };
             let untrusted = *from == Author::Chatter;
             Data::Message { from: speaker(*from), text, html, kind: *kind, client_message_id: None, untrusted }

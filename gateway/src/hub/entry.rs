@@ -62,15 +62,6 @@ impl Entry {
         Position { shard: self.recorded.shard, sequence: self.recorded.sequence, index: events.saturating_sub(1) }
     }
 
-    /// Tells whether nothing comes after this commit that a chatter waits for.
-    pub fn is_final(&self) -> bool {
-        self.recorded
-            .commit
-            .events
-            .iter()
-            .any(|event| matches!(event, AnyEvent::Session(SessionEvent::Ended { .. } | SessionEvent::Erased)))
-    }
-
     /// Tells whether the agent owes a reply after this, where it says anything about that.
     pub fn leaves_reply_owed(&self) -> Option<bool> {
         self.recorded.commit.events.iter().rev().find_map(|event| match event {
@@ -87,7 +78,7 @@ impl Entry {
     }
 
     /// Tells whether the words of its session are gone with it.
-    pub(super) fn erases(&self) -> bool {
+    pub(crate) fn erases(&self) -> bool {
         self.recorded.commit.events.iter().any(|event| matches!(event, AnyEvent::Session(SessionEvent::Erased)))
     }
 

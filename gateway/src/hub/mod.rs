@@ -17,9 +17,9 @@ use nats::{Backbone, Position, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use entry::Entry;
-pub use presence::{AgentState, Signal};
-pub use subscription::{Delivery, Subscription};
+pub(crate) use entry::Entry;
+pub(crate) use presence::{AgentState, Signal};
+pub(crate) use subscription::{Delivery, Subscription};
 
 use shard::ShardHub;
 

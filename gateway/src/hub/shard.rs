@@ -270,6 +270,17 @@ impl ShardHub {
 impl State {
     fn dispatch(&mut self, entry: &Arc<Entry>) {
         self.horizon = entry.sequence();
+        match entry.leaves_reply_owed() {
+            // Who has spoken types no more.
+            Some(true) => self.presence.hear(entry.address(), Signal::Typing { by: Speaker::Chatter, typing: false }),
+            Some(false) => self.presence.hear(entry.address(), Signal::Typing { by: Speaker::Agent, typing: false }),
+            None => {}
+        }
+        if let Some(owed) = entry.leaves_reply_owed() {
+            // Who has said it types no more.
+            let by = if owed { Speaker::Chatter } else { Speaker::Agent };
+            self.presence.hear(entry.address(), Signal::Typing { by, typing: false });
+        }
         for topic in entry.topics() {
             for listener in self.topics.get(&topic).into_iter().flatten() {
                 listener.push(Item::Entry(Arc::clone(entry)));
