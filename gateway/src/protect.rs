@@ -22,7 +22,7 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 /// Two years, as preload lists ask.
 const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 const NO_SENSORS: HeaderValue = HeaderValue::from_static(
-    "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), bluetooth=(), browsing-topics=()",
+    "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), browsing-topics=()",
 );
 
 /// Refuses what another site makes a browser send: beside `SameSite=Strict` and JSON-only bodies, a third lock on the same door.

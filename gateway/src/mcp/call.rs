@@ -55,8 +55,11 @@ impl Call {
 
     /// Returns how fresh an answer must be: this process's own writes, and whatever is known beyond.
     pub(super) fn fresh(&self, known: u64) -> Freshness {
-        let written = self.app().freshness(self.principal.agent).at_least;
-        Freshness::at_least(written.unwrap_or_default().max(known))
+        match self.app().freshness(self.principal.agent).at_least {
+            Some(written) => Freshness::at_least(written.max(known)),
+            // Nothing was written here: another process may have.
+            None => Freshness::default(),
+        }
     }
 
     /// Tells the agent's pages that it is there.
