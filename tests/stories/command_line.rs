@@ -7,7 +7,7 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use serde_json::json;
 
-use crate::support::{Agent, Folder, Installation, Process, soon};
+use crate::support::{Agent, Folder, Installation, Process, Visitor, send, soon, until};
 
 fn failure(output: &Output) -> String {
     assert!(!output.status.success());
@@ -72,9 +72,13 @@ async fn agents_and_keys_come_and_go() {
     assert_eq!(second.ask("temp_chat_get_link", json!({"link_id": link["link_id"]})).await["url"], link["url"]);
 
     installation.json(&["agent", "key", "revoke", id, added["key_id"].as_str().unwrap()]);
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
-    let request = installation.visitor().request(http::Method::POST, "/mcp").bearer_auth(agent.key());
-    crate::support::send(request.json(&call)).await.refused(401, "key_invalid");
+    let (visitor, call) = (installation.visitor(), json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    let refused = until("the end of a key that another process revoked", async || {
+        let request = visitor.request(http::Method::POST, "/mcp").bearer_auth(agent.key());
+        let answer = send(request.json(&call)).await;
+        (answer.status == 401).then_some(answer)
+    });
+    refused.await.refused(401, "key_invalid");
     second.ask("temp_chat_list_links", json!({})).await;
 
     let listed = installation.json(&["agent", "list"]).remove(0);
@@ -92,7 +96,7 @@ async fn the_demo_agent_answers_on_its_link() {
     let url = process.url().unwrap();
     let link = process.said().lines().find(|line| line.contains("/temp-chat/")).unwrap().trim().to_owned();
     assert!(link.starts_with(url));
-    let chatter = crate::support::Visitor::new(url).enter(&json!({"url": link})).await;
+    let chatter = Visitor::new(url).enter(&json!({"url": link})).await;
     let mut stream = chatter.follow(chatter.joined["next_cursor"].as_str()).await;
     chatter.say("three small words").await;
     let answer = &stream.words(2).await[1];

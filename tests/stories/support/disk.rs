@@ -1,41 +1,33 @@
 //! Looking into files, past all our own code.
 
+use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 /// Returns what follows `mark` in some file of a folder.
-pub(crate) fn behind(folder: &Path, mark: &[u8], length: usize) -> Option<Vec<u8>> {
-    every_file(folder).iter().find_map(|file| {
+pub(crate) fn behind(folder: &Path, mark: &str, length: usize) -> Option<Vec<u8>> {
+    files_with(folder, mark.as_bytes()).iter().find_map(|file| {
         let content = fs::read(file).ok()?;
-        let start = find(&content, mark)? + mark.len();
+        let start = content.windows(mark.len()).position(|window| window == mark.as_bytes())? + mark.len();
         content.get(start..start + length).map(<[u8]>::to_vec)
     })
 }
 
-/// Lists the files of a folder that hold some bytes.
+/// Lists the files of a folder that hold some bytes, or the longest part of them without a line's end.
 pub(crate) fn files_with(folder: &Path, bytes: &[u8]) -> Vec<String> {
-    let files = every_file(folder).into_iter();
-    // A server may remove a file after it was listed: then it holds nothing any more.
-    let holding = files.filter(|file| fs::read(file).is_ok_and(|content| find(&content, bytes).is_some()));
-    holding.map(|file| file.display().to_string()).collect()
-}
-
-fn find(content: &[u8], bytes: &[u8]) -> Option<usize> {
-    content.windows(bytes.len()).position(|window| window == bytes)
-}
-
-fn every_file(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.is_file() {
-                files.push(path);
-            }
-        }
-    }
-    files
+    let part = bytes.split(|byte| *byte == b'\n').max_by_key(|part| part.len()).unwrap_or_default();
+    let pattern = part.iter().fold(String::new(), |mut pattern, byte| {
+        write!(pattern, "\\x{byte:02x}").expect("a string takes all");
+        pattern
+    });
+    // Its status and complaints say nothing: a server may remove a file that was just listed.
+    let grep = Command::new("grep")
+        .args(["--recursive", "--files-with-matches", "--text", "--no-messages", "--perl-regexp", &pattern])
+        .arg(folder)
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&grep.stderr), "");
+    String::from_utf8(grep.stdout).unwrap().lines().map(str::to_owned).collect()
 }

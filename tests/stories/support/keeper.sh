@@ -20,4 +20,4 @@ do
     tries=$((tries + 1))
     sleep 0.1
 done
-rm -rf "$FOLDER"
+[ -n "$KEEP" ] || rm -rf "$FOLDER"

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::{interval, timeout};
+use tokio::time::{sleep, timeout};
 
-/// How long anything may take that takes a moment on an idle machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-/// How often a condition is looked at that nothing announces.
-const LOOK: Duration = Duration::from_millis(25);
+/// How long anything may take: most takes a moment, the longest wait for a place that is reserved for half a minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a condition is looked at again that nothing announces: at first, and after a while.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(300));
 
 /// Waits for what announces itself.
 pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
@@ -16,13 +16,14 @@ pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
 
 /// Looks until there is something to see.
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let (mut pause, longest) = LOOKS;
     let seen = async {
-        let mut clock = interval(LOOK);
         loop {
-            clock.tick().await;
             if let Some(seen) = look().await {
                 return seen;
             }
+            sleep(pause).await;
+            pause = (pause * 5 / 4).min(longest);
         }
     };
     soon(what, seen).await

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, Chatter, soon, uuid};
+use super::{Answer, Chatter, soon, until, uuid};
 
 /// A device: one address, one secret of its own for each link.
 #[derive(Debug, Clone)]
@@ -73,6 +73,19 @@ impl Visitor {
         let joined = self.join(token_of(link), json!({})).await;
         assert_eq!(joined.status, 201, "{}", joined.text());
         Chatter::of(self.clone(), joined)
+    }
+
+    /// Joins a link whose place somebody has just left: it is given back in a moment.
+    pub(crate) async fn enter_when_there_is_room(&self, link: &Value) -> Chatter {
+        let joined = until("room on the link", async || {
+            let joined = self.join(token_of(link), json!({})).await;
+            if joined.status == 201 {
+                return Some(joined);
+            }
+            joined.refused(409, "link_full");
+            None
+        });
+        Chatter::of(self.clone(), joined.await)
     }
 }
 
