@@ -74,17 +74,22 @@ impl Commands {
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
         let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
         let hash = self.inner.api_keys.hash(&secret);
-        let look = |root: &Root<Agent>| {
+        let judge = |root: &Root<Agent>| {
             let known = root.state.keys.get(&key)?;
             let same = bool::from(known.hash.ct_eq(&hash)) && !known.revoked;
-            same.then(|| Principal {
+            Some(same.then(|| Principal {
                 agent,
                 agent_name: root.state.name.clone().unwrap_or_default(),
                 key,
                 key_name: known.name.clone(),
-            })
+            }))
         };
-        self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?.ok_or(Refusal::KeyInvalid)
+        let judged = match self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, judge).await? {
+            // It may have been issued a moment ago, by another process.
+            None => self.inner.agents.look(Address::agent(agent), Duration::ZERO, judge).await?,
+            judged => judged,
+        };
+        judged.flatten().ok_or(Refusal::KeyInvalid)
     }
 
     /// Returns the name under which an agent's key acts, shown to its own team.
