@@ -137,7 +137,8 @@ impl Arguments {
         let verb = if unit.is_empty() { "be" } else { "have" };
         let given = if unit.is_empty() { told(value) } else { given.to_string() };
         let happened = format!("{name} must {verb} {range}{unit}, not {given}.");
-        Err(Problem::with_detail(Code::SettingOutOfRange, happened).next(format!("Call {} again with a value in that range.", self.tool)))
+        Err(Problem::with_detail(Code::SettingOutOfRange, happened)
+            .next(format!("Call {} again with a value in that range.", self.tool)))
     }
 
     fn unknown(&self, name: &str) -> Problem {
@@ -234,7 +235,7 @@ mod tests {
         Arguments::of::<Example>("temp_chat_example", &bounds)
     }
 
-    fn read(given: Value) -> Result<Example, String> {
+    fn read(given: &Value) -> Result<Example, String> {
         arguments().read(given.as_object().cloned()).map_err(|problem| problem.tool_text())
     }
 
@@ -263,7 +264,7 @@ mod tests {
         let given = json!({"title": "Hello", "minutes": 0.5, "count": 3.0, "status": null, "origins": ["a"]});
         let origins = Some(vec!["a".to_owned()]);
         let expected = Example { title: "Hello".to_owned(), minutes: Some(0.5), count: Some(3), status: None, origins };
-        assert_eq!(read(given), Ok(expected));
+        assert_eq!(read(&given), Ok(expected));
     }
 
     #[test]
@@ -296,7 +297,7 @@ mod tests {
                 "invalid_request: count must be a whole number, not 1.5. Call temp_chat_example again with a whole number.",
             ),
         ] {
-            assert_eq!(read(given).unwrap_err(), told);
+            assert_eq!(read(&given).unwrap_err(), told);
         }
     }
 

@@ -7,7 +7,7 @@ use query_service::Freshness;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
-use super::Agents;
+use super::{Agents, Gone};
 use crate::app::App;
 use crate::observe::RequestId;
 use crate::problem::{Code, Problem};
@@ -18,14 +18,29 @@ pub(super) struct Call {
     pub(super) agents: Agents,
     pub(super) principal: Principal,
     pub(super) request: RequestContext<RoleServer>,
+    gone: Gone,
 }
 
 impl Call {
     /// Finds out who calls: the middleware has checked the key.
     pub(super) fn new(agents: &Agents, request: RequestContext<RoleServer>) -> Result<Self, Problem> {
-        let parts = request.extensions.get::<http::request::Parts>();
-        let principal = parts.and_then(|parts| parts.extensions.get::<Principal>()).cloned().ok_or(Code::KeyInvalid)?;
-        Ok(Self { agents: agents.clone(), principal, request })
+        let extensions = request.extensions.get::<http::request::Parts>().map(|parts| &parts.extensions);
+        let principal = extensions.and_then(|extensions| extensions.get::<Principal>()).cloned().ok_or(Code::KeyInvalid)?;
+        let gone = extensions.and_then(|extensions| extensions.get::<Gone>()).cloned().ok_or(Code::Internal)?;
+        Ok(Self { agents: agents.clone(), principal, request, gone })
+    }
+
+    /// Tells whether nobody is there any more to take the answer.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.request.ct.is_cancelled() || self.gone.0.is_cancelled()
+    }
+
+    /// Waits until nobody is there any more to take the answer: the call was cancelled, or its connection is gone.
+    pub(super) async fn abandoned(&self) {
+        tokio::select! {
+            () = self.request.ct.cancelled() => {}
+            () = self.gone.0.cancelled() => {}
+        }
     }
 
     /// Returns the request's name: commits and log lines carry it.

@@ -179,7 +179,8 @@ pub(super) async fn hear(call: &Call, ear: &Ear, order: Order) -> Result<Heard, 
 
 async fn listen(call: &Call, ear: &Ear, order: Order) -> Result<Heard, Problem> {
     let mut subscription = call.app().hub().subscribe(ear.topic, order.after).await?;
-    let mut hearing = Hearing { key: call.principal.key, facts: Vec::new(), limit: usize::from(order.limit), more: None, is_cut_off: false };
+    let mut hearing =
+        Hearing { key: call.principal.key, facts: Vec::new(), limit: usize::from(order.limit), more: None, is_cut_off: false };
     match order.after {
         None => hearing.recall(call, ear, order, subscription.at().sequence).await?,
         Some(_) => {
@@ -229,7 +230,8 @@ impl Hearing {
         }
         let filter = Filter { types: Some(HEARD), not_by: Some(key) };
         for _ in 0..TRIES {
-            let answer = call.app().queries().unacknowledged(agent, ear.scope, key, filter, order.limit, call.fresh(horizon)).await?;
+            let answer =
+                call.app().queries().unacknowledged(agent, ear.scope, key, filter, order.limit, call.fresh(horizon)).await?;
             if answer.stale {
                 continue;
             }
@@ -299,7 +301,7 @@ impl Hearing {
                     }
                 }
                 () = call.app().closing().cancelled() => return Ok(false),
-                () = call.request.ct.cancelled() => return Ok(false),
+                () = call.abandoned() => return Ok(false),
             }
         }
         Ok(false)
@@ -311,7 +313,10 @@ impl Hearing {
 
     /// Tells whether a chatter of whom something was heard goes on typing.
     fn someone_types(&self, call: &Call) -> bool {
-        self.facts.iter().filter(|heard| is_said_by_chatter(&heard.fact)).any(|heard| call.app().hub().chatter_types(heard.fact.address))
+        self.facts
+            .iter()
+            .filter(|heard| is_said_by_chatter(&heard.fact))
+            .any(|heard| call.app().hub().chatter_types(heard.fact.address))
     }
 
     fn done(mut self, at: Position, timed_out: bool) -> Heard {

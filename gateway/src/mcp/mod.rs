@@ -21,14 +21,17 @@ mod waits;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ServerHandler, tool_handler};
+use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::app::App;
@@ -71,12 +74,26 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     Router::new().route_service("/mcp", service).layer(from_fn_with_state(app.clone(), authenticated))
 }
 
-/// Lets holders of a valid key in, and says who they are.
+/// Cancelled as soon as the caller's connection is gone, or the answer is out. rmcp lets a call go on for seconds after that.
+#[derive(Debug, Clone)]
+struct Gone(CancellationToken);
+
+/// Lets holders of a valid key in, and says who they are and how long they are there.
 async fn authenticated(State(app): State<App>, client: Client, mut request: Request, next: Next) -> Response {
     match auth::authenticate(&app, request.headers(), client).await {
         Ok(principal) => {
+            let gone = CancellationToken::new();
+            let held = gone.clone().drop_guard();
             request.extensions_mut().insert(principal);
-            next.run(request).await
+            request.extensions_mut().insert(Gone(gone));
+            let response = next.run(request).await;
+            // The body holds it from here on: it is dropped with the connection.
+            response.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _held = &held;
+                    frame
+                }))
+            })
         }
         Err(problem) => problem.into_response(),
     }

@@ -144,7 +144,8 @@ async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<Link
         }
     };
     let takes_people = |link: &LinkView| {
-        let is_used_up = link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
+        let is_used_up =
+            link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
         matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
     };
     Ok(links.into_iter().filter(takes_people).collect())

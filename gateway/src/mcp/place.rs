@@ -36,7 +36,11 @@ impl Reach {
                 if address.is_private() || address.is_link_local() || is_shared { Self::LocalNetwork } else { Self::Public }
             }
             IpAddr::V6(address) => {
-                if address.is_unique_local() || address.is_unicast_link_local() { Self::LocalNetwork } else { Self::Public }
+                if address.is_unique_local() || address.is_unicast_link_local() {
+                    Self::LocalNetwork
+                } else {
+                    Self::Public
+                }
             }
         }
     }

@@ -101,7 +101,11 @@ impl LinkShown {
             allowed_origins: link.allowed_origins,
             counts: CountsShown::of(link.counts),
             next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
-            warnings: if is_open { warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts) } else { vec![] },
+            warnings: if is_open {
+                warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts)
+            } else {
+                vec![]
+            },
         }
     }
 }

@@ -132,7 +132,8 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer, Problem> {
     let after = ear.open(&call, arguments.after.as_deref())?;
     let commands = call.app().commands();
     let key = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
-    let receipt = commands.post(call.session(session), call.actor(), &key, &arguments.text).await.map_err(about_session(session))?;
+    let receipt =
+        commands.post(call.session(session), call.actor(), &key, &arguments.text).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
     let noting = after.map(|after| note(&call, ear.scope, after));
     if noting.is_none() {
@@ -156,7 +157,13 @@ fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
 }
 
 /// Tells what was heard, cut at an event where it is too long.
-async fn told(call: &Call, ear: &Ear, heard: Heard, noting: Option<JoinHandle<()>>, sent: Option<Sent>) -> Result<Answer, Problem> {
+async fn told(
+    call: &Call,
+    ear: &Ear,
+    heard: Heard,
+    noting: Option<JoinHandle<()>>,
+    sent: Option<Sent>,
+) -> Result<Answer, Problem> {
     let mut teller = Teller::new(call);
     let mut events = Vec::with_capacity(heard.facts.len());
     for heard in &heard.facts {
@@ -188,7 +195,8 @@ async fn told(call: &Call, ear: &Ear, heard: Heard, noting: Option<JoinHandle<()
     while answer.length() >= MOST && conversation.outlook.open_sessions.pop().is_some() {
         answer = Answer::of(&conversation);
     }
-    if !call.request.ct.is_cancelled() {
+    // What nobody took was not given.
+    if !call.is_abandoned() {
         for fact in given {
             if let Target::Session(session) = fact.address.target {
                 let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };

@@ -161,7 +161,8 @@ fn fit(told: &[(Event, &Fact)], format: Format, from_end: bool) -> Fit {
         }
         Format::Markdown => {
             let entries: Vec<String> = told.iter().map(|(event, _)| entry(event)).collect();
-            let order: Box<dyn Iterator<Item = &String>> = if from_end { Box::new(entries.iter().rev()) } else { Box::new(entries.iter()) };
+            let order: Box<dyn Iterator<Item = &String>> =
+                if from_end { Box::new(entries.iter().rev()) } else { Box::new(entries.iter()) };
             let mut used = 0;
             let fits = |entry: &&String| {
                 let is_first = used == 0;

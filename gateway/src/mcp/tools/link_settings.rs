@@ -104,7 +104,8 @@ impl Settings {
     /// Makes a new link of them; what is not named gets its usual value.
     pub(super) fn into_new(self, title: String, policy: &Policy) -> Result<NewLink, Problem> {
         let bounds = bounds(policy);
-        let usual = |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
+        let usual =
+            |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
         let length = |given: Option<f64>, argument| millis(given.unwrap_or_else(|| usual(argument)));
         let count = |given: Option<u32>, argument| given.unwrap_or_else(|| whole(usual(argument)));
         Ok(NewLink {
@@ -127,7 +128,12 @@ impl Settings {
     }
 
     /// Makes changes of them; an empty text or 0 removes a setting.
-    pub(super) fn into_changes(self, title: Option<String>, expires_at: Option<Timestamp>, policy: &Policy) -> Result<LinkChanges, Problem> {
+    pub(super) fn into_changes(
+        self,
+        title: Option<String>,
+        expires_at: Option<Timestamp>,
+        policy: &Policy,
+    ) -> Result<LinkChanges, Problem> {
         let text = |text: Option<String>| text.map(|text| Some(text).filter(|text| !text.is_empty()));
         if self.passcode.as_ref().is_some_and(|passcode| (1..SHORTEST_PASSCODE as usize).contains(&passcode.chars().count())) {
             let told = format!("passcode must be empty, to remove it, or have at least {SHORTEST_PASSCODE} characters.");
@@ -170,7 +176,8 @@ pub(super) fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
 /// Checks the form of a language tag (RFC 5646).
 fn language(tag: String) -> Result<String, Problem> {
     let mut parts = tag.split('-');
-    let is_primary = parts.next().is_some_and(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let is_primary =
+        parts.next().is_some_and(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
     if is_primary && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         return Ok(tag);
     }
@@ -232,7 +239,10 @@ mod tests {
     #[test]
     fn a_link_that_names_nothing_gets_the_usual_settings() {
         let link = Settings::default().into_new("x".to_owned(), &Policy::default()).unwrap();
-        assert_eq!((link.lifetime, link.idle_timeout, link.keep_after_end), (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440)));
+        assert_eq!(
+            (link.lifetime, link.idle_timeout, link.keep_after_end),
+            (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440))
+        );
         assert_eq!((link.max_sessions_at_once, link.max_messages_per_session, link.messages_per_minute), (1, 100, 10));
         assert_eq!(link.max_sessions_total, None);
     }
@@ -268,7 +278,14 @@ mod tests {
         let given = ["https://Example.com/", "https://example.com:8443", "http://localhost:3000"].map(str::to_owned).to_vec();
         let expected = ["https://example.com", "https://example.com:8443", "http://localhost:3000"];
         assert_eq!(origins(given, &Policy::default()).unwrap(), expected);
-        for wrong in ["example.com", "http://example.com", "https://example.com/chat", "https://u@example.com", "*", "https://*.example.com/x"] {
+        for wrong in [
+            "example.com",
+            "http://example.com",
+            "https://example.com/chat",
+            "https://u@example.com",
+            "*",
+            "https://*.example.com/x",
+        ] {
             assert!(origins(vec![wrong.to_owned()], &Policy::default()).is_err(), "{wrong}");
         }
     }

@@ -211,7 +211,8 @@ async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
     let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_link(link))?;
     call.app().wrote(agent, &receipt);
     if let Some(status) = status {
-        let receipt = commands.pause_link(agent, call.actor(), link, status == Standing::Paused).await.map_err(about_link(link))?;
+        let receipt =
+            commands.pause_link(agent, call.actor(), link, status == Standing::Paused).await.map_err(about_link(link))?;
         call.app().wrote(agent, &receipt);
     }
     whole(&call, link).await

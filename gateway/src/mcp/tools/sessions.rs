@@ -143,13 +143,16 @@ async fn end(call: Call, arguments: End) -> Result<Answer, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
     let farewell = arguments.farewell.as_deref().filter(|text| !text.is_empty());
-    let receipt = app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
+    let receipt =
+        app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
     app.wrote(agent, &receipt);
     let answer = app.queries().session(Viewer::Agent(agent), session, app.freshness(agent)).await?;
     match answer.value {
         Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), session: SessionShown::of(&call, view), stale: answer.stale })),
-        None if answer.stale => Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
-            .next("Call temp_chat_list_sessions in a moment.")),
+        None if answer.stale => {
+            Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
+                .next("Call temp_chat_list_sessions in a moment."))
+        }
         None => Err(unknown_session(session)),
     }
 }
