@@ -16,17 +16,20 @@ use crate::config::{Config, LogFormat};
 const DISCREET: [&str; 9] =
     ["command_service", "domain", "gateway", "migrations", "nats", "projector", "query_service", "servers", "tempchat"];
 
+/// Whatever is asked for: at finer levels these print what goes over the wire, words and keys too; and rmcp takes every client that
+/// hangs up for an error.
+const CAPPED: [&str; 7] = ["rmcp=off", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"];
+
 /// Starts logging; `RUST_LOG` overrides what is logged.
 pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
     let usual = match command {
-        Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=warn,hyper=warn",
+        Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=off,hyper=warn",
         Command::Agent(_) | Command::Rebuild | Command::Log(_) | Command::Bench(_) => "warn,async_nats=error",
     };
-    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    // Whatever is asked for: at finer levels these print what goes over the wire, words and keys too.
-    for capped in ["rmcp=warn", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"] {
-        filter = filter.add_directive(capped.parse()?);
-    }
+    let filter = match EnvFilter::try_from_default_env() {
+        Ok(asked) => CAPPED.iter().try_fold(asked, |filter, capped| anyhow::Ok(filter.add_directive(capped.parse()?)))?,
+        Err(_) => EnvFilter::new(usual),
+    };
     let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet));
     let stderr = std::io::stderr;
     match config.log_format {
