@@ -18,7 +18,8 @@ const DISCREET: [&str; 9] =
 
 /// Whatever is asked for: at finer levels these print what goes over the wire, words and keys too; and rmcp takes every client that
 /// hangs up for an error.
-const CAPPED: [&str; 7] = ["rmcp=off", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"];
+const CAPPED: [&str; 7] =
+    ["rmcp=off", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"];
 
 /// Starts logging; `RUST_LOG` overrides what is logged.
 pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
+use futures_util::future::try_join_all;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nats::Shard;
+use projector::Rebuilt;
 use serde_json::json;
 
 use crate::config::Config;
@@ -15,14 +17,22 @@ pub(crate) async fn run(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
     let backbone = installation::log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::rows(&servers).await?;
-    for shard in backbone.shards() {
-        let bar = bar(shard);
-        let commits = projector::rebuild(&backbone, &pool, shard, |rebuilt| {
-            bar.set_length(rebuilt.until);
-            bar.set_position(rebuilt.sequence);
-        })
-        .await?;
-        bar.finish_and_clear();
+    let bars = MultiProgress::new();
+    let rebuilt = try_join_all(backbone.shards().map(|shard| {
+        let bar = bars.add(bar(shard));
+        let (backbone, pool) = (&backbone, &pool);
+        async move {
+            let progress = |rebuilt: Rebuilt| {
+                bar.set_length(rebuilt.until);
+                bar.set_position(rebuilt.sequence);
+            };
+            let commits = projector::rebuild(backbone, pool, shard, progress).await?;
+            bar.finish_and_clear();
+            anyhow::Ok((shard, commits))
+        }
+    }))
+    .await?;
+    for (shard, commits) in rebuilt {
         if as_json {
             println!("{}", json!({"shard": shard.0, "commits": commits}));
         } else {

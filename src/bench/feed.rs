@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use command_service::Commands;
 use domain::{Address, Target};
+use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -207,9 +208,7 @@ impl Setup {
     /// Times a rebuild of all rows, and a bare insert of the event rows alone.
     async fn projector(&self) -> Result<Projected> {
         let began = Instant::now();
-        for shard in self.backbone.shards() {
-            projector::rebuild(&self.backbone, &self.pool, shard, |_| ()).await?;
-        }
+        try_join_all(self.backbone.shards().map(|shard| projector::rebuild(&self.backbone, &self.pool, shard, |_| ()))).await?;
         let ours = began.elapsed();
         let mut connection = self.pool.acquire().await?;
         let events: i64 = sqlx::query_scalar("SELECT count(*) FROM event").fetch_one(&mut *connection).await?;
