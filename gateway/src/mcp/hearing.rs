@@ -236,8 +236,10 @@ impl Hearing {
                 continue;
             }
             let page = answer.value;
-            self.more = page.facts.last().map(|last| last.position).filter(|_| page.has_more);
-            for fact in page.facts {
+            // Rows may be ahead of the hub: what is past the horizon comes through the subscription, and only there.
+            let is_told_here = |position: &Position| position.sequence <= horizon;
+            self.more = page.facts.last().map(|last| last.position).filter(|last| page.has_more && is_told_here(last));
+            for fact in page.facts.into_iter().filter(|fact| is_told_here(&fact.position)) {
                 let given = match fact.address.target {
                     Target::Session(session) => positions.given(Reading { agent, key, session }),
                     Target::Agent | Target::Link(_) => None,
