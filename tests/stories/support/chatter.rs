@@ -1,10 +1,10 @@
 //! Somebody in a session, known by its cookie or bearer token alone.
 
+use http::Method;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, Stream, Visitor, send, soon, until, uuid};
+use super::{Answer, Stream, Visitor, send, soon, uuid};
 
 /// A chatter.
 #[derive(Debug, Clone)]
@@ -101,26 +101,6 @@ impl Chatter {
             request = request.header("last-event-id", id);
         }
         Stream::new(soon("a stream", request.send()).await.unwrap())
-    }
-}
-
-impl Chatter {
-    /// Comes back after its last event until it is told that no more will come; the last that came is the erasure.
-    pub(crate) async fn hears_the_last(&self, known: &str) {
-        let (mut known, mut last) = (known.to_owned(), String::new());
-        until("the end of all events", async || {
-            let answer = self.request(Method::GET, "/events").header("last-event-id", &known).send().await.unwrap();
-            if answer.status() == StatusCode::NO_CONTENT {
-                return (last == "erased").then_some(());
-            }
-            let mut stream = Stream::new(answer);
-            while let Some(event) = stream.next().await {
-                event["cursor"].as_str().unwrap().clone_into(&mut known);
-                event["type"].as_str().unwrap().clone_into(&mut last);
-            }
-            None
-        })
-        .await;
     }
 }
 

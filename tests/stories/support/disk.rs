@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Returns what follows `mark` in some file of a folder.
+/// Returns what follows `mark` in some file of a folder, so many bytes or what there is.
 pub(crate) fn behind(folder: &Path, mark: &str, length: usize) -> Option<Vec<u8>> {
     files_with(folder, mark.as_bytes()).iter().find_map(|file| {
         let content = fs::read(file).ok()?;
         let start = content.windows(mark.len()).position(|window| window == mark.as_bytes())? + mark.len();
-        content.get(start..start + length).map(<[u8]>::to_vec)
+        Some(content[start..].iter().copied().take(length).collect())
     })
 }
 

@@ -71,7 +71,7 @@ impl Stream {
     }
 
     /// Reads to the end of the stream, and returns the types of what came.
-    pub(crate) async fn rest(mut self) -> Vec<String> {
+    pub(crate) async fn rest(&mut self) -> Vec<String> {
         let mut kinds = Vec::new();
         while let Some(event) = self.next().await {
             kinds.push(event["type"].as_str().unwrap().to_owned());
