@@ -13,7 +13,13 @@ use crate::{Commands, Receipt, Refusal, chance, clock};
 
 impl Commands {
     /// Ends the chat; ending it again changes nothing.
-    pub async fn end(&self, session: Address, actor: Actor, reason: EndReason, farewell: Option<&str>) -> Result<Receipt, Refusal> {
+    pub async fn end(
+        &self,
+        session: Address,
+        actor: Actor,
+        reason: EndReason,
+        farewell: Option<&str>,
+    ) -> Result<Receipt, Refusal> {
         let id = CommandId::new(chance::bytes());
         let farewell = match farewell {
             None => None,

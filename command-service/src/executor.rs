@@ -14,7 +14,7 @@ use crate::weight::Weighed;
 
 /// How long a command is decided again and again because other processes write first.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a confirmation of warm state holds against a refusal that fresher state could overturn.
+/// How long a confirmation of warm state holds for an answer that fresher state could overturn.
 const CONFIRMED_FOR: Duration = Duration::from_secs(1);
 
 /// Carries out the commands of one kind of aggregate.
@@ -93,13 +93,16 @@ impl<A: Aggregate + Weighed> Executor<A> {
                 return Ok(Outcome { command: order.id, answer, replayed: true });
             }
             let (next, events) = self.decide(&warm.root, &order).await;
-            let is_final = match &events {
-                Ok(events) => !events.is_empty(),
-                Err(Rejected::Rule(rejection)) => !A::could_change(rejection),
-                Err(Rejected::IdReused) => true,
+            let is_doubtful = match &events {
+                Ok(events) => events.is_empty(),
+                Err(Rejected::Rule(rejection)) => A::could_change(rejection),
+                Err(Rejected::IdReused) => false,
             };
-            if !is_final && self.warmth.confirm(&mut warm, address, age_of_refusal(order.actor, began)).await? {
-                continue;
+            if is_doubtful {
+                let age = if must_be_fresh(order.actor, events.is_ok()) { began.elapsed() } else { CONFIRMED_FOR };
+                if self.warmth.confirm(&mut warm, address, age).await? {
+                    continue;
+                }
             }
             let events = events?;
             if events.is_empty() {
@@ -119,7 +122,11 @@ impl<A: Aggregate + Weighed> Executor<A> {
     }
 
     /// Decides on a cheap copy of the state, for the framework takes events in before they are written.
-    async fn decide(&self, root: &Root<A>, order: &Order<A::Command>) -> (Root<A>, Result<Vec<A::Event>, Rejected<A::Rejection>>) {
+    async fn decide(
+        &self,
+        root: &Root<A>,
+        order: &Order<A::Command>,
+    ) -> (Root<A>, Result<Vec<A::Event>, Rejected<A::Rejection>>) {
         let mut next = root.clone();
         let sink = EventSink::default();
         let Order { id, fingerprint, command, .. } = order.clone();
@@ -182,12 +189,14 @@ impl<A: Aggregate + Weighed> Executor<A> {
     }
 }
 
-/// Tells how old the state behind a refusal may be. A timer acts on what the projection knows, so it must know as much:
-/// its command is struck off the list by what it is told.
-fn age_of_refusal(actor: Actor, began: Instant) -> Duration {
+/// Tells whether an answer that fresher state could overturn must be confirmed whenever it was last; a chatter could ask for that at will.
+fn must_be_fresh(actor: Actor, is_so_already: bool) -> bool {
     match actor {
-        Actor::Timer => began.elapsed(),
-        Actor::Chatter | Actor::Agent(_) | Actor::Operator => CONFIRMED_FOR,
+        // Its command is struck off the list by what it is told, so it must know as much as the projection.
+        Actor::Timer => true,
+        // What an agent is told to be so must be so, even right after another process changed it.
+        Actor::Agent(_) | Actor::Operator => is_so_already,
+        Actor::Chatter => false,
     }
 }
 

@@ -146,7 +146,8 @@ impl Commands {
             language: join.language.clone(),
             welcome: seal.optional(Field::Message, welcome.as_deref()),
         }));
-        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
+        let order =
+            Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
         let outcome = self.inner.sessions.execute(address, order).await?;
         Ok(Joined::Started(session, self.receipt(join.agent, &outcome)))
     }

@@ -61,7 +61,13 @@ pub struct LinkChanges {
 
 impl Commands {
     /// Opens a link; the same `idempotency_key` again gives the same link.
-    pub async fn create_link(&self, agent: AgentId, actor: Actor, new: NewLink, idempotency_key: Option<&str>) -> Result<(LinkId, Receipt), Refusal> {
+    pub async fn create_link(
+        &self,
+        agent: AgentId,
+        actor: Actor,
+        new: NewLink,
+        idempotency_key: Option<&str>,
+    ) -> Result<(LinkId, Receipt), Refusal> {
         let link = match idempotency_key {
             Some(key) => self.inner.derived.link(agent, key),
             None => LinkId::new(chance::bytes()),
@@ -84,7 +90,9 @@ impl Commands {
             // What nobody else can name was surely not opened; by a key another attempt may be opening it right now.
             Refused::Rejected(_) | Refused::LogFull | Refused::Busy if idempotency_key.is_none() => true,
             // Erased while we looked.
-            Refused::Rejected(_) => self.inner.links.look(address, Duration::ZERO, |root| root.state.status == Status::Erased).await?,
+            Refused::Rejected(_) => {
+                self.inner.links.look(address, Duration::ZERO, |root| root.state.status == Status::Erased).await?
+            }
             Refused::LogFull | Refused::Busy | Refused::Broken(_) => false,
         };
         if is_unused {
@@ -121,7 +129,13 @@ impl Commands {
     }
 
     /// Changes a link's settings.
-    pub async fn update_link(&self, agent: AgentId, actor: Actor, link: LinkId, changes: LinkChanges) -> Result<Receipt, Refusal> {
+    pub async fn update_link(
+        &self,
+        agent: AgentId,
+        actor: Actor,
+        link: LinkId,
+        changes: LinkChanges,
+    ) -> Result<Receipt, Refusal> {
         let address = Address::link(agent, link);
         let key = self.link_key(address).await?;
         let id = CommandId::new(chance::bytes());
@@ -193,12 +207,21 @@ impl Commands {
     }
 
     /// Sends a link command that is an attempt of its own.
-    pub(crate) async fn ask_link(&self, address: Address, actor: Actor, id: CommandId, command: Command) -> Result<Receipt, Refusal> {
+    pub(crate) async fn ask_link(
+        &self,
+        address: Address,
+        actor: Actor,
+        id: CommandId,
+        command: Command,
+    ) -> Result<Receipt, Refusal> {
         let reserve = match command {
             Command::Revoke { .. } | Command::Expire | Command::Release { .. } | Command::Erase => Reserve::Ending,
-            Command::Open(_) | Command::Update(_) | Command::Pause | Command::Resume | Command::RotateToken | Command::Admit { .. } => {
-                Reserve::Ordinary
-            }
+            Command::Open(_)
+            | Command::Update(_)
+            | Command::Pause
+            | Command::Resume
+            | Command::RotateToken
+            | Command::Admit { .. } => Reserve::Ordinary,
         };
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
         let outcome = self.inner.links.execute(address, order).await?;

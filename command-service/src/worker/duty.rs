@@ -91,9 +91,11 @@ fn verdict(sent: Result<(), Refusal>) -> Verdict {
             Verdict::Later(until)
         }
         Err(Refusal::Link(link::Rejection::InUse)) => Verdict::Later(clock::now() + IN_USE_FOR),
-        Err(refusal @ (Refusal::LogFull | Refusal::Busy | Refusal::Unavailable(nats::Error::Unavailable(_) | nats::Error::Unknown { .. }))) => {
-            Verdict::NotNow(refusal.to_string())
-        }
+        Err(
+            refusal @ (Refusal::LogFull
+            | Refusal::Busy
+            | Refusal::Unavailable(nats::Error::Unavailable(_) | nats::Error::Unknown { .. })),
+        ) => Verdict::NotNow(refusal.to_string()),
         Err(
             refusal @ (Refusal::Agent(_)
             | Refusal::Link(_)

@@ -67,7 +67,8 @@ impl Worker {
         while !self.stop.is_cancelled() {
             let claimed = self.scheduled.claim(backbone, &self.ends).await?;
             let is_last = claimed.len() < CLAIMED_AT_ONCE;
-            let mut settled = futures_util::stream::iter(claimed).map(|due| self.carry_out(due)).buffer_unordered(CARRIED_OUT_AT_ONCE);
+            let mut settled =
+                futures_util::stream::iter(claimed).map(|due| self.carry_out(due)).buffer_unordered(CARRIED_OUT_AT_ONCE);
             let mut failure = None;
             while let Some(settled) = settled.next().await {
                 failure = settled.err().or(failure);
@@ -84,7 +85,8 @@ impl Worker {
 
     async fn carry_out(&self, due: Due) -> Result<(), sqlx::Error> {
         let verdict = self.commands.send(&due).await;
-        metrics::counter!("tempchat_scheduled_commands_total", "purpose" => due.purpose.clone(), "verdict" => verdict.name()).increment(1);
+        metrics::counter!("tempchat_scheduled_commands_total", "purpose" => due.purpose.clone(), "verdict" => verdict.name())
+            .increment(1);
         self.scheduled.settle(&due, verdict).await
     }
 }

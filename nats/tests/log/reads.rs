@@ -2,7 +2,7 @@ use domain::session::Session;
 use domain::{Address, LinkId, SessionId};
 use nats::{AnyEvent, Head, Position, Scope};
 
-use crate::world::{World, agent, fill, session};
+use crate::world::{World, agent, append, fill, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_history_is_loaded_in_pages() {
@@ -56,4 +56,31 @@ async fn every_event_of_a_commit_has_a_place_of_its_own() {
     assert_ne!(facts[0].id(), facts[1].id());
     assert_eq!(facts[1].event, AnyEvent::Session(crate::world::posted("two")));
     assert_eq!((facts[0].link, facts[0].command), (commit.link, commit.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_commits_of_many_aggregates_are_found_in_a_few_requests() {
+    let world = World::start().await;
+    let store = world.backbone().await.store();
+    // More than one request may ask for, of both shards, and some that have nothing.
+    let sessions: Vec<_> = (0..1_300_u16).map(|n| Address::session(agent(n.to_be_bytes()[1] % 8), id(n))).collect();
+    let mut heads = std::collections::HashMap::new();
+    for session in sessions.iter().skip(100) {
+        heads.insert(*session, fill(&store, *session, 1).await);
+    }
+    let again = append(&store, sessions[700], 1, &heads[&sessions[700]]).await.unwrap();
+    heads.insert(sessions[700], again);
+
+    let last = store.last_of(&sessions).await.unwrap();
+    assert_eq!(last.len(), 1_200);
+    assert!(last.iter().all(|(address, last)| last.head == heads[address] && last.types == "session.message_posted"));
+    assert_eq!(store.last(sessions[700]).await.unwrap().unwrap().head, again);
+    assert_eq!(store.last_of(&[]).await.unwrap(), []);
+    assert_eq!(store.last_of(&sessions[..100]).await.unwrap(), []);
+}
+
+fn id(n: u16) -> SessionId {
+    let mut id = [9; 16];
+    id[..2].copy_from_slice(&n.to_be_bytes());
+    SessionId::new(id)
 }

@@ -1,0 +1,17 @@
+//! Commands against a real log, from two processes' worth of connections and caches: nothing is lost, doubled or guessed.
+
+#![cfg(test)]
+
+mod cancelling;
+mod erasing;
+mod idling;
+mod joining;
+mod keys;
+mod limits;
+mod links;
+mod replays;
+mod rows;
+mod staleness;
+mod worker;
+mod world;
+mod writers;

@@ -1,0 +1,141 @@
+//! Rows as the projector writes them: what falls due, and how far the projection has come.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use command_service::{Commands, worker};
+use domain::{AgentId, LinkId, Millis, Target};
+use nats::Backbone;
+use servers::{DataDir, Postgres, PostgresOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::types::Uuid;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::until;
+
+#[derive(Clone)]
+pub(crate) struct Rows {
+    pub(crate) pool: PgPool,
+}
+
+/// A row as a test looks at it.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub(crate) version: i64,
+    /// Milliseconds from now.
+    pub(crate) due_in: i64,
+    pub(crate) is_leased: bool,
+    pub(crate) attempts: i32,
+    pub(crate) last_error: Option<String>,
+    pub(crate) is_dead: bool,
+}
+
+/// A worker that runs until it is told to stop.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+impl Rows {
+    /// Makes a database with the schema in the one server that all tests share.
+    pub(crate) async fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
+        let options: PgConnectOptions = server().parse().unwrap();
+        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+        let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
+        migrations::run(&pool).await.unwrap();
+        Self { pool }
+    }
+
+    pub(crate) async fn sql(&self, statement: impl Into<String>) {
+        sqlx::raw_sql(AssertSqlSafe(statement.into())).execute(&self.pool).await.unwrap();
+    }
+
+    /// Says that the projection of every shard has reached the log's end.
+    pub(crate) async fn caught_up(&self, backbone: &Backbone) {
+        for shard in backbone.shards() {
+            let (epoch, nothing) = (backbone.epoch(shard), "00".repeat(32));
+            let end = backbone.end(shard).await.unwrap();
+            self.sql(format!(
+                "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until)
+                VALUES ({shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0)
+                ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence"
+            ))
+            .await;
+        }
+    }
+
+    /// Schedules `purpose` for a session, or for the link itself, due `left` from now.
+    pub(crate) async fn schedule(&self, backbone: &Backbone, at: (AgentId, LinkId), target: Target, purpose: &str, left: Millis) {
+        let (agent, link) = (uuid(at.0.bytes()), uuid(at.1.bytes()));
+        let (kind, target) = match target {
+            Target::Session(session) => ("session", uuid(session.bytes())),
+            Target::Link(_) | Target::Agent => ("link", link),
+        };
+        let (shard, left) = (backbone.shard_of(at.0), left.0);
+        self.sql(format!(
+            "INSERT INTO scheduled (target_kind, target, purpose, agent, link, shard, due_at, version)
+            VALUES ('{kind}', '{target}', '{purpose}', '{agent}', '{link}', {shard}, now() + INTERVAL '{left} milliseconds', 1)"
+        ))
+        .await;
+    }
+
+    pub(crate) async fn row(&self, target: &[u8; 16], purpose: &str) -> Option<Row> {
+        sqlx::query_as(
+            "SELECT version, (extract(epoch FROM due_at - now()) * 1000)::BIGINT AS due_in, lease_until IS NOT NULL AS is_leased,
+                attempts, last_error, dead_at IS NOT NULL AS is_dead
+            FROM scheduled
+            WHERE target = $1 AND purpose = $2",
+        )
+        .bind(uuid(target))
+        .bind(purpose)
+        .fetch_optional(&self.pool)
+        .await
+        .unwrap()
+    }
+
+    /// Waits until nothing is left to do.
+    pub(crate) async fn done(&self, target: &[u8; 16], purpose: &str) {
+        until(purpose, async || self.row(target, purpose).await.is_none().then_some(())).await;
+    }
+
+    pub(crate) fn worker(&self, commands: &Commands) -> Running {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(worker::run(commands.clone(), self.pool.clone(), stop.clone()));
+        Running { stop, task }
+    }
+}
+
+pub(crate) fn uuid(id: &[u8; 16]) -> Uuid {
+    Uuid::from_bytes(*id)
+}
+
+/// Starts the server on first use, on a thread of its own that lasts as long as the process.
+fn server() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let (started, url) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let data = DataDir::temporary().unwrap();
+                let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+                let server = Postgres::start(&data, options).await.unwrap();
+                started.send(server.url().to_owned()).unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        url.recv().unwrap()
+    })
+}
