@@ -9,6 +9,7 @@ use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{ErrorCode, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use crate::backbone::Inner;
@@ -105,7 +106,8 @@ impl Feed {
         }
         while self.ready.len() < most {
             let Some(source) = &mut self.source else { break };
-            match source.messages.next().now_or_never() {
+            // Without a budget: `most` bounds it, and tokio's would end every batch at 128.
+            match unconstrained(source.messages.next()).now_or_never() {
                 Some(Some(Ok(message))) => {
                     if let Err(error) = self.take(&message).await {
                         // What was read before it comes first; then it is met again.

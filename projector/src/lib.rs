@@ -9,6 +9,7 @@ mod error;
 mod fold;
 mod kept;
 mod projector;
+mod reading;
 mod rebuild;
 mod shard;
 mod table;

@@ -1,18 +1,12 @@
 //! The projection of one shard: reads on from the checkpoint, batch by batch.
 
-use std::pin::pin;
-
-use nats::{Backbone, Feed, FeedError, Recorded, Shard, Unknown};
+use nats::{Backbone, Feed, Shard};
 use sqlx::PgPool;
 
 use crate::Error;
 use crate::batch::{Outcome, begin, pass_over, take_in};
+use crate::reading::{Read, Reading};
 use crate::table::checkpoint::{self, Checkpoint};
-
-/// Commits in one transaction.
-const BATCH: usize = 1000;
-/// Commits in a batch that tell of more to come.
-const LAGGING: usize = BATCH / 2;
 
 /// A shard, its log and its rows.
 #[derive(Debug, Clone)]
@@ -32,24 +26,16 @@ impl ShardProjection {
             if checkpoint.sequence == 0 && noted(&checkpoint) == Enough::Yes {
                 return Ok(());
             }
-            let mut feed = self.feed(&checkpoint);
-            let mut after = feed.last();
-            let mut ahead = Vec::new();
+            let mut reading = Reading::new(self.shard, self.feed(&checkpoint));
+            let broken = |checkpoint: &Checkpoint, error| Error::of_feed(self.shard, checkpoint.sequence, error);
             loop {
-                let read = if ahead.is_empty() { feed.next(BATCH).await } else { Ok(std::mem::take(&mut ahead)) };
-                let outcome = match read {
-                    Ok(batch) => {
-                        let from = std::mem::replace(&mut after, feed.last());
-                        let written = take_in(&self.pool, self.shard, from, &batch);
-                        // One that lags behind the log reads the next batch while it writes this one; else there is nothing to read.
-                        if batch.len() < LAGGING { written.await? } else { read_ahead(written, &mut feed, &mut ahead).await? }
+                let outcome = match reading.next().await {
+                    Ok(Read { after, what: batch }) => {
+                        reading.during(batch.len(), take_in(&self.pool, self.shard, after, &batch)).await?
                     }
-                    Err(error) => match self.unknown(&mut feed, &error).await? {
-                        Some(unknown) => {
-                            let from = std::mem::replace(&mut after, feed.last());
-                            pass_over(&self.pool, from, &unknown).await?
-                        }
-                        None => return Err(Error::of_feed(self.shard, checkpoint.sequence, error)),
+                    Err(error) => match reading.pass_over(&error).await.map_err(|error| broken(&checkpoint, error))? {
+                        Some(Read { after, what: unknown }) => pass_over(&self.pool, after, &unknown).await?,
+                        None => return Err(broken(&checkpoint, error)),
                     },
                 };
                 checkpoint = match outcome {
@@ -60,16 +46,6 @@ impl ShardProjection {
                     return Ok(());
                 }
             }
-        }
-    }
-
-    /// Passes over the commit that could not be read, where a newer program wrote it.
-    async fn unknown(&self, feed: &mut Feed, error: &FeedError) -> Result<Option<Unknown>, Error> {
-        match error {
-            FeedError::Broken(nats::Error::Corrupt { .. }) => {
-                feed.pass_over().await.map_err(|error| Error::of_feed(self.shard, feed.last(), error))
-            }
-            FeedError::Broken(_) | FeedError::OtherEpoch(_) | FeedError::AheadOfLog { .. } => Ok(None),
         }
     }
 
@@ -115,26 +91,6 @@ impl ShardProjection {
     fn feed(&self, checkpoint: &Checkpoint) -> Feed {
         self.backbone.feed(self.shard, checkpoint.sequence.saturating_sub(1), checkpoint.previous)
     }
-}
-
-/// Waits until a batch is written, and meanwhile reads the next one.
-async fn read_ahead(
-    written: impl Future<Output = Result<Outcome, Error>>,
-    feed: &mut Feed,
-    ahead: &mut Vec<Recorded>,
-) -> Result<Outcome, Error> {
-    let mut written = pin!(written);
-    while ahead.len() < BATCH {
-        tokio::select! {
-            outcome = &mut written => return outcome,
-            read = feed.next(BATCH - ahead.len()) => match read {
-                Ok(batch) => ahead.extend(batch),
-                // It is met again once what was read before it is written.
-                Err(_) => break,
-            },
-        }
-    }
-    written.await
 }
 
 /// Whether following goes on.
