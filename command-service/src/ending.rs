@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::link::{self, Link};
-use domain::session::{Command, EndReason, Rejection, Status};
+use domain::session::{Command, EndReason, Rejection, Session, Status};
 use domain::{Address, CommandId, Fingerprint, Root};
 use nats::{Actor, Field, Reserve};
 
@@ -48,11 +48,10 @@ impl Commands {
 
     /// As [`Self::erase`], once it is due.
     pub(crate) async fn erase_when_due(&self, session: Address) -> Result<Receipt, Refusal> {
-        let state = self.inner.sessions.look(session, Duration::ZERO, |root| root.state.clone()).await?;
-        match (state.status, state.erase_at()) {
-            (Status::Erased, _) => {}
+        let view = |root: &Root<Session>| (root.state.status, root.state.erase_at());
+        match self.inner.sessions.look(session, Duration::ZERO, view).await? {
             (Status::Ended, Some(until)) if clock::now() < until => return Err(Refusal::Session(Rejection::NotDue { until })),
-            (Status::Ended, _) => {}
+            (Status::Ended | Status::Erased, _) => {}
             (Status::Unknown | Status::Active | Status::Idle, _) => return Err(Refusal::Session(Rejection::StillOpen)),
         }
         self.inner.backbone.keys().destroy(session).await?;

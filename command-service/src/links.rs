@@ -40,7 +40,6 @@ pub struct NewLink {
 #[derive(Clone, Default)]
 #[expect(missing_debug_implementations, reason = "as NewLink")]
 #[expect(missing_docs, reason = "as NewLink")]
-#[expect(clippy::option_option, reason = "leave, remove and set are three things")]
 pub struct LinkChanges {
     pub title: Option<String>,
     pub purpose: Option<Option<String>>,

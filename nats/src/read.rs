@@ -74,12 +74,11 @@ pub(crate) async fn last(inner: &Inner, shard: Shard, filter: &str) -> Result<Op
 pub(crate) async fn latest(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -> Result<Vec<Raw>, Error> {
     let mut latest = Vec::with_capacity(subjects.len());
     for subjects in subjects.chunks(SUBJECTS) {
-        match latest_of(inner, shard, subjects, end).await? {
-            Some(raws) => latest.extend(raws),
-            None => {
-                let asked = stream::iter(subjects).map(|subject| last(inner, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
-                latest.extend(asked.try_collect::<Vec<_>>().await?.into_iter().flatten());
-            }
+        if let Some(raws) = latest_of(inner, shard, subjects, end).await? {
+            latest.extend(raws);
+        } else {
+            let asked = stream::iter(subjects).map(|subject| last(inner, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
+            latest.extend(asked.try_collect::<Vec<_>>().await?.into_iter().flatten());
         }
     }
     Ok(latest)

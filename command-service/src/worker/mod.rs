@@ -4,6 +4,7 @@ mod duty;
 mod scheduled;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -60,8 +61,8 @@ impl Worker {
     async fn look(&mut self) -> Result<(), Error> {
         let backbone = &self.commands.inner.backbone;
         for shard in backbone.shards() {
-            if !self.ends.contains_key(&shard) {
-                self.ends.insert(shard, backbone.end(shard).await?);
+            if let Entry::Vacant(unknown) = self.ends.entry(shard) {
+                unknown.insert(backbone.end(shard).await?);
             }
         }
         while !self.stop.is_cancelled() {

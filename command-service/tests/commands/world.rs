@@ -175,6 +175,7 @@ impl Process {
     }
 
     /// Records what another process might have decided, `ago`.
+    #[expect(clippy::disallowed_methods, reason = "a command is like no other")]
     pub(crate) async fn record<A: Aggregate>(&self, address: Address, link: LinkId, events: Vec<A::Event>, ago: Millis) {
         let store = self.backbone.store();
         let head = store.last(address).await.unwrap().map(|last| last.head).unwrap_or_default();

@@ -1,0 +1,219 @@
+use command_service::NewLink;
+use domain::session::Session;
+use domain::{LinkId, Millis, SessionId, Target};
+use nats::Actor;
+
+use super::{NOW, Scene};
+use crate::world::{Chat, an_hour, started, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_due_yet_waits_until_it_is() {
+    let scene = Scene::set().await;
+    let chat = scene.process.chat(an_hour()).await;
+    scene.for_session(chat, "expire").await;
+    let worker = scene.work().await;
+    let row =
+        until("the new time", async || scene.rows.row(chat.session.bytes(), "expire").await.filter(|row| row.due_in > 0)).await;
+    worker.stop().await;
+    assert!((3_500_000..=3_600_000).contains(&row.due_in), "{row:?}");
+    assert_eq!((row.is_leased, row.attempts, row.version, row.last_error), (false, 0, 1, None));
+    assert_eq!(scene.process.names(chat.address()).await, ["session.started"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_carry_out_each_command_once() {
+    let scene = Scene::set().await;
+    scene
+        .rows
+        .sql(
+            "CREATE TABLE claim (target UUID, purpose TEXT);
+            CREATE FUNCTION claimed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO public.claim VALUES (NEW.target, NEW.purpose);
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER claimed AFTER UPDATE ON scheduled FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL) EXECUTE FUNCTION claimed();
+            GRANT INSERT ON claim TO tempchat_writer",
+        )
+        .await;
+    let agent = scene.process.agent().await;
+    let new = NewLink { lifetime: Millis(600_000), max_sessions_at_once: 50, ..an_hour() };
+    let link = scene.process.link(agent, new).await;
+    // Two pages of claims and some more.
+    for n in 0..150_u8 {
+        let mut id = [7; 16];
+        id[0] = n;
+        let chat = Chat { agent, link, session: SessionId::new(id) };
+        scene.process.record::<Session>(chat.address(), link, vec![started(link)], NOW).await;
+        scene.for_session(chat, "end_with_link").await;
+    }
+    let workers = [scene.work().await, scene.work().await];
+    until("the end", async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM scheduled").fetch_one(&scene.rows.pool).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let claims: (i64, i64) = sqlx::query_as("SELECT count(*), count(DISTINCT (target, purpose)) FROM claim")
+        .fetch_one(&scene.rows.pool)
+        .await
+        .unwrap();
+    assert_eq!(claims, (150, 150));
+    // An agent, a link, and two commits for each session.
+    assert_eq!(scene.process.commits().await, 2 + 2 * 150);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_changed_meanwhile_is_left_alone() {
+    let scene = Scene::set().await;
+    let chat = scene.process.chat(an_hour()).await;
+    let worker = scene.work().await;
+    // One that was carried out shows that the worker knows where the log ended.
+    scene.for_session(chat, "release").await;
+    scene.rows.done(chat.session.bytes(), "release").await;
+    // Claimed, but the log is silent while the projector learns something newer.
+    scene.world.freeze();
+    scene.for_session(chat, "end_with_link").await;
+    let row = || scene.rows.row(chat.session.bytes(), "end_with_link");
+    until("the claim", async || row().await.filter(|row| row.is_leased)).await;
+    scene
+        .rows
+        .sql("UPDATE scheduled SET version = 2, lease_until = NULL, attempts = 0, due_at = now() + INTERVAL '1 hour'")
+        .await;
+    scene.world.thaw();
+    until("the end of the chat", async || (scene.process.names(chat.address()).await.len() > 1).then_some(())).await;
+    worker.stop().await;
+    let row = scene.rows.row(chat.session.bytes(), "end_with_link").await.unwrap();
+    assert_eq!((row.version, row.is_leased, row.attempts), (2, false, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_worker_died_is_taken_over() {
+    let scene = Scene::set().await;
+    let chat = scene.process.chat(an_hour()).await;
+    scene.for_session(chat, "end_with_link").await;
+    scene.rows.sql("UPDATE scheduled SET lease_until = now() + INTERVAL '400 milliseconds', attempts = 1").await;
+    let worker = scene.work().await;
+    scene.rows.done(chat.session.bytes(), "end_with_link").await;
+    worker.stop().await;
+}
+
+/// Revokes a link with a farewell that nobody can read any more.
+async fn unreadable_farewell(scene: &Scene) -> Chat {
+    let chat = scene.process.chat(an_hour()).await;
+    scene.process.commands.revoke_link(chat.agent, Actor::Operator, chat.link, true, Some("bye")).await.unwrap();
+    scene.process.backbone.keys().destroy(chat.at_link()).await.unwrap();
+    scene.process.backbone.keys().create(chat.at_link()).await.unwrap();
+    scene.for_session(chat, "end_with_link").await;
+    chat
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_tried_again_later_and_ends_as_a_dead_letter() {
+    let scene = Scene::set().await;
+    let chat = unreadable_farewell(&scene).await;
+    let worker = scene.work().await;
+    let look = async || scene.rows.row(chat.session.bytes(), "end_with_link").await.unwrap();
+    let row = until("a failure", async || Some(look().await).filter(|row| row.last_error.is_some())).await;
+    assert_eq!((row.attempts, row.is_dead, row.is_leased), (1, false, false));
+    assert!((0..=1_000).contains(&row.due_in), "{row:?}");
+    let row = until("a second failure", async || Some(look().await).filter(|row| row.attempts == 2 && !row.is_leased)).await;
+    assert!((0..=2_000).contains(&row.due_in), "{row:?}");
+    scene.rows.sql("UPDATE scheduled SET attempts = 19, due_at = now()").await;
+    let row = until("the end", async || Some(look().await).filter(|row| row.is_dead)).await;
+    assert_eq!(row.attempts, 20);
+    // A dead letter is not touched again; another command is.
+    scene.rows.sql("UPDATE scheduled SET due_at = now() - INTERVAL '1 hour'").await;
+    let other = scene.process.chat(an_hour()).await;
+    scene.for_session(other, "end_with_link").await;
+    scene.rows.done(other.session.bytes(), "end_with_link").await;
+    worker.stop().await;
+    assert_eq!(look().await.attempts, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_log_kills_no_command() {
+    let scene = Scene::set().await;
+    let chat = scene.process.chat(an_hour()).await;
+    let worker = scene.work().await;
+    // One that was carried out shows that the worker knows where the log ended.
+    scene.for_session(chat, "release").await;
+    scene.rows.done(chat.session.bytes(), "release").await;
+    scene.world.freeze();
+    scene.for_session(chat, "end_with_link").await;
+    scene.rows.sql("UPDATE scheduled SET attempts = 30").await;
+    let row = until("the delay", async || {
+        scene.rows.row(chat.session.bytes(), "end_with_link").await.filter(|row| row.last_error.is_some())
+    })
+    .await;
+    scene.world.thaw();
+    assert_eq!((row.attempts, row.is_dead), (0, false));
+    scene.rows.done(chat.session.bytes(), "end_with_link").await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_carried_out_before_the_rows_have_caught_up_with_this_log() {
+    let scene = Scene::set().await;
+    // One agent in each shard.
+    let mut chats = vec![];
+    while chats.len() < 2 {
+        let chat = scene.process.chat(an_hour()).await;
+        if chats
+            .iter()
+            .all(|known: &Chat| scene.process.backbone.shard_of(known.agent) != scene.process.backbone.shard_of(chat.agent))
+        {
+            chats.push(chat);
+        }
+    }
+    let (behind, ready) = (chats[0], chats[1]);
+    scene.for_session(behind, "end_with_link").await;
+    let shard = scene.process.backbone.shard_of(behind.agent);
+    let worker = scene.work().await;
+    scene.rows.done(behind.session.bytes(), "end_with_link").await;
+    worker.stop().await;
+
+    for (behind_by, cured_by) in [
+        ("sequence = sequence - 1", "sequence = sequence + 1"),
+        ("held_until = sequence + 1", "held_until = 0"),
+        ("epoch = '\\x00112233445566778899aabbccddeeff'", ""),
+    ] {
+        scene.for_session(behind, "end_with_link").await;
+        scene.for_session(ready, "end_with_link").await;
+        scene.rows.caught_up(&scene.process.backbone).await;
+        scene.rows.sql(format!("UPDATE checkpoint SET {behind_by} WHERE shard = {shard}")).await;
+        let worker = scene.rows.worker(&scene.world.process().await.commands);
+        scene.rows.done(ready.session.bytes(), "end_with_link").await;
+        let row = scene.rows.row(behind.session.bytes(), "end_with_link").await.unwrap();
+        assert_eq!((row.attempts, row.is_leased), (0, false), "{behind_by}");
+        if !cured_by.is_empty() {
+            scene.rows.sql(format!("UPDATE checkpoint SET {cured_by} WHERE shard = {shard}")).await;
+            scene.rows.done(behind.session.bytes(), "end_with_link").await;
+        }
+        worker.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_is_struck_off() {
+    let scene = Scene::set().await;
+    let agent = scene.process.agent().await;
+    let nothing = Chat { agent, link: LinkId::new([8; 16]), session: SessionId::new([9; 16]) };
+    for purpose in ["release_unused", "release", "idle", "expire", "reschedule", "end_with_link", "erase"] {
+        scene.for_session(nothing, purpose).await;
+    }
+    for purpose in ["expire", "erase"] {
+        scene.schedule(nothing, Target::Link(nothing.link), purpose, NOW).await;
+    }
+    let commits = scene.process.commits().await;
+    let worker = scene.work().await;
+    until("the end", async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM scheduled").fetch_one(&scene.rows.pool).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    worker.stop().await;
+    assert_eq!(scene.process.commits().await, commits);
+}
