@@ -141,7 +141,7 @@ impl<A: Aggregate + Weighed> Executor<A> {
         warm: &mut Held<A>,
         address: Address,
         order: &Order<A::Command>,
-        mut next: Root<A>,
+        next: Root<A>,
         events: Vec<A::Event>,
     ) -> Result<Outcome, Lost> {
         let commit = Commit {
@@ -167,8 +167,12 @@ impl<A: Aggregate + Weighed> Executor<A> {
         };
         let Commit { events, at, .. } = commit;
         let answer = Remembered { sequence: head.sequence, events: count(&events), at, fingerprint: order.fingerprint };
-        next.remember(order.id, answer, &events);
-        warm.root = next;
+        // The copy shares its memory with the original; once it is gone, the original grows in place.
+        let Root { state, at, memory } = next;
+        drop(memory);
+        warm.root.state = state;
+        warm.root.at = at;
+        warm.root.remember(order.id, answer, &events);
         warm.head = head;
         warm.newest = Some((order.id, answer));
         warm.confirmed = Some(sent);

@@ -56,6 +56,9 @@ impl Sub for Timestamp {
 
 /// Tells when there is room again, where the minute before `now` holds `most` or more of `moments`, oldest first.
 pub(crate) fn full_minute(moments: &Vector<Timestamp>, most: usize, now: Timestamp) -> Option<Timestamp> {
+    if moments.len() < most {
+        return None;
+    }
     let recent = || moments.iter().filter(|at| **at + Millis::MINUTE > now);
     let over = recent().count().checked_sub(most)?;
     Some(recent().nth(over).copied().unwrap_or(now) + Millis::MINUTE)
