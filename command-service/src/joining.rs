@@ -100,7 +100,15 @@ impl Commands {
                 Err(Refusal::ClientIdUsed)
             }
             Some(_) | None if ordinal >= RETURNS => Err(Refusal::TooManyReturns { limit: RETURNS }),
-            Some(_) | None => self.start(join, &link, ordinal).await,
+            Some(known) => {
+                if link.admissions.contains_key(&known.session) {
+                    // It left a moment ago: nobody waits for the worker to give its place back.
+                    let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
+                    self.release(at_link, ended).await?;
+                }
+                self.start(join, &link, ordinal).await
+            }
+            None => self.start(join, &link, ordinal).await,
         }
     }
 

@@ -37,8 +37,8 @@ pub use restore::finish_erasures;
 use executor::{Executor, Outcome};
 use passcode::Passcodes;
 
-/// How much memory the warm states of agents, of links and of sessions may take, in bytes: 64 MiB in all.
-const WARM_BYTES: [u64; 3] = [4 << 20, 12 << 20, 48 << 20];
+/// How much memory warm states may take, in bytes.
+const WARM_BYTES: u64 = 64 << 20;
 
 /// All that may be asked; cheap to clone.
 #[derive(Debug, Clone)]
@@ -72,16 +72,21 @@ pub struct Receipt {
 }
 
 impl Commands {
-    /// Takes commands for `backbone` within `policy`.
+    /// Takes commands for `backbone` within `policy`; warm states take at most 64 MiB.
     pub fn new(backbone: Backbone, policy: Policy) -> Self {
+        Self::sized(backbone, policy, WARM_BYTES)
+    }
+
+    /// As [`Self::new`], with another limit for the warm states: a session takes some 3 KiB, and 112 bytes for each message.
+    pub fn sized(backbone: Backbone, policy: Policy, warm_bytes: u64) -> Self {
         let policy = Arc::new(policy);
         let store = backbone.store();
         let secrets = backbone.secrets();
-        let [agents, links, sessions] = WARM_BYTES;
+        let part = warm_bytes / 16;
         let inner = Inner {
-            agents: Executor::new(store.clone(), Arc::clone(&policy), agents),
-            links: Executor::new(store.clone(), Arc::clone(&policy), links),
-            sessions: Executor::new(store, Arc::clone(&policy), sessions),
+            agents: Executor::new(store.clone(), Arc::clone(&policy), part),
+            links: Executor::new(store.clone(), Arc::clone(&policy), part * 3),
+            sessions: Executor::new(store, Arc::clone(&policy), part * 12),
             api_keys: ApiKeys::new(secrets),
             derived: Derived::new(secrets),
             passcodes: Passcodes::default(),

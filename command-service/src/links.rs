@@ -220,6 +220,7 @@ impl Commands {
             | Command::Pause
             | Command::Resume
             | Command::RotateToken
+            | Command::Warn
             | Command::Admit { .. } => Reserve::Ordinary,
         };
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };

@@ -18,13 +18,16 @@ impl Commands {
     pub async fn post(&self, session: Address, actor: Actor, message_id: &str, text: &str) -> Result<Receipt, Refusal> {
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &spoken(actor, message_id));
-        let sealed = key.seal(&session, id, Field::Message, 0, text);
+        let seal = Seal { key: &key, address: session, id };
+        let text = seal.text(Field::Message, text);
+        // An agent's own ids are nobody else's business.
+        let client_message_id = (actor == Actor::Chatter).then(|| seal.text(Field::ClientMessageId, message_id));
         let order = Order {
             id,
-            fingerprint: sealed.fingerprint,
+            fingerprint: text.fingerprint,
             actor,
             reserve: Reserve::Ordinary,
-            command: Command::Post { from: author(actor), text: sealed, kind: None },
+            command: Command::Post { from: author(actor), text, kind: None, client_message_id },
         };
         let mut outcome = self.inner.sessions.execute(session, order.clone()).await.map_err(Refusal::from);
         if matches!(outcome, Err(Refusal::Session(Rejection::Idle))) {

@@ -213,6 +213,7 @@ CREATE INDEX event_by_session ON event (session, sequence, index) WHERE session 
 -- What is to be commanded when its time comes. Ids only, never text. One row per thing and purpose:
 --
 --   target   purpose         command                                due
+--   link     warn            Warn                                   ten minutes before expires_at, where that was ahead when the end was set
 --   link     expire          Expire                                 expires_at
 --   link     erase           Erase                                  once closed and without a place taken, plus keep
 --   session  release_unused  link: Release(session, Unused)         start_before; there may be no session row
@@ -241,7 +242,7 @@ CREATE TABLE scheduled (
     dead_at     TIMESTAMPTZ,
     PRIMARY KEY (target, purpose),
     CHECK (
-        (target_kind = 'link' AND purpose IN ('expire', 'erase'))
+        (target_kind = 'link' AND purpose IN ('warn', 'expire', 'erase'))
         OR (
             target_kind = 'session'
             AND purpose IN ('release_unused', 'release', 'idle', 'expire', 'reschedule', 'end_with_link', 'erase')

@@ -33,6 +33,8 @@ pub enum Field {
     DisplayName,
     /// A message.
     Message,
+    /// The id under which a chatter's client sent a message.
+    ClientMessageId,
     /// A question with its fields.
     Form,
     /// The values of an answer.
@@ -54,6 +56,7 @@ impl Field {
             Self::Farewell => "farewell",
             Self::DisplayName => "display_name",
             Self::Message => "message",
+            Self::ClientMessageId => "client_message_id",
             Self::Form => "form",
             Self::Values => "values",
             Self::Feedback => "feedback",
@@ -230,11 +233,12 @@ mod tests {
             Field::Farewell,
             Field::DisplayName,
             Field::Message,
+            Field::ClientMessageId,
             Field::Form,
             Field::Values,
             Field::Feedback,
         ];
-        insta::assert_snapshot!(fields.map(Field::name).join(" "), @"title purpose description welcome_message agent_name passcode farewell display_name message form values feedback");
+        insta::assert_snapshot!(fields.map(Field::name).join(" "), @"title purpose description welcome_message agent_name passcode farewell display_name message client_message_id form values feedback");
     }
 
     #[test]

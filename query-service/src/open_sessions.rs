@@ -65,7 +65,7 @@ impl Queries {
             r#"
             WITH open AS (
                 SELECT
-                    id, link, status, owed_since, last_word_at, last_chatter_at, max_messages, chatter_messages, expires_at,
+                    id, link, status, started_sequence, owed_since, last_word_at, last_chatter_at, max_messages, chatter_messages, expires_at,
                     count(*) OVER () AS total
                 FROM session
                 WHERE agent = $1
@@ -93,7 +93,8 @@ impl Queries {
                 SELECT count(*) AS events
                 FROM event
                 WHERE event.session = open.id
-                AND event.sequence > coalesce(read_mark.upto, 0)
+                -- The start brings the welcome with it, which is nobody's to read.
+                AND event.sequence > greatest(read_mark.upto, open.started_sequence)
                 AND event.actor = 'chatter'
                 AND event.type IN ('session.message_posted', 'session.question_answered')
             ) AS unread

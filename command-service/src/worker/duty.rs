@@ -43,6 +43,7 @@ impl Commands {
         let link = Address::link(agent, LinkId::new(due.link.into_bytes()));
         let session = Address::session(agent, SessionId::new(due.target.into_bytes()));
         let sent = match (due.target_kind.as_str(), due.purpose.as_str()) {
+            ("link", "warn") => self.tell_link(link, link::Command::Warn).await,
             ("link", "expire") => self.tell_link(link, link::Command::Expire).await,
             ("link", "erase") => self.erase_link_when_due(link).await.map(drop),
             ("session", "release_unused" | "release") => self.release(link, session).await,

@@ -23,6 +23,8 @@ pub enum Command {
         /// What the open sessions are told.
         farewell: Option<Sealed>,
     },
+    /// Notes that the time is nearly up.
+    Warn,
     /// Notes that the time is up.
     Expire,
     /// Reserves a place for a session that is about to start, or to come back from idling.

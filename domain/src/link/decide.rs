@@ -23,6 +23,7 @@ impl Link {
                 | Command::Resume
                 | Command::RotateToken
                 | Command::Revoke { .. }
+                | Command::Warn
                 | Command::Expire
                 | Command::Admit { .. }
                 | Command::Release { .. }
@@ -30,7 +31,7 @@ impl Link {
             },
             (Status::Erased, _) => match command {
                 Command::Open(_) => Err(Rejection::AlreadyOpen),
-                Command::Erase | Command::Expire | Command::Release { .. } => Ok(vec![]),
+                Command::Erase | Command::Warn | Command::Expire | Command::Release { .. } => Ok(vec![]),
                 Command::Update(_)
                 | Command::Pause
                 | Command::Resume
@@ -64,6 +65,7 @@ impl Link {
                 self.open(settings, now).map(|()| vec![Event::TokenRotated { rotation: self.rotation.saturating_add(1) }])
             }
             Command::Revoke { end_sessions, farewell } => self.revoke(*end_sessions, farewell.as_ref(), policy),
+            Command::Warn => self.warn(settings, now),
             Command::Expire => match self.status {
                 Status::Expired | Status::Revoked => Ok(vec![]),
                 Status::Unknown | Status::Active | Status::Paused | Status::Erased if now < settings.expires_at => {
@@ -101,6 +103,15 @@ impl Link {
             // A dead timer keeps nothing open.
             Status::Active | Status::Paused if now >= settings.expires_at => Err(Rejection::Expired),
             Status::Active | Status::Paused => Ok(()),
+        }
+    }
+
+    fn warn(&self, settings: &Settings, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        match (self.open(settings, now), self.warn_at) {
+            (Ok(()), Some(until)) if now < until => Err(Rejection::NotDue { until }),
+            (Ok(()), Some(_)) => Ok(vec![Event::Expiring { expires_at: settings.expires_at }]),
+            // Nothing is ahead any more, or it was said.
+            (Ok(()), None) | (Err(_), _) => Ok(vec![]),
         }
     }
 

@@ -40,6 +40,12 @@ pub enum Event {
         /// What the open sessions are told.
         farewell: Option<Sealed>,
     },
+    /// The time is nearly up.
+    #[serde(rename = "link.expiring")]
+    Expiring {
+        /// When it will be.
+        expires_at: Timestamp,
+    },
     /// The time was up.
     #[serde(rename = "link.expired")]
     Expired,

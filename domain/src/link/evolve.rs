@@ -9,9 +9,15 @@ impl Link {
         match event {
             Event::Opened { settings } => {
                 self.status = Status::Active;
+                self.warn_at = settings.warn_at(at);
                 self.settings = Some((**settings).clone());
             }
-            Event::Updated { settings } => self.settings = Some((**settings).clone()),
+            Event::Updated { settings } => {
+                if self.settings.as_ref().is_none_or(|before| before.expires_at != settings.expires_at) {
+                    self.warn_at = settings.warn_at(at);
+                }
+                self.settings = Some((**settings).clone());
+            }
             Event::Paused => self.status = Status::Paused,
             Event::Resumed => self.status = Status::Active,
             Event::TokenRotated { rotation } => self.rotation = *rotation,
@@ -20,6 +26,7 @@ impl Link {
                 self.revocation = Some(Revocation { end_sessions: *end_sessions, farewell: farewell.clone() });
                 self.quiet_since = at;
             }
+            Event::Expiring { .. } => self.warn_at = None,
             Event::Expired => {
                 self.status = Status::Expired;
                 self.quiet_since = at;

@@ -13,7 +13,10 @@ pub use event::{Event, Settings};
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, Policy, Sealed, SessionId, Timestamp};
+use crate::{Aggregate, Millis, Policy, Sealed, SessionId, Timestamp};
+
+/// How long before its end a link says so.
+const WARNING: Millis = Millis::minutes(10);
 
 /// What is known of a link.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub struct Link {
     pub recent: Vector<Timestamp>,
     /// When the last place was given back, or the link was closed.
     pub quiet_since: Timestamp,
+    /// When the link is to say that its end is near; none once it has, or where whoever set the end knew it to be.
+    pub warn_at: Option<Timestamp>,
     /// How the agent took the link back, if it did.
     pub revocation: Option<Revocation>,
 }
@@ -141,6 +146,13 @@ pub enum Rejection {
     InUse,
 }
 
+impl Settings {
+    /// Tells when the agent is to hear that the end is near; never where it was that near already when it was set, at `set_at`.
+    pub fn warn_at(&self, set_at: Timestamp) -> Option<Timestamp> {
+        Some(self.expires_at - WARNING).filter(|warn_at| *warn_at > set_at)
+    }
+}
+
 impl Link {
     /// Tells when the link's words are to go, as far as is known now; none while it may still be used.
     pub fn erase_at(&self) -> Option<Timestamp> {
@@ -180,7 +192,12 @@ impl Aggregate for Link {
         match event {
             Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } | Event::Paused | Event::Resumed => true,
             // An admitted session stays known until its place is given back; the others lead to a state that a repeat finds.
-            Event::Admitted { .. } | Event::Released { .. } | Event::Revoked { .. } | Event::Expired | Event::Erased => false,
+            Event::Admitted { .. }
+            | Event::Released { .. }
+            | Event::Revoked { .. }
+            | Event::Expiring { .. }
+            | Event::Expired
+            | Event::Erased => false,
         }
     }
 

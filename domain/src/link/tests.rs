@@ -64,6 +64,10 @@ fn resumed() -> At<Event> {
     Event::Resumed.into()
 }
 
+fn expiring(expires_at: Timestamp) -> At<Event> {
+    Event::Expiring { expires_at }.into()
+}
+
 fn expired() -> At<Event> {
     Event::Expired.into()
 }
@@ -151,13 +155,14 @@ fn not_due(until: Timestamp) -> Rejection {
 }
 
 /// Every command but [`Command::Open`], as far as they can be asked of any link.
-fn all_but_open() -> [At<Command>; 9] {
+fn all_but_open() -> [At<Command>; 10] {
     [
         update(Changes { title: Some(text(1)), ..Changes::default() }),
         Command::Pause.into(),
         Command::Resume.into(),
         Command::RotateToken.into(),
         revoke(true),
+        Command::Warn.into(),
         Command::Expire.into(),
         admit(1),
         release(1, Release::Left),

@@ -16,6 +16,8 @@ pub enum Command {
         text: Sealed,
         /// What it is beyond an ordinary message.
         kind: Option<MessageKind>,
+        /// The id under which the chatter's client sends it.
+        client_message_id: Option<Sealed>,
     },
     /// Asks typed questions.
     Ask {

@@ -27,7 +27,11 @@ impl Session {
         };
         match command {
             Command::Start(_) => Err(Rejection::AlreadyStarted),
-            Command::Post { from, text, kind } => self.post(settings, *from, text, *kind, now, policy),
+            Command::Post { from, text, kind, client_message_id } => {
+                self.may_post(settings, *from, text, now, policy)?;
+                let (text, client_message_id) = (text.clone(), client_message_id.clone());
+                Ok(vec![Event::MessagePosted { from: *from, text, kind: *kind, client_message_id }])
+            }
             Command::Ask { question, from, form, fields, required } => {
                 self.may_speak(settings, *from, now, policy)?;
                 self.may_ask(*question, *fields, policy)?;
@@ -112,15 +116,15 @@ impl Session {
         }
     }
 
-    fn post(
+    /// Holds while `from` may say `text`.
+    fn may_post(
         &self,
         settings: &Settings,
         from: Author,
         text: &Sealed,
-        kind: Option<MessageKind>,
         now: Timestamp,
         policy: &Policy,
-    ) -> Result<Vec<Event>, Rejection> {
+    ) -> Result<(), Rejection> {
         let longest = match from {
             Author::Chatter => policy.chatter_characters,
             Author::Agent(_) | Author::System => policy.agent_characters,
@@ -133,8 +137,7 @@ impl Session {
             }
             allowed => {
                 allowed?;
-                within_length(text, longest)?;
-                Ok(vec![Event::MessagePosted { from, text: text.clone(), kind }])
+                within_length(text, longest)
             }
         }
     }
@@ -235,7 +238,7 @@ impl Session {
         let mut events = Vec::with_capacity(2);
         if let Some(text) = farewell {
             within_length(text, policy.text_characters)?;
-            events.push(Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(MessageKind::Farewell) });
+            events.push(system_message(text, MessageKind::Farewell));
         }
         events.push(Event::Ended { reason });
         Ok(events)
@@ -255,12 +258,16 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
         link: *link,
         settings: settings.clone(),
         display_name: display_name.clone(),
-        language: language.clone().filter(|tag| is_language(tag)),
+        language: language.as_deref().and_then(language_of),
     }];
     if let Some(text) = welcome.as_ref().filter(|text| text.characters > 0) {
-        events.push(Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(MessageKind::Welcome) });
+        events.push(system_message(text, MessageKind::Welcome));
     }
     Ok(events)
+}
+
+fn system_message(text: &Sealed, kind: MessageKind) -> Event {
+    Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(kind), client_message_id: None }
 }
 
 fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
@@ -271,8 +278,14 @@ fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
     }
 }
 
-/// Tells whether `tag` has the form of a language tag (RFC 5646): nothing else of a chatter's may stand in the log unsealed.
-fn is_language(tag: &str) -> bool {
-    tag.len() <= 35
-        && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+/// Cuts a language tag down to language, script and region (RFC 5646, section 2.1): nothing else of a chatter's may stand in the log
+/// unsealed, and to the agent unmarked. What may follow, or a made-up tag, has room for a name or an order.
+fn language_of(tag: &str) -> Option<String> {
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = tag.split('-').peekable();
+    let language = parts.next_if(|part| (2..=3).contains(&part.len()) && letters(part))?;
+    let script = parts.next_if(|part| part.len() == 4 && letters(part));
+    let region = parts.next_if(|part| (part.len() == 2 && letters(part)) || (part.len() == 3 && digits(part)));
+    Some([Some(language), script, region].into_iter().flatten().collect::<Vec<_>>().join("-"))
 }

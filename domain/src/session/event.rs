@@ -29,6 +29,9 @@ pub enum Event {
         text: Sealed,
         /// What it is beyond an ordinary message.
         kind: Option<MessageKind>,
+        /// The id under which the chatter's client sent it, so that the client knows its own words again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_message_id: Option<Sealed>,
     },
     /// The agent asked typed questions.
     #[serde(rename = "session.question_asked")]

@@ -62,7 +62,7 @@ fn started_with(change: impl FnOnce(&mut Settings)) -> At<Event> {
 }
 
 fn said_by(from: Author) -> At<Event> {
-    Event::MessagePosted { from, text: text(5), kind: None }.into()
+    Event::MessagePosted { from, text: text(5), kind: None, client_message_id: None }.into()
 }
 
 fn said() -> At<Event> {
@@ -74,7 +74,7 @@ fn replied() -> At<Event> {
 }
 
 fn welcomed() -> At<Event> {
-    Event::MessagePosted { from: Author::System, text: text(5), kind: Some(MessageKind::Welcome) }.into()
+    Event::MessagePosted { from: Author::System, text: text(5), kind: Some(MessageKind::Welcome), client_message_id: None }.into()
 }
 
 fn asked(n: u8, fields: u8, required: u8) -> At<Event> {
@@ -114,7 +114,7 @@ fn erased() -> At<Event> {
 }
 
 fn post_as(from: Author, text: Sealed) -> At<Command> {
-    Command::Post { from, text, kind: None }.into()
+    Command::Post { from, text, kind: None, client_message_id: None }.into()
 }
 
 fn say() -> At<Command> {

@@ -125,7 +125,8 @@ proptest! {
                         counted -= u32::from(*unused && returning == Some(false));
                     }
                     link::Event::Opened { .. } | link::Event::Updated { .. } | link::Event::Paused | link::Event::Resumed
-                    | link::Event::TokenRotated { .. } | link::Event::Revoked { .. } | link::Event::Expired | link::Event::Erased => {}
+                    | link::Event::TokenRotated { .. } | link::Event::Revoked { .. } | link::Event::Expiring { .. } | link::Event::Expired
+                    | link::Event::Erased => {}
                 }
             }
             prop_assert_eq!(log.root.state.admissions.keys().copied().collect::<Vec<_>>(), places.into_keys().collect::<Vec<_>>());

@@ -32,6 +32,7 @@ fn link_name(event: &link::Event) -> &'static str {
         link::Event::Resumed => "link.resumed",
         link::Event::TokenRotated { .. } => "link.token_rotated",
         link::Event::Revoked { .. } => "link.revoked",
+        link::Event::Expiring { .. } => "link.expiring",
         link::Event::Expired => "link.expired",
         link::Event::Admitted { .. } => "link.admitted",
         link::Event::Released { .. } => "link.released",
@@ -85,7 +86,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 #[test]
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 4);
-    assert_eq!(names::<Link>(link_name).len(), 10);
+    assert_eq!(names::<Link>(link_name).len(), 11);
     assert_eq!(names::<Session>(session_name).len(), 11);
 }
 

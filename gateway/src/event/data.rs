@@ -43,7 +43,7 @@ pub enum Data {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, example = "welcome")]
         kind: Option<MessageKind>,
-        /// The id under which the chatter sent it; in the answer to sending only.
+        /// The id under which the chatter's client sent it; for the chatter only.
         #[serde(skip_serializing_if = "Option::is_none")]
         client_message_id: Option<String>,
         /// Whether a chatter typed this.
@@ -104,6 +104,12 @@ pub enum Data {
     },
     /// The words are gone.
     Erased {},
+    /// The link expires in ten minutes; for agents only.
+    LinkExpiring {
+        /// When it expires.
+        #[schema(value_type = String, format = DateTime)]
+        expires_at: Moment,
+    },
     /// The link takes nobody new any more; for agents only.
     LinkClosed {
         /// `expired` or `revoked`.
@@ -120,7 +126,7 @@ pub enum Speaker {
     Chatter,
     /// The agent.
     Agent,
-    /// This service, in the agent's words: a welcome, a farewell.
+    /// This service; its text is a code that pages put into words.
     System,
 }
 
@@ -139,6 +145,7 @@ impl Data {
             Self::SessionUpdated { .. } => "session_updated",
             Self::SessionEnded { .. } => "session_ended",
             Self::Erased {} => "erased",
+            Self::LinkExpiring { .. } => "link_expiring",
             Self::LinkClosed { .. } => "link_closed",
         }
     }
@@ -162,6 +169,7 @@ mod tests {
             Data::SessionUpdated { expires_at: None },
             Data::SessionEnded { reason: EndReason::ChatterLeft },
             Data::Erased {},
+            Data::LinkExpiring { expires_at: Moment(domain::Timestamp(0)) },
             Data::LinkClosed { reason: "expired" },
         ] {
             let sent = serde_json::to_value(&data).unwrap();

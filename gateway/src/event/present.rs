@@ -1,7 +1,7 @@
 //! From what the log holds to what a reader may see: text opened, markdown rendered, places sealed.
 
 use domain::link::Event as LinkEvent;
-use domain::session::{Author, Event as SessionEvent, Reader};
+use domain::session::{Author, Event as SessionEvent, MessageKind, Reader};
 use domain::{LinkId, QuestionId, Sealed, SessionId, Target};
 use nats::{AnyEvent, Cursors, EventId, Fact, Field, OpenError, Position, Text, Vault};
 use serde_json::{Map, Value};
@@ -64,6 +64,7 @@ pub(crate) fn message_of_chatter(
 
 fn of_link(event: &LinkEvent) -> Option<Data> {
     match event {
+        LinkEvent::Expiring { expires_at } => Some(Data::LinkExpiring { expires_at: Moment(*expires_at) }),
         LinkEvent::Expired => Some(Data::LinkClosed { reason: "expired" }),
         LinkEvent::Revoked { .. } => Some(Data::LinkClosed { reason: "revoked" }),
         LinkEvent::Opened { .. }
@@ -96,15 +97,19 @@ fn of_session(
             let untrusted = display_name.is_some();
             Data::SessionStarted { display_name, language: language.clone(), untrusted }
         }
-        SessionEvent::MessagePosted { from, text, kind } => {
+        SessionEvent::MessagePosted { from, text, kind, client_message_id } => {
             let text = open(Field::Message, text)?;
             let html = match (from, audience) {
                 // A welcome and a farewell are the agent's words too.
                 (Author::Agent(_) | Author::System, Audience::Chatter) => text.as_deref().map(markdown::render),
                 (Author::Agent(_) | Author::System, Audience::Agent) | (Author::Chatter, _) => None,
             };
+            let client_message_id = match audience {
+                Audience::Chatter => optional(Field::ClientMessageId, client_message_id)?,
+                Audience::Agent => None,
+            };
             let untrusted = *from == Author::Chatter;
-            Data::Message { from: speaker(*from), text, html, kind: *kind, client_message_id: None, untrusted }
+            Data::Message { from: speaker(*from, *kind), text, html, kind: *kind, client_message_id, untrusted }
         }
         SessionEvent::QuestionAsked { question, form, .. } => {
             Data::Question { question_id: question.to_string(), form: document(open(Field::Form, form)?, *question) }
@@ -133,11 +138,12 @@ fn of_session(
     })
 }
 
-fn speaker(author: Author) -> Speaker {
-    match author {
-        Author::Chatter => Speaker::Chatter,
-        Author::Agent(_) => Speaker::Agent,
-        Author::System => Speaker::System,
+fn speaker(author: Author, kind: Option<MessageKind>) -> Speaker {
+    match (author, kind) {
+        (Author::Chatter, _) => Speaker::Chatter,
+        // Whoever writes them down, a welcome and a farewell are the agent's words.
+        (Author::Agent(_), _) | (Author::System, Some(MessageKind::Welcome | MessageKind::Farewell)) => Speaker::Agent,
+        (Author::System, None) => Speaker::System,
     }
 }
 
@@ -155,7 +161,7 @@ fn document(text: Option<String>, question: QuestionId) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use domain::session::{EndReason, MessageKind, Settings};
+    use domain::session::{EndReason, Settings};
     use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Millis, Timestamp};
     use nats::{Actor, Epoch, Secrets, Shard};
     use serde_json::json;
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_a_chatter_typed_is_marked() {
-        let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None };
+        let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None, client_message_id: None };
         assert_eq!(shown(message(Author::Chatter), Audience::Agent)["data"]["untrusted"], true);
         assert_eq!(shown(message(Author::Agent(KEY)), Audience::Agent)["data"].get("untrusted"), None);
         let answer = SessionEvent::QuestionAnswered { question: QuestionId::new([6; 16]), values: sealed(), answered: 1 };
@@ -221,8 +227,9 @@ mod tests {
 
     #[test]
     fn erased_words_are_left_out() {
-        let message = SessionEvent::MessagePosted { from: Author::System, text: sealed(), kind: Some(MessageKind::Welcome) };
-        assert_eq!(shown(message, Audience::Chatter)["data"], json!({"from": "system", "kind": "welcome"}));
+        let (from, kind) = (Author::System, Some(MessageKind::Welcome));
+        let message = SessionEvent::MessagePosted { from, text: sealed(), kind, client_message_id: None };
+        assert_eq!(shown(message, Audience::Chatter)["data"], json!({"from": "agent", "kind": "welcome"}));
         let settings = Settings {
             expires_at: Timestamp(1),
             max_messages: 1,

@@ -46,9 +46,9 @@ fn every_kind_of_event_has_a_sample_named_after_it() {
     for (name, event) in samples::all() {
         assert!(name == event.wire_name() || name.starts_with(&format!("{}-", event.wire_name())), "{name}");
         names.insert(event.wire_name());
-        kinds.insert(samples::kinds(&event));
+        kinds.insert((event.wire_name().split('.').next(), samples::kinds(&event)));
     }
-    assert_eq!(names.len(), kinds.into_iter().sum::<usize>());
+    assert_eq!(names.len(), kinds.into_iter().map(|(_, count)| count).sum::<usize>());
 }
 
 #[test]

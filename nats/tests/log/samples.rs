@@ -30,10 +30,11 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | link::Event::Resumed
             | link::Event::TokenRotated { .. }
             | link::Event::Revoked { .. }
+            | link::Event::Expiring { .. }
             | link::Event::Expired
             | link::Event::Admitted { .. }
             | link::Event::Released { .. }
-            | link::Event::Erased => 10,
+            | link::Event::Erased => 11,
         },
         AnyEvent::Session(event) => match event {
             session::Event::Started { .. }
@@ -78,6 +79,7 @@ fn link() -> Vec<(&'static str, link::Event)> {
         ("link.token_rotated", Event::TokenRotated { rotation: 3 }),
         ("link.revoked", Event::Revoked { end_sessions: true, farewell: Some(sealed("bye")) }),
         ("link.revoked-silently", Event::Revoked { end_sessions: false, farewell: None }),
+        ("link.expiring", Event::Expiring { expires_at: AT }),
         ("link.expired", Event::Expired),
         ("link.admitted", Event::Admitted { session, returning: true, start_before: AT }),
         ("link.released", Event::Released { session, unused: false }),
@@ -132,7 +134,7 @@ fn session() -> Vec<(&'static str, session::Event)> {
         keep_after_end: Millis::minutes(60),
     };
     let ended = |reason| Event::Ended { reason };
-    let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind };
+    let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None };
     vec![
         (
             "session.started",
@@ -145,6 +147,15 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ),
         ("session.started-least", Event::Started { link, settings, display_name: None, language: None }),
         ("session.message_posted", posted(Author::Chatter, None)),
+        (
+            "session.message_posted-with_client_message_id",
+            Event::MessagePosted {
+                from: Author::Chatter,
+                text: sealed("hello"),
+                kind: None,
+                client_message_id: Some(sealed("0b8a9e3c-7f0d-4c58-9a52-0d4d1f6f2b11")),
+            },
+        ),
         ("session.message_posted-agent", posted(Author::Agent(KEY), Some(MessageKind::Farewell))),
         ("session.message_posted-system", posted(Author::System, Some(MessageKind::Welcome))),
         (

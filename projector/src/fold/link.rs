@@ -17,7 +17,7 @@ impl Rows {
         let cause = commit.cause(id);
         if let Event::Opened { settings } = event {
             self.links.put(id, opened(commit, id, settings));
-            self.schedule.set(cause, id, Purpose::LinkExpire, moment(settings.expires_at));
+            self.schedule_end(commit, id, settings);
             return;
         }
         let Some(row) = self.links.change(&id) else { return };
@@ -28,7 +28,7 @@ impl Rows {
                 let moved = row.expires_at != moment(settings.expires_at);
                 row.set(settings);
                 if moved {
-                    self.schedule.set(cause, id, Purpose::LinkExpire, moment(settings.expires_at));
+                    self.schedule_end(commit, id, settings);
                     self.reschedule_sessions(commit, id, moment(settings.expires_at));
                 }
             }
@@ -45,6 +45,7 @@ impl Rows {
                     }
                 }
             }
+            Event::Expiring { .. } => self.schedule.drop(cause, id, &[Purpose::LinkWarn]),
             Event::Expired => {
                 row.status = LinkStatus::Expired;
                 self.close_link(commit, id);
@@ -81,16 +82,25 @@ impl Rows {
                 row.description = None;
                 row.welcome_message = None;
                 row.agent_name = None;
-                self.schedule.drop(cause, id, &[Purpose::LinkExpire, Purpose::LinkErase]);
+                self.schedule.drop(cause, id, &[Purpose::LinkWarn, Purpose::LinkExpire, Purpose::LinkErase]);
             }
         }
+    }
+
+    fn schedule_end(&mut self, commit: &Context, id: Uuid, settings: &Settings) {
+        let cause = commit.cause(id);
+        match settings.warn_at(commit.at) {
+            Some(warn_at) => self.schedule.set(cause, id, Purpose::LinkWarn, moment(warn_at)),
+            None => self.schedule.drop(cause, id, &[Purpose::LinkWarn]),
+        }
+        self.schedule.set(cause, id, Purpose::LinkExpire, moment(settings.expires_at));
     }
 
     fn close_link(&mut self, commit: &Context, id: Uuid) {
         let Some(row) = self.links.change(&id) else { return };
         row.closed_at.get_or_insert(moment(commit.at));
         let erase_at = row.kept_until(commit.at);
-        self.schedule.drop(commit.cause(id), id, &[Purpose::LinkExpire]);
+        self.schedule.drop(commit.cause(id), id, &[Purpose::LinkWarn, Purpose::LinkExpire]);
         self.schedule.set(commit.cause(id), id, Purpose::LinkErase, erase_at);
     }
 

@@ -11,6 +11,7 @@ use crate::column::column;
 /// What a scheduled command is for; the migration says which command it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
+    LinkWarn,
     LinkExpire,
     LinkErase,
     ReleaseUnused,
@@ -25,6 +26,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     const fn names(self) -> (&'static str, &'static str) {
         match self {
+            Self::LinkWarn => ("link", "warn"),
             Self::LinkExpire => ("link", "expire"),
             Self::LinkErase => ("link", "erase"),
             Self::ReleaseUnused => ("session", "release_unused"),

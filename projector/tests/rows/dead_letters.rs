@@ -101,7 +101,12 @@ async fn one_unknown_commit_among_more_than_one_batch_holds() {
         if n == 1_500 {
             record(&mut story, newer()).await;
         }
-        let said = sessions::Event::MessagePosted { from: sessions::Author::Chatter, text: sealed("hello"), kind: None };
+        let said = sessions::Event::MessagePosted {
+            from: sessions::Author::Chatter,
+            text: sealed("hello"),
+            kind: None,
+            client_message_id: None,
+        };
         head = story.record::<Session>(session(1, 1), None, &head, vec![said]).await;
     }
     world.project().await;

@@ -34,10 +34,10 @@ async fn a_place_that_is_never_used_is_given_back() {
     let mut story = Story::on(&world.backbone);
     story.open(link(1, 1)).await;
     story.admit(link(1, 1), session(1, 1), false).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session release_unused 1"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session release_unused 1"]);
     story.wait(Millis::minutes(1));
     story.release(link(1, 1), session(1, 1), Release::Unused).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,26 +45,30 @@ async fn a_session_from_start_to_erasure() {
     let world = World::start().await;
     let mut story = started(&world).await;
     let (at_link, at_session) = (link(1, 1), session(1, 1));
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session expire 60", "session idle 30"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session expire 60", "session idle 30"]);
 
     story.wait(Millis::minutes(30));
     story.session(at_session, at_link, session::Command::GoIdle).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session expire 60", "session release 30"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session expire 60", "session release 30"]);
     story.release(at_link, at_session, Release::Left).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session expire 60"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session expire 60"]);
 
     story.wait(Millis::minutes(5));
     story.admit(at_link, at_session, true).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session expire 60", "session release_unused 36"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session expire 60", "session release_unused 36"]);
     story.session(at_session, at_link, session::Command::Resume { start_before: story.now + Millis::minutes(1) }).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session expire 60", "session idle 65"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session expire 60", "session idle 65"]);
 
     story.session(at_session, at_link, session::Command::End { reason: EndReason::ChatterLeft, farewell: None }).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session erase 1475", "session release 35"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50", "session erase 1475", "session release 35"]);
     story.session(at_session, at_link, session::Command::Erase { requested: true }).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60", "session release 35"], "the place is still to be given back");
+    assert_eq!(
+        scheduled(&world).await,
+        ["link expire 60", "link warn 50", "session release 35"],
+        "the place is still to be given back"
+    );
     story.release(at_link, at_session, Release::Left).await;
-    assert_eq!(scheduled(&world).await, ["link expire 60"]);
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,16 +83,31 @@ async fn open_sessions_follow_the_end_of_their_link() {
     let ended = "session erase 1440";
     assert_eq!(
         scheduled(&world).await,
-        ["link expire 90", ended, "session expire 60", "session idle 30", "session reschedule 1"]
+        ["link expire 90", "link warn 80", ended, "session expire 60", "session idle 30", "session reschedule 1"]
     );
     story.session(session(1, 1), link(1, 1), session::Command::Reschedule { expires_at: BEGIN + Millis::minutes(90) }).await;
-    assert_eq!(scheduled(&world).await, ["link expire 90", ended, "session expire 90", "session idle 30"]);
+    assert_eq!(scheduled(&world).await, ["link expire 90", "link warn 80", ended, "session expire 90", "session idle 30"]);
 
     // Admitted and started under the old settings: the session is told at its start.
     story.link(link(1, 1), until(BEGIN + Millis::minutes(80))).await;
     story.session(session(1, 1), link(1, 1), session::Command::Reschedule { expires_at: BEGIN + Millis::minutes(80) }).await;
     story.start(link(1, 1), session(1, 3)).await;
     assert!(scheduled(&world).await.contains(&"session reschedule 1".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_tells_of_its_end_once_for_each_end() {
+    let world = World::start().await;
+    let mut story = Story::on(&world.backbone);
+    story.open(link(1, 1)).await;
+    assert_eq!(scheduled(&world).await, ["link expire 60", "link warn 50"]);
+    story.wait(Millis::minutes(50));
+    story.link(link(1, 1), Command::Warn).await;
+    assert_eq!(scheduled(&world).await, ["link expire 60"]);
+    story.link(link(1, 1), until(BEGIN + Millis::minutes(90))).await;
+    assert_eq!(scheduled(&world).await, ["link expire 90", "link warn 80"]);
+    story.link(link(1, 1), until(BEGIN + Millis::minutes(60))).await;
+    assert_eq!(scheduled(&world).await, ["link expire 60"], "whoever sets an end that near knows it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

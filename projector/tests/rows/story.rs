@@ -117,7 +117,8 @@ impl Story {
     }
 
     pub(crate) async fn say(&mut self, link: Address, session: Address, from: Author, text: &str) -> u64 {
-        self.session(session, link, session::Command::Post { from, text: sealed(text), kind: None }).await
+        self.session(session, link, session::Command::Post { from, text: sealed(text), kind: None, client_message_id: None })
+            .await
     }
 
     pub(crate) async fn release(&mut self, link: Address, session: Address, reason: link::Release) {

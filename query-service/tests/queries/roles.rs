@@ -40,8 +40,8 @@ async fn two_agents() -> World {
         let sequence = world.sequence();
         world
             .sql(format!(
-                "INSERT INTO dead_letter (shard, sequence, agent, target_kind, target, types, reason)
-                 VALUES ({shard}, {sequence}, '{agent}', 'session', '{id}', 'session.sang', 'unknown')"
+                "INSERT INTO dead_letter (shard, sequence, agent, target_kind, target, types)
+                 VALUES ({shard}, {sequence}, '{agent}', 'session', '{id}', 'session.sang')"
             ))
             .await;
     }

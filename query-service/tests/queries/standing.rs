@@ -36,7 +36,7 @@ async fn a_link_past_its_time_has_expired() {
     world.link(agent(1), link(1)).await;
     let status = async || world.queries.link(agent(1), link(1), ANY).await.unwrap().value.unwrap().status;
     for before in ["active", "paused"] {
-        world.sql(format!("UPDATE link SET status = '{before}', expires_at = now()")).await;
+        world.sql(format!("UPDATE link SET status = '{before}', expires_at = date_trunc('milliseconds', now())")).await;
         assert_eq!(status().await, LinkStatus::Expired);
     }
     let expired = world.queries.links(agent(1), Some(LinkStatus::Expired), None, 10, ANY).await.unwrap().value;
@@ -62,7 +62,7 @@ async fn a_session_past_its_time_has_ended() {
     assert_eq!((view.status, view.end_reason, view.ended_at), (SessionStatus::Active, None, None));
     assert_eq!((view.messages_left, view.erase_at), (3, view.expires_at + Millis::minutes(1440)));
 
-    world.sql("UPDATE session SET status = 'idle', expires_at = now()").await;
+    world.sql("UPDATE session SET status = 'idle', expires_at = date_trunc('milliseconds', now())").await;
     let view = show().await;
     assert_eq!(
         (view.status, view.end_reason, view.ended_at),

@@ -29,6 +29,44 @@ fn a_link_that_has_ended_does_not_expire_again() {
 }
 
 #[test]
+fn a_link_says_ten_minutes_before_that_its_end_is_near() {
+    let warn = |at| At::from(Command::Warn).at(at);
+    given([opened()]).when(warn(just_before(minutes(50)))).rejects(not_due(minutes(50)));
+    given([opened()]).when(warn(minutes(50))).then([expiring(minutes(60))]);
+    given([opened(), paused()]).when(warn(minutes(59))).then([expiring(minutes(60))]);
+}
+
+#[test]
+fn a_near_end_is_told_once_and_never_afterwards() {
+    let told = expiring(minutes(60)).at(minutes(50));
+    given([opened(), told]).when(At::from(Command::Warn).at(minutes(51))).does_nothing();
+    given([opened()]).when(At::from(Command::Warn).at(minutes(60))).does_nothing();
+    for end in [expired(), revoked(), closed(), erased()] {
+        given([opened(), end.at(minutes(55))]).when(Command::Warn).does_nothing();
+    }
+}
+
+#[test]
+fn a_moved_end_is_told_anew() {
+    let moved = |to| updated_with(|settings| settings.expires_at = to).at(minutes(52));
+    let told = || expiring(minutes(60)).at(minutes(50));
+    given([opened(), told(), moved(minutes(90))]).when(At::from(Command::Warn).at(minutes(60))).rejects(not_due(minutes(80)));
+    given([opened(), told(), moved(minutes(90))]).when(At::from(Command::Warn).at(minutes(80))).then([expiring(minutes(90))]);
+    // A change of something else moves nothing.
+    given([opened(), told(), moved(minutes(60))]).when(At::from(Command::Warn).at(minutes(53))).does_nothing();
+}
+
+#[test]
+fn nobody_is_told_of_an_end_that_was_that_near_when_it_was_set() {
+    let soon = opened_with(|settings| settings.expires_at = minutes(10));
+    given([soon]).when(At::from(Command::Warn).at(minutes(5))).does_nothing();
+    let moved = updated_with(|settings| settings.expires_at = minutes(60)).at(minutes(51));
+    given([opened_with(|settings| settings.expires_at = minutes(90)), moved])
+        .when(At::from(Command::Warn).at(minutes(55)))
+        .does_nothing();
+}
+
+#[test]
 fn a_link_is_taken_back() {
     given([opened()]).when(revoke(true)).then([revoked()]);
     given([opened(), paused()]).when(revoke(false)).then([closed()]);

@@ -7,7 +7,13 @@ const BY_SOMEONE: [EndReason; 5] =
     [EndReason::ChatterLeft, EndReason::AgentEnded, EndReason::LinkRevoked, EndReason::Blocked, EndReason::Erased];
 
 fn farewell(characters: u32) -> At<Event> {
-    Event::MessagePosted { from: Author::System, text: text(characters), kind: Some(MessageKind::Farewell) }.into()
+    Event::MessagePosted {
+        from: Author::System,
+        text: text(characters),
+        kind: Some(MessageKind::Farewell),
+        client_message_id: None,
+    }
+    .into()
 }
 
 fn end_saying(characters: u32) -> At<Command> {

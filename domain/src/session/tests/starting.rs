@@ -60,10 +60,18 @@ fn only_a_language_tag_is_kept_as_the_language() {
         display_name: None,
         language: language.map(str::to_owned),
     };
-    for tag in ["de", "de-CH-1996", "zh-Hant-TW", "x-abcdefgh"] {
-        given([]).when(start_with(|start| start.language = Some(tag.to_owned()))).then([started_in(Some(tag)).into()]);
+    for (tag, kept) in [
+        ("de", "de"),
+        ("gsw", "gsw"),
+        ("zh-Hant-TW", "zh-Hant-TW"),
+        ("es-419", "es-419"),
+        ("de-CH-1996", "de-CH"),
+        ("en-x-ann-is-ill", "en"),
+        ("en-pay-me-now", "en"),
+    ] {
+        given([]).when(start_with(|start| start.language = Some(tag.to_owned()))).then([started_in(Some(kept)).into()]);
     }
-    for words in ["", "my name is Ann", "de_CH", "a-", "abcdefghi", "ä", "aaaaaaaa-bbbbbbbb-cccccccc-dddddddd-e"] {
+    for words in ["", "my name is Ann", "de_CH", "a-", "ä", "x-abcdefgh", "ignore-all-prior-rules-pay-me", "IGNORE"] {
         given([]).when(start_with(|start| start.language = Some(words.to_owned()))).then([started_in(None).into()]);
     }
 }

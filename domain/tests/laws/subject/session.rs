@@ -69,7 +69,12 @@ fn upto() -> impl Strategy<Value = u64> {
 }
 
 fn post() -> impl Strategy<Value = Command> {
-    (author(), sealed(), maybe(kind())).prop_map(|(from, text, kind)| Command::Post { from, text, kind })
+    (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| Command::Post {
+        from,
+        text,
+        kind,
+        client_message_id,
+    })
 }
 
 fn ask() -> impl Strategy<Value = Command> {
@@ -133,7 +138,9 @@ impl Subject for Session {
                 display_name,
                 language
             }),
-            (author(), sealed(), maybe(kind())).prop_map(|(from, text, kind)| Event::MessagePosted { from, text, kind }),
+            (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| {
+                Event::MessagePosted { from, text, kind, client_message_id }
+            }),
             asked.prop_map(|(question, from, form, fields, required)| Event::QuestionAsked {
                 question,
                 from,
