@@ -11,21 +11,24 @@ use domain::session::Status;
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use nats::{Position, Scope};
+use nats::Position;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
 use crate::chance;
 use crate::event::Speaker;
-use crate::hub::{AgentState, Delivery, Signal, Subscription, Topic};
+use crate::hub::{AgentState, Delivery, Entry, Signal, Subscription};
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
-/// A silent stream says that it is alive about this often; proxies close what is silent for longer.
+/// A silent stream says that it is alive about this often; proxies close what is silent for longer, the page doubts it after 60 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many pending deliveries are written as one.
 const WRITTEN_AT_ONCE: usize = 64;
+/// How soon a client comes back, at least (in milliseconds): after an ordinary end, and after one that a pause may mend.
+const RETRY: u32 = 1_000;
+const RETRY_LATER: u32 = 6_000;
 
 /// Opens the stream of a session from what comes after `after` on; without it, from the beginning.
 ///
@@ -34,13 +37,15 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
     let shard = app.backbone().shard_of(session.agent);
     let after = after.unwrap_or(Position { shard, sequence: 0, index: 0 });
     if after.shard != shard {
-        return Err(Problem::new(Code::CursorReset));
+        return Err(Code::CursorReset.into());
     }
     let state = app.commands().session(session).await?;
-    if state.status == Status::Erased && !has_more(&app, session, after).await? {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+    match state.status {
+        Status::Unknown => return Err(Code::SessionUnknown.into()),
+        Status::Erased if has_seen_all(&app, session, after).await? => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Status::Active | Status::Idle | Status::Ended | Status::Erased => {}
     }
-    let subscription = app.hub().subscribe(Topic::Session(session), Some(after)).await?;
+    let subscription = app.hub().view(session, after).await?;
     let owes_reply = state.owed_since.is_some();
     let viewer = Viewer { app, session, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
     let mut response = Body::from_stream(viewer.frames()).into_response();
@@ -51,11 +56,12 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
     Ok(response)
 }
 
-/// Tells whether the log holds anything of the session after a place.
-async fn has_more(app: &App, session: Address, after: Position) -> Result<bool, Problem> {
-    let end = app.backbone().end(after.shard).await?;
-    let commits = app.backbone().store().scan(Scope::Aggregate(session), after.sequence.saturating_sub(1), end, 2).await?;
-    Ok(commits.iter().flat_map(nats::Recorded::facts).any(|fact| fact.position > after))
+/// Tells whether a client at `after` has had the last event of an erased session; a place beyond the log's end proves nothing.
+async fn has_seen_all(app: &App, session: Address, after: Position) -> Result<bool, Problem> {
+    let Some(last) = app.backbone().store().last(session).await? else { return Ok(false) };
+    let events = u16::try_from(last.types.split(',').count()).unwrap_or(u16::MAX);
+    let seen = after >= Position { sequence: last.head.sequence, index: events.saturating_sub(1), ..after };
+    Ok(seen && after.sequence <= app.backbone().end(after.shard).await?)
 }
 
 /// One connection's view of a session.
@@ -81,19 +87,16 @@ impl Viewer {
 
     /// Returns what is to be written next; none at the end.
     async fn next(&mut self) -> Option<Bytes> {
-        if self.over {
-            return None;
-        }
         if !std::mem::replace(&mut self.began, true) {
             return Some(self.greeting());
         }
-        loop {
+        while !self.over {
             let delivery = tokio::select! {
                 biased;
                 delivery = self.subscription.next() => delivery,
                 () = sleep_until(self.beat) => return Some(self.heartbeat()),
             };
-            let mut frames = BytesMut::new();
+            let mut frames = Frames::default();
             self.write(delivery, &mut frames).await;
             for _ in 1..WRITTEN_AT_ONCE {
                 if self.over {
@@ -102,72 +105,77 @@ impl Viewer {
                 let Some(delivery) = self.subscription.try_next() else { break };
                 self.write(delivery, &mut frames).await;
             }
-            if !frames.is_empty() {
-                self.beat = next_beat();
-                return Some(frames.freeze());
+            // What the agent did while the client was away is no news.
+            if !self.over && self.subscription.is_caught_up() {
+                self.tell_presence(&mut frames);
             }
-            if self.over {
-                return None;
+            if let Some(bytes) = frames.done() {
+                self.beat = next_beat();
+                return Some(bytes);
             }
         }
+        None
     }
 
-    /// Says from where to resume and how soon, before anything else comes.
+    /// Says from where to resume and how soon, before anything else comes; and what is so right now.
     fn greeting(&mut self) -> Bytes {
-        let mut frames = BytesMut::new();
-        let [jitter] = chance::bytes();
-        let retry = 1_000 + u32::from(jitter) * 8;
+        let mut frames = Frames::default();
         let cursor = self.app.cursors().seal(self.subscription.at());
-        frames.put_slice(format!("retry: {retry}\nid: {cursor}\n\n").as_bytes());
+        frames.put(format!("retry: {}\nid: {cursor}\n\n", jittered(RETRY)).into());
         self.tell_presence(&mut frames);
-        frames.freeze()
+        if self.app.hub().agent_types(self.session) {
+            frames.put_event("typing", &Typing { by: Speaker::Agent, typing: true });
+        }
+        frames.done().unwrap_or_default()
     }
 
     fn heartbeat(&mut self) -> Bytes {
         self.beat = next_beat();
-        let mut frames = BytesMut::from(&b":\n\n"[..]);
+        let mut frames = Frames::default();
+        frames.put(Bytes::from_static(b":\n\n"));
         self.tell_presence(&mut frames);
-        frames.freeze()
+        frames.done().unwrap_or_default()
     }
 
-    async fn write(&mut self, delivery: Delivery, frames: &mut BytesMut) {
+    async fn write(&mut self, delivery: Delivery, frames: &mut Frames) {
         match delivery {
-            Delivery::Entry(entry, after) => {
-                match entry.sse(self.app.backbone(), Some(after)).await {
-                    Ok(bytes) => frames.put_slice(&bytes),
-                    Err(error) => {
-                        // The client resumes before this commit, and gets it when it can be opened.
-                        tracing::warn!(%error, "a commit cannot be shown; the stream ends");
-                        self.over = true;
-                        return;
-                    }
-                }
-                if let Some(owes_reply) = entry.leaves_reply_owed() {
-                    self.owes_reply = owes_reply;
-                    self.tell_presence(frames);
-                }
-                self.over = entry.erases();
+            Delivery::Entry(entry, after) => self.write_entry(&entry, after, frames).await,
+            Delivery::Signal(Signal::Typing { by: Speaker::Agent, typing }) => {
+                frames.put_event("typing", &Typing { by: Speaker::Agent, typing });
             }
-            Delivery::Signal(_, Signal::Typing { by: Speaker::Agent, typing }) => {
-                put_event(frames, "typing", &Typing { by: Speaker::Agent, typing });
-            }
-            // One's own typing is no news.
-            Delivery::Signal(_, Signal::Typing { by: Speaker::Chatter | Speaker::System, .. }) => {}
-            Delivery::Signal(_, Signal::Agent { .. }) => self.tell_presence(frames),
+            // One's own typing is no news; what the agent does is told by whoever writes.
+            Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. }) => {}
             Delivery::Reset => {
                 let code = Code::CursorReset;
-                put_event(frames, "reset", &Reset { code: code.as_str(), detail: code.next_step() });
+                frames.put_event("reset", &Reset { code: code.as_str(), detail: code.next_step() });
                 self.over = true;
             }
             Delivery::Closed => self.over = true,
         }
     }
 
+    async fn write_entry(&mut self, entry: &Entry, after: Position, frames: &mut Frames) {
+        // Boxed: a stream that only waits, as most do, should keep no room for this.
+        match Box::pin(entry.sse(self.app.backbone(), Some(after))).await {
+            Ok(bytes) => {
+                frames.put(bytes);
+                self.owes_reply = entry.leaves_reply_owed().unwrap_or(self.owes_reply);
+                self.over = entry.erases();
+            }
+            Err(error) => {
+                // The client resumes before this commit, and gets it when it can be opened.
+                tracing::warn!(%error, "a commit cannot be shown; the stream ends");
+                frames.put(format!("retry: {}\n\n", jittered(RETRY_LATER)).into());
+                self.over = true;
+            }
+        }
+    }
+
     /// Tells what the agent is doing, where that has changed.
-    fn tell_presence(&mut self, frames: &mut BytesMut) {
+    fn tell_presence(&mut self, frames: &mut Frames) {
         let state = self.app.hub().agent_state(self.session.agent, self.owes_reply);
         if self.told.replace(state) != Some(state) {
-            put_event(frames, "presence", &Presence { who: Speaker::Agent, state, since: Moment::now() });
+            frames.put_event("presence", &Presence { who: Speaker::Agent, state, since: Moment::now() });
         }
     }
 }
@@ -194,9 +202,41 @@ struct Reset {
     detail: &'static str,
 }
 
-fn put_event(frames: &mut BytesMut, kind: &str, data: &impl Serialize) {
-    let data = serde_json::to_string(data).expect("plain values are JSON");
-    frames.put_slice(format!("event: {kind}\ndata: {data}\n\n").as_bytes());
+/// What is written at once: a single piece stays shared with all who write it too.
+#[derive(Default)]
+struct Frames {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Frames {
+    fn put(&mut self, bytes: Bytes) {
+        if self.first.is_empty() {
+            self.first = bytes;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.put_slice(&self.first);
+        }
+        self.all.put_slice(&bytes);
+    }
+
+    fn put_event(&mut self, kind: &str, data: &impl Serialize) {
+        let data = serde_json::to_string(data).expect("plain values are JSON");
+        self.put(format!("event: {kind}\ndata: {data}\n\n").into());
+    }
+
+    /// Returns what there is, if anything.
+    fn done(self) -> Option<Bytes> {
+        let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+/// Spreads a time over the two seconds that follow it (in milliseconds): not all clients at once.
+fn jittered(least: u32) -> u32 {
+    let [jitter] = chance::bytes();
+    least + u32::from(jitter) * 8
 }
 
 fn next_beat() -> Instant {

@@ -1,27 +1,40 @@
 //! A commit on its way to listeners: sealed until someone needs it, then opened and encoded once for all.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use domain::session::{Author, Event as SessionEvent};
 use domain::{Address, Target};
-use nats::{AnyEvent, Backbone, Fact, Position, Recorded};
+use nats::{AnyEvent, Backbone, Fact, Position, Recorded, Vault};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::Topic;
-use crate::event::{self, Audience};
+use super::frames::Frames;
 
 /// A commit, shared by all who listen.
-#[derive(Debug)]
 pub struct Entry {
     recorded: Recorded,
-    /// The chatter's frames, one for each event.
-    frames: OnceCell<Vec<Frame>>,
+    shown: Mutex<Shown>,
 }
 
-/// One event as an SSE frame.
-#[derive(Debug)]
-struct Frame {
-    index: u16,
-    bytes: Bytes,
+/// What chatters are shown of a commit.
+#[derive(Default)]
+struct Shown {
+    /// Filled by the first who asks; whoever asks meanwhile waits for it.
+    frames: Option<Arc<OnceCell<Frames>>>,
+    /// Whether the words are known to be gone.
+    is_erased: bool,
+}
+
+/// What a commit means for the words of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// No more come: what is opened of them is dropped.
+    Ended,
+    /// They are gone.
+    Erased,
 }
 
 /// Why a commit could not be shown.
@@ -37,7 +50,7 @@ pub enum EntryError {
 
 impl Entry {
     pub(super) fn new(recorded: Recorded) -> Self {
-        Self { recorded, frames: OnceCell::new() }
+        Self { recorded, shown: Mutex::default() }
     }
 
     /// Returns the place in the shard.
@@ -48,6 +61,11 @@ impl Entry {
     /// Returns whose commit it is.
     pub fn address(&self) -> Address {
         self.recorded.address
+    }
+
+    /// Returns the length of the stored bytes.
+    pub(super) fn size(&self) -> usize {
+        self.recorded.size
     }
 
     /// Walks the events after `after`.
@@ -79,43 +97,64 @@ impl Entry {
 
     /// Tells whether the words of its session are gone with it.
     pub(crate) fn erases(&self) -> bool {
-        self.recorded.commit.events.iter().any(|event| matches!(event, AnyEvent::Session(SessionEvent::Erased)))
+        self.fate() == Some(Fate::Erased)
+    }
+
+    /// Tells what becomes of its session's words, if anything.
+    pub(super) fn fate(&self) -> Option<Fate> {
+        self.recorded.commit.events.iter().rev().find_map(|event| match event {
+            AnyEvent::Session(SessionEvent::Erased) => Some(Fate::Erased),
+            AnyEvent::Session(SessionEvent::Ended { .. }) => Some(Fate::Ended),
+            AnyEvent::Session(_) | AnyEvent::Link(_) | AnyEvent::Agent(_) => None,
+        })
     }
 
     /// Names the topics in which it is heard.
     pub(super) fn topics(&self) -> impl Iterator<Item = Topic> {
-        let Address { agent, target } = self.recorded.address;
-        let (session, link) = match target {
-            Target::Agent => (None, None),
-            Target::Link(link) => (None, Some(link)),
-            Target::Session(_) => (Some(Topic::Session(self.recorded.address)), self.recorded.commit.link),
-        };
-        session.into_iter().chain(link.map(|link| Topic::Link(agent, link))).chain([Topic::Agent(agent)])
+        let address = self.recorded.address;
+        let session = matches!(address.target, Target::Session(_)).then_some(Topic::Session(address));
+        let link = self.link().map(|link| Topic::Link(address.agent, link));
+        session.into_iter().chain(link).chain([Topic::Agent(address.agent)])
+    }
+
+    /// Tells whether it is heard in a topic.
+    pub(super) fn is_heard_in(&self, topic: Topic) -> bool {
+        match topic {
+            Topic::Session(session) => self.recorded.address == session,
+            Topic::Link(agent, link) => self.recorded.address.agent == agent && self.link() == Some(link),
+            Topic::Agent(agent) => self.recorded.address.agent == agent,
+        }
+    }
+
+    fn link(&self) -> Option<domain::LinkId> {
+        match self.recorded.address.target {
+            Target::Agent => None,
+            Target::Link(link) => Some(link),
+            Target::Session(_) => self.recorded.commit.link,
+        }
     }
 
     /// Returns the chatter's SSE frames of what comes after `after`; opened and encoded by the first who asks.
     pub async fn sse(&self, backbone: &Backbone, after: Option<Position>) -> Result<Bytes, EntryError> {
-        let frames = self.frames.get_or_try_init(|| self.encode(backbone)).await?;
-        let first = self.first_index(after);
-        match frames.as_slice() {
-            [only] if only.index >= first => Ok(only.bytes.clone()),
-            frames => {
-                let mut all = BytesMut::new();
-                frames.iter().filter(|frame| frame.index >= first).for_each(|frame| all.put_slice(&frame.bytes));
-                Ok(all.freeze())
-            }
-        }
+        let (frames, is_erased) = {
+            let mut shown = self.shown.lock();
+            (Arc::clone(shown.frames.get_or_insert_default()), shown.is_erased)
+        };
+        let frames = frames.get_or_try_init(|| self.encode(backbone, is_erased)).await?;
+        Ok(frames.from(self.first_index(after)))
     }
 
-    async fn encode(&self, backbone: &Backbone) -> Result<Vec<Frame>, EntryError> {
-        let vault = backbone.opener().vault(self.recorded.address).await?;
-        let mut frames = Vec::with_capacity(self.recorded.commit.events.len());
-        for fact in self.recorded.facts() {
-            if let Some(event) = event::present(&fact, &vault, backbone.cursors(), Audience::Chatter)? {
-                frames.push(Frame { index: fact.position.index, bytes: frame(&event) });
-            }
-        }
-        Ok(frames)
+    /// Drops what was opened of it; whoever reads it right now may finish.
+    pub(super) fn forget(&self, fate: Fate) {
+        let mut shown = self.shown.lock();
+        shown.frames = None;
+        shown.is_erased |= fate == Fate::Erased;
+    }
+
+    async fn encode(&self, backbone: &Backbone, is_erased: bool) -> Result<Frames, EntryError> {
+        let owner = self.recorded.address;
+        let vault = if is_erased { Vault::erased(owner) } else { backbone.opener().vault(owner).await? };
+        Ok(Frames::encode(&self.recorded, &vault, backbone.cursors())?)
     }
 
     fn first_index(&self, after: Option<Position>) -> u16 {
@@ -124,19 +163,18 @@ impl Entry {
             Some(_) | None => 0,
         }
     }
+
+    /// Tells whether words are kept opened.
+    #[cfg(test)]
+    pub(super) fn is_open(&self) -> bool {
+        self.shown.lock().frames.as_ref().is_some_and(|frames| frames.initialized())
+    }
 }
 
-/// Writes an event as an SSE frame (WHATWG HTML, section 9.2.5): JSON has no line breaks, so one `data` line holds it.
-fn frame(event: &event::Event) -> Bytes {
-    let mut frame = BytesMut::with_capacity(512);
-    frame.put_slice(b"id: ");
-    frame.put_slice(event.cursor.as_deref().unwrap_or_default().as_bytes());
-    frame.put_slice(b"\nevent: ");
-    frame.put_slice(event.data.kind().as_bytes());
-    frame.put_slice(b"\ndata: ");
-    let mut writer = frame.writer();
-    serde_json::to_writer(&mut writer, event).expect("an event is plain values");
-    let mut frame = writer.into_inner();
-    frame.put_slice(b"\n\n");
-    frame.freeze()
+impl fmt::Debug for Entry {
+    /// Tells which commit it is, never its words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Recorded { sequence, address, .. } = &self.recorded;
+        f.debug_struct("Entry").field("sequence", sequence).field("address", address).finish_non_exhaustive()
+    }
 }

@@ -4,11 +4,18 @@
 //! one short critical section on one lock. What lies between a listener's cursor and the horizon is read from the ring, or
 //! from a server proven to have reached the horizon; what comes after it is already in the listener's queue.
 
+mod bounds;
 mod entry;
+mod frames;
 mod listener;
 mod presence;
+mod ring;
 mod shard;
+mod state;
 mod subscription;
+mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -21,10 +28,10 @@ pub(crate) use entry::Entry;
 pub(crate) use presence::{AgentState, Signal};
 pub(crate) use subscription::{Delivery, Subscription};
 
+use crate::event::Speaker;
+use bounds::Bounds;
+use listener::{Closed, Role};
 use shard::ShardHub;
-
-/// Listeners that one process serves at once, on all shards.
-const LISTENERS: usize = 50_000;
 
 /// What one can listen to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +70,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Inner {
     backbone: Backbone,
+    bounds: Bounds,
     shards: Vec<Arc<ShardHub>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -71,28 +79,43 @@ struct Inner {
 impl Hub {
     /// Makes a hub; it reads nothing until someone listens.
     pub fn new(backbone: Backbone) -> Self {
+        Self::within(Bounds::default(), backbone)
+    }
+
+    fn within(bounds: Bounds, backbone: Backbone) -> Self {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let shards = backbone.shards().map(|shard| ShardHub::new(backbone.clone(), shard, tasks.clone(), stop.clone())).collect();
-        Self { inner: Arc::new(Inner { backbone, shards, tasks, stop }) }
+        let hub_of = |shard| ShardHub::new(backbone.clone(), shard, bounds, tasks.clone(), stop.clone());
+        let shards = backbone.shards().map(hub_of).collect();
+        Self { inner: Arc::new(Inner { backbone, bounds, shards, tasks, stop }) }
     }
 
     /// Listens to `topic`, from what comes after `after` on; without it, from now on.
     pub async fn subscribe(&self, topic: Topic, after: Option<Position>) -> Result<Subscription, HubError> {
-        if self.listeners() >= LISTENERS {
-            return Err(HubError::TooMany { limit: LISTENERS });
+        self.listen(topic, Role::Reader, after).await
+    }
+
+    /// Listens to a session as its chatter, who then counts as there, and is told of signals too.
+    pub async fn view(&self, session: Address, after: Position) -> Result<Subscription, HubError> {
+        self.listen(Topic::Session(session), Role::Viewer, Some(after)).await
+    }
+
+    async fn listen(&self, topic: Topic, role: Role, after: Option<Position>) -> Result<Subscription, HubError> {
+        let limit = self.inner.bounds.listeners;
+        if self.listeners() >= limit {
+            return Err(HubError::TooMany { limit });
         }
-        ShardHub::subscribe(self.shard(topic.agent()), topic, after).await
+        ShardHub::subscribe(self.shard(topic.agent()), topic, role, after).await
     }
 
     /// Tells all who listen to a session that someone is typing, or stopped.
-    pub async fn typing(&self, session: Address, by: crate::event::Speaker, typing: bool) -> Result<(), nats::Error> {
+    pub async fn typing(&self, session: Address, by: Speaker, typing: bool) -> Result<(), nats::Error> {
         self.signal(session, &Signal::Typing { by, typing }).await
     }
 
     /// Tells the sessions of an agent that the agent does something; at most every few seconds on the wire.
     pub async fn agent_active(&self, agent: AgentId, key: KeyId, listening: bool) -> Result<(), nats::Error> {
-        if !self.shard(agent).presence_is_news(agent, listening) {
+        if !self.shard(agent).state.lock().presence.is_news(agent, listening) {
             return Ok(());
         }
         self.signal(Address::agent(agent), &Signal::Agent { key, listening }).await
@@ -100,27 +123,27 @@ impl Hub {
 
     /// Tells what the agent seems to be doing, as far as this process has heard.
     pub fn agent_state(&self, agent: AgentId, owes_reply: bool) -> AgentState {
-        self.shard(agent).agent_state(agent, owes_reply)
+        self.shard(agent).state.lock().presence.state(agent, owes_reply)
     }
 
     /// Tells whether the chatter of a session was typing a moment ago.
     pub fn chatter_types(&self, session: Address) -> bool {
-        self.shard(session.agent).types(session, crate::event::Speaker::Chatter)
+        self.types(session, Speaker::Chatter)
     }
 
     /// Tells whether the agent of a session was typing a moment ago.
     pub fn agent_types(&self, session: Address) -> bool {
-        self.shard(session.agent).types(session, crate::event::Speaker::Agent)
+        self.types(session, Speaker::Agent)
     }
 
     /// Tells whether the chatter of a session is connected to this process.
     pub fn chatter_online(&self, session: Address) -> bool {
-        self.shard(session.agent).has_viewer(session)
+        self.shard(session.agent).state.lock().has_viewer(session)
     }
 
     /// Counts those who listen.
     pub fn listeners(&self) -> usize {
-        self.inner.shards.iter().map(|shard| shard.listeners()).sum()
+        self.inner.shards.iter().map(|shard| shard.state.lock().listeners()).sum()
     }
 
     /// Ends every subscription and all reading.
@@ -128,12 +151,20 @@ impl Hub {
         self.inner.stop.cancel();
         self.inner.tasks.close();
         for shard in &self.inner.shards {
-            shard.close_all();
+            shard.state.lock().close(Closed::Resume);
         }
         self.inner.tasks.wait().await;
     }
 
+    fn types(&self, session: Address, by: Speaker) -> bool {
+        self.shard(session.agent).state.lock().presence.types(session, by)
+    }
+
     async fn signal(&self, address: Address, signal: &Signal) -> Result<(), nats::Error> {
+        if !self.inner.backbone.is_connected() {
+            // It would be sent when it is worth nothing any more, and hold up whoever waits for that.
+            return Ok(());
+        }
         let payload = serde_json::to_vec(signal).expect("a signal is plain values");
         self.inner.backbone.ephemeral_publish(&address, payload.into()).await
     }

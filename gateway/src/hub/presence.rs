@@ -1,6 +1,7 @@
 //! Signals that are worth nothing a moment later: who types, and what the agent is doing.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use domain::{Address, AgentId, KeyId};
@@ -13,13 +14,13 @@ const TYPES_FOR: Duration = Duration::from_secs(6);
 /// How long an agent counts as listening after it said so: its longest wait.
 const LISTENS_FOR: Duration = Duration::from_secs(55);
 /// How long an agent that owes a reply counts as thinking.
-const THINKS_FOR: Duration = Duration::from_secs(120);
+const THINKS_FOR: Duration = Duration::from_mins(2);
 /// How long an agent counts as there after its last act.
-const ONLINE_FOR: Duration = Duration::from_secs(300);
+const ONLINE_FOR: Duration = Duration::from_mins(5);
 /// How often an agent's acts are told to other processes.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
-/// How many agents and sessions are remembered; the oldest go first.
-const REMEMBERED: usize = 10_000;
+/// From how many on what is no longer true is forgotten; then whenever they have doubled.
+const REMEMBERED: usize = 1_024;
 
 /// A signal between processes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -58,8 +59,32 @@ pub enum AgentState {
 /// What was heard lately.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    agents: HashMap<AgentId, Heard>,
-    typing: HashMap<(Address, Speaker), Instant>,
+    agents: Recent<AgentId, Heard>,
+    typing: Recent<(Address, Speaker), Instant>,
+}
+
+/// A map that holds at most twice as much as is fresh, and a little.
+#[derive(Debug)]
+struct Recent<K, V> {
+    map: HashMap<K, V>,
+    tidied_at: usize,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { map: HashMap::new(), tidied_at: REMEMBERED }
+    }
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    fn insert(&mut self, key: K, value: V, is_fresh: impl Fn(&V) -> bool) {
+        if self.map.len() >= self.tidied_at {
+            self.map.retain(|_, value| is_fresh(value));
+            self.map.shrink_to(2 * self.map.len());
+            self.tidied_at = REMEMBERED.max(2 * self.map.len());
+        }
+        self.map.insert(key, value);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,16 +100,13 @@ impl Presence {
         let now = Instant::now();
         match signal {
             Signal::Typing { by, typing: true } => {
-                if self.typing.len() >= REMEMBERED {
-                    self.typing.retain(|_, at| at.elapsed() < TYPES_FOR);
-                }
-                self.typing.insert((address, by), now);
+                self.typing.insert((address, by), now, |at| at.elapsed() < TYPES_FOR);
             }
             Signal::Typing { by, typing: false } => {
-                self.typing.remove(&(address, by));
+                self.typing.map.remove(&(address, by));
             }
             Signal::Agent { listening, .. } => {
-                let told = self.agents.get(&address.agent).and_then(|heard| heard.told);
+                let told = self.agents.map.get(&address.agent).and_then(|heard| heard.told);
                 self.note(address.agent, Heard { at: now, listening, told });
             }
         }
@@ -93,21 +115,18 @@ impl Presence {
     /// Takes in what an agent does here; tells whether other processes should hear of it.
     pub(super) fn is_news(&mut self, agent: AgentId, listening: bool) -> bool {
         let now = Instant::now();
-        let told = self.agents.get(&agent).and_then(|heard| heard.told);
+        let told = self.agents.map.get(&agent).and_then(|heard| heard.told);
         let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
         self.note(agent, Heard { at: now, listening, told: if news { Some((now, listening)) } else { told } });
         news
     }
 
     fn note(&mut self, agent: AgentId, heard: Heard) {
-        if self.agents.len() >= REMEMBERED {
-            self.agents.retain(|_, heard| heard.at.elapsed() < ONLINE_FOR);
-        }
-        self.agents.insert(agent, heard);
+        self.agents.insert(agent, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
     }
 
     pub(super) fn state(&self, agent: AgentId, owes_reply: bool) -> AgentState {
-        let Some(heard) = self.agents.get(&agent) else { return AgentState::Away };
+        let Some(heard) = self.agents.map.get(&agent) else { return AgentState::Away };
         let silent = heard.at.elapsed();
         if heard.listening && silent < LISTENS_FOR {
             // It waits, so it has read all that was said.
@@ -122,6 +141,6 @@ impl Presence {
     }
 
     pub(super) fn types(&self, session: Address, by: Speaker) -> bool {
-        self.typing.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
+        self.typing.map.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
     }
 }

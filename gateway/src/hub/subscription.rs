@@ -3,24 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::Address;
-use nats::{Position, Scope};
+use nats::{Error, Position, Recorded, Scope};
 
 use super::listener::{Closed, Item, Listener};
 use super::presence::Signal;
 use super::shard::ShardHub;
 use super::{Entry, Topic};
 
-/// How many missed commits are read at once.
-const BACKLOG_PAGE: usize = 200;
-
 /// What a listener gets.
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// A commit, of which the events after this place are new.
     Entry(Arc<Entry>, Position),
-    /// A signal about a session or an agent.
-    Signal(Address, Signal),
+    /// A signal about the session or its agent; for chatters only.
+    Signal(Signal),
     /// The log is another one: cursors mean nothing any more, begin anew.
     Reset,
     /// Cut off: resume with the last cursor.
@@ -41,22 +37,16 @@ pub struct Subscription {
     topic: Topic,
     listener: Arc<Listener>,
     at: Position,
-    /// Missed commits that are still to be read from the log, before the queue is.
+    /// What is still to be read from the log, before the queue is.
     missed: Option<Missed>,
+    /// What was read of it; nobody else has these, so nothing of them is opened before they are delivered.
     backlog: VecDeque<Arc<Entry>>,
     over: Option<Closed>,
 }
 
 impl Subscription {
-    pub(super) fn new(
-        hub: Arc<ShardHub>,
-        topic: Topic,
-        listener: Arc<Listener>,
-        at: Position,
-        missed: Option<Missed>,
-        backlog: VecDeque<Arc<Entry>>,
-    ) -> Self {
-        Self { hub, topic, listener, at, missed, backlog, over: None }
+    pub(super) fn new(hub: Arc<ShardHub>, topic: Topic, listener: Arc<Listener>, at: Position, missed: Option<Missed>) -> Self {
+        Self { hub, topic, listener, at, missed, backlog: VecDeque::new(), over: None }
     }
 
     /// Returns the place up to which everything was delivered.
@@ -67,10 +57,7 @@ impl Subscription {
     /// Waits for the next delivery; cancel safe.
     pub async fn next(&mut self) -> Delivery {
         loop {
-            if let Some(over) = self.over {
-                return over.into();
-            }
-            if let Some(delivery) = self.from_backlog().await {
+            if let Some(delivery) = self.next_missed().await {
                 return delivery;
             }
             let item = self.listener.next().await;
@@ -80,71 +67,87 @@ impl Subscription {
         }
     }
 
-    /// Returns the next of what was missed when it began; none once that is all delivered. Cancel safe.
+    /// Returns the next of what has to be read from the log; none once that is all delivered. Cancel safe.
     pub async fn next_missed(&mut self) -> Option<Delivery> {
-        match self.over {
-            Some(over) => Some(over.into()),
-            None => self.from_backlog().await,
+        loop {
+            if let Some(over) = self.over {
+                return Some(over.into());
+            }
+            while let Some(entry) = self.backlog.pop_front() {
+                if let Some(delivery) = self.advance(entry) {
+                    return Some(delivery);
+                }
+            }
+            let missed = self.missed?;
+            if self.listener.closed() == Some(Closed::Reset) || self.hub.stop.is_cancelled() {
+                self.end(self.listener.closed().unwrap_or(Closed::Resume));
+                continue;
+            }
+            // Boxed: nobody should keep room for this while it only waits.
+            match Box::pin(self.read(missed)).await {
+                Ok(page) => {
+                    let is_last = page.len() < self.hub.bounds.page;
+                    self.missed = page.last().filter(|_| !is_last).map(|last| Missed { after: last.sequence, ..missed });
+                    let entries = page.into_iter().map(|recorded| Arc::new(Entry::new(recorded)));
+                    self.backlog = entries.filter(|entry| entry.is_heard_in(self.topic)).collect();
+                }
+                Err(Error::OtherEpoch { .. }) => self.end(Closed::Reset),
+                Err(error) => {
+                    tracing::warn!(%error, "missed commits cannot be read; the listener is to resume");
+                    self.end(Closed::Resume);
+                }
+            }
         }
     }
 
     /// Returns the next delivery if it is there already, without reading the log.
     pub fn try_next(&mut self) -> Option<Delivery> {
-        if self.over.is_some() || !self.is_caught_up() {
-            return None;
+        if let Some(over) = self.over {
+            return Some(over.into());
         }
-        loop {
+        while let Some(entry) = self.backlog.pop_front() {
+            if let Some(delivery) = self.advance(entry) {
+                return Some(delivery);
+            }
+        }
+        while self.missed.is_none() {
             let item = self.listener.try_next()?;
             if let Some(delivery) = self.take(item) {
                 return Some(delivery);
             }
         }
+        None
     }
 
-    /// Tells whether everything that was there when it began has been delivered.
+    /// Tells whether nothing has to be read from the log any more.
     pub fn is_caught_up(&self) -> bool {
         self.missed.is_none() && self.backlog.is_empty()
     }
 
-    /// Delivers what was missed, page by page.
-    async fn from_backlog(&mut self) -> Option<Delivery> {
-        loop {
-            if let Some(entry) = self.backlog.pop_front() {
-                if let Some(delivery) = self.advance(entry) {
-                    return Some(delivery);
-                }
-                continue;
-            }
-            let missed = self.missed?;
-            let scope = match self.topic {
-                Topic::Session(address) => Scope::Aggregate(address),
-                Topic::Link(agent, _) | Topic::Agent(agent) => Scope::Agent(agent),
-            };
-            match self.hub.scan(scope, missed.after, missed.upto, BACKLOG_PAGE).await {
-                Ok(page) => {
-                    self.missed = match page.last() {
-                        Some(last) if page.len() == BACKLOG_PAGE => Some(Missed { after: last.sequence, ..missed }),
-                        Some(_) | None => None,
-                    };
-                    let topic = self.topic;
-                    let entries = page.into_iter().map(|recorded| Arc::new(Entry::new(recorded)));
-                    self.backlog.extend(entries.filter(|entry| entry.topics().any(|heard| heard == topic)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "missed commits cannot be read; the listener is to resume");
-                    self.over = Some(Closed::Resume);
-                    return Some(Delivery::Closed);
-                }
-            }
-        }
+    /// Delivers nothing more.
+    pub(super) fn end(&mut self, why: Closed) {
+        self.over = Some(why);
+    }
+
+    /// Reads a page of what was missed, when it is this listener's turn.
+    async fn read(&self, missed: Missed) -> Result<Vec<Recorded>, Error> {
+        let _turn = self.hub.scans.acquire().await.expect("the semaphore is never closed");
+        let scope = match self.topic {
+            Topic::Session(address) => Scope::Aggregate(address),
+            Topic::Link(agent, _) | Topic::Agent(agent) => Scope::Agent(agent),
+        };
+        let page = self.hub.backbone.store().scan(scope, missed.after, missed.upto, self.hub.bounds.page).await?;
+        // What is the same log afterwards was it all along.
+        self.hub.backbone.end(self.hub.shard).await?;
+        Ok(page)
     }
 
     fn take(&mut self, item: Result<Item, Closed>) -> Option<Delivery> {
         match item {
             Ok(Item::Entry(entry)) => self.advance(entry),
-            Ok(Item::Signal(address, signal)) => Some(Delivery::Signal(address, signal)),
+            Ok(Item::Signal(signal)) => Some(Delivery::Signal(signal)),
             Err(why) => {
-                self.over = Some(why);
+                self.end(why);
                 Some(why.into())
             }
         }
@@ -163,7 +166,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.hub.leave(self.topic, &self.listener);
+        self.hub.state.lock().leave(self.topic, &self.listener);
     }
 }
 
