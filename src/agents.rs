@@ -20,16 +20,16 @@ pub(crate) async fn run(config: Config, command: Agent, as_json: bool) -> Result
             let (agent, _) = commands.register_agent(&name).await?;
             let key = commands.issue_key(agent, "first").await?;
             let plain = format!("agent  {agent}\nkey    {}\n\nThe key is shown this once.", key.text);
-            print(as_json, json!({"agent_id": agent, "name": name, "key_id": key.key, "key": key.text}), &plain);
+            print(as_json, &json!({"agent_id": agent, "name": name, "key_id": key.key, "key": key.text}), &plain);
         }
         Agent::Key(Key::Issue { agent, name }) => {
             let key = commands.issue_key(agent, &name).await?;
             let plain = format!("key    {}\n\nIt is shown this once; its id is {}.", key.text, key.key);
-            print(as_json, json!({"agent_id": agent, "name": name, "key_id": key.key, "key": key.text}), &plain);
+            print(as_json, &json!({"agent_id": agent, "name": name, "key_id": key.key, "key": key.text}), &plain);
         }
         Agent::Key(Key::Revoke { agent, key }) => {
             commands.revoke_key(agent, key).await?;
-            print(as_json, json!({"agent_id": agent, "key_id": key, "revoked": true}), &format!("{key} is revoked"));
+            print(as_json, &json!({"agent_id": agent, "key_id": key, "revoked": true}), &format!("{key} is revoked"));
         }
         Agent::List => list(&Queries::new(installation::rows(&servers).await?, backbone), as_json).await?,
     }
@@ -56,11 +56,11 @@ async fn list(queries: &Queries, as_json: bool) -> Result<()> {
             .collect();
         values.push(json!({"agent_id": agent.id, "name": agent.name, "keys": keys}));
     }
-    print(as_json, Value::Array(values), &table.trim_fmt());
+    print(as_json, &Value::Array(values), &table.trim_fmt());
     Ok(())
 }
 
-fn print(as_json: bool, value: Value, plain: &str) {
+fn print(as_json: bool, value: &Value, plain: &str) {
     if as_json {
         println!("{value}");
     } else {

@@ -1,5 +1,7 @@
 //! The command line, in words worth reading.
 
+#![expect(clippy::doc_markdown, reason = "`--help` shows these lines as they stand")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -114,6 +116,7 @@ pub(crate) struct Up {
 
 /// Where to be reached.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
 pub(crate) struct Listen {
     /// Address for pages, API and MCP [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]

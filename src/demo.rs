@@ -55,7 +55,13 @@ struct Heard {
     kind: String,
     session_id: Option<String>,
     #[serde(default)]
-    data: Value,
+    data: Words,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Words {
+    from: Option<String>,
+    text: Option<String>,
 }
 
 impl Demo {
@@ -153,19 +159,18 @@ impl Agent {
 
     /// Waits for words and answers each.
     async fn turn(&self, after: Option<String>, turns: &mut HashMap<String, usize>) -> Result<String> {
-        let mut arguments = json!({"timeout_seconds": WAITS});
-        if let Some(after) = after {
-            arguments["after"] = after.into();
-        }
+        let arguments = match after {
+            Some(after) => json!({"timeout_seconds": WAITS, "after": after}),
+            None => json!({"timeout_seconds": WAITS}),
+        };
         let waited: Waited = self.call("temp_chat_wait_for_messages", arguments).await?;
         for heard in waited.events {
-            let (Some(session), "message", Some("chatter")) =
-                (heard.session_id, heard.kind.as_str(), heard.data["from"].as_str())
+            let (Some(session), "message", Some("chatter")) = (heard.session_id, heard.kind.as_str(), heard.data.from.as_deref())
             else {
                 continue;
             };
             let turn = turns.entry(session.clone()).and_modify(|turn| *turn += 1).or_insert(0);
-            let words = heard.data["text"].as_str().unwrap_or_default();
+            let words = heard.data.text.as_deref().unwrap_or_default();
             match answer(words, *turn) {
                 Answer::Say(text) => {
                     let _: Value = self.call("temp_chat_send_message", json!({"session_id": session, "text": text})).await?;

@@ -109,20 +109,10 @@ async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()
 /// Finds the one text of an event that is somebody's words.
 fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
     match event {
-        AnyEvent::Agent(_) => None,
         AnyEvent::Link(link::Event::Opened { settings } | link::Event::Updated { settings }) => {
             Some((Field::Title, &settings.title))
         }
         AnyEvent::Link(link::Event::Revoked { farewell, .. }) => farewell.as_ref().map(|text| (Field::Farewell, text)),
-        AnyEvent::Link(
-            link::Event::Paused
-            | link::Event::Resumed
-            | link::Event::TokenRotated { .. }
-            | link::Event::Expired
-            | link::Event::Admitted { .. }
-            | link::Event::Released { .. }
-            | link::Event::Erased,
-        ) => None,
         AnyEvent::Session(session::Event::Started { display_name, .. }) => {
             display_name.as_ref().map(|text| (Field::DisplayName, text))
         }
@@ -130,7 +120,18 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
         AnyEvent::Session(session::Event::QuestionAsked { form, .. }) => Some((Field::Form, form)),
         AnyEvent::Session(session::Event::QuestionAnswered { values, .. }) => Some((Field::Values, values)),
         AnyEvent::Session(session::Event::Rated { feedback, .. }) => feedback.as_ref().map(|text| (Field::Feedback, text)),
-        AnyEvent::Session(
+        AnyEvent::Agent(_)
+        | AnyEvent::Link(
+            link::Event::Paused
+            | link::Event::Resumed
+            | link::Event::TokenRotated { .. }
+            | link::Event::Expiring { .. }
+            | link::Event::Expired
+            | link::Event::Admitted { .. }
+            | link::Event::Released { .. }
+            | link::Event::Erased,
+        )
+        | AnyEvent::Session(
             session::Event::MarkedRead { .. }
             | session::Event::WentIdle
             | session::Event::Resumed

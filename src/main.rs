@@ -1,5 +1,7 @@
 //! The one binary `tempchat`.
 
+#![expect(clippy::print_stdout, reason = "what a command was asked for goes there")]
+
 mod agents;
 mod bench;
 mod cli;
@@ -10,6 +12,7 @@ mod installation;
 mod log;
 mod logging;
 mod rebuild;
+mod resources;
 mod serve;
 mod system;
 mod up;
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<()> {
+    resources::settle()?;
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;

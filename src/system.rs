@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
 use crate::config::Config;
+use crate::resources;
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
@@ -105,6 +106,7 @@ impl System {
         let mut settings = gateway::Config::new(public_url(config, &doors)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
+        settings.connections = resources::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();
         if let Some(metrics) = doors.metrics {

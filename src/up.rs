@@ -93,19 +93,17 @@ async fn everything(
 impl Embedded {
     /// Starts the servers that the environment does not name.
     async fn start(&mut self, config: &Config, data: &DataDir, progress: &Progress) -> Result<Servers> {
-        let nats_url = match &config.nats_url {
-            Some(url) => url.clone(),
-            None => {
-                progress.say("starting nats-server");
-                self.nats.insert(NatsServer::start(data, NatsOptions::default()).await?).url().to_owned()
-            }
+        let nats_url = if let Some(url) = &config.nats_url {
+            url.clone()
+        } else {
+            progress.say("starting nats-server");
+            self.nats.insert(NatsServer::start(data, NatsOptions::default()).await?).url().to_owned()
         };
-        let database_url = match &config.database_url {
-            Some(url) => url.clone(),
-            None => {
-                progress.say("starting PostgreSQL");
-                self.postgres.insert(Postgres::start(data, PostgresOptions::default()).await?).url().to_owned()
-            }
+        let database_url = if let Some(url) = &config.database_url {
+            url.clone()
+        } else {
+            progress.say("starting PostgreSQL");
+            self.postgres.insert(Postgres::start(data, PostgresOptions::default()).await?).url().to_owned()
         };
         Ok(Servers { nats_url, database_url })
     }

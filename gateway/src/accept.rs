@@ -1,7 +1,6 @@
 //! The accept loop: own, because a slow head, a flood of connections and a stop must each have an end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,26 +11,31 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::app::App;
+use crate::client::Client;
 use crate::router::router;
+use crate::shares::Shares;
 
 /// The read buffer of a connection: also the longest head of a request. Most connections only wait, so small is good.
 const BUFFER: usize = 8 * 1_024;
 /// How long to wait where the system cannot accept: out of file descriptors, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long what was written may lie unread: who is gone, or reads nothing, gives the connection back. Streams write every 15 s.
+const UNREAD: Duration = Duration::from_mins(1);
 /// How often what limits remember is tidied, and those who listen are counted.
 const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
     let router = router(&app);
-    let places = Arc::new(Semaphore::new(app.config().connections));
+    let places = Shares::new(app.config().connections);
     let graceful = GracefulShutdown::new();
     let mut connection = http1::Builder::new();
     connection
@@ -42,7 +46,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     let mut upkeep = interval(UPKEEP);
     loop {
         let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            place = places.place() => place,
             () = shutdown.cancelled() => break,
         };
         let accepted = loop {
@@ -61,7 +65,10 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
                 continue;
             }
         };
-        let serving = graceful.watch(connection.serve_connection(io(stream), service_fn(handler(router.clone(), peer))));
+        // Behind proxies of ours everybody comes from the same few addresses.
+        let address = (app.config().proxies == 0).then(|| Client::of_peer(peer.ip()).0);
+        let Ok(share) = places.share(place, address) else { continue };
+        let serving = graceful.watch(connection.serve_connection(io(stream, UNREAD), service_fn(handler(router.clone(), peer))));
         tokio::spawn(async move {
             let open = metrics::gauge!("tempchat_http_connections");
             open.increment(1.0);
@@ -70,7 +77,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
                 tracing::trace!(%error, "a connection broke");
             }
             open.decrement(1.0);
-            drop(place);
+            drop(share);
         });
     }
     drop(listener);
@@ -88,9 +95,15 @@ fn tidy(app: &App) {
     metrics::gauge!("tempchat_listeners").set(f64::from(listeners));
 }
 
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+/// Prepares a connection; what is written and not taken by the other end for `unread` ends it.
+fn io(stream: TcpStream, unread: Duration) -> TokioIo<TcpStream> {
     // Small frames must leave at once; a socket that is gone says so later.
     let _ = stream.set_nodelay(true);
+    // RFC 5482; it also counts while the other end keeps its window shut.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(unread));
+    #[cfg(not(target_os = "linux"))]
+    let _ = unread;
     TokioIo::new(stream)
 }
 
@@ -103,5 +116,30 @@ fn handler(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_nothing_gives_the_connection_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut stream = io(listener.accept().await.unwrap().0, Duration::from_secs(1)).into_inner();
+        let written = async {
+            loop {
+                if let Err(error) = stream.write_all(&[0; 4_096]).await {
+                    break error.kind();
+                }
+            }
+        };
+        assert_eq!(timeout(Duration::from_secs(30), written).await, Ok(ErrorKind::TimedOut));
+        drop(deaf);
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName};
 
 use crate::app::App;
 
@@ -19,12 +19,22 @@ impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
-        Ok(Self::of(peer, &parts.headers, app.config().proxies))
+        Ok(Self::of_request(&parts.extensions, &parts.headers, app.config().proxies))
     }
 }
 
 impl Client {
+    /// Takes the other end of a connection for the client.
+    pub(crate) fn of_peer(peer: IpAddr) -> Self {
+        Self(network(peer))
+    }
+
+    /// Finds the client that a request comes from.
+    pub(crate) fn of_request(extensions: &Extensions, headers: &HeaderMap, proxies: usize) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+        Self::of(peer, headers, proxies)
+    }
+
     /// Finds the client behind `proxies` proxies of ours: each appends the address it was called from.
     pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, proxies: usize) -> Self {
         let forwarded: Vec<&str> = headers

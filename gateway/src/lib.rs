@@ -23,6 +23,7 @@ mod pages;
 mod problem;
 mod protect;
 mod router;
+mod shares;
 mod transcript;
 mod written;
 

@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
 
+/// How deep quotations, lists and emphasis go into each other; the sanitizer's time grows with the square of that.
+const DEEPEST: usize = 24;
+
 /// Text, lists, tables, code and links; no images, no style, no class, no id, no form, nothing that loads or runs.
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
@@ -50,7 +53,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 /// Renders markdown (`CommonMark` with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
 pub(crate) fn render(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let events = Parser::new_ext(markdown, options).map(|event| match event {
+    let events = shallow(Parser::new_ext(markdown, options)).map(|event| match event {
         // Markup in the source is shown, not obeyed.
         Event::Html(source) | Event::InlineHtml(source) => Event::Text(source),
         Event::SoftBreak => Event::HardBreak,
@@ -64,6 +67,22 @@ pub(crate) fn render(markdown: &str) -> String {
     let mut html = String::with_capacity(markdown.len() * 3 / 2);
     pulldown_cmark::html::push_html(&mut html, events);
     SANITIZER.clean(&html).to_string()
+}
+
+/// Leaves out the elements that are too deep, and keeps what stands in them.
+fn shallow<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
+    let mut depth = 0_usize;
+    events.filter(move |event| match event {
+        Event::Start(_) => {
+            depth += 1;
+            depth <= DEEPEST
+        }
+        Event::End(_) => {
+            depth -= 1;
+            depth < DEEPEST
+        }
+        _ => true,
+    })
 }
 
 #[cfg(test)]
@@ -120,6 +139,17 @@ mod tests {
             }
             assert!(html.contains("&lt;"), "{source}: {html}");
         }
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_flat_and_loses_no_word() {
+        for bomb in [">".repeat(8_000), "> ".repeat(4_000), "- ".repeat(4_000), "*a _b ".repeat(1_300), ">- ".repeat(2_600)] {
+            let html = render(&format!("{bomb}words"));
+            assert!(html.contains("words"), "{html}");
+            assert!(html.matches("<blockquote>").count() + html.matches("<ul>").count() <= DEEPEST, "{html}");
+        }
+        let ordinary = "> - **a _b_**\n>   > ~~c~~";
+        assert!(render(ordinary).contains("<strong>a <em>b</em></strong>") && render(ordinary).contains("<del>c</del>"));
     }
 
     #[test]

@@ -72,7 +72,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let took = begun.elapsed();
     span.in_scope(|| {
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        if status.is_server_error() {
+        // That there are too many is told by the metrics: a line each would fill the disk.
+        if status.is_server_error() && code != Code::Overloaded.as_str() {
             tracing::warn!(status = status.as_u16(), code, milliseconds, "answered");
         } else {
             tracing::debug!(status = status.as_u16(), code, milliseconds, "answered");

@@ -1,18 +1,22 @@
 //! What stands before every handler: no other site's requests, no endless ones, no more than fit; and the headers of every answer.
 
-use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::sync::Semaphore;
+use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 use url::Url;
 
 use crate::app::App;
+use crate::client::Client;
+use crate::config::Config;
 use crate::problem::{Code, Problem};
+use crate::shares::{NoPlace, Shares};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -51,18 +55,60 @@ fn authority(origin: &Url) -> Option<String> {
     Some(origin.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-/// The places of ordinary requests.
-pub(crate) type Places = Arc<Semaphore>;
+/// The longest body: the longest text there is, with every character escaped.
+pub(crate) const BODY: usize = 128 * 1_024;
+
+/// What ordinary requests are held to.
+#[derive(Debug, Clone)]
+pub(crate) struct Bounds {
+    places: Shares,
+    proxies: usize,
+    /// For a body to come.
+    body_patience: Duration,
+    /// For the answer.
+    patience: Duration,
+}
+
+impl Bounds {
+    pub(crate) fn of(config: &Config) -> Self {
+        let Config { requests, proxies, head_patience, patience, .. } = *config;
+        Self { places: Shares::new(requests), proxies, body_patience: head_patience, patience }
+    }
+}
+
+/// Waits for the whole of a request before it takes a place: who sends slowly holds up nobody else.
+pub(crate) async fn whole(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    match timeout(bounds.body_patience, to_bytes(body, BODY)).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(error)) => {
+            let is_too_large = error.into_inner().is::<LengthLimitError>();
+            let broken = || Problem::with_detail(Code::InvalidRequest, "The body could not be read.");
+            if is_too_large { Code::BodyTooLarge.into() } else { broken() }.into_response()
+        }
+        Err(_) => too_slow("body", bounds.body_patience),
+    }
+}
 
 /// Holds an ordinary request to its time and the service to its load.
-pub(crate) async fn bounded(State((app, places)): State<(App, Places)>, request: Request, next: Next) -> Response {
-    let Ok(_place) = places.try_acquire() else {
-        return Problem::new(Code::Overloaded).into_response();
+pub(crate) async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let client = Client::of_request(request.extensions(), request.headers(), bounds.proxies);
+    let _place = match bounds.places.try_share(client.0) {
+        Ok(place) => place,
+        Err(NoPlace::Full) => return Problem::new(Code::Overloaded).into_response(),
+        Err(NoPlace::HasHalf) => {
+            let told = "Too many requests from this address are under way.";
+            return Problem::with_detail(Code::RateLimited, told).into_response();
+        }
     };
-    timeout(app.config().patience, next.run(request)).await.unwrap_or_else(|_| {
-        let patience = app.config().patience.as_secs();
-        Problem::with_detail(Code::TimedOut, format!("The request took more than {patience} s.")).into_response()
-    })
+    timeout(bounds.patience, next.run(request)).await.unwrap_or_else(|_| too_slow("request", bounds.patience))
+}
+
+fn too_slow(what: &str, patience: Duration) -> Response {
+    Problem::with_detail(Code::TimedOut, format!("The {what} took more than {} s.", patience.as_secs())).into_response()
 }
 
 /// Sets the headers that every answer carries.
@@ -83,7 +129,72 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::net::SocketAddr;
+
+    use axum::Router;
+    use axum::extract::ConnectInfo;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use bytes::Bytes;
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use http::StatusCode;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    /// Two places, so that one address may have one.
+    fn bounded_router() -> Router {
+        let bounds = Bounds::of(&Config { requests: 2, ..Config::new(Url::parse("https://chat.example").unwrap()) });
+        let wait = post(|body: String| async move {
+            if body == "wait" {
+                std::future::pending::<()>().await;
+            }
+        });
+        let router = Router::new().route("/", wait).layer(from_fn_with_state(bounds.clone(), bounded));
+        router.layer(from_fn_with_state(bounds, whole))
+    }
+
+    fn from(last: u8, body: Body) -> Request {
+        let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, last], 1)));
+        Request::builder().method(Method::POST).uri("/").extension(peer).body(body).unwrap()
+    }
+
+    fn beginning(body: &'static str) -> Body {
+        let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(body.as_bytes()))]);
+        Body::from_stream(begun.chain(stream::pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_slowly_holds_up_nobody_and_not_for_ever() {
+        let router = bounded_router();
+        let slow: Vec<_> = (0..9).map(|_| tokio::spawn(router.clone().oneshot(from(1, beginning("{"))))).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(router.oneshot(from(1, Body::from("quick"))).await.unwrap().status(), StatusCode::OK);
+        for slow in slow {
+            assert_eq!(slow.await.unwrap().unwrap().extensions().get(), Some(&Code::TimedOut));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_has_half_of_the_places() {
+        let router = bounded_router();
+        let long = tokio::spawn(router.clone().oneshot(from(1, Body::from("wait"))));
+        tokio::task::yield_now().await;
+        let refused = router.clone().oneshot(from(1, Body::from("quick"))).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers().contains_key(http::header::RETRY_AFTER));
+        assert_eq!(router.oneshot(from(2, Body::from("quick"))).await.unwrap().status(), StatusCode::OK);
+        assert_eq!(long.await.unwrap().unwrap().extensions().get(), Some(&Code::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_body_has_an_end() {
+        let endless = Body::from_stream(stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b' '; 1_024]))));
+        let refused = bounded_router().oneshot(from(1, endless)).await.unwrap();
+        assert_eq!(refused.extensions().get(), Some(&Code::BodyTooLarge));
+    }
 
     fn own(headers: &[(HeaderName, &'static str)]) -> bool {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();

@@ -1,6 +1,6 @@
 //! Which address leads where, and what stands in between.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -10,7 +10,6 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -20,11 +19,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::protect::{self, Places};
+use crate::protect::{self, BODY, Bounds};
 use crate::{api, health, mcp, observe, pages};
-
-/// The longest body: the longest text there is, with every character escaped.
-const BODY: usize = 128 * 1_024;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -48,9 +44,9 @@ static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
 
 /// Puts all routes together.
 pub(crate) fn router(app: &App) -> Router {
-    let places: Places = Arc::new(Semaphore::new(app.config().requests));
-    let bounded = || from_fn_with_state((app.clone(), Arc::clone(&places)), protect::bounded);
-    let quick = Router::from(api::quick()).layer(bounded());
+    let bounds = Bounds::of(app.config());
+    let bounded = || from_fn_with_state(bounds.clone(), protect::bounded);
+    let quick = Router::from(api::quick()).layer(bounded()).layer(from_fn_with_state(bounds.clone(), protect::whole));
     let private = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let public_api = quick.merge(Router::from(api::waiting())).fallback(nothing_here).layer(
         ServiceBuilder::new()
@@ -59,10 +55,11 @@ pub(crate) fn router(app: &App) -> Router {
             .layer(DefaultBodyLimit::max(BODY)),
     );
     let operators = Router::new()
-        .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi))
-        .layer(bounded());
+        .layer(bounded())
+        // However busy it is, it is alive.
+        .route("/healthz", get(health::healthz));
     Router::new()
         .nest("/api/v1", public_api)
         .merge(pages::routes().layer(bounded()))

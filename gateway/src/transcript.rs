@@ -63,7 +63,11 @@ fn entry(event: &Event) -> Option<Entry> {
         Data::SessionResumed {} => happened("The chat went on.".to_owned()),
         Data::SessionUpdated { expires_at: Some(at) } => happened(format!("The chat now ends at {at}.")),
         Data::SessionEnded { .. } => happened("The chat ended.".to_owned()),
-        Data::SessionUpdated { expires_at: None } | Data::Read { .. } | Data::Erased {} | Data::LinkClosed { .. } => None,
+        Data::SessionUpdated { expires_at: None }
+        | Data::Read { .. }
+        | Data::Erased {}
+        | Data::LinkExpiring { .. }
+        | Data::LinkClosed { .. } => None,
     }?;
     Some(Entry { at: event.at, from, text, html })
 }

@@ -1,7 +1,10 @@
 //! The account that PostgreSQL runs as where we are root, since it refuses root.
 
 use std::{
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{chown, lchown},
+        process::CommandExt,
+    },
     path::Path,
     process::{Command, Stdio},
 };
@@ -37,9 +40,9 @@ impl Account {
         command.uid(self.uid).gid(self.gid);
     }
 
-    /// Gives `path` to this account.
+    /// Gives `path` to this account; not what a link leads to, for the folder may be the account's already.
     pub(crate) fn owns(&self, path: &Path) -> Result<(), Error> {
-        chown(path, Some(self.uid), Some(self.gid)).map_err(Error::io("give to another account", path))
+        lchown(path, Some(self.uid), Some(self.gid)).map_err(Error::io("give to another account", path))
     }
 
     /// Gives `path` to this account's group, and leaves its owner.

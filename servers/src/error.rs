@@ -34,6 +34,16 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The folder is another account's, or others may put files into it: what lies there would be trusted.
+    #[error(
+        "{} belongs to another account, or others may write into it. Give it to this account and close it to others (chown, chmod go-w), or choose another folder with --data",
+        path.display()
+    )]
+    NotPrivate {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A path that cannot be written into a server's configuration.
     #[error("the path {} is not UTF-8. Choose another folder with --data", path.display())]
     NotUtf8 {

@@ -5,7 +5,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, PipeWriter, Write},
     os::unix::{
-        fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
     thread,
 };
+
+use nix::{libc, unistd::geteuid};
 
 use crate::{Error, chance, secret};
 
@@ -43,7 +45,8 @@ impl DataDir {
     /// Opens or makes the folder, closes it to others (mode 0700), and locks it for this process.
     ///
     /// # Errors
-    /// [`Error::InUse`] names the process that has it, [`Error::NotOurs`] refuses a folder with other files in it.
+    /// [`Error::InUse`] names the process that has it, [`Error::NotOurs`] refuses a folder with other files in it,
+    /// [`Error::NotPrivate`] one into which others may have put some.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = make(path)?;
         let lock = lock(&path)?;
@@ -100,11 +103,27 @@ fn make(path: &Path) -> Result<PathBuf, Error> {
     }
     make_private(path)?;
     let path = fs::canonicalize(path).map_err(Error::io("find", path))?;
-    let mut files = fs::read_dir(&path).map_err(Error::io("read", &path))?;
-    if files.next().is_some() && !path.join(LOCK).exists() {
+    let found = fs::metadata(&path).map_err(Error::io("read", &path))?;
+    if found.uid() != geteuid().as_raw() {
+        return Err(Error::NotPrivate { path });
+    }
+    if found.mode() & 0o022 != 0 {
+        if is_empty(&path)? {
+            fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(Error::io("close to others", &path))?;
+        }
+        // Looked at again: somebody may have been quick.
+        if !is_empty(&path)? {
+            return Err(Error::NotPrivate { path });
+        }
+    }
+    if !is_empty(&path)? && !path.join(LOCK).exists() {
         return Err(Error::NotOurs { path });
     }
     Ok(path)
+}
+
+fn is_empty(path: &Path) -> Result<bool, Error> {
+    Ok(fs::read_dir(path).map_err(Error::io("read", path))?.next().is_none())
 }
 
 fn lock(path: &Path) -> Result<File, Error> {
@@ -115,6 +134,7 @@ fn lock(path: &Path) -> Result<File, Error> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
         .open(&lock)
         .map_err(Error::io("open", &lock))?;
     match file.try_lock() {

@@ -35,6 +35,39 @@ fn a_folder_with_other_files_is_left_alone() {
 }
 
 #[test]
+fn a_folder_that_others_may_have_filled_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let theirs = if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(home.path(), Some(65_534), None).unwrap();
+        home.path()
+    } else {
+        Path::new("/")
+    };
+    let refused = DataDir::open(theirs).unwrap_err();
+    assert!(matches!(refused, Error::NotPrivate { .. }), "{refused}");
+
+    let open = tempfile::tempdir().unwrap();
+    fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
+    drop(DataDir::open(open.path()).unwrap());
+    assert_eq!(mode(open.path()), 0o700, "an empty one is closed");
+    fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
+    let refused = DataDir::open(open.path()).unwrap_err();
+    assert!(matches!(refused, Error::NotPrivate { .. }), "{refused}");
+}
+
+#[test]
+fn a_lock_that_leads_elsewhere_is_not_followed() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, victim) = (home.path().join("data"), home.path().join("victim"));
+    fs::write(&victim, "precious").unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(&victim, folder.join("tempchat.lock")).unwrap();
+    DataDir::open(&folder).unwrap_err();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
 fn folder_and_secrets_are_closed_to_others() {
     let data = DataDir::temporary().unwrap();
     let secret = data.secret("a").unwrap();

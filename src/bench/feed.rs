@@ -232,7 +232,7 @@ impl Setup {
     }
 
     async fn all_heard(&self, wanted: u64) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.heard.deliveries.load(Ordering::Relaxed) < wanted {
             anyhow::ensure!(Instant::now() < deadline, "not everything that was sent was heard: a message is lost");
             tokio::time::sleep(Duration::from_millis(1)).await;

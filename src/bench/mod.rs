@@ -22,7 +22,6 @@ use crate::cli::Bench;
 
 /// Runs a measurement.
 pub(crate) async fn run(bench: Bench, as_json: bool) -> Result<()> {
-    raise_file_limit()?;
     match bench {
         Bench::Commands(options) => commands::run(options, as_json).await,
         Bench::Feed(options) => feed::run(options, as_json).await,
@@ -44,11 +43,4 @@ fn gateway(commands: &Commands, backbone: &Backbone, pool: PgPool, address: Sock
     };
     let queries = Queries::new(pool, backbone.clone());
     Ok(gateway::App::new(commands.clone(), queries, backbone.clone(), config, gateway::Probes::default()))
-}
-
-/// Lets this process open as many files as it may: every connection is one.
-pub(crate) fn raise_file_limit() -> Result<()> {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }

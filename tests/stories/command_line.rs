@@ -6,8 +6,9 @@ use rmcp::ServiceExt;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use serde_json::json;
+use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 
-use crate::support::{Agent, Folder, Installation, Process, Visitor, send, soon, until};
+use crate::support::{Agent, Folder, Installation, Process, Visitor, processes_on, send, soon, until};
 
 fn failure(output: &Output) -> String {
     assert!(!output.status.success());
@@ -102,6 +103,29 @@ async fn the_demo_agent_answers_on_its_link() {
     let answer = &stream.words(2).await[1];
     assert!(answer.contains("3 words"), "{answer}");
     assert_eq!(process.interrupt().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn servers_of_ones_own_are_used_and_left_alone() {
+    let data = DataDir::temporary().unwrap();
+    let nats = NatsServer::start(&data, NatsOptions::default()).await.unwrap();
+    let postgres = Postgres::start(&data, PostgresOptions::default()).await.unwrap();
+    let own = [("NATS_URL", nats.url()), ("DATABASE_URL", postgres.url())];
+    let folder = Folder::new();
+    let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0"], &own);
+    assert_eq!(processes_on(folder.path()).len(), 1, "nothing runs on the folder but tempchat itself");
+    let listed = Process::command(&folder, &["--json", "agent", "list"]).envs(own).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "the folder's agent and the demo agent");
+    assert_eq!(process.interrupt().await.code(), Some(0));
+
+    // Started again, it finds everything there.
+    let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap();
+    let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], &own);
+    assert!(process.said().contains(key.trim()));
+    assert_eq!(process.interrupt().await.code(), Some(0));
+    postgres.stop().await;
+    nats.stop().await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ async fn the_same_client_gets_the_same_session_again() {
     // The answer was lost, and with it the cookie: soon after the start the client id is enough.
     let again = visitor.join(token_of(&link), json!({})).await;
     assert_eq!(again.status, 200, "{}", again.text());
-    let again = Chatter::of(visitor.clone(), again);
+    let again = Chatter::of(visitor.clone(), &again);
     assert_eq!(again.session, chatter.session);
     again.say("It is me").await;
     assert_eq!(chatter.words().await, [("chatter".to_owned(), "It is me".to_owned())]);
@@ -74,7 +74,7 @@ async fn a_client_without_cookies_shows_a_bearer_token() {
     let joined = visitor.join(token_of(&link), json!({"credential": "bearer"})).await;
     assert_eq!(joined.header("set-cookie"), None);
     assert_eq!(joined.status, 201);
-    let chatter = Chatter::of(visitor, joined);
+    let chatter = Chatter::of(visitor, &joined);
     chatter.say("No cookies here").await;
     assert_eq!(chatter.words().await.len(), 1);
     let mut stream = chatter.follow(None).await;

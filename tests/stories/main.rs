@@ -3,7 +3,8 @@
 //! Most of them share one installation and keep out of each other's way: each makes links of its own, and each chatter
 //! comes from an address of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(test)]
+#![expect(clippy::large_futures, reason = "a story is one long wait, and runs once")]
 
 mod agent_tools;
 mod command_line;
@@ -16,6 +17,7 @@ mod messages;
 mod quiet_logs;
 mod recovery;
 mod refusals;
+mod small_print;
 mod strangers;
 mod support;
 mod the_story;

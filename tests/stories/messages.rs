@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Installation, uuid};
+use crate::support::{Installation, send, until, uuid, words_of};
 
 #[tokio::test]
 async fn the_same_message_twice_is_said_once() {
@@ -87,14 +87,74 @@ async fn pages_of_a_history_join_without_gap_or_overlap() {
         let page = chatter.get(&path).await.expect(200);
         let events = page["events"].as_array().unwrap();
         assert!(events.len() <= 5);
-        read.extend(crate::support::words_of(events).into_iter().map(|(_, text)| text));
+        read.extend(words_of(events).into_iter().map(|(_, text)| text));
         if page["has_more"] == false {
             break;
         }
         path = format!("/messages?limit=5&after={}", page["next_cursor"].as_str().unwrap());
     }
     assert_eq!(read, said);
+    let newest = chatter
+        .get(&format!("/messages?limit=3&before={}", chatter.say("Last").await["cursor"].as_str().unwrap()))
+        .await
+        .expect(200);
+    let newest: Vec<String> = words_of(newest["events"].as_array().unwrap()).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(newest, said[9..], "backwards too, the oldest of them first");
     chatter.get("/messages?after=made-up").await.refused(422, "cursor_invalid");
+    let reset = send(chatter.request(http::Method::GET, "/events").header("last-event-id", "made-up")).await;
+    assert!(reset.text().contains("event: reset\n"), "{}", reset.text());
+}
+
+#[tokio::test]
+async fn a_transcript_comes_in_every_format() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"title": "Tulips"})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    chatter.say("How deep do they <go>?").await;
+    agent.say(&chatter.session, "Three times their **height**.").await;
+    for (format, kind) in [("md", "text/markdown"), ("txt", "text/plain"), ("json", "application/json"), ("html", "text/html")] {
+        let transcript = chatter.get(&format!("/transcript?format={format}")).await;
+        assert_eq!(transcript.status, 200, "{format}");
+        assert!(transcript.header("content-type").unwrap().starts_with(kind), "{format}");
+        let text = transcript.text();
+        for words in ["Tulips", "How deep do they", "Three times their"] {
+            assert!(text.contains(words), "{words:?} in {format}:\n{text}");
+        }
+        assert!(format != "html" || !text.contains("<go>"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn each_side_sees_what_the_other_does() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    chatter.post("/typing", &json!({"typing": true})).await.expect(204);
+    let speaks = async {
+        until("the agent to listen", async || (chatter.look().await["agent_state"] == "listening").then_some(())).await;
+        chatter.say("Are you there?").await
+    };
+    let after = agent.wait(&link, None).await["next_cursor"].clone();
+    let (heard, said) = tokio::join!(agent.wait(&link, Some(&after)), speaks);
+    assert_eq!(heard["events"][0]["id"], said["id"]);
+    assert_eq!(chatter.look().await["agent_state"], "thinking", "it owes a reply");
+
+    // The agent's next call acknowledges the word: then the chatter sees that it was read.
+    let mut stream = chatter.follow(None).await;
+    let message = json!({"session_id": chatter.session, "text": "Yes", "after": heard["next_cursor"]});
+    let sent = agent.ask("temp_chat_send_message", message).await;
+    let read = stream.find("read").await;
+    assert_eq!(read["data"]["by"], "agent");
+    assert_eq!(chatter.look().await["agent_state"], "online");
+
+    // And the agent is not woken by a chatter who only reads.
+    let answer = chatter.get("/messages?limit=100").await.expect(200);
+    chatter.post("/read", &json!({"upto": answer["next_cursor"]})).await.expect(204);
+    let arguments = json!({"link_id": link["link_id"], "after": sent["next_cursor"], "timeout_seconds": 1});
+    let undisturbed = agent.call("temp_chat_wait_for_messages", arguments).await.structured_content.unwrap();
+    assert_eq!(undisturbed["timed_out"], true, "{undisturbed}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn no_secret_and_no_word_is_in_any_log_line() {
     let inspected = visitor.inspect(token_of(&link)).await;
     visitor.join(token_of(&link), json!({"passcode": "zanzibar guess"})).await.refused(401, "passcode_wrong");
     let wishes = json!({"passcode": "zanzibar pass", "display_name": "Zanzibar name"});
-    let chatter = Chatter::of(visitor.clone(), visitor.join(token_of(&link), wishes).await);
+    let chatter = Chatter::of(visitor.clone(), &visitor.join(token_of(&link), wishes).await);
     chatter.say("Zanzibar question").await;
     let mut stream = chatter.follow(None).await;
     agent.wait(&link, None).await;
@@ -43,8 +43,8 @@ async fn no_secret_and_no_word_is_in_any_log_line() {
         cursor.as_str(),
     ];
     for secret in secrets {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "{secret:?} is logged");
+        let said = log.lines().find(|line| line.contains(secret));
+        assert_eq!(said, None, "{secret:?} is logged");
     }
     for file in ["nats.password", "postgres.password", "secrets.json"] {
         let Ok(content) = std::fs::read_to_string(installation.data().join(file)) else { continue };

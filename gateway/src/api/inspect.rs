@@ -94,7 +94,7 @@ pub(super) async fn inspect(
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
     let (agent, id, rotation) = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
-    let link = app.commands().link(agent, id).await?;
+    let mut link = app.commands().link(agent, id).await?;
     // A token that was replaced opens nothing, and shows nothing.
     if link.status == link::Status::Unknown || link.rotation != rotation {
         return Err(Code::LinkUnknown.into());
@@ -103,11 +103,16 @@ pub(super) async fn inspect(
         Some(client_id) => app.commands().known_session(agent, id, client_id).await?,
         None => None,
     };
+    let now = Moment::now();
+    let your_session = known.as_ref().map(|known| YourSession { id: known.session, status: status(&known.state, now) });
+    if let Some(YourSession { id, status: Status::Ended | Status::Erased }) = &your_session {
+        // Whoever starts anew has this place, given back already or not.
+        link.admissions.remove(id);
+    }
     let face = Face::of(&app, agent, id, &link).await?;
     let requires_passcode = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
     // Who has a session here gave the passcode to get it.
     let trusted = !requires_passcode || known.is_some();
-    let now = Moment::now();
     Ok(axum::Json(Answer {
         link: LinkObject {
             state: LinkState::of(&link, now.0),
@@ -120,7 +125,7 @@ pub(super) async fn inspect(
             description: face.description.filter(|_| trusted),
             welcome_message: face.welcome_message.filter(|_| trusted),
         },
-        your_session: known.map(|known| YourSession { id: known.session, status: status(&known.state, now) }),
+        your_session,
         now,
     }))
 }

@@ -17,7 +17,7 @@ use super::session::Shown;
 use crate::app::App;
 use crate::auth::Chatter;
 use crate::event::{Audience, Event, message_of_chatter, present};
-use crate::hub::{AgentState, Delivery, Entry, Subscription, Topic};
+use crate::hub::{AgentState, Delivery, Entry, Subscription};
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -145,7 +145,7 @@ pub(super) async fn get(
         events: found.events,
         next_cursor: app.cursors().seal(found.next),
         has_more: found.has_more,
-        agent_state: app.hub().agent_state(chatter.agent, shown.state.owed_since.is_some()),
+        agent_state: app.hub().agent_state(chatter.agent, found.owes_reply.unwrap_or(shown.state.owed_since.is_some())),
         typing: app.hub().agent_types(chatter.address()),
         stale: found.stale,
     }))
@@ -156,18 +156,20 @@ struct Found {
     next: Position,
     has_more: bool,
     stale: bool,
+    /// Whether the agent owes a reply after what came meanwhile, where that says anything about it.
+    owes_reply: Option<bool>,
 }
 
 async fn later(app: &App, chatter: &Chatter, after: Option<Position>, limit: u16) -> Result<Found, Problem> {
     let page = history::read(app, chatter, Range::After(after), limit).await?;
     let next = page.span.map(|(_, last)| last).or(after).unwrap_or_else(|| history::beginning(app, chatter));
-    Ok(Found { events: page.events, next, has_more: page.has_more, stale: page.stale })
+    Ok(Found { events: page.events, next, has_more: page.has_more, stale: page.stale, owes_reply: None })
 }
 
 async fn earlier(app: &App, chatter: &Chatter, before: Position, limit: u16) -> Result<Found, Problem> {
     let page = history::read(app, chatter, Range::Before(before), limit).await?;
     let next = page.span.map_or(before, |(first, _)| first);
-    Ok(Found { events: page.events, next, has_more: page.has_more, stale: page.stale })
+    Ok(Found { events: page.events, next, has_more: page.has_more, stale: page.stale, owes_reply: None })
 }
 
 /// Waits until something durable happens: from the log, not from the rows.
@@ -177,8 +179,8 @@ async fn coming(app: &App, chatter: &Chatter, after: Option<Position>, limit: u1
     if after.shard != app.backbone().shard_of(chatter.agent) {
         return Err(Code::CursorReset.into());
     }
-    let mut subscription = app.hub().subscribe(Topic::Session(chatter.address()), Some(after)).await?;
-    let mut found = Found { events: Vec::new(), next: after, has_more: false, stale: false };
+    let mut subscription = app.hub().view(chatter.address(), after).await?;
+    let mut found = Found { events: Vec::new(), next: after, has_more: false, stale: false, owes_reply: None };
     loop {
         let delivery = if found.events.is_empty() {
             tokio::select! {
@@ -223,6 +225,7 @@ impl Found {
             self.events.extend(present(&fact, &vault, app.cursors(), Audience::Chatter)?);
             self.next = fact.position;
         }
+        self.owes_reply = entry.leaves_reply_owed().or(self.owes_reply);
         Ok(())
     }
 }

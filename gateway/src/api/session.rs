@@ -147,7 +147,11 @@ impl Shown {
 
     async fn with(app: &App, chatter: &Chatter, state: Session, standing: Standing) -> Result<Self, Problem> {
         let link_id = state.link.ok_or(Code::SessionUnknown)?;
-        let link = app.commands().link(chatter.agent, link_id).await?;
+        let mut link = app.commands().link(chatter.agent, link_id).await?;
+        if standing.status == Status::Ended {
+            // Whoever starts anew has this place, given back already or not.
+            link.admissions.remove(&chatter.session);
+        }
         Ok(Self { state, standing, link_id, link })
     }
 

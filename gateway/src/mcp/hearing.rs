@@ -353,7 +353,9 @@ fn is_heard(fact: &Fact, key: KeyId) -> bool {
             | SessionEvent::Ended { .. }
             | SessionEvent::Erased => true,
         },
-        AnyEvent::Link(event) => matches!(event, link::Event::Expired | link::Event::Revoked { .. }),
+        AnyEvent::Link(event) => {
+            matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
+        }
         AnyEvent::Agent(_) => false,
     }
 }

@@ -104,6 +104,7 @@ fn scrub(data: &mut Data) {
         | Data::SessionUpdated { .. }
         | Data::SessionEnded { .. }
         | Data::Erased {}
+        | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     };
     if let Some(text) = typed {

@@ -145,8 +145,10 @@ fn of_link(rejection: &link::Rejection) -> Problem {
         Rejection::PasscodeRequired => Code::PasscodeRequired.into(),
         Rejection::PasscodeWrong => Code::PasscodeWrong.into(),
         Rejection::OutOfRange { setting, .. } => {
-            let told = Problem::field(*setting, "out_of_range", sentence(rejection));
-            Problem { code: Code::SettingOutOfRange, detail: sentence(rejection).into(), ..told }
+            // It begins with the setting's name, which is written as it is.
+            let said = format!("{rejection}.");
+            let told = Problem::field(*setting, "out_of_range", said.clone());
+            Problem { code: Code::SettingOutOfRange, detail: said.into(), ..told }
         }
         Rejection::NotDue { until } => not_due(*until),
         Rejection::InUse => Code::LinkInUse.into(),

@@ -25,7 +25,7 @@ enum Credential {
 
 impl Chatter {
     /// Takes the credential out of the answer to joining.
-    pub(crate) fn of(visitor: Visitor, joined: Answer) -> Self {
+    pub(crate) fn of(visitor: Visitor, joined: &Answer) -> Self {
         let cookie = joined.header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned());
         let joined: Value = serde_json::from_slice(&joined.body).unwrap();
         let credential = match cookie {

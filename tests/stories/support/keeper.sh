@@ -1,5 +1,6 @@
 # Sees to it that nothing is left of a test: once nobody holds this script's standard input open, it ends what still runs
 # on $FOLDER, and removes the folder. Its input names the processes that end their own children when asked to stop.
+# With KEEP_FOLDERS set the folder stays, for whoever wants to read the logs of a failure.
 #   FOLDER=... sh -c THIS
 ours=
 while read -r pid; do ours="$ours $pid"; done
@@ -20,4 +21,4 @@ do
     tries=$((tries + 1))
     sleep 0.1
 done
-[ -n "$KEEP" ] || rm -rf "$FOLDER"
+[ -n "$KEEP_FOLDERS" ] || rm -rf "$FOLDER"

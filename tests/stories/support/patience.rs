@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// How long anything may take: most takes a moment, the longest wait for a place that is reserved for half a minute.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How soon a condition is looked at again that nothing announces: at first, and after a while.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(300));
 

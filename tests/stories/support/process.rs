@@ -44,10 +44,16 @@ impl Process {
 
     /// Starts it, with a log of everything it has to say, and waits until it is ready.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// As [`Self::start`], with some settings in its environment.
+    pub(crate) fn start_with(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let starts = fs::read_dir(folder.path()).unwrap().count();
         let log = folder.path().join(format!("log-{starts}"));
         let mut child = Self::command(folder, arguments)
             .env("RUST_LOG", "debug")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .spawn()

@@ -72,7 +72,7 @@ impl Visitor {
     pub(crate) async fn enter(&self, link: &Value) -> Chatter {
         let joined = self.join(token_of(link), json!({})).await;
         assert_eq!(joined.status, 201, "{}", joined.text());
-        Chatter::of(self.clone(), joined)
+        Chatter::of(self.clone(), &joined)
     }
 
     /// Joins a link whose place somebody has just left: it is given back in a moment.
@@ -85,7 +85,7 @@ impl Visitor {
             joined.refused(409, "link_full");
             None
         });
-        Chatter::of(self.clone(), joined.await)
+        Chatter::of(self.clone(), &joined.await)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::mcp::outlook::{Next, Outlook};
 use crate::mcp::position::Reading;
 use crate::mcp::telling::{Teller, written};
 use crate::moment::Moment;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How many characters are left to what stands beside events: open sessions, cursors, advice.
 const BESIDE: usize = 4_500;
@@ -130,6 +130,9 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer, Problem> {
     let ear = Ear::of_session(&call, &arguments.session_id).await?;
     let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
     let after = ear.open(&call, arguments.after.as_deref())?;
+    if arguments.text.trim().is_empty() {
+        return Err(Code::TextEmpty.into());
+    }
     let commands = call.app().commands();
     let key = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
     let receipt =

@@ -49,7 +49,7 @@ struct Read {
     #[schemars(with = "i64")]
     limit: Option<u16>,
     #[serde(default)]
-    #[schemars(with = "String", extend("enum" = ["events", "markdown"]))]
+    #[schemars(with = "String", extend("enum" = ["events", "markdown"], "default" = "events"))]
     format: Format,
 }
 

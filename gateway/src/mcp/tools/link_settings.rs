@@ -163,8 +163,18 @@ impl Settings {
     }
 }
 
-/// Reads a moment (RFC 3339).
-pub(super) fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
+/// Reads the moment (RFC 3339) at which a link is to end.
+pub(super) fn end(text: &str, policy: &Policy) -> Result<Timestamp, Problem> {
+    let at = moment("expires_at", text)?;
+    let (least, most) = (policy.shortest_lifetime, policy.longest_lifetime);
+    if (least..=most).contains(&(at - command_service::clock::now())) {
+        return Ok(at);
+    }
+    let range = format!("{} to {} minutes from now", minutes(least), minutes(most));
+    Err(Problem::with_detail(Code::SettingOutOfRange, format!("expires_at must be {range}, not {text}.")))
+}
+
+fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
     let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
         let given: String = text.chars().take(60).collect();
         wrong(format!("{argument} must be a moment like 2026-01-31T12:00:00Z, not {given:?}."))
@@ -304,5 +314,11 @@ mod tests {
     fn a_moment_is_read_in_any_zone() {
         assert_eq!(moment("expires_at", "1970-01-01T01:00:00+01:00").unwrap(), Timestamp(0));
         assert!(moment("expires_at", "tomorrow").unwrap_err().detail.contains("\"tomorrow\""));
+    }
+
+    #[test]
+    fn an_end_out_of_range_is_told_as_it_was_given() {
+        let refused = end("1970-01-01T00:00:00Z", &Policy::default()).unwrap_err();
+        assert_eq!(refused.detail, "expires_at must be 5 to 43200 minutes from now, not 1970-01-01T00:00:00Z.");
     }
 }

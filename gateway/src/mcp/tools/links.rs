@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::link_settings::{Settings, bounds, bounds_of_changes, moment};
+use super::link_settings::{Settings, bounds, bounds_of_changes, end};
 use super::{Definition, Effect, tool};
 use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting};
@@ -151,7 +151,7 @@ struct Listed {
 }
 
 pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
-    let farewell = Bound::new("farewell", 1, policy.text_characters);
+    let farewell = Bound::new("farewell", 0, policy.text_characters);
     vec![
         tool(CREATE, &bounds(policy), create),
         tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list),
@@ -206,7 +206,7 @@ async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
         return Err(Problem::with_detail(Code::InvalidRequest, "Both expires_at and expires_in_minutes were given.")
             .next("Call temp_chat_update_link again with one of them."));
     }
-    let expires_at = expires_at.as_deref().map(|at| moment("expires_at", at)).transpose().map_err(again(UPDATE))?;
+    let expires_at = expires_at.as_deref().map(|at| end(at, commands.policy())).transpose().map_err(again(UPDATE))?;
     let changes = settings.into_changes(title, expires_at, commands.policy()).map_err(again(UPDATE))?;
     let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_link(link))?;
     call.app().wrote(agent, &receipt);
@@ -222,7 +222,8 @@ async fn revoke(call: Call, arguments: Revoke) -> Result<Answer, Problem> {
     let Revoke { link_id: link, end_sessions, farewell } = arguments;
     let link = link_id(&link)?;
     let agent = call.principal.agent;
-    let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell.as_deref()).await;
+    let farewell = farewell.as_deref().filter(|text| !text.trim().is_empty());
+    let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell).await;
     call.app().wrote(agent, &revoked.map_err(about_link(link))?);
     whole(&call, link).await
 }

@@ -65,7 +65,7 @@ impl Effect {
 
 /// Puts all tools together; their ranges are those of `policy`.
 pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
-    let groups = [links::routes(policy), sessions::routes(), history::routes(), conversation::routes()];
+    let groups = [links::routes(policy), sessions::routes(policy), history::routes(), conversation::routes()];
     let mut router = ToolRouter::new();
     groups.into_iter().flatten().for_each(|route| router.add_route(route));
     router

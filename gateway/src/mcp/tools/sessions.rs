@@ -1,7 +1,7 @@
 //! Listing, ending and erasing sessions.
 
-use domain::SessionId;
 use domain::session::EndReason;
+use domain::{Policy, SessionId};
 use query_service::{SessionFilter, SessionStatus, Viewer};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
@@ -109,8 +109,12 @@ struct Gone {
     erased_at: Moment,
 }
 
-pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
-    vec![tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list), tool(END, &[], end), tool(ERASE, &[], erase)]
+pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
+    vec![
+        tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list),
+        tool(END, &[Bound::new("farewell", 0, policy.text_characters)], end),
+        tool(ERASE, &[], erase),
+    ]
 }
 
 async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
@@ -142,7 +146,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer, Problem> {
     let session = session_id(&arguments.session_id)?;
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
-    let farewell = arguments.farewell.as_deref().filter(|text| !text.is_empty());
+    let farewell = arguments.farewell.as_deref().filter(|text| !text.trim().is_empty());
     let receipt =
         app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
     app.wrote(agent, &receipt);
