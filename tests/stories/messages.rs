@@ -152,8 +152,8 @@ async fn each_side_sees_what_the_other_does() {
     // And the agent is not woken by a chatter who only reads.
     let answer = chatter.get("/messages?limit=100").await.expect(200);
     chatter.post("/read", &json!({"upto": answer["next_cursor"]})).await.expect(204);
-    let arguments = json!({"link_id": link["link_id"], "after": sent["next_cursor"], "timeout_seconds": 1});
-    let undisturbed = agent.call("temp_chat_wait_for_messages", arguments).await.structured_content.unwrap();
+    let arguments = json!({"session_id": chatter.session, "after": sent["next_cursor"], "timeout_seconds": 1});
+    let undisturbed = agent.ask("temp_chat_wait_for_messages", arguments).await;
     assert_eq!(undisturbed["timed_out"], true, "{undisturbed}");
 }
 
