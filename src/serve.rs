@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::installation::{self, Servers};
-use crate::system::{Doors, System, asked_to_stop, public_url};
+use crate::system::{Doors, StopSignals, System, public_url};
 
 /// Runs the wanted roles until asked to stop.
 pub(crate) async fn run(config: Config, options: Serve) -> Result<()> {
@@ -16,9 +16,10 @@ pub(crate) async fn run(config: Config, options: Serve) -> Result<()> {
     let pool = installation::rows(&servers).await?;
     let url = doors.as_ref().map(|doors| public_url(&config, doors)).transpose()?;
     let mut system = System::start(&config, backbone, pool, &options.roles, doors).await?;
+    let mut stop = StopSignals::listen()?;
     println!("ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
     let outcome = tokio::select! {
-        asked = asked_to_stop() => asked,
+        () = stop.next() => Ok(()),
         error = system.died() => Err(error),
     };
     system.stop().await.and(outcome)

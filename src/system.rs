@@ -11,7 +11,9 @@ use projector::Projector;
 use query_service::Queries;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
@@ -20,6 +22,8 @@ use crate::resources;
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
+/// How long closing the connections to the servers may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Running parts.
 pub(crate) struct System {
@@ -144,10 +148,11 @@ impl System {
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.stop.cancel();
         let all = async { while self.parts.join_next().await.is_some() {} };
-        let late = tokio::time::timeout(STOPS_WITHIN, all).await.is_err();
+        let late = timeout(STOPS_WITHIN, all).await.is_err();
         self.parts.shutdown().await;
-        self.backbone.drain().await;
-        self.pool.close().await;
+        // A server that is gone answers no farewell.
+        let farewell = async { tokio::join!(self.backbone.drain(), self.pool.close()) };
+        let _unanswered = timeout(FAREWELL, farewell).await;
         if late {
             bail!("some parts took longer than {STOPS_WITHIN:?} to stop and were cut off");
         }
@@ -163,12 +168,23 @@ pub(crate) fn public_url(config: &Config, doors: &Doors) -> Result<url::Url> {
     }
 }
 
-/// Waits for Ctrl-C or a polite request to stop.
-pub(crate) async fn asked_to_stop() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        ctrl_c = tokio::signal::ctrl_c() => ctrl_c?,
-        _ = terminate.recv() => {}
+/// Ctrl-C, or a polite request to stop. Made once, before anything that may have to be stopped: none that comes after is lost.
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Takes the signals, which no longer end the process by themselves.
+    pub(crate) fn listen() -> Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Waits for the next one; cancel safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::cli::{Role, Up};
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::installation::{self, Servers};
-use crate::system::{Doors, System, asked_to_stop, public_url};
+use crate::system::{Doors, StopSignals, System, public_url};
 use crate::{clients, demo};
 
 /// The file with the agent key made for this folder.
@@ -30,18 +30,19 @@ struct Embedded {
 
 /// Starts everything and keeps it running until asked to stop.
 pub(crate) async fn run(config: Config, options: Up) -> Result<()> {
+    let mut stop = StopSignals::listen()?;
     let data = DataDir::open(&config.data)?;
     let doors = Doors::open(&config).await?;
     let url = public_url(&config, &doors)?;
     let mut embedded = Embedded::default();
     let running = tokio::select! {
         running = everything(&config, &options, &data, doors, &url, &mut embedded) => running,
-        asked = asked_to_stop() => asked.map(|()| None),
+        () = stop.next() => Ok(None),
     };
     let outcome = match running {
         Ok(Some((mut system, demo))) => {
             let outcome = tokio::select! {
-                asked = asked_to_stop() => asked,
+                () = stop.next() => Ok(()),
                 error = system.died() => Err(error),
                 error = embedded.died() => Err(error),
             };

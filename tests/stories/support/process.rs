@@ -95,7 +95,8 @@ impl Process {
     /// Asks it to stop, as Ctrl-C does, and waits for it.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
-        until("the end of tempchat", async || self.child.try_wait().unwrap()).await
+        let end = format!("the end of tempchat, which logs to {}", self.log.display());
+        until(&end, async || self.child.try_wait().unwrap()).await
     }
 }
 
