@@ -61,7 +61,7 @@ async fn a_dead_timer_keeps_no_word_readable() {
 
     // Nor one that never ended the session.
     world
-        .sql("UPDATE session SET status = 'active', ended_at = NULL, erase_at = NULL, expires_at = now() - INTERVAL '1 day'")
+        .sql("UPDATE session SET status = 'active', ended_at = NULL, erase_at = NULL, expires_at = date_trunc('milliseconds', now()) - INTERVAL '1 day'")
         .await;
     assert_eq!(message(&world).await, Text::Erased);
     world.sql("UPDATE session SET expires_at = now() - INTERVAL '23 hours'").await;
