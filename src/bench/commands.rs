@@ -25,6 +25,9 @@ use super::http::Connection;
 use super::load::{self, Load};
 use crate::cli::BenchCommands;
 
+/// Room for warm states, in bytes: here every session grows by hundreds of messages a minute, and none is to be folded again.
+const WARM_BYTES: u64 = 1 << 30;
+
 /// Bytes of each message's text.
 const TEXT: &str =
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
@@ -35,7 +38,7 @@ const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 pub(crate) async fn run(options: BenchCommands, as_json: bool) -> Result<()> {
     if !as_json {
         println!(
-            "{} agents, {} sessions; {} rounds of {} s in turns, medians; projector, worker and hub off",
+            "{} agents, {} sessions, all warm; {} rounds of {} s in turns, medians; projector, worker and hub off",
             options.agents, options.sessions, options.rounds, options.seconds
         );
     }
@@ -93,7 +96,7 @@ impl Setup {
         let secrets = Secrets::generate();
         let backbone = Backbone::connect(Options::new(ours.url(), secrets.clone())).await?;
         let raw_backbone = Backbone::connect(Options::new(raw.url(), secrets.clone())).await?;
-        let commands = Commands::new(backbone.clone(), chats::policy());
+        let commands = Commands::sized(backbone.clone(), chats::policy(), WARM_BYTES);
         let sessions = chats::make(&backbone, &commands, options.agents, options.sessions).await?;
         let patterns = patterns(&ours, &commands, &sessions).await?;
         let stop = CancellationToken::new();
