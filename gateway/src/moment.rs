@@ -1,8 +1,10 @@
 //! Times as everyone outside reads them: RFC 3339, UTC, milliseconds.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use domain::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -25,6 +27,16 @@ impl Moment {
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {
         Self(at)
+    }
+}
+
+impl JsonSchema for Moment {
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

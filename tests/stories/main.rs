@@ -8,12 +8,14 @@
 
 mod agent_tools;
 mod command_line;
+mod conformance;
 mod erasure;
 mod in_a_browser;
 mod joining;
 mod link_states;
 mod many_gateways;
 mod messages;
+mod other_clients;
 mod quiet_logs;
 mod recovery;
 mod refusals;

@@ -1,5 +1,7 @@
 //! A tool's result: the same information as text and as structured content, for some hosts show only one.
 
+use std::marker::PhantomData;
+
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::Value;
@@ -9,19 +11,20 @@ use crate::problem::Problem;
 /// The most characters of a result's text: what is longer is cut by some hosts, in silence.
 pub(super) const MOST: usize = 20_000;
 
-/// What a tool answers.
+/// What a tool answers: a `T`, already written.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Answer<T> {
     text: String,
     structured: Value,
+    of: PhantomData<T>,
 }
 
-impl Answer {
+impl<T: Serialize> Answer<T> {
     /// Tells `value`, in the order of its fields.
-    pub(super) fn of(value: &impl Serialize) -> Self {
+    pub(super) fn of(value: &T) -> Self {
         let text = serde_json::to_string(value).expect("a result is plain values");
         let structured = serde_json::to_value(value).expect("a result is plain values");
-        Self { text, structured }
+        Self { text, structured, of: PhantomData }
     }
 
     /// Tells `value` in other words of the same content.
@@ -35,8 +38,8 @@ impl Answer {
     }
 }
 
-impl From<Answer> for CallToolResult {
-    fn from(Answer { text, structured }: Answer) -> Self {
+impl<T> From<Answer<T>> for CallToolResult {
+    fn from(Answer { text, structured, .. }: Answer<T>) -> Self {
         let mut result = Self::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(structured);
         result

@@ -13,6 +13,7 @@ mod outlook;
 mod patience;
 mod place;
 mod position;
+mod shape;
 mod shown;
 mod telling;
 mod tools;

@@ -2,6 +2,7 @@
 
 use domain::{Millis, Timestamp};
 use query_service::{LinkStatus, LinkView, OpenSession, Party, Scope, SessionStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
@@ -20,7 +21,7 @@ const LATEST: Millis = Millis::minutes(30);
 const LINKS: u16 = 100;
 
 /// What a model best does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Next {
     /// Someone waits for an answer.
@@ -34,7 +35,7 @@ pub(super) enum Next {
 }
 
 /// The outlook, as a part of a result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Outlook {
     pub(super) suggested_next: Next,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,11 +48,15 @@ pub(super) struct Outlook {
 }
 
 /// An open session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct OpenShown {
+    #[schemars(with = "String")]
     session_id: SessionId,
+    #[schemars(with = "String")]
     link_id: LinkId,
+    #[schemars(with = "String")]
     status: SessionStatus,
+    #[schemars(with = "String")]
     waiting_for: Party,
     unread: u32,
     chatter_online: bool,

@@ -5,6 +5,7 @@ use std::ops::Not;
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use query_service::{LinkCounts, LinkStatus, LinkView, Party, SessionStatus, SessionView};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,11 +19,13 @@ use crate::moment::Moment;
 const SOON: Millis = Millis::minutes(10);
 
 /// A link.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct LinkShown {
+    #[schemars(with = "String")]
     link_id: LinkId,
     pub(super) url: String,
     reachable: Reach,
+    #[schemars(with = "String")]
     status: LinkStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
@@ -46,7 +49,9 @@ pub(super) struct LinkShown {
     max_sessions_total: Option<u32>,
     max_messages_per_session: u32,
     messages_per_minute: u32,
+    #[schemars(with = "f64")]
     idle_timeout_minutes: Value,
+    #[schemars(with = "f64")]
     keep_minutes_after_end: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
@@ -57,7 +62,7 @@ pub(super) struct LinkShown {
 }
 
 /// How many sessions a link has had and has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CountsShown {
     sessions_total: u32,
     sessions_active: u32,
@@ -143,10 +148,13 @@ fn warnings(reachable: Reach, scheme: &str, left: Millis, most: Option<u32>, cou
 }
 
 /// A session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SessionShown {
+    #[schemars(with = "String")]
     session_id: SessionId,
+    #[schemars(with = "String")]
     link_id: LinkId,
+    #[schemars(with = "String")]
     status: SessionStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
@@ -155,6 +163,7 @@ pub(super) struct SessionShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     waiting_for: Option<Party>,
     chatter_online: bool,
     started_at: Moment,
@@ -162,6 +171,7 @@ pub(super) struct SessionShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     ends_reason: Option<EndReason>,
     erase_at: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use domain::{Address, KeyId, Target};
 use nats::{Actor, Fact, Vault};
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::call::Call;
@@ -70,6 +72,16 @@ impl<'a> Teller<'a> {
         self.names.insert(key, name.clone());
         Ok(name)
     }
+}
+
+/// An event as [`written`] writes it; its type tells what is in its data.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "a shape is never filled")]
+pub(super) struct Written {
+    id: String,
+    r#type: String,
+    session_id: Option<String>,
+    data: JsonObject,
 }
 
 /// Writes an event without what the call named itself.

@@ -1,5 +1,8 @@
 //! An agent: an ordinary MCP client.
 
+use std::collections::HashMap;
+
+use jsonschema::Validator;
 use rmcp::ServiceExt;
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::{RoleClient, RunningService};
@@ -16,6 +19,8 @@ const WAITS: u32 = 40;
 #[derive(Debug)]
 pub(crate) struct Agent {
     client: RunningService<RoleClient, ()>,
+    /// What each tool says that it answers.
+    schemas: HashMap<String, Validator>,
     key: String,
 }
 
@@ -24,7 +29,14 @@ impl Agent {
     pub(crate) async fn connect(url: &str, key: &str) -> Self {
         let config = StreamableHttpClientTransportConfig::with_uri(format!("{url}/mcp")).auth_header(key);
         let client = soon("a connection over MCP", ().serve(StreamableHttpClientTransport::from_config(config))).await;
-        Self { client: client.unwrap(), key: key.to_owned() }
+        let client = client.unwrap();
+        let tools = soon("the list of tools", client.list_all_tools()).await.unwrap();
+        let schema = |schema| jsonschema::validator_for(&Value::Object(schema)).unwrap();
+        let schemas = tools.into_iter().map(|tool| {
+            let shape = tool.output_schema.unwrap_or_else(|| panic!("{} does not say what it answers", tool.name));
+            (tool.name.into_owned(), schema(shape.as_ref().clone()))
+        });
+        Self { schemas: schemas.collect(), client, key: key.to_owned() }
     }
 
     /// Returns its API key.
@@ -50,6 +62,9 @@ impl Agent {
         assert_ne!(result.is_error, Some(true), "{tool} {arguments}: {}", text_of(&result));
         let content = result.structured_content.unwrap_or_else(|| panic!("{tool} answers without structure"));
         assert!(content["now"].is_string(), "{tool} does not say when it is: {content}");
+        if let Err(error) = self.schemas[tool].validate(&content) {
+            panic!("{tool} answers with something else than its schema says: {error}: {content}");
+        }
         content
     }
 

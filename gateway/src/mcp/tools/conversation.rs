@@ -20,7 +20,7 @@ use crate::mcp::call::{Call, about_session};
 use crate::mcp::hearing::{Ear, Heard, Order, hear};
 use crate::mcp::outlook::{Next, Outlook};
 use crate::mcp::position::Reading;
-use crate::mcp::telling::{Teller, written};
+use crate::mcp::telling::{Teller, Written, written};
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -86,9 +86,10 @@ struct Send {
 }
 
 /// What waiting and sending return.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Conversation {
     now: Moment,
+    #[schemars(with = "Vec<Written>")]
     events: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -100,8 +101,9 @@ struct Conversation {
 }
 
 /// What became of a message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Sent {
+    #[schemars(with = "String")]
     event_id: EventId,
     /// Whether this very message had been sent before.
     replayed: bool,
@@ -113,7 +115,7 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
     vec![tool(WAIT, &wait, wait_for_messages), tool(SEND, &send, send_message)]
 }
 
-async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer, Problem> {
+async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Conversation>, Problem> {
     let ear = Ear::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
     let after = ear.open(&call, arguments.after.as_deref())?;
     let noting = after.map(|after| note(&call, ear.scope, after));
@@ -126,7 +128,7 @@ async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer, Proble
     told(&call, &ear, heard, noting, None).await
 }
 
-async fn send_message(call: Call, arguments: Send) -> Result<Answer, Problem> {
+async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation>, Problem> {
     let ear = Ear::of_session(&call, &arguments.session_id).await?;
     let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
     let after = ear.open(&call, arguments.after.as_deref())?;
@@ -166,7 +168,7 @@ async fn told(
     heard: Heard,
     noting: Option<JoinHandle<()>>,
     sent: Option<Sent>,
-) -> Result<Answer, Problem> {
+) -> Result<Answer<Conversation>, Problem> {
     let mut teller = Teller::new(call);
     let mut events = Vec::with_capacity(heard.facts.len());
     for heard in &heard.facts {

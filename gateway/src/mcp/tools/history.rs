@@ -15,7 +15,7 @@ use crate::mcp::answer::{Answer, MOST, fitting, length};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session, session_id};
 use crate::mcp::hearing::{Ear, HEARD, Named};
-use crate::mcp::telling::{Teller, written};
+use crate::mcp::telling::{Teller, Written, written};
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 use crate::transcript;
@@ -63,10 +63,11 @@ enum Format {
 }
 
 /// A part of a chat's history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Page {
     now: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Written>>")]
     events: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     markdown: Option<String>,
@@ -83,7 +84,7 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
     vec![tool(READ, &[Bound::new("last", 1, 100), Bound::new("limit", 1, 100).usually(20)], read)]
 }
 
-async fn read(call: Call, arguments: Read) -> Result<Answer, Problem> {
+async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let session = session_id(&arguments.session_id)?;
     let ear = Ear::of_session(&call, &arguments.session_id).await?;
     let (app, agent) = (call.app(), call.principal.agent);

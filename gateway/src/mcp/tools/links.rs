@@ -130,7 +130,7 @@ struct Revoke {
 }
 
 /// A link, whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Whole {
     now: Moment,
     #[serde(flatten)]
@@ -140,9 +140,10 @@ struct Whole {
 }
 
 /// A part of the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     now: Moment,
+    #[schemars(with = "Vec<LinkShown>")]
     items: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -161,7 +162,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
     ]
 }
 
-async fn create(call: Call, arguments: Create) -> Result<Answer, Problem> {
+async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem> {
     let Create { title, settings, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
     let new = settings.into_new(title, app.commands().policy()).map_err(again(CREATE))?;
@@ -175,7 +176,7 @@ async fn create(call: Call, arguments: Create) -> Result<Answer, Problem> {
     })
 }
 
-async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
+async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
     let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[Scope::List], after)).transpose()?;
@@ -194,11 +195,11 @@ async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
     }))
 }
 
-async fn get(call: Call, arguments: Get) -> Result<Answer, Problem> {
+async fn get(call: Call, arguments: Get) -> Result<Answer<Whole>, Problem> {
     whole(&call, link_id(&arguments.link_id)?).await
 }
 
-async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
+async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem> {
     let Update { link_id: link, title, settings, expires_at, status } = arguments;
     let link = link_id(&link)?;
     let (commands, agent) = (call.app().commands(), call.principal.agent);
@@ -218,7 +219,7 @@ async fn update(call: Call, arguments: Update) -> Result<Answer, Problem> {
     whole(&call, link).await
 }
 
-async fn revoke(call: Call, arguments: Revoke) -> Result<Answer, Problem> {
+async fn revoke(call: Call, arguments: Revoke) -> Result<Answer<Whole>, Problem> {
     let Revoke { link_id: link, end_sessions, farewell } = arguments;
     let link = link_id(&link)?;
     let agent = call.principal.agent;
@@ -233,7 +234,7 @@ fn again(tool: Definition) -> impl Fn(Problem) -> Problem {
     move |problem| problem.next(format!("Call {} again with a value of that form.", tool.name))
 }
 
-async fn whole(call: &Call, link: LinkId) -> Result<Answer, Problem> {
+async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let answer = app.queries().link(agent, link, app.freshness(agent)).await?;
     match answer.value {

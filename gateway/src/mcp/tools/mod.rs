@@ -19,6 +19,7 @@ use super::Agents;
 use super::answer::{Answer, refused};
 use super::args::{Arguments, Bound};
 use super::call::Call;
+use super::shape;
 use crate::observe::{RequestId, carry};
 use crate::problem::Problem;
 
@@ -71,15 +72,17 @@ pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
     router
 }
 
-/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function.
-fn tool<A, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
+/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function that answers with an `R`.
+fn tool<A, R, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
 where
     A: DeserializeOwned + JsonSchema + Send + 'static,
-    Running: Future<Output = Result<Answer, Problem>> + Send + 'static,
+    R: JsonSchema + 'static,
+    Running: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
 {
     let arguments = Arguments::of::<A>(definition.name, bounds);
     let described = Tool::new(definition.name, definition.description, arguments.schema())
         .with_title(definition.title)
+        .with_raw_output_schema(shape::of::<R>())
         .with_annotations(definition.effect.annotations(definition.title));
     ToolRoute::new_dyn(described, move |context| {
         let call = Call::new(context.service, context.request_context);
@@ -97,4 +100,31 @@ where
         }
         .boxed()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::ListToolsResult;
+    use tiktoken_rs::o200k_base_singleton;
+
+    use super::*;
+
+    /// What a model may have to read before it knows its tools.
+    const TOKENS: usize = 4_500;
+
+    /// Counts the tokens of something as it is sent.
+    fn tokens(sent: &impl serde::Serialize) -> usize {
+        o200k_base_singleton().encode_with_special_tokens(&serde_json::to_string(sent).unwrap()).len()
+    }
+
+    #[test]
+    fn the_list_of_tools_costs_a_model_little() {
+        let tools = router(&Policy::default()).list_all();
+        for tool in &tools {
+            println!("{:>5} tokens: {} ({} of them the output's schema)", tokens(tool), tool.name, tokens(&tool.output_schema));
+        }
+        let all = tokens(&ListToolsResult::with_all_items(tools));
+        println!("{all:>5} tokens of o200k_base in all");
+        assert!(all < TOKENS, "{all} tokens");
+    }
 }

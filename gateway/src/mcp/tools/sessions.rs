@@ -80,9 +80,10 @@ struct Erase {
 }
 
 /// A part of the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     now: Moment,
+    #[schemars(with = "Vec<SessionShown>")]
     items: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -91,7 +92,7 @@ struct Listed {
 }
 
 /// A session, whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Whole {
     now: Moment,
     #[serde(flatten)]
@@ -101,10 +102,12 @@ struct Whole {
 }
 
 /// What is left of an erased session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Gone {
     now: Moment,
+    #[schemars(with = "String")]
     session_id: SessionId,
+    #[schemars(with = "String")]
     status: SessionStatus,
     erased_at: Moment,
 }
@@ -117,7 +120,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
     ]
 }
 
-async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
+async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
     let link = arguments.link_id.as_deref().map(link_id).transpose()?;
@@ -142,7 +145,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
     }))
 }
 
-async fn end(call: Call, arguments: End) -> Result<Answer, Problem> {
+async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let session = session_id(&arguments.session_id)?;
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
@@ -161,7 +164,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer, Problem> {
     }
 }
 
-async fn erase(call: Call, arguments: Erase) -> Result<Answer, Problem> {
+async fn erase(call: Call, arguments: Erase) -> Result<Answer<Gone>, Problem> {
     let session = session_id(&arguments.session_id)?;
     let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
