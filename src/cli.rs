@@ -44,13 +44,24 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Agent(Agent),
     /// Make the read models anew from the log; nothing outside PostgreSQL changes
-    Rebuild,
+    Rebuild {
+        /// Which; without it all of them
+        #[arg(value_enum)]
+        name: Option<ReadModel>,
+    },
     /// The analyst's door: read and verify the event log
     #[command(subcommand)]
     Log(Log),
     /// Measure against the limit: ratios to the raw servers, in one run, on servers and folders of its own
     #[command(subcommand)]
     Bench(Bench),
+}
+
+/// What can be made anew by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReadModel {
+    /// Every table: they share a checkpoint and a transaction, so that no two of them ever tell of different moments
+    Rows,
 }
 
 /// What to measure.

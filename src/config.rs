@@ -123,6 +123,6 @@ fn listen(command: &Command) -> Option<&Listen> {
     match command {
         Command::Up(up) => Some(&up.listen),
         Command::Serve(serve) => Some(&serve.listen),
-        Command::Agent(_) | Command::Rebuild | Command::Log(_) | Command::Bench(_) => None,
+        Command::Agent(_) | Command::Rebuild { name: _ } | Command::Log(_) | Command::Bench(_) => None,
     }
 }

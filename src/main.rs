@@ -53,7 +53,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Up(options) => up::run(config, options).await,
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agents::run(config, command, cli.json).await,
-        Command::Rebuild => rebuild::run(config, cli.json).await,
+        Command::Rebuild { name } => rebuild::run(config, name, cli.json).await,
         Command::Bench(bench) => bench::run(bench, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
     }

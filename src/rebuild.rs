@@ -9,11 +9,19 @@ use nats::Shard;
 use projector::Rebuilt;
 use serde_json::json;
 
+use crate::cli::ReadModel;
 use crate::config::Config;
 use crate::installation::{self, Servers};
 
-/// Rebuilds the rows of all shards; safe beside a running installation, and after a rebuild that was cut off.
-pub(crate) async fn run(config: Config, as_json: bool) -> Result<()> {
+/// Rebuilds one read model, or all; safe beside a running installation, and after a rebuild that was cut off.
+pub(crate) async fn run(config: Config, name: Option<ReadModel>, as_json: bool) -> Result<()> {
+    match name {
+        None | Some(ReadModel::Rows) => rows(config, as_json).await,
+    }
+}
+
+/// Rebuilds the rows of all shards.
+async fn rows(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
     let backbone = installation::log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::rows(&servers).await?;

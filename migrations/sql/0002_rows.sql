@@ -119,7 +119,10 @@ CREATE TABLE session (
     last_word_at        TIMESTAMPTZ NOT NULL,
     last_chatter_at     TIMESTAMPTZ,
     last_agent_at       TIMESTAMPTZ,
-    -- Since when the chatter waits for the agent; NULL while nothing is owed.
+    -- The chatter's first word, and the agent's first after it.
+    first_chatter_at    TIMESTAMPTZ,
+    first_reply_at      TIMESTAMPTZ,
+    -- Since when the chatter waits for the agent; NULL while nothing is owed, kept when the session ends.
     owed_since          TIMESTAMPTZ,
     rating              SMALLINT,
     ended_at            TIMESTAMPTZ,
@@ -131,6 +134,8 @@ CREATE TABLE session (
 );
 CREATE INDEX session_by_agent ON session (agent, started_sequence);
 CREATE INDEX session_by_link ON session (link, started_sequence);
+-- For figures over a period.
+CREATE INDEX session_by_start ON session (agent, started_at);
 -- The few that live among the many that lived.
 CREATE INDEX session_open_by_link ON session (link) WHERE status IN ('active', 'idle');
 CREATE INDEX session_open_by_agent ON session (agent) WHERE status IN ('active', 'idle');

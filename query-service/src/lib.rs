@@ -4,6 +4,7 @@
 //! proves how fresh it is (`freshness.rs`); only after it has ended are texts opened, with one vault an owner (`open.rs`).
 
 mod agents;
+mod analytics;
 mod clock;
 mod columns;
 mod error;
@@ -25,6 +26,7 @@ use nats::Backbone;
 use sqlx::PgPool;
 
 pub use agents::{AgentView, KeyView};
+pub use analytics::{Analytics, Day, Spread};
 pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};

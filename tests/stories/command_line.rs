@@ -141,6 +141,7 @@ async fn the_tools_are_those_of_the_contract() {
         "create_link",
         "end_session",
         "erase_session",
+        "get_analytics",
         "get_link",
         "list_links",
         "list_sessions",

@@ -49,6 +49,7 @@ impl Rows {
             Event::QuestionAnswered { question, answered, values: _ } => {
                 row.last_word_at = at;
                 row.last_chatter_at = Some(at);
+                row.first_chatter_at.get_or_insert(at);
                 row.owed_since.get_or_insert(at);
                 if let Some(question) = self.questions.change(&(id, question.column())) {
                     question.answered |= i16::from(*answered);
@@ -134,6 +135,8 @@ impl Rows {
                 last_word_at: at,
                 last_chatter_at: None,
                 last_agent_at: None,
+                first_chatter_at: None,
+                first_reply_at: None,
                 owed_since: None,
                 rating: None,
                 ended_at: None,
@@ -165,11 +168,15 @@ impl Rows {
             Author::Chatter => {
                 row.chatter_messages += 1;
                 row.last_chatter_at = Some(at);
+                row.first_chatter_at.get_or_insert(at);
                 row.owed_since.get_or_insert(at);
             }
             Author::Agent(_) => {
                 row.agent_messages += 1;
                 row.last_agent_at = Some(at);
+                if row.first_chatter_at.is_some() {
+                    row.first_reply_at.get_or_insert(at);
+                }
                 row.owed_since = None;
                 self.close_answered(commit, id);
             }

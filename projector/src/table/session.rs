@@ -58,6 +58,8 @@ pub(crate) struct SessionRow {
     pub(crate) last_word_at: OffsetDateTime,
     pub(crate) last_chatter_at: Option<OffsetDateTime>,
     pub(crate) last_agent_at: Option<OffsetDateTime>,
+    pub(crate) first_chatter_at: Option<OffsetDateTime>,
+    pub(crate) first_reply_at: Option<OffsetDateTime>,
     pub(crate) owed_since: Option<OffsetDateTime>,
     pub(crate) rating: Option<i16>,
     pub(crate) ended_at: Option<OffsetDateTime>,
@@ -73,7 +75,8 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
         r#"SELECT
             id, agent, link, shard, status AS "status: SessionStatus", display_name, feedback, language, started_at, started_sequence,
             expires_at, max_messages, messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages,
-            last_word_at, last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence
+            last_word_at, last_chatter_at, last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason,
+            erase_at, erased_at, sequence
         FROM session
         WHERE id = ANY($1)"#,
         ids,
@@ -94,14 +97,14 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         "INSERT INTO session (
             id, agent, link, shard, status, display_name, feedback, language, started_at, started_sequence, expires_at, max_messages,
             messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages, last_word_at, last_chatter_at,
-            last_agent_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence
+            last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence
         )
         SELECT *
         FROM UNNEST(
             $1::UUID[], $2::UUID[], $3::UUID[], $4::INTEGER[], $5::TEXT[], $6::BYTEA[], $7::BYTEA[], $8::TEXT[], $9::TIMESTAMPTZ[],
             $10::BIGINT[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
-            $17::BIGINT[], $18::TIMESTAMPTZ[], $19::TIMESTAMPTZ[], $20::TIMESTAMPTZ[], $21::TIMESTAMPTZ[], $22::SMALLINT[],
-            $23::TIMESTAMPTZ[], $24::TEXT[], $25::TIMESTAMPTZ[], $26::TIMESTAMPTZ[], $27::BIGINT[]
+            $17::BIGINT[], $18::TIMESTAMPTZ[], $19::TIMESTAMPTZ[], $20::TIMESTAMPTZ[], $21::TIMESTAMPTZ[], $22::TIMESTAMPTZ[],
+            $23::TIMESTAMPTZ[], $24::SMALLINT[], $25::TIMESTAMPTZ[], $26::TEXT[], $27::TIMESTAMPTZ[], $28::TIMESTAMPTZ[], $29::BIGINT[]
         )
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status,
@@ -113,6 +116,8 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
             last_word_at = excluded.last_word_at,
             last_chatter_at = excluded.last_chatter_at,
             last_agent_at = excluded.last_agent_at,
+            first_chatter_at = excluded.first_chatter_at,
+            first_reply_at = excluded.first_reply_at,
             owed_since = excluded.owed_since,
             rating = excluded.rating,
             ended_at = excluded.ended_at,
@@ -140,6 +145,8 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         &column(rows, |row| row.last_word_at),
         &column(rows, |row| row.last_chatter_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.last_agent_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.first_chatter_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.first_reply_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.owed_since) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.rating) as &[Option<i16>],
         &column(rows, |row| row.ended_at) as &[Option<OffsetDateTime>],

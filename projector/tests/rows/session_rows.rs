@@ -35,22 +35,33 @@ async fn who_said_how_much_and_who_waits_for_whom() {
     let mut story = started(&world).await;
     let told = format!(
         "chatter_messages, agent_messages, {}",
-        seconds(&["last_word_at", "last_chatter_at", "last_agent_at", "owed_since"])
+        seconds(&["last_word_at", "last_chatter_at", "last_agent_at", "first_chatter_at", "first_reply_at", "owed_since"])
     );
+    // What the agent says first is no reply.
+    story.say(link(1, 1), session(1, 1), Author::Agent(key(1)), "welcome").await;
     story.wait(Millis::seconds(10));
     story.say(link(1, 1), session(1, 1), Author::Chatter, "hello").await;
     story.wait(Millis::seconds(10));
     story.say(link(1, 1), session(1, 1), Author::Chatter, "anyone?").await;
-    assert_eq!(
-        columns(&world, "session", &told).await,
-        json!({"chatter_messages": 2, "agent_messages": 0, "last_word_at": 20, "last_chatter_at": 20, "last_agent_at": null, "owed_since": 10})
-    );
-    story.wait(Millis::seconds(10));
-    story.say(link(1, 1), session(1, 1), Author::Agent(key(1)), "yes").await;
-    assert_eq!(
-        columns(&world, "session", &told).await,
-        json!({"chatter_messages": 2, "agent_messages": 1, "last_word_at": 30, "last_chatter_at": 20, "last_agent_at": 30, "owed_since": null})
-    );
+    let mut expected = json!({
+        "chatter_messages": 2, "agent_messages": 1, "last_word_at": 20, "last_chatter_at": 20, "last_agent_at": 0,
+        "first_chatter_at": 10, "first_reply_at": null, "owed_since": 10,
+    });
+    assert_eq!(columns(&world, "session", &told).await, expected);
+    for (at, first_reply_at) in [(30, 30), (40, 30)] {
+        story.wait(Millis::seconds(10));
+        story.say(link(1, 1), session(1, 1), Author::Agent(key(1)), "yes").await;
+        for (column, value) in [
+            ("agent_messages", json!(at / 10 - 1)),
+            ("last_word_at", json!(at)),
+            ("last_agent_at", json!(at)),
+            ("first_reply_at", json!(first_reply_at)),
+            ("owed_since", json!(null)),
+        ] {
+            expected[column] = value;
+        }
+        assert_eq!(columns(&world, "session", &told).await, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

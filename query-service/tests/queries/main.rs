@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod agents;
+mod analytics;
 mod attention;
 mod freshness;
 mod lists;
