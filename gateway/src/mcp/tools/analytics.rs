@@ -1,5 +1,7 @@
 //! Figures of a period.
 
+use std::collections::BTreeMap;
+
 use domain::session::EndReason;
 use domain::{LinkId, Millis};
 use query_service::{Analytics, Day, Spread};
@@ -38,7 +40,7 @@ struct Arguments {
 }
 
 /// The figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
     now: Moment,
     since: Moment,
@@ -61,7 +63,7 @@ struct Shown {
     stale: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Sessions {
     joined: u64,
     chatter_wrote: u64,
@@ -69,30 +71,34 @@ struct Sessions {
     unanswered: u64,
     open: u64,
     #[serde(serialize_with = "by_reason")]
+    #[schemars(with = "BTreeMap<String, u64>")]
     ended: Vec<(EndReason, u64)>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Messages {
     from_chatters: u64,
     from_agent: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Seconds {
+    #[schemars(with = "f64")]
     median_seconds: Value,
+    #[schemars(with = "f64")]
     p90_seconds: Value,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Ratings {
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
     average: Option<Value>,
 }
 
 /// A day; what is zero is left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DayShown {
     day: String,
     #[serde(skip_serializing_if = "is_zero")]
@@ -109,7 +115,7 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
     vec![tool(ANALYTICS, &[Bound::new("days_back", 1, 365).usually(30)], analytics)]
 }
 
-async fn analytics(call: Call, arguments: Arguments) -> Result<Answer, Problem> {
+async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let link = arguments.link_id.as_deref().map(link_id).transpose()?;
     if let Some(link) = link {
