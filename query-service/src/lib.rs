@@ -4,6 +4,7 @@
 //! proves how fresh it is (`freshness.rs`); only after it has ended are texts opened, with one vault an owner (`open.rs`).
 
 mod agents;
+mod answers;
 mod clock;
 mod columns;
 mod error;
@@ -25,11 +26,12 @@ use nats::Backbone;
 use sqlx::PgPool;
 
 pub use agents::{AgentView, KeyView};
+pub use answers::LinkAnswers;
 pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
 pub use kept::Kept;
-pub use links::{LinkCounts, LinkStatus, LinkView};
+pub use links::{LinkCounts, LinkQuestions, LinkStatus, LinkView};
 pub use open::{Vaults, Words};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;

@@ -13,6 +13,7 @@ mod outlook;
 mod patience;
 mod place;
 mod position;
+mod rollup;
 mod shown;
 mod telling;
 mod tools;
