@@ -251,7 +251,7 @@ mod tests {
         let sessions = SessionCredentials::new(&fixed());
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 0), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeularu3rpl7sgnncrrhn4d5ijnq");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 258), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeaicd72thlg6irvk73z56kk2pzy2qa");
-        insta::assert_snapshot!(LinkTokens::new(&fixed()).issue_to(7, AGENT, LINK, 258), @"");
+        insta::assert_snapshot!(LinkTokens::new(&fixed()).issue_to(7, AGENT, LINK, 258), @"eaaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaebybalu4ypzovw3aggojuvy2pj7x7gwq");
         insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhg24v2eh2get4ovzyrcyhwnexry");
         insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhqqmonmw5evnbpzene3llgmjl4q");
         let keys = ApiKeys::new(&fixed());
