@@ -11,14 +11,15 @@ use std::sync::LazyLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 9] = [
+const USES: [(&str, &[&str]); 10] = [
     ("tempchat", &["gateway", "command-service", "query-service", "projector", "nats", "domain", "migrations", "servers"]),
-    ("gateway", &["command-service", "query-service", "nats", "domain"]),
-    ("command-service", &["nats", "domain"]),
+    ("gateway", &["command-service", "query-service", "nats", "domain", "forms"]),
+    ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),
     ("projector", &["nats", "domain"]),
     ("nats", &["domain"]),
     ("domain", &[]),
+    ("forms", &[]),
     ("migrations", &[]),
     ("servers", &[]),
 ];

@@ -25,6 +25,8 @@ pub struct Join {
     pub link: LinkId,
     /// The token's number: only the newest opens the link.
     pub rotation: u32,
+    /// The recipient, as the token names it.
+    pub recipient: Option<u8>,
     /// The client's own secret; kept only as a keyed hash within the session's id.
     pub client_id: String,
     /// The name the chatter chose.
@@ -68,8 +70,14 @@ pub struct Known {
 
 impl Commands {
     /// Finds the newest session that a client has had on a link.
-    pub async fn known_session(&self, agent: AgentId, link: LinkId, client_id: &str) -> Result<Option<Known>, Refusal> {
-        Ok(self.newest(agent, link, client_id).await?.0)
+    pub async fn known_session(
+        &self,
+        agent: AgentId,
+        link: LinkId,
+        recipient: Option<u8>,
+        client_id: &str,
+    ) -> Result<Option<Known>, Refusal> {
+        Ok(self.newest(agent, link, &client(client_id, recipient)).await?.0)
     }
 
     /// Walks a client's sessions on a link, each following one that ended; returns the newest and the next one's number.
@@ -93,7 +101,7 @@ impl Commands {
         if link.status == link::Status::Unknown || link.rotation != join.rotation {
             return Err(Refusal::Link(link::Rejection::Unknown));
         }
-        let (known, ordinal) = self.newest(join.agent, join.link, &join.client_id).await?;
+        let (known, ordinal) = self.newest(join.agent, join.link, &client(&join.client_id, join.recipient)).await?;
         match known {
             Some(known) if !(join.start_new && known.state.ended.is_some()) => self.come_back(join, &link, &known).await,
             Some(known) if join.holds != Some(known.session) && clock::now() >= known.state.started_at + ANSWER_REPEATED_FOR => {
@@ -131,7 +139,7 @@ impl Commands {
         if characters > limit {
             return Err(Refusal::Session(Rejection::TextTooLong { characters, limit }));
         }
-        let session = self.inner.derived.session(join.link, &join.client_id, ordinal);
+        let session = self.inner.derived.session(join.link, &client(&join.client_id, join.recipient), ordinal);
         self.reserve(join, link, session).await?;
 
         // What is copied is what is in force now that the place is reserved.
@@ -153,6 +161,8 @@ impl Commands {
             display_name: seal.optional(Field::DisplayName, join.display_name.as_deref()),
             language: join.language.clone(),
             welcome: seal.optional(Field::Message, welcome.as_deref()),
+            question: self.asked(at_link, settings, &seal).await?,
+            recipient: join.recipient,
         }));
         let order =
             Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
@@ -169,7 +179,13 @@ impl Commands {
             // An attempt broke off, and the worker is late.
             self.release(at_link, at_session).await?;
         }
-        let admit = link::Command::Admit { session, returning: false, start_before: now + RESERVED_FOR, passcode };
+        let admit = link::Command::Admit {
+            session,
+            returning: false,
+            start_before: now + RESERVED_FOR,
+            passcode,
+            recipient: join.recipient,
+        };
         self.ask_link(at_link, Actor::Chatter, CommandId::new(chance::bytes()), admit).await.map(drop)
     }
 
@@ -194,6 +210,11 @@ impl Commands {
         let is_right = self.inner.passcodes.check(passcode, verifier).await?;
         Ok(if is_right { Passcode::Right } else { Passcode::Wrong })
     }
+}
+
+/// Keeps the sessions apart that one client has as several recipients.
+fn client(client_id: &str, recipient: Option<u8>) -> String {
+    recipient.map_or_else(|| client_id.to_owned(), |recipient| format!("{client_id} as {recipient}"))
 }
 
 /// Copies what a session needs of its link's settings.

@@ -4,6 +4,7 @@
 //! [`Receipt`] that says where in the log it stands. The [`worker`] sends what falls due.
 
 mod agents;
+mod asking;
 mod chance;
 pub mod clock;
 mod ending;

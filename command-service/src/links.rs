@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use domain::link::{Changes, Command, Link, Rejection, Settings, Status};
+use domain::link::{Changes, Command, Link, Recipients, Rejection, Settings, Status};
 use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, Timestamp};
+use forms::Form;
 use nats::{Actor, DataKey, Field, Reserve};
 use serde::Serialize;
 
@@ -34,6 +35,9 @@ pub struct NewLink {
     pub keep_after_end: Millis,
     pub language: Option<String>,
     pub allowed_origins: Vec<String>,
+    pub questions: Option<Form>,
+    /// The labels by which the agent knows them; each has a token of one's own.
+    pub recipients: Vec<String>,
 }
 
 /// Settings to change; `None` leaves one as it is, `Some(None)` removes it.
@@ -56,6 +60,7 @@ pub struct LinkChanges {
     pub keep_after_end: Option<Millis>,
     pub language: Option<Option<String>>,
     pub allowed_origins: Option<Vec<String>>,
+    pub questions: Option<Option<Form>>,
 }
 
 impl Commands {
@@ -117,6 +122,8 @@ impl Commands {
             keep_after_end: new.keep_after_end,
             language: new.language,
             allowed_origins: new.allowed_origins,
+            questions: new.questions.as_ref().map(|form| self.questions(&seal, form)),
+            recipients: recipients(&seal, &new.recipients),
         })
     }
 
@@ -160,6 +167,7 @@ impl Commands {
             keep_after_end: changes.keep_after_end,
             language: changes.language,
             allowed_origins: changes.allowed_origins,
+            questions: changes.questions.map(|form| form.map(|form| self.questions(&seal, &form))),
         };
         self.ask_link(address, actor, id, Command::Update(Box::new(changes))).await
     }
@@ -189,6 +197,15 @@ impl Commands {
         let id = CommandId::new(chance::bytes());
         let farewell = Seal { key: &key, address, id }.optional(Field::Farewell, farewell);
         self.ask_link(address, actor, id, Command::Revoke { end_sessions, farewell }).await
+    }
+
+    /// Reads the labels of a link's recipients; none where there are none, or none any more.
+    pub async fn recipients(&self, agent: AgentId, link: LinkId) -> Result<Vec<String>, Refusal> {
+        let settings = self.link(agent, link).await?.settings;
+        let Some(Recipients { labels, .. }) = settings.and_then(|settings| settings.recipients) else { return Ok(vec![]) };
+        let document = self.words(Address::link(agent, link), Field::Recipients, Some(&labels)).await?;
+        let labels = document.map_or(Ok(vec![]), |document| serde_json::from_str(&document));
+        labels.map_err(|error| Refusal::Form(error.to_string()))
     }
 
     /// Shows a link as the log has it, at most a second old.
@@ -227,4 +244,11 @@ impl Commands {
         let outcome = self.inner.links.execute(address, order).await?;
         Ok(self.receipt(address.agent, &outcome))
     }
+}
+
+/// Seals the labels of recipients; a token names each by its place among them.
+fn recipients(seal: &Seal<'_>, labels: &[String]) -> Option<Recipients> {
+    let document = serde_json::to_string(labels).expect("a list of texts is JSON");
+    let count = u8::try_from(labels.len()).unwrap_or(u8::MAX);
+    (count > 0).then(|| Recipients { labels: seal.text(Field::Recipients, &document), count })
 }

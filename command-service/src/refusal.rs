@@ -43,6 +43,12 @@ pub enum Refusal {
     /// A sealed text does not open under its key.
     #[error("a stored text cannot be opened: {0}")]
     Unreadable(#[from] nats::OpenError),
+    /// Values do not fit their question.
+    #[error("the answer does not fit the question")]
+    AnswerInvalid(Vec<forms::FieldError>),
+    /// A stored form cannot be read.
+    #[error("a stored form cannot be read: {0}")]
+    Form(String),
     /// A passcode could not be checked or stored.
     #[error("the passcode could not be processed: {0}")]
     Passcode(String),

@@ -29,6 +29,11 @@ impl Commands {
             reserve: Reserve::Ordinary,
             command: Command::Post { from: author(actor), text, kind: None, client_message_id },
         };
+        self.say(session, order).await
+    }
+
+    /// Carries out what is said; the chatter's word brings back an idle session.
+    pub(crate) async fn say(&self, session: Address, order: Order<Command>) -> Result<Receipt, Refusal> {
         let mut outcome = self.inner.sessions.execute(session, order.clone()).await.map_err(Refusal::from);
         if matches!(outcome, Err(Refusal::Session(Rejection::Idle))) {
             self.resume(session).await?;
@@ -103,14 +108,14 @@ impl Commands {
 }
 
 /// Keeps the ids that a chatter chooses apart from those of every API key.
-fn spoken(actor: Actor, message_id: &str) -> String {
+pub(crate) fn spoken(actor: Actor, message_id: &str) -> String {
     match actor {
         Actor::Chatter => format!("chatter:{message_id}"),
         Actor::Agent(_) | Actor::Operator | Actor::Timer => format!("agent:{message_id}"),
     }
 }
 
-fn author(actor: Actor) -> Author {
+pub(crate) fn author(actor: Actor) -> Author {
     match actor {
         Actor::Chatter => Author::Chatter,
         Actor::Agent(key) => Author::Agent(key),

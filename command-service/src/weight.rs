@@ -34,17 +34,20 @@ impl Weighed for Link {
             let optional =
                 [&settings.purpose, &settings.description, &settings.welcome_message, &settings.agent_name, &settings.passcode];
             let texts = optional.into_iter().flatten().chain([&settings.title]).map(sealed).sum::<usize>();
-            texts + settings.allowed_origins.iter().map(String::len).sum::<usize>()
+            let questions = settings.questions.as_ref().map_or(0, |questions| sealed(&questions.form));
+            let recipients = settings.recipients.as_ref().map_or(0, |recipients| sealed(&recipients.labels));
+            texts + questions + recipients + settings.allowed_origins.iter().map(String::len).sum::<usize>()
         });
         let farewell = self.revocation.as_ref().and_then(|revocation| revocation.farewell.as_ref()).map_or(0, sealed);
-        AGGREGATE + settings + farewell + self.admissions.len() * ENTRY
+        AGGREGATE + settings + farewell + (self.admissions.len() + self.came.len()) * ENTRY
     }
 }
 
 impl Weighed for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
-        AGGREGATE + moments + (self.questions.len() + self.read.len()) * ENTRY
+        let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();
+        AGGREGATE + moments + forms + (self.questions.len() + self.read.len()) * ENTRY
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Policy {
     pub display_name_characters: u32,
     /// Sessions that a link may have open at once.
     pub sessions_at_once: u32,
+    /// Recipients of a link.
+    pub recipients: u8,
     /// Origins that may frame a link.
     pub allowed_origins: usize,
     /// Bytes of one such origin.
@@ -73,6 +75,7 @@ impl Default for Policy {
             text_characters: 2_000,
             display_name_characters: 80,
             sessions_at_once: 50,
+            recipients: 50,
             allowed_origins: 20,
             origin_bytes: 255,
             starts_per_minute: 60,

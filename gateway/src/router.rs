@@ -107,6 +107,7 @@ mod tests {
             ("/api/v1/sessions", &["post"]),
             ("/api/v1/sessions/{id}", &["get", "delete"]),
             ("/api/v1/sessions/{id}/messages", &["get", "post"]),
+            ("/api/v1/sessions/{id}/answers", &["post"]),
             ("/api/v1/sessions/{id}/events", &["get"]),
             ("/api/v1/sessions/{id}/typing", &["post"]),
             ("/api/v1/sessions/{id}/read", &["post"]),

@@ -77,6 +77,8 @@ export interface MessageData {
 export type FieldType = 'choice' | 'choices' | 'yes_no' | 'text' | 'number' | 'date' | 'email' | 'rating';
 export type FieldValue = string | number | boolean | string[];
 export type FieldValues = Record<string, FieldValue>;
+/** What an answer changes; `null` takes a value back. */
+export type FieldChanges = Record<string, FieldValue | null>;
 
 export interface Field {
   key: string;
@@ -99,8 +101,16 @@ export interface QuestionData {
 
 export interface AnswerData {
   question_id: string;
+  values: FieldChanges;
+  missing: string[];
+}
+
+/** All answers to one question, taken together. */
+export interface Answered {
   values: FieldValues;
   missing: string[];
+  /** Whether the agent has gone on: then it takes no answer any more. */
+  closed: boolean;
 }
 
 interface EventDataByType {
@@ -145,7 +155,7 @@ export interface Outgoing {
   id: string;
   at: number;
   message?: string;
-  answer?: { question_id: string; values: FieldValues };
+  answer?: { question_id: string; values: FieldChanges };
 }
 
 /** An outgoing entry and how far it has come. */

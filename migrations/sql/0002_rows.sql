@@ -66,6 +66,11 @@ CREATE TABLE link (
     description              BYTEA,
     welcome_message          BYTEA,
     agent_name               BYTEA,
+    -- The fields that every session begins with, and the labels of the recipients.
+    questions                BYTEA,
+    recipients               BYTEA,
+    -- The question that those fields are in every session.
+    question                 UUID,
     has_passcode             BOOLEAN     NOT NULL,
     expires_at               TIMESTAMPTZ NOT NULL,
     max_sessions_at_once     BIGINT      NOT NULL,
@@ -104,6 +109,8 @@ CREATE TABLE session (
     display_name        BYTEA,
     feedback            BYTEA,
     language            TEXT,
+    -- Which of the link's recipients it is.
+    recipient           SMALLINT,
     started_at          TIMESTAMPTZ NOT NULL,
     -- Where `session.started` stands in the log: the order of lists.
     started_sequence    BIGINT      NOT NULL,
@@ -169,6 +176,8 @@ CREATE TABLE question (
     sequence BIGINT      NOT NULL,
     PRIMARY KEY (session, id)
 );
+-- A link's own question has one id in all its sessions.
+CREATE INDEX question_by_link ON question (link, id);
 
 -- How far each reader has read: the kept position of one key in one session.
 CREATE TABLE read_mark (

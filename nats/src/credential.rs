@@ -26,6 +26,21 @@ pub struct LinkTokens {
 
 /// The format's version in the high four bits, the root secret's number in the low four.
 const LINK_FORM: u8 = 0x10;
+/// The same for the token of one of a link's recipients.
+const RECIPIENT_FORM: u8 = 0x20;
+
+/// What a link's token names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkToken {
+    /// The tenant.
+    pub agent: AgentId,
+    /// The link.
+    pub link: LinkId,
+    /// The token's number: only the newest opens the link.
+    pub rotation: u32,
+    /// Which of the link's recipients it is for; none of a token for anyone.
+    pub recipient: Option<u8>,
+}
 
 impl LinkTokens {
     /// Derives the key of link tokens.
@@ -37,23 +52,38 @@ impl LinkTokens {
     ///
     /// 79 letters until the first rotation, 80 until the 255th; the same input gives the same token.
     pub fn issue(&self, agent: AgentId, link: LinkId, rotation: u32) -> String {
+        self.tags.issue(&[&[LINK_FORM], agent.bytes(), link.bytes(), digits(&rotation.to_be_bytes())])
+    }
+
+    /// Makes the token of one of a link's recipients: `form u8 | agent 16 | link 16 | recipient u8 | rotation | tag 16`.
+    pub fn issue_to(&self, recipient: u8, agent: AgentId, link: LinkId, rotation: u32) -> String {
         let rotation = rotation.to_be_bytes();
-        let zeros = rotation.iter().take_while(|byte| **byte == 0).count();
-        let (_, rotation) = rotation.split_at(zeros);
-        self.tags.issue(&[&[LINK_FORM], agent.bytes(), link.bytes(), rotation])
+        self.tags.issue(&[&[RECIPIENT_FORM], agent.bytes(), link.bytes(), &[recipient], digits(&rotation)])
     }
 
     /// Reads a token that we made, of any rotation: whether that is still the link's is for the link to say.
-    pub fn check(&self, token: &str) -> Option<(AgentId, LinkId, u32)> {
+    pub fn check(&self, token: &str) -> Option<LinkToken> {
         let body = self.tags.check(token)?;
-        let (&LINK_FORM, body) = body.split_first()? else { return None };
+        let (&form, body) = body.split_first()?;
         let (agent, body) = body.split_first_chunk()?;
-        let (link, digits) = body.split_first_chunk()?;
+        let (link, body) = body.split_first_chunk()?;
+        let (recipient, digits) = match form {
+            LINK_FORM => (None, body),
+            RECIPIENT_FORM => body.split_first().map(|(recipient, digits)| (Some(*recipient), digits))?,
+            _ => return None,
+        };
         let mut rotation = [0; 4];
         let (_, low) = rotation.split_at_mut(4_usize.checked_sub(digits.len())?);
         low.copy_from_slice(digits);
-        Some((AgentId::new(*agent), LinkId::new(*link), u32::from_be_bytes(rotation)))
+        let rotation = u32::from_be_bytes(rotation);
+        Some(LinkToken { agent: AgentId::new(*agent), link: LinkId::new(*link), rotation, recipient })
     }
+}
+
+/// Leaves leading zeros out.
+fn digits(rotation: &[u8; 4]) -> &[u8] {
+    let zeros = rotation.iter().take_while(|byte| **byte == 0).count();
+    rotation.split_at(zeros).1
 }
 
 /// How a client carries its session's credential; one never passes for the other.
@@ -221,6 +251,7 @@ mod tests {
         let sessions = SessionCredentials::new(&fixed());
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 0), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeularu3rpl7sgnncrrhn4d5ijnq");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 258), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeaicd72thlg6irvk73z56kk2pzy2qa");
+        insta::assert_snapshot!(LinkTokens::new(&fixed()).issue_to(7, AGENT, LINK, 258), @"eaaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaebybalu4ypzovw3aggojuvy2pj7x7gwq");
         insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhg24v2eh2get4ovzyrcyhwnexry");
         insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhqqmonmw5evnbpzene3llgmjl4q");
         let keys = ApiKeys::new(&fixed());
@@ -249,7 +280,7 @@ mod tests {
     #[test]
     fn a_genuine_text_of_an_unknown_form_is_refused() {
         let tokens = LinkTokens::new(&fixed());
-        let newer = tokens.tags.issue(&[&[0x20], AGENT.bytes(), LINK.bytes()]);
+        let newer = tokens.tags.issue(&[&[0x30], AGENT.bytes(), LINK.bytes()]);
         assert_eq!(tokens.check(&newer), None);
         let longer = tokens.tags.issue(&[&[LINK_FORM], AGENT.bytes(), LINK.bytes(), &[1; 5]]);
         assert_eq!(tokens.check(&longer), None);
@@ -276,9 +307,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_reads_back_as_it_was_issued(agent: [u8; 16], link: [u8; 16], rotation: u32) {
+        fn a_token_reads_back_as_it_was_issued(agent: [u8; 16], link: [u8; 16], rotation: u32, recipient: u8) {
             let (tokens, agent, link) = (LinkTokens::new(&fixed()), AgentId::new(agent), LinkId::new(link));
-            prop_assert_eq!(tokens.check(&tokens.issue(agent, link, rotation)), Some((agent, link, rotation)));
+            let token = LinkToken { agent, link, rotation, recipient: None };
+            prop_assert_eq!(tokens.check(&tokens.issue(agent, link, rotation)), Some(token));
+            let recipient = LinkToken { recipient: Some(recipient), ..token };
+            prop_assert_eq!(tokens.check(&tokens.issue_to(recipient.recipient.unwrap(), agent, link, rotation)), Some(recipient));
         }
 
         #[test]

@@ -31,7 +31,7 @@ mod wrapping;
 pub use backbone::Backbone;
 pub use bare::bare_client;
 pub use commit::{Actor, AnyEvent, Commit, DecodeError, Kind};
-pub use credential::{ApiKeys, Carrier, LinkTokens, SessionCredentials};
+pub use credential::{ApiKeys, Carrier, LinkToken, LinkTokens, SessionCredentials};
 pub use cursor::{CursorError, Cursors};
 pub use derived::Derived;
 pub use error::Error;

@@ -27,6 +27,8 @@ pub enum Field {
     AgentName,
     /// The verifier of a passcode.
     Passcode,
+    /// The labels of a link's recipients.
+    Recipients,
     /// The agent's last words.
     Farewell,
     /// The name that a chatter chose.
@@ -53,6 +55,7 @@ impl Field {
             Self::WelcomeMessage => "welcome_message",
             Self::AgentName => "agent_name",
             Self::Passcode => "passcode",
+            Self::Recipients => "recipients",
             Self::Farewell => "farewell",
             Self::DisplayName => "display_name",
             Self::Message => "message",

@@ -42,6 +42,11 @@ pub(crate) fn sequence_column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// Reads which of its link's recipients a session is.
+pub(crate) fn recipient(value: Option<i16>) -> Option<u8> {
+    value.and_then(|value| u8::try_from(value).ok())
+}
+
 /// Reads why a session ended.
 pub(crate) fn end_reason(value: &str) -> Result<EndReason, Error> {
     let text: StrDeserializer<'_, ValueError> = value.into_deserializer();

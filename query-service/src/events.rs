@@ -167,6 +167,31 @@ impl Queries {
         self.events_after(Viewer::Agent(agent), scope, after, filter, limit, fresh).await
     }
 
+    /// Reads the newest answers of some sessions, oldest first.
+    pub async fn answers(
+        &self,
+        agent: AgentId,
+        sessions: &[SessionId],
+        limit: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<EventPage>, Error> {
+        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let (agent, now) = (uuid(agent.bytes()), moment(clock::now()));
+        let filter = Filter { types: Some(&["session.question_answered"]), not_by: None };
+        let sessions: Vec<Uuid> = sessions.iter().map(|session| uuid(session.bytes())).collect();
+        let rows = event_rows!(
+            "AND event.session = ANY ($5)
+             ORDER BY event.sequence DESC, index DESC
+             LIMIT $6",
+            [agent, now, filter, &sessions, rows_for(limit)]
+        )
+        .fetch_all(&mut *view.transaction)
+        .await?;
+        let shard = view.shard;
+        view.end().await?;
+        Ok(Answer { value: self.page(rows, shard, limit, true).await?, stale })
+    }
+
     async fn events_after(
         &self,
         viewer: Viewer,

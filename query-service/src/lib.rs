@@ -5,6 +5,7 @@
 
 mod agents;
 mod analytics;
+mod answers;
 mod clock;
 mod columns;
 mod error;
@@ -27,11 +28,12 @@ use sqlx::PgPool;
 
 pub use agents::{AgentView, KeyView};
 pub use analytics::{Analytics, Day, Spread};
+pub use answers::LinkAnswers;
 pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
 pub use kept::Kept;
-pub use links::{LinkCounts, LinkStatus, LinkView};
+pub use links::{LinkCounts, LinkQuestions, LinkStatus, LinkView};
 pub use open::{Vaults, Words};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;

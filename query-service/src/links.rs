@@ -1,6 +1,6 @@
 //! Links, as their agent sees them.
 
-use domain::{Address, AgentId, LinkId, Millis, Timestamp};
+use domain::{Address, AgentId, LinkId, Millis, QuestionId, Timestamp};
 use nats::{Field, Position, Shard};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
@@ -50,6 +50,9 @@ pub struct LinkView {
     pub keep_after_end: Millis,
     pub language: Option<String>,
     pub allowed_origins: Vec<String>,
+    pub questions: Option<LinkQuestions>,
+    /// The labels of the recipients, as the document that was sealed.
+    pub recipients: Option<Words>,
     pub counts: LinkCounts,
     /// The number of the token that opens the link: with agent and id it makes the URL.
     pub rotation: u32,
@@ -62,6 +65,15 @@ pub struct LinkView {
     pub place: Position,
     /// The last commit of the link that the answer has taken in.
     pub sequence: u64,
+}
+
+/// What a link asks everyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkQuestions {
+    /// The question, the same in every session.
+    pub question: QuestionId,
+    /// The fields, as the document that was sealed.
+    pub form: Words,
 }
 
 /// How many sessions a link has had and has.
@@ -89,7 +101,7 @@ macro_rules! link_rows {
                 link.id,
                 link.agent,
                 standing.status AS "status!: LinkStatus",
-                title, purpose, description, welcome_message, agent_name,
+                title, purpose, description, welcome_message, agent_name, questions, recipients, question,
                 has_passcode, link.expires_at, max_sessions_at_once, max_sessions_total, max_messages_per_session,
                 messages_per_minute, idle_timeout_ms, keep_after_end_ms, language, allowed_origins,
                 rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, erased_at, sequence,
@@ -134,6 +146,9 @@ struct LinkRow {
     description: Option<Vec<u8>>,
     welcome_message: Option<Vec<u8>>,
     agent_name: Option<Vec<u8>>,
+    questions: Option<Vec<u8>>,
+    recipients: Option<Vec<u8>>,
+    question: Option<Uuid>,
     has_passcode: bool,
     expires_at: OffsetDateTime,
     max_sessions_at_once: i64,
@@ -174,6 +189,11 @@ impl LinkRow {
             description: open(Field::Description, self.description)?,
             welcome_message: open(Field::WelcomeMessage, self.welcome_message)?,
             agent_name: open(Field::AgentName, self.agent_name)?,
+            questions: match (self.question, open(Field::Form, self.questions)?) {
+                (Some(question), Some(form)) => Some(LinkQuestions { question: QuestionId::new(question.into_bytes()), form }),
+                (Some(_) | None, _) => None,
+            },
+            recipients: open(Field::Recipients, self.recipients)?,
             has_passcode: self.has_passcode,
             expires_at: timestamp(self.expires_at),
             max_sessions_at_once: count(self.max_sessions_at_once),

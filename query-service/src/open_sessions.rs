@@ -3,7 +3,7 @@
 use domain::{AgentId, KeyId, LinkId, SessionId, Timestamp};
 use serde::Serialize;
 
-use crate::columns::{count, moment, timestamp, uuid};
+use crate::columns::{count, moment, recipient, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Scope, SessionStatus, Viewer, clock};
 
@@ -24,6 +24,8 @@ pub struct OpenSession {
     pub session: SessionId,
     /// Its link.
     pub link: LinkId,
+    /// Which of the link's recipients it is.
+    pub recipient: Option<u8>,
     /// Active or idle.
     pub status: SessionStatus,
     /// Whose turn it is.
@@ -65,7 +67,7 @@ impl Queries {
             r#"
             WITH open AS (
                 SELECT
-                    id, link, status, started_sequence, owed_since, last_word_at, last_chatter_at, max_messages, chatter_messages, expires_at,
+                    id, link, recipient, status, started_sequence, owed_since, last_word_at, last_chatter_at, max_messages, chatter_messages, expires_at,
                     count(*) OVER () AS total
                 FROM session
                 WHERE agent = $1
@@ -79,6 +81,7 @@ impl Queries {
             SELECT
                 open.id,
                 open.link,
+                open.recipient,
                 open.status AS "status: SessionStatus",
                 open.owed_since IS NOT NULL AS "owed!",
                 open.last_chatter_at,
@@ -120,6 +123,7 @@ impl Queries {
         let sessions = rows.into_iter().map(|row| OpenSession {
             session: SessionId::new(row.id.into_bytes()),
             link: LinkId::new(row.link.into_bytes()),
+            recipient: recipient(row.recipient),
             status: row.status,
             waiting_for: if row.owed { Party::Agent } else { Party::Chatter },
             unread: count(row.unread),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-use crate::columns::{count, end_reason, moment, sequence, sequence_column, timestamp, uuid};
+use crate::columns::{count, end_reason, moment, recipient, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::open::Owner;
 use crate::page::{cut, rows_for};
@@ -47,6 +47,8 @@ pub struct SessionView {
     pub display_name: Option<Words>,
     /// The chatter's language (BCP 47).
     pub language: Option<String>,
+    /// Which of the link's recipients it is.
+    pub recipient: Option<u8>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ends at the latest.
@@ -115,7 +117,7 @@ macro_rules! session_rows {
                 link.agent_name AS "link_agent_name?",
                 link.status = 'erased' AS link_erased,
                 agent.name AS "agent_name?",
-                display_name, feedback, session.language, started_at, started_sequence, session.expires_at, max_messages,
+                display_name, feedback, session.language, recipient, started_at, started_sequence, session.expires_at, max_messages,
                 session.messages_per_minute, session.idle_timeout_ms, session.keep_after_end_ms, chatter_messages, agent_messages, last_word_at,
                 last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, erase_at, session.erased_at, session.sequence,
                 open.fields AS "open_fields!"
@@ -157,6 +159,7 @@ struct SessionRow {
     display_name: Option<Vec<u8>>,
     feedback: Option<Vec<u8>>,
     language: Option<String>,
+    recipient: Option<i16>,
     started_at: OffsetDateTime,
     started_sequence: i64,
     expires_at: OffsetDateTime,
@@ -216,6 +219,7 @@ impl SessionRow {
             title: vaults.open(link, Field::Title, self.link_title.as_deref())?,
             display_name: vaults.open(session, Field::DisplayName, self.display_name.as_deref())?,
             feedback: vaults.open(session, Field::Feedback, self.feedback.as_deref())?,
+            recipient: recipient(self.recipient),
             started_at: timestamp(self.started_at),
             expires_at: timestamp(self.expires_at),
             ended_at: if timed_out { Some(timestamp(self.expires_at)) } else { self.ended_at.map(timestamp) },

@@ -53,6 +53,7 @@ async fn start(commands: &Commands, agent: AgentId, link: domain::LinkId, number
         agent,
         link,
         rotation: 0,
+        recipient: None,
         client_id: format!("bench-{number}"),
         display_name: None,
         passcode: None,
@@ -80,5 +81,7 @@ fn link(sessions: usize) -> NewLink {
         keep_after_end: Millis::minutes(600),
         language: None,
         allowed_origins: Vec::new(),
+        questions: None,
+        recipients: vec![],
     }
 }

@@ -107,6 +107,8 @@ fn verdict(sent: Result<(), Refusal>) -> Verdict {
             | Refusal::TooManyReturns { .. }
             | Refusal::Unavailable(_)
             | Refusal::Unreadable(_)
+            | Refusal::AnswerInvalid(_)
+            | Refusal::Form(_)
             | Refusal::Passcode(_)),
         ) => Verdict::Failed(refusal.to_string()),
     }

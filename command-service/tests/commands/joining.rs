@@ -18,9 +18,9 @@ async fn the_same_client_gets_the_same_session() {
         let back = process.commands.join(&Join { holds, ..again.clone() }).await.unwrap();
         assert_eq!(back, Joined::Back(chat.session));
     }
-    let known = process.commands.known_session(chat.agent, chat.link, "someone").await.unwrap().unwrap();
+    let known = process.commands.known_session(chat.agent, chat.link, None, "someone").await.unwrap().unwrap();
     assert_eq!((known.session, known.state.status), (chat.session, session::Status::Active));
-    assert!(process.commands.known_session(chat.agent, chat.link, "another").await.unwrap().is_none());
+    assert!(process.commands.known_session(chat.agent, chat.link, None, "another").await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

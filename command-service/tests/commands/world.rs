@@ -100,6 +100,8 @@ pub(crate) fn an_hour() -> NewLink {
         keep_after_end: Millis::minutes(60),
         language: None,
         allowed_origins: vec![],
+        questions: None,
+        recipients: vec![],
     }
 }
 
@@ -108,6 +110,7 @@ pub(crate) fn client(agent: AgentId, link: LinkId, client_id: &str) -> Join {
         agent,
         link,
         rotation: 0,
+        recipient: None,
         client_id: client_id.to_owned(),
         display_name: None,
         passcode: None,
@@ -213,12 +216,12 @@ pub(crate) fn started(link: LinkId) -> session::Event {
         idle_timeout: Millis::minutes(30),
         keep_after_end: Millis::minutes(60),
     };
-    session::Event::Started { link, settings, display_name: None, language: None }
+    session::Event::Started { link, settings, display_name: None, language: None, recipient: None }
 }
 
 /// A place that another process might have reserved, until `left` from now.
 pub(crate) fn admitted(session: SessionId, returning: bool, left: Millis) -> link::Event {
-    link::Event::Admitted { session, returning, start_before: clock::now() + left }
+    link::Event::Admitted { session, returning, start_before: clock::now() + left, recipient: None }
 }
 
 /// Asks again and again until there is an answer.

@@ -1,6 +1,6 @@
 //! What one may ask of a link.
 
-use super::Settings;
+use super::{Questions, Settings};
 use crate::{Millis, Sealed, SessionId, Timestamp};
 
 /// A command to a link.
@@ -37,6 +37,8 @@ pub enum Command {
         start_before: Timestamp,
         /// What was found of the passcode.
         passcode: Passcode,
+        /// Which recipient's token it came with.
+        recipient: Option<u8>,
     },
     /// Gives a place back.
     Release {
@@ -104,6 +106,8 @@ pub struct Changes {
     pub language: Option<Option<String>>,
     /// See [`Settings::allowed_origins`].
     pub allowed_origins: Option<Vec<String>>,
+    /// See [`Settings::questions`].
+    pub questions: Option<Option<Questions>>,
 }
 
 impl Changes {
@@ -127,6 +131,9 @@ impl Changes {
             keep_after_end: self.keep_after_end.unwrap_or(settings.keep_after_end),
             language: self.language.as_ref().unwrap_or(&settings.language).clone(),
             allowed_origins: self.allowed_origins.as_ref().unwrap_or(&settings.allowed_origins).clone(),
+            questions: self.questions.as_ref().unwrap_or(&settings.questions).clone(),
+            // A token names its recipient by number: whom a link is for is said once.
+            recipients: settings.recipients.clone(),
         }
     }
 }

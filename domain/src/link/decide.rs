@@ -73,12 +73,17 @@ impl Link {
                 }
                 Status::Unknown | Status::Active | Status::Paused | Status::Erased => Ok(vec![Event::Expired]),
             },
-            Command::Admit { session, returning, start_before, passcode } => {
+            Command::Admit { session, returning, start_before, passcode, recipient } => {
                 match self.admissions.get(session) {
                     // A later reservation makes the place safe from a release that was due to the earlier one.
                     Some(held) if *returning && held.start_before < *start_before => {
                         self.open_to_returning(settings, now)?;
-                        return Ok(vec![Event::Admitted { session: *session, returning: true, start_before: *start_before }]);
+                        return Ok(vec![Event::Admitted {
+                            session: *session,
+                            returning: true,
+                            start_before: *start_before,
+                            recipient: None,
+                        }]);
                     }
                     Some(_) if *returning => return Ok(vec![]),
                     // A reservation is no way around the passcode.
@@ -86,7 +91,11 @@ impl Link {
                     None => {}
                 }
                 self.admit(settings, *returning, *passcode, now, policy)?;
-                Ok(vec![Event::Admitted { session: *session, returning: *returning, start_before: *start_before }])
+                let recipient = recipient.filter(|_| !returning);
+                if let Some(recipient) = recipient {
+                    self.admit_recipient(settings, recipient, *session)?;
+                }
+                Ok(vec![Event::Admitted { session: *session, returning: *returning, start_before: *start_before, recipient }])
             }
             Command::Release { session, reason } => self.release(*session, *reason, now),
             Command::Erase => self.erase(now),
@@ -171,6 +180,16 @@ impl Link {
         }
     }
 
+    /// Holds while nobody but `session` has come with a recipient's token.
+    fn admit_recipient(&self, settings: &Settings, recipient: u8, session: SessionId) -> Result<(), Rejection> {
+        let count = settings.recipients.as_ref().map_or(0, |recipients| recipients.count);
+        match self.came.get(&recipient) {
+            _ if recipient >= count => Err(Rejection::Unknown),
+            Some(came) if *came != session => Err(Rejection::RecipientCame),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Holds while who was in may come back: as long as the session lasts, even to a link that is closed to newcomers.
     fn open_to_returning(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
         match self.open(settings, now) {
@@ -227,6 +246,8 @@ fn within(settings: &Settings, policy: &Policy) -> Result<(), Rejection> {
     let longest_origin = settings.allowed_origins.iter().map(String::len).max().unwrap_or(0);
     let language = settings.language.as_ref().map_or(0, String::len);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let questions = settings.questions.as_ref().map_or(1, |questions| i64::from(questions.fields));
+    let recipients = settings.recipients.as_ref().map_or(1, |recipients| i64::from(recipients.count));
     for (setting, given, least, most) in [
         ("title", i64::from(settings.title.characters), 1, i64::from(policy.title_characters)),
         ("purpose", text(&settings.purpose), 0, i64::from(policy.text_characters)),
@@ -240,6 +261,8 @@ fn within(settings: &Settings, policy: &Policy) -> Result<(), Rejection> {
         ("allowed_origins", count(settings.allowed_origins.len()), 0, count(policy.allowed_origins)),
         ("allowed_origins", count(longest_origin), 0, count(policy.origin_bytes)),
         ("language", count(language), 0, LANGUAGE_BYTES),
+        ("questions", questions, 1, i64::from(policy.question_fields)),
+        ("recipients", recipients, 1, i64::from(policy.recipients)),
     ] {
         within_range(setting, given, least, most)?;
     }

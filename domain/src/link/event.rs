@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::domain_event;
-use crate::{Millis, Sealed, SessionId, Timestamp};
+use crate::{Millis, QuestionId, Sealed, SessionId, Timestamp};
 
 /// A link's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub enum Event {
         returning: bool,
         /// Until when it may start.
         start_before: Timestamp,
+        /// Which of the recipients it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipient: Option<u8>,
     },
     /// A place was given back.
     #[serde(rename = "link.released")]
@@ -105,6 +108,34 @@ pub struct Settings {
     pub language: Option<String>,
     /// Origins that may show the link in a frame.
     pub allowed_origins: Vec<String>,
+    /// What every session begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions: Option<Questions>,
+    /// Whom it is for: each has a token of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<Recipients>,
+}
+
+/// What a link asks everyone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Questions {
+    /// The question's id, the same in every session; other fields are another question.
+    pub question: QuestionId,
+    /// The fields, as one sealed document.
+    pub form: Sealed,
+    /// How many fields there are.
+    pub fields: u8,
+    /// The fields that must be answered, a bit each.
+    pub required: u8,
+}
+
+/// For whom a link is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipients {
+    /// The labels by which the agent knows them, as one sealed document.
+    pub labels: Sealed,
+    /// How many there are.
+    pub count: u8,
 }
 
 domain_event!(Event);

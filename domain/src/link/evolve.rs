@@ -31,7 +31,10 @@ impl Link {
                 self.status = Status::Expired;
                 self.quiet_since = at;
             }
-            Event::Admitted { session, returning, start_before } => {
+            Event::Admitted { session, returning, start_before, recipient } => {
+                if let Some(recipient) = recipient {
+                    self.came.insert(*recipient, *session);
+                }
                 let held = self.admissions.insert(*session, Admission { start_before: *start_before, returning: *returning });
                 if !returning {
                     self.admitted = self.admitted.saturating_add(1);
@@ -44,6 +47,7 @@ impl Link {
                 let counted = self.admissions.remove(session).is_some_and(|admission| !admission.returning);
                 if *unused && counted {
                     self.admitted = self.admitted.saturating_sub(1);
+                    self.came = self.came.iter().filter(|(_, came)| *came != session).map(|(who, came)| (*who, *came)).collect();
                 }
                 self.quiet_since = at;
             }

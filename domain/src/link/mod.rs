@@ -8,7 +8,7 @@ mod evolve;
 mod tests;
 
 pub use command::{Changes, Command, Passcode, Release};
-pub use event::{Event, Settings};
+pub use event::{Event, Questions, Recipients, Settings};
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Link {
     pub admissions: OrdMap<SessionId, Admission>,
     /// How many sessions were admitted, without those that never started.
     pub admitted: u32,
+    /// The recipients who came, each with the one session that is theirs.
+    pub came: OrdMap<u8, SessionId>,
     /// The admissions of the last minute.
     pub recent: Vector<Timestamp>,
     /// When the last place was given back, or the link was closed.
@@ -111,6 +113,9 @@ pub enum Rejection {
         /// Sessions in all.
         limit: u32,
     },
+    /// The token is for one person, who has come already.
+    #[error("this link is for one person, and somebody has come in by it")]
+    RecipientCame,
     /// Too many sessions started within a minute.
     #[error("too many sessions started; try again later")]
     TooManyStarts {
@@ -212,6 +217,7 @@ impl Aggregate for Link {
             | Rejection::PasscodeWrong
             | Rejection::NotDue { .. }
             | Rejection::UsedUp { .. }
+            | Rejection::RecipientCame
             | Rejection::InUse => true,
             Rejection::AlreadyOpen | Rejection::Revoked | Rejection::Erased | Rejection::OutOfRange { .. } => false,
         }

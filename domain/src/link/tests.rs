@@ -3,11 +3,12 @@
 mod admission;
 mod closing;
 mod opening;
+mod recipients;
 mod updating;
 
-use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings};
+use super::{Changes, Command, Event, Link, Passcode, Questions, Recipients, Rejection, Release, Settings};
 use crate::spec::{At, Given, id, minutes, seconds, text};
-use crate::{Aggregate, Millis, Sealed, SessionId, Timestamp, spec};
+use crate::{Aggregate, Millis, QuestionId, Sealed, SessionId, Timestamp, spec};
 
 fn given(history: impl IntoIterator<Item = At<Event>>) -> Given<Link> {
     spec::given(history)
@@ -35,7 +36,13 @@ fn settings() -> Settings {
         keep_after_end: Millis::minutes(10),
         language: None,
         allowed_origins: vec![],
+        questions: None,
+        recipients: None,
     }
+}
+
+fn questions(fields: u8) -> Questions {
+    Questions { question: QuestionId::new(id(1)), form: text(50), fields, required: 1 }
 }
 
 fn settings_with(change: impl FnOnce(&mut Settings)) -> Box<Settings> {
@@ -91,7 +98,7 @@ fn revoked() -> At<Event> {
 }
 
 fn admitted(n: u8) -> At<Event> {
-    Event::Admitted { session: session(n), returning: false, start_before: seconds(60) }.into()
+    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: None }.into()
 }
 
 fn readmitted(n: u8) -> At<Event> {
@@ -99,7 +106,7 @@ fn readmitted(n: u8) -> At<Event> {
 }
 
 fn readmitted_before(n: u8, start_before: Timestamp) -> At<Event> {
-    Event::Admitted { session: session(n), returning: true, start_before }.into()
+    Event::Admitted { session: session(n), returning: true, start_before, recipient: None }.into()
 }
 
 fn released(n: u8) -> At<Event> {
@@ -131,7 +138,7 @@ fn admit(n: u8) -> At<Command> {
 }
 
 fn admit_with(n: u8, passcode: Passcode) -> At<Command> {
-    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode }.into()
+    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode, recipient: None }.into()
 }
 
 fn readmit(n: u8) -> At<Command> {
@@ -139,7 +146,7 @@ fn readmit(n: u8) -> At<Command> {
 }
 
 fn readmit_before(n: u8, start_before: Timestamp) -> At<Command> {
-    Command::Admit { session: session(n), returning: true, start_before, passcode: Passcode::Missing }.into()
+    Command::Admit { session: session(n), returning: true, start_before, passcode: Passcode::Missing, recipient: None }.into()
 }
 
 fn release(n: u8, reason: Release) -> At<Command> {

@@ -40,6 +40,8 @@ pub enum Command {
         values: Sealed,
         /// The fields that are answered, a bit each.
         answered: u8,
+        /// The fields whose answer is taken back, a bit each.
+        withdrawn: u8,
     },
     /// Notes how far someone has read.
     MarkRead {
@@ -98,4 +100,21 @@ pub struct Start {
     pub language: Option<String>,
     /// The first message, from the link.
     pub welcome: Option<Sealed>,
+    /// What the link asks everyone.
+    pub question: Option<Asked>,
+    /// Which of the link's recipients it is.
+    pub recipient: Option<u8>,
+}
+
+/// A question that every session of a link begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The question's id.
+    pub question: QuestionId,
+    /// The intro and the fields, as one sealed document.
+    pub form: Sealed,
+    /// How many fields there are.
+    pub fields: u8,
+    /// The fields that must be answered, a bit each.
+    pub required: u8,
 }

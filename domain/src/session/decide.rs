@@ -1,6 +1,8 @@
 //! What a session allows.
 
-use super::{Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Status};
+use super::{
+    Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status,
+};
 use crate::time::full_minute;
 use crate::{Policy, QuestionId, Sealed, Timestamp};
 
@@ -43,9 +45,15 @@ impl Session {
                     required: *required,
                 }])
             }
-            Command::Answer { question, values, answered } => {
-                self.may_answer(settings, *question, now, policy)?;
-                Ok(vec![Event::QuestionAnswered { question: *question, values: values.clone(), answered: *answered }])
+            Command::Answer { question, values, answered, withdrawn } => {
+                let known = self.may_answer(settings, *question, now, policy)?;
+                Ok(vec![Event::QuestionAnswered {
+                    question: *question,
+                    values: values.clone(),
+                    answered: *answered,
+                    withdrawn: *withdrawn,
+                    missing: known.missing(known.answered_after(*answered, *withdrawn)),
+                }])
             }
             Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
             Command::GoIdle => self.go_idle(settings, now),
@@ -143,9 +151,7 @@ impl Session {
     }
 
     fn may_ask(&self, question: QuestionId, fields: u8, policy: &Policy) -> Result<(), Rejection> {
-        if fields == 0 || fields > policy.question_fields {
-            return Err(Rejection::FieldCount { fields, limit: policy.question_fields });
-        }
+        within_fields(fields, policy)?;
         if self.questions.contains_key(&question) {
             return Err(Rejection::QuestionExists);
         }
@@ -156,13 +162,19 @@ impl Session {
         Ok(())
     }
 
-    fn may_answer(&self, settings: &Settings, question: QuestionId, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
+    fn may_answer(
+        &self,
+        settings: &Settings,
+        question: QuestionId,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<&Question, Rejection> {
         match (self.live(settings, now), self.questions.get(&question)) {
             (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
             // Said before a place is reserved for nothing.
             (_, None) => Err(Rejection::QuestionUnknown { question }),
             (_, Some(known)) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
-            (live, Some(_)) => live,
+            (live, Some(known)) => live.map(|()| known),
         }
     }
 
@@ -253,17 +265,30 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
     if let Some(name) = &start.display_name {
         within_length(name, policy.display_name_characters)?;
     }
-    let Start { link, settings, display_name, language, welcome, .. } = start;
+    let Start { link, settings, display_name, language, welcome, question, recipient, .. } = start;
     let mut events = vec![Event::Started {
         link: *link,
         settings: settings.clone(),
         display_name: display_name.clone(),
         language: language.as_deref().and_then(language_of),
+        recipient: *recipient,
     }];
     if let Some(text) = welcome.as_ref().filter(|text| text.characters > 0) {
         events.push(system_message(text, MessageKind::Welcome));
     }
+    if let Some(Asked { question, form, fields, required }) = question {
+        within_fields(*fields, policy)?;
+        let (question, form, fields, required) = (*question, form.clone(), *fields, *required);
+        events.push(Event::QuestionAsked { question, from: Author::System, form, fields, required });
+    }
     Ok(events)
+}
+
+fn within_fields(fields: u8, policy: &Policy) -> Result<(), Rejection> {
+    if fields == 0 || fields > policy.question_fields {
+        return Err(Rejection::FieldCount { fields, limit: policy.question_fields });
+    }
+    Ok(())
 }
 
 fn system_message(text: &Sealed, kind: MessageKind) -> Event {

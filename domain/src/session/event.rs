@@ -19,6 +19,9 @@ pub enum Event {
         display_name: Option<Sealed>,
         /// The chatter's language (BCP 47).
         language: Option<String>,
+        /// Which of the link's recipients it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipient: Option<u8>,
     },
     /// Someone said something.
     #[serde(rename = "session.message_posted")]
@@ -56,6 +59,12 @@ pub enum Event {
         values: Sealed,
         /// The fields that are answered, a bit each.
         answered: u8,
+        /// The fields whose answer is taken back, a bit each.
+        #[serde(default)]
+        withdrawn: u8,
+        /// The required fields that have no answer after this one, a bit each.
+        #[serde(default)]
+        missing: u8,
     },
     /// Someone has read.
     #[serde(rename = "session.marked_read")]

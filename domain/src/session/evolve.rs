@@ -15,14 +15,15 @@ impl Session {
                 self.last_word_at = at;
             }
             Event::MessagePosted { from, .. } => self.hear(*from, at),
-            Event::QuestionAsked { question, from, fields, required, .. } => {
+            Event::QuestionAsked { question, from, form, fields, required } => {
                 self.hear(*from, at);
-                let asked = Question { fields: *fields, required: *required, answered: 0, answers: 0, closed: false };
+                let form = Some(form.clone());
+                let asked = Question { form, fields: *fields, required: *required, answered: 0, answers: 0, closed: false };
                 self.questions.insert(*question, asked);
             }
-            Event::QuestionAnswered { question, answered, .. } => {
+            Event::QuestionAnswered { question, answered, withdrawn, .. } => {
                 if let Some(question) = self.questions.get_mut(question) {
-                    question.answered |= answered;
+                    question.answered = question.answered_after(*answered, *withdrawn);
                     question.answers = question.answers.saturating_add(1);
                 }
                 self.owed_since.get_or_insert(at);
@@ -75,6 +76,7 @@ impl Session {
         for id in complete {
             if let Some(question) = self.questions.get_mut(&id) {
                 question.closed = true;
+                question.form = None;
             }
         }
     }

@@ -7,13 +7,13 @@ mod evolve;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Start};
+pub use command::{Asked, Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, LinkId, Millis, Policy, QuestionId, Timestamp};
+use crate::{Aggregate, LinkId, Millis, Policy, QuestionId, Sealed, Timestamp};
 
 /// What is known of a session.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub enum Status {
 /// A question that the agent asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
+    /// What is asked; kept as long as answers have to be held to it.
+    pub form: Option<Sealed>,
     /// How many fields it has.
     pub fields: u8,
     /// The fields that must be answered, a bit each.
@@ -83,8 +85,18 @@ pub struct Question {
 impl Question {
     /// Tells whether every required field is answered.
     pub fn is_complete(&self) -> bool {
-        let asked = 1_u16.checked_shl(u32::from(self.fields)).map_or(u16::MAX, |next| next - 1);
-        u16::from(self.required & !self.answered) & asked == 0 && self.answers > 0
+        self.missing(self.answered) == 0 && self.answers > 0
+    }
+
+    /// Returns the fields that are answered after one answer more.
+    pub(crate) fn answered_after(&self, answered: u8, withdrawn: u8) -> u8 {
+        (self.answered & !withdrawn) | answered
+    }
+
+    /// Returns the required fields that are not among `answered`.
+    pub(crate) fn missing(&self, answered: u8) -> u8 {
+        let asked = 1_u8.checked_shl(u32::from(self.fields)).map_or(u8::MAX, |next| next - 1);
+        self.required & !answered & asked
     }
 }
 

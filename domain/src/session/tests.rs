@@ -7,7 +7,7 @@ mod reading;
 mod starting;
 mod talking;
 
-use super::{Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start};
+use super::{Asked, Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start};
 use crate::spec::{At, Given, id, minutes, text};
 use crate::{Aggregate, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp, spec};
 
@@ -46,6 +46,8 @@ fn start_with(change: impl FnOnce(&mut Start)) -> Command {
         display_name: None,
         language: None,
         welcome: None,
+        question: None,
+        recipient: None,
     };
     change(&mut start);
     Command::Start(Box::new(start))
@@ -58,7 +60,7 @@ fn started() -> At<Event> {
 fn started_with(change: impl FnOnce(&mut Settings)) -> At<Event> {
     let mut settings = settings();
     change(&mut settings);
-    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None }.into()
+    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: None }.into()
 }
 
 fn said_by(from: Author) -> At<Event> {
@@ -82,7 +84,11 @@ fn asked(n: u8, fields: u8, required: u8) -> At<Event> {
 }
 
 fn answered(n: u8, fields: u8) -> At<Event> {
-    Event::QuestionAnswered { question: question(n), values: text(20), answered: fields }.into()
+    answered_but(n, fields, 0)
+}
+
+fn answered_but(n: u8, fields: u8, missing: u8) -> At<Event> {
+    Event::QuestionAnswered { question: question(n), values: text(20), answered: fields, withdrawn: 0, missing }.into()
 }
 
 fn marked(by: Reader, upto: u64) -> At<Event> {
@@ -130,7 +136,7 @@ fn ask(n: u8, fields: u8, required: u8) -> At<Command> {
 }
 
 fn answer(n: u8, fields: u8) -> At<Command> {
-    Command::Answer { question: question(n), values: text(20), answered: fields }.into()
+    Command::Answer { question: question(n), values: text(20), answered: fields, withdrawn: 0 }.into()
 }
 
 fn mark(by: Reader, upto: u64) -> At<Command> {

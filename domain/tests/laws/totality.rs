@@ -36,6 +36,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             agent_messages_per_minute: counts[9],
             open_questions: sizes[6].into(),
             question_fields,
+            recipients: question_fields,
             answers_per_question: counts[10],
             feedback_characters: counts[11],
             between_read_marks: Millis(lengths[5]),

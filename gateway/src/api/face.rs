@@ -29,13 +29,14 @@ pub(super) enum LinkState {
 
 impl LinkState {
     /// Tells how a link stands at `now`, whatever its timers have done.
-    pub(super) fn of(link: &Link, now: Timestamp) -> Self {
+    pub(super) fn of(link: &Link, recipient: Option<u8>, now: Timestamp) -> Self {
         let Some(settings) = &link.settings else { return Self::Expired };
         match link.status {
             Status::Unknown | Status::Expired | Status::Erased => Self::Expired,
             Status::Revoked => Self::Revoked,
             Status::Active | Status::Paused if now >= settings.expires_at => Self::Expired,
             Status::Paused => Self::Paused,
+            Status::Active if recipient.is_some_and(|recipient| link.came.contains_key(&recipient)) => Self::UsedUp,
             Status::Active if settings.max_sessions_total.is_some_and(|most| link.admitted >= most) => Self::UsedUp,
             Status::Active if link.admissions.len() >= settings.max_sessions_at_once as usize => Self::Full,
             Status::Active => Self::Open,
@@ -103,6 +104,8 @@ mod tests {
             keep_after_end: Millis(10),
             language: None,
             allowed_origins: vec![],
+            questions: None,
+            recipients: None,
         };
         let mut link = Link { status: Status::Active, ..Link::default() };
         change(&mut link, &mut settings);
@@ -112,16 +115,19 @@ mod tests {
     #[test]
     fn a_link_says_how_it_stands_by_the_clock() {
         let open = link(|_, _| {});
-        assert_eq!(LinkState::of(&open, Timestamp(99)), LinkState::Open);
-        assert_eq!(LinkState::of(&open, Timestamp(100)), LinkState::Expired);
+        assert_eq!(LinkState::of(&open, None, Timestamp(99)), LinkState::Open);
+        assert_eq!(LinkState::of(&open, None, Timestamp(100)), LinkState::Expired);
         let taken = link(|link, _| {
             link.admissions.insert(SessionId::new([1; 16]), Admission { start_before: Timestamp(1), returning: false });
         });
-        assert_eq!(LinkState::of(&taken, Timestamp(1)), LinkState::Full);
+        assert_eq!(LinkState::of(&taken, None, Timestamp(1)), LinkState::Full);
         let used = link(|link, settings| (link.admitted, settings.max_sessions_total) = (2, Some(2)));
-        assert_eq!(LinkState::of(&used, Timestamp(1)), LinkState::UsedUp);
-        assert_eq!(LinkState::of(&link(|link, _| link.status = Status::Paused), Timestamp(1)), LinkState::Paused);
-        assert_eq!(LinkState::of(&link(|link, _| link.status = Status::Revoked), Timestamp(1)), LinkState::Revoked);
-        assert_eq!(LinkState::of(&Link { status: Status::Erased, ..Link::default() }, Timestamp(1)), LinkState::Expired);
+        assert_eq!(LinkState::of(&used, None, Timestamp(1)), LinkState::UsedUp);
+        let came = link(|link, _| link.came = [(3, SessionId::new([1; 16]))].into_iter().collect());
+        assert_eq!(LinkState::of(&came, Some(3), Timestamp(1)), LinkState::UsedUp);
+        assert_eq!(LinkState::of(&came, Some(2), Timestamp(1)), LinkState::Open);
+        assert_eq!(LinkState::of(&link(|link, _| link.status = Status::Paused), None, Timestamp(1)), LinkState::Paused);
+        assert_eq!(LinkState::of(&link(|link, _| link.status = Status::Revoked), None, Timestamp(1)), LinkState::Revoked);
+        assert_eq!(LinkState::of(&Link { status: Status::Erased, ..Link::default() }, None, Timestamp(1)), LinkState::Expired);
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use domain::session::Status;
 use domain::{SessionId, link};
+use nats::LinkToken;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -93,14 +94,14 @@ pub(super) async fn inspect(
 ) -> Result<axum::Json<Answer>, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
-    let (agent, id, rotation) = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
+    let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
     let mut link = app.commands().link(agent, id).await?;
     // A token that was replaced opens nothing, and shows nothing.
     if link.status == link::Status::Unknown || link.rotation != rotation {
         return Err(Code::LinkUnknown.into());
     }
     let known = match &client_id {
-        Some(client_id) => app.commands().known_session(agent, id, client_id).await?,
+        Some(client_id) => app.commands().known_session(agent, id, recipient, client_id).await?,
         None => None,
     };
     let now = Moment::now();
@@ -115,7 +116,7 @@ pub(super) async fn inspect(
     let trusted = !requires_passcode || known.is_some();
     Ok(axum::Json(Answer {
         link: LinkObject {
-            state: LinkState::of(&link, now.0),
+            state: LinkState::of(&link, recipient, now.0),
             title: face.title,
             agent_name: face.agent_name,
             operator_name: app.config().operator_name.clone(),

@@ -6,7 +6,7 @@ use command_service::{Join, Joined};
 use domain::AgentId;
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
-use nats::Carrier;
+use nats::{Carrier, LinkToken};
 use query_service::Range;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -104,7 +104,7 @@ pub(super) async fn join(
 ) -> Result<impl IntoResponse, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = uuid("client_id", &request.client_id)?;
-    let (agent, link, rotation) = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
+    let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
     let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
     if let Some(passcode) = &passcode {
         app.limits().check(Limit::Passcode(link, client.0))?;
@@ -113,13 +113,14 @@ pub(super) async fn join(
             return Err(Code::PasscodeWrong.into());
         }
     }
-    let known = app.commands().known_session(agent, link, &client_id).await?;
+    let known = app.commands().known_session(agent, link, recipient, &client_id).await?;
     let joined = app
         .commands()
         .join(&Join {
             agent,
             link,
             rotation,
+            recipient,
             holds: known.and_then(|known| held_sessions(&headers, &app, agent).find(|held| *held == known.session)),
             client_id,
             display_name: request.display_name.as_deref().and_then(one_line),

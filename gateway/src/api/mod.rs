@@ -1,5 +1,6 @@
 //! The public API for chatters, under `/api/v1`: one module for each thing one can do.
 
+mod answers;
 mod body;
 mod events;
 mod face;
@@ -25,6 +26,7 @@ pub(crate) fn quick() -> OpenApiRouter<App> {
         .routes(routes!(join::join))
         .routes(routes!(session::get, leave::erase))
         .routes(routes!(messages::post))
+        .routes(routes!(answers::answer))
         .routes(routes!(signals::typing))
         .routes(routes!(signals::read))
         .routes(routes!(leave::end))

@@ -128,6 +128,7 @@ pub(super) struct Shown {
     pub(super) standing: Standing,
     pub(super) link_id: LinkId,
     pub(super) link: Link,
+    recipient: Option<u8>,
 }
 
 impl Shown {
@@ -152,12 +153,14 @@ impl Shown {
             // Whoever starts anew has this place, given back already or not.
             link.admissions.remove(&chatter.session);
         }
-        Ok(Self { state, standing, link_id, link })
+        let recipient = link.came.iter().find(|(_, came)| **came == chatter.session).map(|(recipient, _)| *recipient);
+        Ok(Self { state, standing, link_id, link, recipient })
     }
 
     /// Tells whether the link would let someone in.
     pub(super) fn can_start_new(&self) -> bool {
-        self.standing.status == Status::Ended && LinkState::of(&self.link, command_service::clock::now()) == LinkState::Open
+        let state = || LinkState::of(&self.link, self.recipient, command_service::clock::now());
+        self.standing.status == Status::Ended && state() == LinkState::Open
     }
 
     /// Writes the session as the contract has it.

@@ -3,6 +3,7 @@
 use domain::link::Event as LinkEvent;
 use domain::session::{Author, Event as SessionEvent, MessageKind, Reader};
 use domain::{LinkId, QuestionId, Sealed, SessionId, Target};
+use forms::Answer;
 use nats::{AnyEvent, Cursors, EventId, Fact, Field, OpenError, Position, Text, Vault};
 use serde_json::{Map, Value};
 
@@ -114,8 +115,8 @@ fn of_session(
         SessionEvent::QuestionAsked { question, form, .. } => {
             Data::Question { question_id: question.to_string(), form: document(open(Field::Form, form)?, *question) }
         }
-        SessionEvent::QuestionAnswered { question, values, .. } => {
-            let answer = document(open(Field::Values, values)?, *question);
+        SessionEvent::QuestionAnswered { question, values, missing, .. } => {
+            let answer = open(Field::Values, values)?.map(|text| told(&text, *missing, *question)).unwrap_or_default();
             Data::Answer { question_id: question.to_string(), answer, untrusted: true }
         }
         SessionEvent::MarkedRead { by, upto } => {
@@ -147,7 +148,21 @@ fn speaker(author: Author, kind: Option<MessageKind>) -> Speaker {
     }
 }
 
-/// Reads a sealed document: the fields of a question, or the values of an answer, as a JSON object.
+/// Reads the document of an answer: its `values`, and the keys that are `missing` after it.
+fn told(document: &str, missing: u8, question: QuestionId) -> Map<String, Value> {
+    match Answer::from_document(document) {
+        Ok(answer) => {
+            let missing = answer.names(missing).into();
+            [("values".to_owned(), answer.into_values().into()), ("missing".to_owned(), missing)].into_iter().collect()
+        }
+        Err(error) => {
+            tracing::error!(%question, %error, "an answer's document cannot be read");
+            Map::new()
+        }
+    }
+}
+
+/// Reads the document of a question: `intro`, `fields` and `text`.
 fn document(text: Option<String>, question: QuestionId) -> Map<String, Value> {
     match text.map(|text| serde_json::from_str(&text)) {
         Some(Ok(Value::Object(document))) => document,
@@ -221,7 +236,13 @@ mod tests {
         let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None, client_message_id: None };
         assert_eq!(shown(message(Author::Chatter), Audience::Agent)["data"]["untrusted"], true);
         assert_eq!(shown(message(Author::Agent(KEY)), Audience::Agent)["data"].get("untrusted"), None);
-        let answer = SessionEvent::QuestionAnswered { question: QuestionId::new([6; 16]), values: sealed(), answered: 1 };
+        let answer = SessionEvent::QuestionAnswered {
+            question: QuestionId::new([6; 16]),
+            values: sealed(),
+            answered: 1,
+            withdrawn: 0,
+            missing: 0,
+        };
         assert_eq!(shown(answer, Audience::Agent)["data"]["untrusted"], true);
     }
 
@@ -237,8 +258,13 @@ mod tests {
             idle_timeout: Millis(1),
             keep_after_end: Millis(1),
         };
-        let started =
-            SessionEvent::Started { link: LINK, settings, display_name: Some(sealed()), language: Some("de".to_owned()) };
+        let started = SessionEvent::Started {
+            link: LINK,
+            settings,
+            display_name: Some(sealed()),
+            language: Some("de".to_owned()),
+            recipient: None,
+        };
         assert_eq!(shown(started, Audience::Chatter)["data"], json!({"language": "de"}));
     }
 

@@ -341,10 +341,12 @@ fn is_heard(fact: &Fact, key: KeyId) -> bool {
     }
     match &fact.event {
         AnyEvent::Session(event) => match event {
-            SessionEvent::MarkedRead { .. } | SessionEvent::MessagePosted { from: Author::System, .. } => false,
+            SessionEvent::MarkedRead { .. }
+            | SessionEvent::MessagePosted { from: Author::System, .. }
+            | SessionEvent::QuestionAsked { from: Author::System, .. } => false,
             SessionEvent::Started { .. }
             | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAsked { .. }
+            | SessionEvent::QuestionAsked { from: Author::Chatter | Author::Agent(_), .. }
             | SessionEvent::QuestionAnswered { .. }
             | SessionEvent::WentIdle
             | SessionEvent::Resumed

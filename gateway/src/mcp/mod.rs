@@ -13,6 +13,7 @@ mod outlook;
 mod patience;
 mod place;
 mod position;
+mod rollup;
 mod shape;
 mod shown;
 mod telling;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
+use super::rollup::Recipients;
 use crate::moment::Moment;
 use crate::problem::Problem;
 use domain::{LinkId, SessionId};
@@ -54,6 +55,8 @@ pub(super) struct OpenShown {
     session_id: SessionId,
     #[schemars(with = "String")]
     link_id: LinkId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<String>,
     #[schemars(with = "String")]
     status: SessionStatus,
     #[schemars(with = "String")]
@@ -102,11 +105,17 @@ impl Outlook {
         if open.total == 0 {
             situation.add_links(&open_links(call, scope, sequence).await?);
         }
+        let mut recipients = Recipients::new(call);
+        let mut shown = Vec::with_capacity(open.sessions.len());
+        for session in &open.sessions {
+            let recipient = recipients.label(session.link, session.recipient).await?;
+            shown.push(OpenShown { recipient, ..OpenShown::of(session, online(session)) });
+        }
         let (suggested_next, check_back_at) = if has_more { (Next::WaitAgain, None) } else { advise(&situation) };
         Ok(Self {
             suggested_next,
             check_back_at: check_back_at.map(Into::into),
-            open_sessions: open.sessions.iter().map(|session| OpenShown::of(session, online(session))).collect(),
+            open_sessions: shown,
             open_sessions_total: open.total,
             stale: answer.stale,
         })
@@ -118,6 +127,7 @@ impl OpenShown {
         Self {
             session_id: session.session,
             link_id: session.link,
+            recipient: None,
             status: session.status,
             waiting_for: session.waiting_for,
             unread: session.unread,

@@ -4,7 +4,9 @@ use std::ops::Not;
 
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
-use query_service::{LinkCounts, LinkStatus, LinkView, Party, SessionStatus, SessionView};
+use forms::{Field, Form};
+use query_service::{LinkCounts, LinkQuestions, LinkStatus, LinkView, Party, SessionStatus, SessionView};
+use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +15,7 @@ use super::args::number;
 use super::call::Call;
 use super::cursor::Scope;
 use super::place::Reach;
+use super::rollup::AnswerShown;
 use crate::moment::Moment;
 
 /// How little time a link may have left without a word about it.
@@ -56,6 +59,11 @@ pub(super) struct LinkShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     allowed_origins: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<JsonObject>")]
+    questions: Vec<Field>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<usize>,
     counts: CountsShown,
     next_cursor: String,
     warnings: Vec<String>,
@@ -104,6 +112,8 @@ impl LinkShown {
             keep_minutes_after_end: in_minutes(link.keep_after_end),
             language: link.language,
             allowed_origins: link.allowed_origins,
+            questions: link.questions.as_ref().map(asked_by).unwrap_or_default(),
+            recipients: Some(labels(link.recipients.as_ref()).len()).filter(|count| *count > 0),
             counts: CountsShown::of(link.counts),
             next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
             warnings: if is_open {
@@ -163,6 +173,8 @@ pub(super) struct SessionShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     waiting_for: Option<Party>,
     chatter_online: bool,
@@ -188,6 +200,9 @@ pub(super) struct SessionShown {
     rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     feedback: Option<String>,
+    /// What they answered, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<Vec<AnswerShown>>,
     /// Whether a chatter typed some of this.
     #[serde(skip_serializing_if = "Not::not")]
     untrusted: bool,
@@ -207,6 +222,8 @@ impl SessionShown {
             untrusted: session.display_name.is_some() || session.feedback.is_some(),
             display_name: words(session.display_name),
             language: session.language,
+            recipient: None,
+            answers: None,
             waiting_for: is_open.then(|| if session.owed_since.is_some() { Party::Agent } else { Party::Chatter }),
             chatter_online: is_open && call.app().hub().chatter_online(call.session(session.id)),
             started_at: session.started_at.into(),
@@ -225,6 +242,34 @@ impl SessionShown {
             feedback: words(session.feedback),
         }
     }
+}
+
+impl SessionShown {
+    /// Adds which recipient it is.
+    pub(super) fn with_recipient(self, recipient: Option<String>) -> Self {
+        Self { recipient, ..self }
+    }
+
+    /// Adds what was answered in it.
+    pub(super) fn with_answers(self, answers: Vec<AnswerShown>) -> Self {
+        Self { untrusted: self.untrusted || !answers.is_empty(), answers: Some(answers), ..self }
+    }
+}
+
+/// Reads what a link asks everyone.
+pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
+    match Form::from_document(&questions.form) {
+        Ok(form) => form.fields().to_vec(),
+        Err(error) => {
+            tracing::error!(question = %questions.question, %error, "a link's form cannot be read");
+            vec![]
+        }
+    }
+}
+
+/// Reads the labels of a link's recipients.
+pub(super) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
+    document.map(|document| serde_json::from_str(document)).and_then(Result::ok).unwrap_or_default()
 }
 
 /// Takes control characters out of what somebody typed: JSON would write each in six characters.

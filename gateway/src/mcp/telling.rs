@@ -107,9 +107,11 @@ fn scrub(data: &mut Data) {
         Data::SessionStarted { display_name, .. } => display_name.as_mut(),
         Data::Message { text, .. } => text.as_mut(),
         Data::Rated { feedback, .. } => feedback.as_mut(),
-        // Documents hold what was checked against the question.
+        Data::Answer { answer, .. } => {
+            answer.values_mut().for_each(scrub_value);
+            None
+        }
         Data::Question { .. }
-        | Data::Answer { .. }
         | Data::SessionIdle {}
         | Data::SessionResumed {}
         | Data::Read { .. }
@@ -121,6 +123,16 @@ fn scrub(data: &mut Data) {
     };
     if let Some(text) = typed {
         *text = clean(text);
+    }
+}
+
+/// Cleans the texts among an answer's values.
+pub(super) fn scrub_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = clean(text),
+        Value::Array(items) => items.iter_mut().for_each(scrub_value),
+        Value::Object(parts) => parts.values_mut().for_each(scrub_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

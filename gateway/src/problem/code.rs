@@ -104,6 +104,10 @@ codes! {
         client "Send a message instead.", agent "Ask again with temp_chat_ask.";
     QuestionExists = "question_exists", CONFLICT, "The question was asked before.",
         client "Use a new id.", agent "Use a new idempotency_key.";
+    QuestionInvalid = "question_invalid", UNPROCESSABLE_ENTITY, "The question cannot be asked like this.",
+        client "Correct the fields.", agent "Call again with the fields corrected.";
+    AnswerInvalid = "answer_invalid", UNPROCESSABLE_ENTITY, "The answer does not fit the question.",
+        client "Correct the values that errors names.", agent "Correct the values.";
     QuestionLimitReached = "question_limit_reached", CONFLICT, "Too many questions are open.",
         client "Wait for answers first.", agent "Call temp_chat_wait_for_messages for answers first.";
     FieldCount = "field_count", UNPROCESSABLE_ENTITY, "The question has no fields or too many.",

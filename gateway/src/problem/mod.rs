@@ -21,6 +21,9 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 /// How long to wait where nothing says it more exactly.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
+/// How many fields' faults are told in a sentence.
+const TOLD: usize = 8;
+
 /// A refusal or failure, ready to be told to an HTTP client or an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -99,6 +102,14 @@ impl Problem {
         let error = FieldError { key: key.into(), code, detail: detail.into() };
         let detail = format!("{}: {}", error.key, error.detail);
         Self { errors: vec![error], ..Self::with_detail(Code::InvalidRequest, detail) }
+    }
+
+    /// Says what is wrong with the fields of a question or of an answer.
+    pub fn of_fields(code: Code, errors: Vec<forms::FieldError>) -> Self {
+        let told = |error: &forms::FieldError| format!("{}: {}", error.key, error.detail);
+        let detail = errors.iter().take(TOLD).map(told).collect::<Vec<_>>().join(" ");
+        let errors = errors.into_iter().map(|forms::FieldError { key, code, detail }| FieldError { key, code, detail });
+        Self { errors: errors.collect(), ..Self::with_detail(code, detail) }
     }
 
     /// Tells an agent: `code: what happened, with the actual value. The next call.`

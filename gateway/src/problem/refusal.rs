@@ -24,6 +24,7 @@ impl From<Refusal> for Problem {
                 Code::LinkUsedUp,
                 format!("This client has had {limit} sessions on this link, which is all it may have."),
             ),
+            Refusal::AnswerInvalid(errors) => Self::of_fields(Code::AnswerInvalid, errors),
             Refusal::LogFull => Self::new(Code::LogFull).after(Duration::from_mins(1)),
             Refusal::Busy => Code::Busy.into(),
             Refusal::Unavailable(error) => {
@@ -31,6 +32,10 @@ impl From<Refusal> for Problem {
                 Code::Unavailable.into()
             }
             Refusal::Unreadable(error) => error.into(),
+            Refusal::Form(error) => {
+                tracing::error!(error, "a stored form cannot be read");
+                Code::Internal.into()
+            }
             Refusal::Passcode(error) => {
                 tracing::error!(error, "a passcode could not be processed");
                 Code::Internal.into()
@@ -137,6 +142,7 @@ fn of_link(rejection: &link::Rejection) -> Problem {
         Rejection::Erased => Code::LinkErased.into(),
         Rejection::Paused => Code::LinkPaused.into(),
         Rejection::Full { .. } => Problem::with_detail(Code::LinkFull, sentence(rejection)),
+        Rejection::RecipientCame => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
         Rejection::UsedUp { .. } => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
         Rejection::TooManyStarts { retry_at } => {
             Problem::with_detail(Code::RateLimited, "Too many sessions started on this link within a minute.")

@@ -4,7 +4,7 @@
 
 import { learnTime } from './clock.js';
 
-/** @import { ChatEvent, FieldValues, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
 
 const BASE = '/api/v1';
 const PATIENCE_MS = 15_000;
@@ -141,7 +141,7 @@ export const postMessage = (id, body) => call('POST', `${at(id)}/messages`, { bo
 
 /**
  * @param {string} id
- * @param {{ client_message_id: string, question_id: string, values: FieldValues }} body
+ * @param {{ client_message_id: string, question_id: string, values: FieldChanges }} body
  * @returns {Promise<{ event: ChatEvent }>}
  */
 export const postAnswer = (id, body) => call('POST', `${at(id)}/answers`, { body });

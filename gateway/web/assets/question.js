@@ -7,7 +7,7 @@ import { fieldControl, optionsOf } from './fields.js';
 import { unlogged } from './store.js';
 import { calendarDate, say, sayCode } from './words.js';
 
-/** @import { AnswerData, EventOf, Field, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
+/** @import { Answered, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
 /** @import { Entry } from './entries.js' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
@@ -16,7 +16,7 @@ const MOST_QUICK_REPLIES = 6;
 
 /**
  * @param {EventOf<'question'>} event
- * @param {AnswerData | undefined} answer
+ * @param {Answered | undefined} answer
  * @param {State} state
  * @param {LiveSession} live
  * @returns {Entry}
@@ -24,7 +24,7 @@ const MOST_QUICK_REPLIES = 6;
 export function questionCard(event, answer, state, live) {
   const question = event.data;
   const pending = unlogged(state).findLast((entry) => entry.answer?.question_id === question.question_id);
-  const closed = state.session.status === 'ended' || pending?.reason === 'question_closed';
+  const closed = state.session.status === 'ended' || answer?.closed || pending?.reason === 'question_closed';
   return {
     key: event.id,
     from: 'agent',
@@ -38,35 +38,49 @@ export function questionCard(event, answer, state, live) {
         element.replaceChildren(heading, ...content);
         if (hadFocus) heading.focus({ preventScroll: true });
       };
-      const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, pending, live));
+      const known = answer?.values ?? {};
+      const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, known, pending, live));
       const refused = pending?.state === 'failed';
 
       if (pending && !refused) {
-        show(summary(question, pending.answer?.values ?? {}),
+        show(summary(question, filledIn(pending)),
           h('p', { class: 'help' }, say(pending.state === 'waiting' ? 'question.waiting' : 'question.sending')));
       } else if (closed) {
         show(...(answer ? [summary(question, answer.values)] : []), h('p', { class: 'help' }, say('question.closed')));
       } else if (answer && !refused) {
-        const change = h('button', { type: 'button', class: 'text-button', onclick: () => showForm(answer.values) },
-          say('question.change'));
-        show(summary(question, answer.values), change);
+        const change = h('button', { type: 'button', class: 'text-button', onclick: () => showForm(known) },
+          say(answer.missing.length ? 'question.complete' : 'question.change'));
+        show(summary(question, known), change);
       } else {
-        showForm(pending?.answer?.values ?? {});
+        showForm(filledIn(pending));
       }
     },
   };
 }
 
 /**
+ * What the person has filled in, and the server has not yet.
+ * @param {Pending | undefined} pending
+ * @returns {FieldValues}
+ */
+function filledIn(pending) {
+  return Object.fromEntries(Object.entries(pending?.answer?.values ?? {}).flatMap(([key, value]) =>
+    (value === null ? [] : [[key, value]])));
+}
+
+/**
  * @param {QuestionData} question
- * @param {FieldValues} values
+ * @param {FieldValues} values filled in already
+ * @param {FieldValues} known what the server has
  * @param {Pending | undefined} refused the last attempt, and what the server had against it
  * @param {LiveSession} live
  */
-function form(question, values, refused, live) {
+function form(question, values, known, refused, live) {
   const send = (/** @type {FieldValues} */ answers) => {
     if (refused) live.outbox.discard(refused.id);
-    live.answer(question.question_id, answers);
+    /** @type {FieldChanges} */
+    const emptied = Object.fromEntries(Object.keys(known).map((key) => [key, null]));
+    live.answer(question.question_id, { ...emptied, ...answers });
   };
   const error = h('p', { class: 'error', role: 'alert' });
   if (refused) {

@@ -9,7 +9,7 @@ import { forgetSession, sessionPrefix } from './storage.js';
 import { initialState, newestFromAgent, reduce } from './store.js';
 import { Stream } from './stream.js';
 
-/** @import { ChatEvent, FieldValues, Joined, Outgoing, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Joined, Outgoing, Session } from '../contract.d.ts' */
 /** @import { Problem } from './api.js' */
 /** @import { Action, State } from './store.js' */
 
@@ -94,7 +94,7 @@ export class LiveSession {
 
   /**
    * @param {string} questionId
-   * @param {FieldValues} values
+   * @param {FieldChanges} values
    */
   answer(questionId, values) {
     this.outbox.add({ answer: { question_id: questionId, values } });

@@ -2,7 +2,7 @@
  * The state of a chat and how events change it. Pure: the same events give the same state.
  */
 
-/** @import { AgentState, ChatEvent, EventOf, Pending, Session } from '../contract.d.ts' */
+/** @import { AgentState, Answered, ChatEvent, EventOf, Pending, Session } from '../contract.d.ts' */
 
 /**
  * @typedef {object} State
@@ -141,12 +141,25 @@ export function readByAgent({ log }) {
 }
 
 /**
- * The latest answer to each question.
+ * What each question has been answered: an answer leaves alone what it does not name, and what is complete when the agent goes on
+ * is closed.
  * @param {State} state
  */
 export function answersOf({ log }) {
-  /** @type {Map<string, EventOf<'answer'>['data']>} */
+  /** @type {Map<string, Answered>} */
   const answers = new Map();
-  for (const event of log) if (event.type === 'answer') answers.set(event.data.question_id, event.data);
+  for (const event of log) {
+    if (event.type === 'answer') {
+      const { question_id, values, missing } = event.data;
+      const all = { ...answers.get(question_id)?.values };
+      for (const [key, value] of Object.entries(values)) {
+        if (value === null) delete all[key];
+        else all[key] = value;
+      }
+      answers.set(question_id, { values: all, missing, closed: false });
+    } else if (event.type === 'question' || (event.type === 'message' && event.data.from === 'agent')) {
+      for (const answer of answers.values()) answer.closed ||= !answer.missing.length;
+    }
+  }
   return answers;
 }

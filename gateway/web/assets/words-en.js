@@ -115,6 +115,7 @@ export const english = {
   'question.answered': 'You answered',
   'question.unanswered': 'Not answered',
   'question.change': 'Change',
+  'question.complete': 'Answer the rest',
   'question.closed': 'This question is closed.',
   'question.yes': 'Yes',
   'question.no': 'No',

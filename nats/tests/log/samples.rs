@@ -81,7 +81,8 @@ fn link() -> Vec<(&'static str, link::Event)> {
         ("link.revoked-silently", Event::Revoked { end_sessions: false, farewell: None }),
         ("link.expiring", Event::Expiring { expires_at: AT }),
         ("link.expired", Event::Expired),
-        ("link.admitted", Event::Admitted { session, returning: true, start_before: AT }),
+        ("link.admitted", Event::Admitted { session, returning: true, start_before: AT, recipient: None }),
+        ("link.admitted-recipient", Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1) }),
         ("link.released", Event::Released { session, unused: false }),
         ("link.released-unused", Event::Released { session, unused: true }),
         ("link.erased", Event::Erased),
@@ -105,6 +106,8 @@ fn full_settings() -> link::Settings {
         keep_after_end: Millis::minutes(60),
         language: Some("de-AT".to_owned()),
         allowed_origins: vec!["https://example.org".to_owned()],
+        questions: Some(link::Questions { question: QuestionId::new([4; 16]), form: sealed("form"), fields: 3, required: 0b101 }),
+        recipients: Some(link::Recipients { labels: sealed("labels"), count: 2 }),
     }
 }
 
@@ -118,6 +121,8 @@ fn least_settings() -> link::Settings {
         max_sessions_total: None,
         language: None,
         allowed_origins: vec![],
+        questions: None,
+        recipients: None,
         ..full_settings()
     }
 }
@@ -143,9 +148,10 @@ fn session() -> Vec<(&'static str, session::Event)> {
                 settings: settings.clone(),
                 display_name: Some(sealed("Bo")),
                 language: Some("en".to_owned()),
+                recipient: Some(1),
             },
         ),
-        ("session.started-least", Event::Started { link, settings, display_name: None, language: None }),
+        ("session.started-least", Event::Started { link, settings, display_name: None, language: None, recipient: None }),
         ("session.message_posted", posted(Author::Chatter, None)),
         (
             "session.message_posted-with_client_message_id",
@@ -162,7 +168,10 @@ fn session() -> Vec<(&'static str, session::Event)> {
             "session.question_asked",
             Event::QuestionAsked { question, from: Author::Agent(KEY), form: sealed("form"), fields: 3, required: 0b101 },
         ),
-        ("session.question_answered", Event::QuestionAnswered { question, values: sealed("values"), answered: 0b111 }),
+        (
+            "session.question_answered",
+            Event::QuestionAnswered { question, values: sealed("values"), answered: 0b110, withdrawn: 0b001, missing: 0b001 },
+        ),
         ("session.marked_read", Event::MarkedRead { by: Reader::Chatter, upto: 70_000 }),
         ("session.marked_read-agent", Event::MarkedRead { by: Reader::Agent(KEY), upto: 7 }),
         ("session.went_idle", Event::WentIdle),

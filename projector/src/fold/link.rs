@@ -50,7 +50,7 @@ impl Rows {
                 row.status = LinkStatus::Expired;
                 self.close_link(commit, id);
             }
-            Event::Admitted { session, returning, start_before } => {
+            Event::Admitted { session, returning, start_before, recipient: _ } => {
                 let session = session.column();
                 row.admitted += i64::from(!returning);
                 if self.admissions.get(&session).is_none() {
@@ -82,6 +82,8 @@ impl Rows {
                 row.description = None;
                 row.welcome_message = None;
                 row.agent_name = None;
+                row.questions = None;
+                row.recipients = None;
                 self.schedule.drop(cause, id, &[Purpose::LinkWarn, Purpose::LinkExpire, Purpose::LinkErase]);
             }
         }
@@ -127,6 +129,9 @@ impl LinkRow {
         self.description = settings.description.as_ref().map(sealed);
         self.welcome_message = settings.welcome_message.as_ref().map(sealed);
         self.agent_name = settings.agent_name.as_ref().map(sealed);
+        self.questions = settings.questions.as_ref().map(|questions| sealed(&questions.form));
+        self.question = settings.questions.as_ref().map(|questions| questions.question.column());
+        self.recipients = settings.recipients.as_ref().map(|recipients| sealed(&recipients.labels));
         self.has_passcode = settings.passcode.is_some();
         self.expires_at = moment(settings.expires_at);
         self.max_sessions_at_once = i64::from(settings.max_sessions_at_once);
@@ -168,6 +173,9 @@ fn opened(commit: &Context, id: Uuid, settings: &Settings) -> LinkRow {
         description: None,
         welcome_message: None,
         agent_name: None,
+        questions: None,
+        recipients: None,
+        question: None,
         has_passcode: false,
         expires_at: at,
         max_sessions_at_once: 0,

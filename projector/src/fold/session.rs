@@ -14,8 +14,11 @@ use crate::table::session::{SessionRow, SessionStatus};
 impl Rows {
     pub(super) fn fold_session(&mut self, commit: &Context, session: SessionId, event: &Event) {
         let id = session.column();
-        if let Event::Started { link, settings, display_name, language } = event {
+        if let Event::Started { link, settings, display_name, language, recipient } = event {
             self.start(commit, id, *link, settings, display_name.as_ref(), language.as_deref());
+            if let Some(row) = self.sessions.change(&id) {
+                row.recipient = recipient.map(i16::from);
+            }
             return;
         }
         let Some(row) = self.sessions.change(&id) else { return };
@@ -46,13 +49,13 @@ impl Rows {
                     },
                 );
             }
-            Event::QuestionAnswered { question, answered, values: _ } => {
+            Event::QuestionAnswered { question, answered, withdrawn, values: _, missing: _ } => {
                 row.last_word_at = at;
                 row.last_chatter_at = Some(at);
                 row.first_chatter_at.get_or_insert(at);
                 row.owed_since.get_or_insert(at);
                 if let Some(question) = self.questions.change(&(id, question.column())) {
-                    question.answered |= i16::from(*answered);
+                    question.answered = (question.answered & !i16::from(*withdrawn)) | i16::from(*answered);
                     question.answers += 1;
                     question.sequence = commit.sequence;
                 }
@@ -123,6 +126,7 @@ impl Rows {
                 display_name: name.map(sealed),
                 feedback: None,
                 language: language.map(str::to_owned),
+                recipient: None,
                 started_at: at,
                 started_sequence: commit.sequence,
                 expires_at: moment(settings.expires_at),

@@ -41,6 +41,9 @@ pub(crate) struct LinkRow {
     pub(crate) description: Option<Vec<u8>>,
     pub(crate) welcome_message: Option<Vec<u8>>,
     pub(crate) agent_name: Option<Vec<u8>>,
+    pub(crate) questions: Option<Vec<u8>>,
+    pub(crate) recipients: Option<Vec<u8>>,
+    pub(crate) question: Option<Uuid>,
     pub(crate) has_passcode: bool,
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) max_sessions_at_once: i64,
@@ -69,7 +72,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
             id, agent, shard, status AS "status: LinkStatus", title, purpose, description, welcome_message, agent_name, has_passcode,
             expires_at, max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms,
             keep_after_end_ms, language, allowed_origins, rotation, admitted, places_taken, opened_at, opened_sequence, closed_at,
-            ends_sessions, erased_at, sequence
+            ends_sessions, erased_at, sequence, questions, recipients, question
         FROM link
         WHERE id = ANY($1)"#,
         ids,
@@ -84,24 +87,25 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&LinkRow]) -> sq
             id, agent, shard, status, title, purpose, description, welcome_message, agent_name, has_passcode, expires_at,
             max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms, keep_after_end_ms,
             language, rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, ends_sessions, erased_at, sequence,
-            allowed_origins
+            questions, recipients, question, allowed_origins
         )
         SELECT
             id, agent, shard, status, title, purpose, description, welcome_message, agent_name, has_passcode, expires_at,
             max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms, keep_after_end_ms,
             language, rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, ends_sessions, erased_at, sequence,
+            questions, recipients, question,
             -- UNNEST would flatten an array of arrays.
             ARRAY(SELECT jsonb_array_elements_text(origins))
         FROM UNNEST(
             $1::UUID[], $2::UUID[], $3::INTEGER[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BYTEA[], $8::BYTEA[], $9::BYTEA[],
             $10::BOOLEAN[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
             $17::BIGINT[], $18::TEXT[], $19::BIGINT[], $20::BIGINT[], $21::BIGINT[], $22::TIMESTAMPTZ[], $23::BIGINT[],
-            $24::TIMESTAMPTZ[], $25::BOOLEAN[], $26::TIMESTAMPTZ[], $27::BIGINT[], $28::JSONB[]
+            $24::TIMESTAMPTZ[], $25::BOOLEAN[], $26::TIMESTAMPTZ[], $27::BIGINT[], $28::JSONB[], $29::BYTEA[], $30::BYTEA[], $31::UUID[]
         ) AS new (
             id, agent, shard, status, title, purpose, description, welcome_message, agent_name, has_passcode, expires_at,
             max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms, keep_after_end_ms,
             language, rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, ends_sessions, erased_at, sequence,
-            origins
+            origins, questions, recipients, question
         )
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status,
@@ -110,6 +114,9 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&LinkRow]) -> sq
             description = excluded.description,
             welcome_message = excluded.welcome_message,
             agent_name = excluded.agent_name,
+            questions = excluded.questions,
+            recipients = excluded.recipients,
+            question = excluded.question,
             has_passcode = excluded.has_passcode,
             expires_at = excluded.expires_at,
             max_sessions_at_once = excluded.max_sessions_at_once,
@@ -155,6 +162,9 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&LinkRow]) -> sq
         &column(rows, |row| row.erased_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
         &column(rows, |row| Json(row.allowed_origins.clone())) as &[Json<Vec<String>>],
+        &column(rows, |row| row.questions.clone()) as &[Option<Vec<u8>>],
+        &column(rows, |row| row.recipients.clone()) as &[Option<Vec<u8>>],
+        &column(rows, |row| row.question) as &[Option<Uuid>],
     )
     .execute(connection)
     .await?;

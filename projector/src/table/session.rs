@@ -46,6 +46,7 @@ pub(crate) struct SessionRow {
     pub(crate) display_name: Option<Vec<u8>>,
     pub(crate) feedback: Option<Vec<u8>>,
     pub(crate) language: Option<String>,
+    pub(crate) recipient: Option<i16>,
     pub(crate) started_at: OffsetDateTime,
     pub(crate) started_sequence: i64,
     pub(crate) expires_at: OffsetDateTime,
@@ -76,7 +77,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
             id, agent, link, shard, status AS "status: SessionStatus", display_name, feedback, language, started_at, started_sequence,
             expires_at, max_messages, messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages,
             last_word_at, last_chatter_at, last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason,
-            erase_at, erased_at, sequence
+            erase_at, erased_at, sequence, recipient
         FROM session
         WHERE id = ANY($1)"#,
         ids,
@@ -97,14 +98,16 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         "INSERT INTO session (
             id, agent, link, shard, status, display_name, feedback, language, started_at, started_sequence, expires_at, max_messages,
             messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages, last_word_at, last_chatter_at,
-            last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence
+            last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence,
+            recipient
         )
         SELECT *
         FROM UNNEST(
             $1::UUID[], $2::UUID[], $3::UUID[], $4::INTEGER[], $5::TEXT[], $6::BYTEA[], $7::BYTEA[], $8::TEXT[], $9::TIMESTAMPTZ[],
             $10::BIGINT[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
             $17::BIGINT[], $18::TIMESTAMPTZ[], $19::TIMESTAMPTZ[], $20::TIMESTAMPTZ[], $21::TIMESTAMPTZ[], $22::TIMESTAMPTZ[],
-            $23::TIMESTAMPTZ[], $24::SMALLINT[], $25::TIMESTAMPTZ[], $26::TEXT[], $27::TIMESTAMPTZ[], $28::TIMESTAMPTZ[], $29::BIGINT[]
+            $23::TIMESTAMPTZ[], $24::SMALLINT[], $25::TIMESTAMPTZ[], $26::TEXT[], $27::TIMESTAMPTZ[], $28::TIMESTAMPTZ[], $29::BIGINT[],
+            $30::SMALLINT[]
         )
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status,
@@ -154,6 +157,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         &column(rows, |row| row.erase_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.erased_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
+        &column(rows, |row| row.recipient) as &[Option<i16>],
     )
     .execute(connection)
     .await?;

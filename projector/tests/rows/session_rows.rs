@@ -114,13 +114,25 @@ async fn a_question_takes_answers_until_the_agent_goes_on() {
     let ask =
         Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
     story.session(at_session, at_link, ask).await;
-    story.session(at_session, at_link, Command::Answer { question: question(1), values: sealed("one"), answered: 0b01 }).await;
+    story
+        .session(
+            at_session,
+            at_link,
+            Command::Answer { question: question(1), values: sealed("one"), answered: 0b01, withdrawn: 0 },
+        )
+        .await;
     story.say(at_link, at_session, Author::Agent(key(1)), "and the other?").await;
     assert_eq!(
         columns(&world, "question", told).await,
         json!({"fields": 2, "required": 3, "answered": 1, "answers": 1, "closed": false})
     );
-    story.session(at_session, at_link, Command::Answer { question: question(1), values: sealed("two"), answered: 0b10 }).await;
+    story
+        .session(
+            at_session,
+            at_link,
+            Command::Answer { question: question(1), values: sealed("two"), answered: 0b10, withdrawn: 0 },
+        )
+        .await;
     story.say(at_link, at_session, Author::Agent(key(1)), "thank you").await;
     assert_eq!(
         columns(&world, "question", told).await,

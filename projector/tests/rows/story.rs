@@ -91,6 +91,7 @@ impl Story {
             returning,
             start_before: self.now + Millis::minutes(1),
             passcode: link::Passcode::Right,
+            recipient: None,
         };
         self.link(link, admit).await;
     }
@@ -112,6 +113,8 @@ impl Story {
             display_name: Some(sealed("name")),
             language: Some("de".to_owned()),
             welcome: Some(sealed("welcome")),
+            question: None,
+            recipient: None,
         };
         self.session(session, link, session::Command::Start(Box::new(start))).await;
     }
@@ -159,7 +162,12 @@ impl Story {
         let ask =
             session::Command::Ask { question, from: Author::Agent(key(n)), form: sealed("form"), fields: 2, required: 0b01 };
         self.session(session, link, ask).await;
-        self.session(session, link, session::Command::Answer { question, values: sealed("values"), answered: 0b01 }).await;
+        self.session(
+            session,
+            link,
+            session::Command::Answer { question, values: sealed("values"), answered: 0b01, withdrawn: 0 },
+        )
+        .await;
     }
 }
 
@@ -180,6 +188,8 @@ pub(crate) fn settings(expires_at: Timestamp) -> link::Settings {
         keep_after_end: Millis::minutes(1_440),
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://one.example".to_owned(), "https://two.example".to_owned()],
+        questions: None,
+        recipients: None,
     }
 }
 

@@ -35,7 +35,7 @@ async fn a_timer_does_not_believe_its_own_old_news() {
     // The worker's process has just seen that there is no such session, and no revocation.
     let session = scene.world.derived().session(link, "someone", 0);
     let chat = Chat { agent, link, session };
-    assert!(worker_process.commands.known_session(agent, link, "someone").await.unwrap().is_none());
+    assert!(worker_process.commands.known_session(agent, link, None, "someone").await.unwrap().is_none());
     worker_process.commands.link(agent, link).await.unwrap();
     scene.rows.caught_up(&scene.process.backbone).await;
     scene.process.chat_on(agent, link, "someone").await;

@@ -34,6 +34,8 @@ fn an_update_may_name_every_setting() {
         keep_after_end: Millis::minutes(13),
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://a.example".to_owned()],
+        questions: Some(questions(2)),
+        recipients: None,
     };
     let Settings { title, purpose, description, welcome_message, agent_name, passcode, .. } = wanted.clone();
     let changes = Changes {
@@ -52,6 +54,7 @@ fn an_update_may_name_every_setting() {
         keep_after_end: Some(Millis::minutes(13)),
         language: Some(Some("de".to_owned())),
         allowed_origins: Some(vec!["https://a.example".to_owned()]),
+        questions: Some(Some(questions(2))),
     };
     given([opened()]).when(update(changes)).then([Event::Updated { settings: Box::new(wanted) }.into()]);
 }

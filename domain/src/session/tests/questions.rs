@@ -47,7 +47,7 @@ fn a_half_answered_question_is_open() {
 #[test]
 fn a_question_is_answered_whole_or_in_part() {
     given([started(), asked(1, 2, 0b11)]).when(answer(1, 0b11)).then([answered(1, 0b11)]);
-    given([started(), asked(1, 2, 0b11)]).when(answer(1, 0b01)).then([answered(1, 0b01)]);
+    given([started(), asked(1, 2, 0b11)]).when(answer(1, 0b01)).then([answered_but(1, 0b01, 0b10)]);
 }
 
 #[test]
@@ -111,4 +111,47 @@ fn an_answer_on_an_idle_session_needs_a_place_unless_it_is_refused_anyway() {
     given(idle()).when(answer(1, 1)).rejects(Rejection::Idle);
     given(idle()).when(answer(2, 1)).rejects(Rejection::QuestionUnknown { question: question(2) });
     given(idle()).under(|policy| policy.answers_per_question = 0).when(answer(1, 1)).rejects(Rejection::QuestionClosed);
+}
+
+#[test]
+fn what_is_missing_is_told_of_required_fields_only() {
+    given([started(), asked(1, 3, 0b101)]).when(answer(1, 0b010)).then([answered_but(1, 0b010, 0b101)]);
+    given([started(), asked(1, 3, 0b101), answered_but(1, 0b100, 0b001)]).when(answer(1, 0b001)).then([answered(1, 0b001)]);
+}
+
+#[test]
+fn an_answer_may_be_taken_back() {
+    let withdraw = || At::from(Command::Answer { question: question(1), values: text(20), answered: 0b10, withdrawn: 0b01 });
+    let withdrawn =
+        Event::QuestionAnswered { question: question(1), values: text(20), answered: 0b10, withdrawn: 0b01, missing: 0b01 };
+    given([started(), asked(1, 2, 0b11), answered(1, 0b11)]).when(withdraw()).then([withdrawn.clone().into()]);
+    given([started(), asked(1, 2, 0b11), answered(1, 0b11), withdrawn.into(), replied()])
+        .when(answer(1, 1))
+        .then([answered(1, 1)]);
+}
+
+#[test]
+fn a_form_is_kept_until_the_question_is_closed() {
+    let form = |history: Vec<At<Event>>| given(history).state.questions[&question(1)].form.clone();
+    assert!(form(vec![started(), asked(1, 1, 1), answered(1, 1)]).is_some());
+    assert!(form(vec![started(), asked(1, 1, 1), answered(1, 1), replied()]).is_none());
+}
+
+#[test]
+fn a_session_begins_with_what_its_link_asks() {
+    let asked = Asked { question: question(1), form: text(50), fields: 2, required: 0b01 };
+    let of_link = Event::QuestionAsked { question: question(1), from: Author::System, form: text(50), fields: 2, required: 0b01 };
+    given([]).when(start_with(|start| start.question = Some(asked.clone()))).then([started(), of_link.into()]);
+    let endless = Asked { fields: 9, ..asked };
+    given([])
+        .when(start_with(|start| start.question = Some(endless.clone())))
+        .rejects(Rejection::FieldCount { fields: 9, limit: 8 });
+}
+
+#[test]
+fn a_session_knows_its_recipient() {
+    let recipient = |start: &mut Start| start.recipient = Some(3);
+    let Event::Started { settings, .. } = started().what.clone() else { return };
+    let started = Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: Some(3) };
+    given([]).when(start_with(recipient)).then([started.into()]);
 }

@@ -1,6 +1,6 @@
 //! Any link.
 
-use domain::link::{Changes, Command, Event, Link, Passcode, Release, Settings};
+use domain::link::{Changes, Command, Event, Link, Passcode, Recipients, Release, Settings};
 use domain::{Millis, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +11,8 @@ use super::{Subject, count, maybe, millis, sealed, session_id, short_text, times
 fn acceptable() -> impl Strategy<Value = Box<Settings>> {
     let texts = (short_text(), maybe(short_text()), maybe(short_text()));
     let numbers = (30_i64..900, 1_u32..5, maybe(1_u32..5), 0_i64..100);
-    (texts, numbers).prop_map(|((title, welcome_message, passcode), (lifetime, at_once, total, keep))| {
+    let recipients = maybe((short_text(), 1_u8..4).prop_map(|(labels, count)| Recipients { labels, count }));
+    (texts, numbers, recipients).prop_map(|((title, welcome_message, passcode), (lifetime, at_once, total, keep), recipients)| {
         Box::new(Settings {
             title,
             purpose: None,
@@ -28,6 +29,8 @@ fn acceptable() -> impl Strategy<Value = Box<Settings>> {
             keep_after_end: Millis::minutes(keep),
             language: None,
             allowed_origins: vec![],
+            questions: None,
+            recipients,
         })
     })
 }
@@ -64,6 +67,8 @@ fn settings() -> impl Strategy<Value = Box<Settings>> {
             keep_after_end,
             language,
             allowed_origins,
+            questions: None,
+            recipients: None,
         })
     })
 }
@@ -91,8 +96,15 @@ fn passcode() -> impl Strategy<Value = Passcode> {
 }
 
 fn admit() -> impl Strategy<Value = Command> {
-    (session_id(), any::<bool>(), timestamp(), passcode())
-        .prop_map(|(session, returning, start_before, passcode)| Command::Admit { session, returning, start_before, passcode })
+    (session_id(), any::<bool>(), timestamp(), passcode(), maybe(0_u8..4)).prop_map(
+        |(session, returning, start_before, passcode, recipient)| Command::Admit {
+            session,
+            returning,
+            start_before,
+            passcode,
+            recipient,
+        },
+    )
 }
 
 fn release() -> impl Strategy<Value = Command> {
@@ -133,7 +145,12 @@ impl Subject for Link {
             (any::<bool>(), maybe(sealed())).prop_map(|(end_sessions, farewell)| Event::Revoked { end_sessions, farewell }),
             timestamp().prop_map(|expires_at| Event::Expiring { expires_at }),
             Just(Event::Expired),
-            admitted.prop_map(|(session, returning, start_before)| Event::Admitted { session, returning, start_before }),
+            admitted.prop_map(|(session, returning, start_before)| Event::Admitted {
+                session,
+                returning,
+                start_before,
+                recipient: None
+            }),
             (session_id(), any::<bool>()).prop_map(|(session, unused)| Event::Released { session, unused }),
             Just(Event::Erased),
         ]

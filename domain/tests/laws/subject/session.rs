@@ -35,7 +35,16 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn start() -> impl Strategy<Value = Command> {
     (any::<[u8; 16]>(), settings(), timestamp(), maybe(sealed()), maybe("\\PC{0,40}"), maybe(sealed())).prop_map(
         |(link, settings, start_before, display_name, language, welcome)| {
-            Command::Start(Box::new(Start { link: LinkId::new(link), settings, start_before, display_name, language, welcome }))
+            Command::Start(Box::new(Start {
+                link: LinkId::new(link),
+                settings,
+                start_before,
+                display_name,
+                language,
+                welcome,
+                question: None,
+                recipient: None,
+            }))
         },
     )
 }
@@ -89,7 +98,8 @@ fn ask() -> impl Strategy<Value = Command> {
 }
 
 fn answer() -> impl Strategy<Value = Command> {
-    (question(), sealed(), any::<u8>()).prop_map(|(question, values, answered)| Command::Answer { question, values, answered })
+    (question(), sealed(), any::<u8>(), prop_oneof![4 => Just(0), 1 => any::<u8>()])
+        .prop_map(|(question, values, answered, withdrawn)| Command::Answer { question, values, answered, withdrawn })
 }
 
 impl Subject for Session {
@@ -105,6 +115,8 @@ impl Subject for Session {
                     display_name,
                     language,
                     welcome,
+                    question: None,
+                    recipient: None,
                 }))
             })
             .boxed()
@@ -136,7 +148,8 @@ impl Subject for Session {
                 link: LinkId::new(link),
                 settings,
                 display_name,
-                language
+                language,
+                recipient: None,
             }),
             (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| {
                 Event::MessagePosted { from, text, kind, client_message_id }
@@ -148,10 +161,8 @@ impl Subject for Session {
                 fields,
                 required
             }),
-            (question(), sealed(), any::<u8>()).prop_map(|(question, values, answered)| Event::QuestionAnswered {
-                question,
-                values,
-                answered
+            (question(), sealed(), any::<[u8; 3]>()).prop_map(|(question, values, [answered, withdrawn, missing])| {
+                Event::QuestionAnswered { question, values, answered, withdrawn, missing }
             }),
             (reader(), upto()).prop_map(|(by, upto)| Event::MarkedRead { by, upto }),
             Just(Event::WentIdle),

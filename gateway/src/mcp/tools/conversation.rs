@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::Target;
+use domain::{QuestionId, Target};
 use nats::{EventId, Position};
 use query_service::Scope;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -87,7 +87,7 @@ struct Send {
 
 /// What waiting and sending return.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Conversation {
+pub(super) struct Conversation {
     now: Moment,
     #[schemars(with = "Vec<Written>")]
     events: Vec<Value>,
@@ -102,11 +102,15 @@ struct Conversation {
 
 /// What became of a message.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Sent {
+pub(super) struct Sent {
     #[schemars(with = "String")]
-    event_id: EventId,
+    pub(super) event_id: EventId,
+    /// The question, as its answers will name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(super) question_id: Option<QuestionId>,
     /// Whether this very message had been sent before.
-    replayed: bool,
+    pub(super) replayed: bool,
 }
 
 pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
@@ -146,7 +150,7 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation
     }
     let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
     let heard = hear(&call, &ear, Order { after, patience, limit: 20, only_new: true }).await?;
-    let sent = Sent { event_id: receipt.event, replayed: receipt.replayed };
+    let sent = Sent { event_id: receipt.event, question_id: None, replayed: receipt.replayed };
     told(&call, &ear, heard, noting, Some(sent)).await
 }
 
@@ -156,13 +160,13 @@ async fn is_hopeless(call: &Call, ear: &Ear) -> Result<bool, Problem> {
 }
 
 /// Notes beside the waiting what a cursor acknowledges, even if the client goes away.
-fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
+pub(super) fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
     let call = call.clone();
     tokio::spawn(async move { call.agents.positions.acknowledge(&call, scope, upto).await })
 }
 
 /// Tells what was heard, cut at an event where it is too long.
-async fn told(
+pub(super) async fn told(
     call: &Call,
     ear: &Ear,
     heard: Heard,
@@ -212,6 +216,6 @@ async fn told(
     Ok(answer)
 }
 
-fn seconds(given: f64) -> Duration {
+pub(super) fn seconds(given: f64) -> Duration {
     Duration::try_from_secs_f64(given).unwrap_or_default()
 }

@@ -2,17 +2,22 @@
 
 use command_service::{LinkChanges, NewLink};
 use domain::{Millis, Policy, Timestamp};
+use forms::Form;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::{Host, Url};
 
+use super::asking::{fields_as_asked, form};
 use crate::mcp::args::Bound;
 use crate::problem::{Code, Problem};
 
 /// The shortest passcode, in characters: shorter ones are guessed.
 const SHORTEST_PASSCODE: u32 = 4;
+/// The longest label of a recipient, in characters.
+const LONGEST_LABEL: usize = 100;
 
 /// Settings that a link is made with, or that are changed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +74,9 @@ pub(super) struct Settings {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     allowed_origins: Option<Vec<String>>,
+    #[serde(default)]
+    #[schemars(schema_with = "fields_as_asked")]
+    questions: Option<Vec<Value>>,
 }
 
 /// The ranges in force, with the values of a new link that names none.
@@ -89,6 +97,8 @@ pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
         Bound::new("passcode", SHORTEST_PASSCODE, 64),
         Bound::new("language", 0, 35),
         Bound::new("allowed_origins", 0, u32::try_from(policy.allowed_origins).unwrap_or(u32::MAX)),
+        Bound::new("questions", 0, u32::from(policy.question_fields)),
+        Bound::new("recipients", 1, u32::from(policy.recipients)),
         Bound::new("idempotency_key", 1, 200),
     ]
 }
@@ -101,8 +111,8 @@ pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
 }
 
 impl Settings {
-    /// Makes a new link of them; what is not named gets its usual value.
-    pub(super) fn into_new(self, title: String, policy: &Policy) -> Result<NewLink, Problem> {
+    /// Makes a new link of them; what is not named gets its usual value, and each recipient a place.
+    pub(super) fn into_new(self, title: String, recipients: Vec<String>, policy: &Policy) -> Result<NewLink, Problem> {
         let bounds = bounds(policy);
         let usual =
             |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
@@ -111,7 +121,12 @@ impl Settings {
         Ok(NewLink {
             title,
             lifetime: length(self.expires_in_minutes, "expires_in_minutes"),
-            max_sessions_at_once: count(self.max_sessions_at_once, "max_sessions_at_once"),
+            max_sessions_at_once: match self.max_sessions_at_once {
+                None if !recipients.is_empty() => {
+                    u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once)
+                }
+                given => count(given, "max_sessions_at_once"),
+            },
             max_sessions_total: self.max_sessions_total,
             max_messages_per_session: count(self.max_messages_per_session, "max_messages_per_session"),
             messages_per_minute: count(self.messages_per_minute, "messages_per_minute"),
@@ -124,6 +139,8 @@ impl Settings {
             welcome_message: self.welcome_message,
             agent_name: self.agent_name,
             passcode: self.passcode,
+            questions: self.questions.and_then(questions).transpose()?,
+            recipients: labels(recipients)?,
         })
     }
 
@@ -159,6 +176,11 @@ impl Settings {
                 None => None,
             },
             allowed_origins: self.allowed_origins.map(|given| origins(given, policy)).transpose()?,
+            questions: match self.questions.map(questions) {
+                Some(Some(form)) => Some(Some(form?)),
+                Some(None) => Some(None),
+                None => None,
+            },
         })
     }
 }
@@ -181,6 +203,27 @@ fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
     })?;
     let millis = at.unix_timestamp_nanos() / 1_000_000;
     Ok(Timestamp(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
+/// Makes a form of the fields that everyone is asked; of none, nothing.
+fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
+    (!fields.is_empty()).then(|| form(None, fields))
+}
+
+/// Checks the labels of recipients: each has one of its own.
+fn labels(given: Vec<String>) -> Result<Vec<String>, Problem> {
+    let mut labels = Vec::with_capacity(given.len());
+    for label in given.iter().map(|label| label.trim()) {
+        if label.is_empty() || label.chars().count() > LONGEST_LABEL {
+            let label: String = label.chars().take(60).collect();
+            return Err(wrong(format!("recipients must have 1 to {LONGEST_LABEL} characters each, not {label:?}.")));
+        }
+        if labels.iter().any(|before| before == label) {
+            return Err(wrong(format!("recipients must differ; {label:?} stands twice.")));
+        }
+        labels.push(label.to_owned());
+    }
+    Ok(labels)
 }
 
 /// Checks the form of a language tag (RFC 5646).
@@ -248,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_link_that_names_nothing_gets_the_usual_settings() {
-        let link = Settings::default().into_new("x".to_owned(), &Policy::default()).unwrap();
+        let link = Settings::default().into_new("x".to_owned(), vec![], &Policy::default()).unwrap();
         assert_eq!(
             (link.lifetime, link.idle_timeout, link.keep_after_end),
             (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440))
@@ -258,10 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn every_recipient_has_a_place_and_a_label() {
+        let link_for = |labels: &[&str], settings: Settings| {
+            settings.into_new("x".to_owned(), labels.iter().map(|label| (*label).to_owned()).collect(), &Policy::default())
+        };
+        let link = link_for(&["Ann", " Bo "], Settings::default()).unwrap();
+        assert_eq!((link.max_sessions_at_once, link.recipients), (2, vec!["Ann".to_owned(), "Bo".to_owned()]));
+        let narrow = Settings { max_sessions_at_once: Some(1), ..Settings::default() };
+        assert_eq!(link_for(&["Ann", "Bo"], narrow).unwrap().max_sessions_at_once, 1);
+        for wrong in [&["Ann", "Ann "][..], &["Ann", " "], &[&"x".repeat(101)]] {
+            assert!(link_for(wrong, Settings::default()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn an_operator_may_allow_less_than_a_minute() {
         let policy = Policy { shortest_lifetime: Millis::seconds(3), ..Policy::default() };
         let settings = Settings { expires_in_minutes: Some(0.05), ..Settings::default() };
-        assert_eq!(settings.into_new("x".to_owned(), &policy).unwrap().lifetime, Millis::seconds(3));
+        assert_eq!(settings.into_new("x".to_owned(), vec![], &policy).unwrap().lifetime, Millis::seconds(3));
         let bound = bounds(&policy).into_iter().find(|bound| bound.argument == "expires_in_minutes").unwrap();
         assert!((bound.least - 0.05).abs() < 1e-9);
     }

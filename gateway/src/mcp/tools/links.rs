@@ -14,6 +14,7 @@ use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_link, link_id, unknown_link};
 use crate::mcp::cursor::Scope;
+use crate::mcp::rollup::Rollup;
 use crate::mcp::shown::LinkShown;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
@@ -39,7 +40,7 @@ const LIST: Definition = Definition {
 const GET: Definition = Definition {
     name: "temp_chat_get_link",
     title: "Show a chat link",
-    description: "Shows one link: url, settings in force, counts, warnings.",
+    description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet.",
     effect: Effect::Reads,
 };
 
@@ -65,6 +66,9 @@ struct Create {
     title: String,
     #[serde(flatten)]
     settings: Settings,
+    /// Your labels for people: each gets a url of their own in urls, for one chat.
+    #[serde(default)]
+    recipients: Vec<String>,
     #[serde(default)]
     #[schemars(with = "String")]
     idempotency_key: Option<String>,
@@ -135,6 +139,8 @@ struct Whole {
     now: Moment,
     #[serde(flatten)]
     link: LinkShown,
+    #[serde(flatten)]
+    rollup: Rollup,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
 }
@@ -163,9 +169,9 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 }
 
 async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem> {
-    let Create { title, settings, idempotency_key } = arguments;
+    let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
-    let new = settings.into_new(title, app.commands().policy()).map_err(again(CREATE))?;
+    let new = settings.into_new(title, recipients, app.commands().policy()).map_err(again(CREATE))?;
     let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
     app.wrote(agent, &receipt);
     whole(&call, link).await.map_err(|problem| {
@@ -238,7 +244,11 @@ async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let answer = app.queries().link(agent, link, app.freshness(agent)).await?;
     match answer.value {
-        Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), link: LinkShown::of(call, view), stale: answer.stale })),
+        Some(view) => {
+            let (rollup, is_behind) = Rollup::of(call, &view).await?;
+            let stale = answer.stale || is_behind;
+            Ok(Answer::of(&Whole { now: Moment::now(), link: LinkShown::of(call, view), rollup, stale }))
+        }
         // The rows are behind: nobody knows whether there is such a link.
         None if answer.stale => Err(Code::Unavailable.into()),
         None => Err(unknown_link(link)),

@@ -1,6 +1,7 @@
 //! The tools: one module for each group, each tool a definition, a shape of arguments and a function.
 
 mod analytics;
+mod asking;
 mod conversation;
 mod history;
 mod link_settings;
@@ -67,8 +68,14 @@ impl Effect {
 
 /// Puts all tools together; their ranges are those of `policy`.
 pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
-    let groups =
-        [links::routes(policy), sessions::routes(policy), history::routes(), conversation::routes(), analytics::routes()];
+    let groups = [
+        links::routes(policy),
+        sessions::routes(policy),
+        history::routes(),
+        conversation::routes(),
+        asking::routes(),
+        analytics::routes(),
+    ];
     let mut router = ToolRouter::new();
     groups.into_iter().flatten().for_each(|route| router.add_route(route));
     router

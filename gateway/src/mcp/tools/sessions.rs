@@ -4,7 +4,7 @@ use domain::session::EndReason;
 use domain::{Policy, SessionId};
 use query_service::{SessionFilter, SessionStatus, Viewer};
 use rmcp::handler::server::router::tool::ToolRoute;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,10 +14,13 @@ use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session, link_id, session_id, unknown_link, unknown_session};
 use crate::mcp::cursor::Scope;
+use crate::mcp::rollup::{Recipients, answers_of};
 use crate::mcp::shown::SessionShown;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
+/// What a list may include.
+const ANSWERS: &str = "answers";
 /// How many characters of a list's text are not items.
 const AROUND: usize = 300;
 
@@ -51,6 +54,10 @@ struct List {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["active", "idle", "ended", "erased"]))]
     status: Option<SessionStatus>,
+    /// Answers adds what each chat answered, typed.
+    #[serde(default)]
+    #[schemars(schema_with = "inclusions")]
+    include: Vec<String>,
     /// A `next_cursor` of this list.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -120,6 +127,10 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
     ]
 }
 
+fn inclusions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "string", "enum": [ANSWERS]}})
+}
+
 async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
@@ -134,7 +145,26 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer = app.queries().sessions(agent, filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
     let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
-    let page = fitting(sessions.into_iter().map(|session| SessionShown::of(&call, session)), MOST - AROUND);
+    let mut answers = match arguments.include.iter().find(|part| *part != ANSWERS) {
+        Some(part) => {
+            return Err(Problem::with_detail(Code::InvalidRequest, format!("There is no {part:?} to include."))
+                .next("Call temp_chat_list_sessions again with include [\"answers\"] or without."));
+        }
+        None if arguments.include.is_empty() => None,
+        None => Some(answers_of(&call, &sessions.iter().map(|session| session.id).collect::<Vec<_>>()).await?),
+    };
+    let mut recipients = Recipients::new(&call);
+    let mut shown = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let recipient = recipients.label(session.link, session.recipient).await?;
+        let id = session.id;
+        let session = SessionShown::of(&call, session).with_recipient(recipient);
+        shown.push(match &mut answers {
+            Some(answers) => session.with_answers(answers.remove(&id).unwrap_or_default()),
+            None => session,
+        });
+    }
+    let page = fitting(shown, MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment::now(),

@@ -1,0 +1,60 @@
+//! Recipients: each has a token, and one session.
+
+use super::*;
+
+fn for_two() -> At<Event> {
+    Event::Opened { settings: settings_with(|settings| settings.recipients = Some(Recipients { labels: text(20), count: 2 })) }
+        .into()
+}
+
+fn admit_recipient(n: u8, recipient: u8) -> At<Command> {
+    let (session, start_before) = (session(n), seconds(60));
+    Command::Admit { session, returning: false, start_before, passcode: Passcode::Missing, recipient: Some(recipient) }.into()
+}
+
+fn came(n: u8, recipient: u8) -> At<Event> {
+    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: Some(recipient) }.into()
+}
+
+#[test]
+fn a_recipient_comes_once() {
+    given([for_two()]).when(admit_recipient(1, 0)).then([came(1, 0)]);
+    given([for_two(), came(1, 0)]).when(admit_recipient(2, 0)).rejects(Rejection::RecipientCame);
+    given([for_two(), came(1, 0)]).when(admit_recipient(2, 1)).then([came(2, 1)]);
+    given([for_two(), came(1, 0)]).when(admit(2)).then([admitted(2)]);
+}
+
+#[test]
+fn who_has_left_does_not_make_room_for_another() {
+    given([for_two(), came(1, 0), released(1)]).when(admit_recipient(2, 0)).rejects(Rejection::RecipientCame);
+}
+
+#[test]
+fn who_never_started_has_not_come() {
+    given([for_two(), came(1, 0), given_back_unused(1)]).when(admit_recipient(2, 0)).then([came(2, 0)]);
+}
+
+#[test]
+fn a_recipient_comes_back_from_idling() {
+    given([for_two(), came(1, 0), released(1)]).when(readmit(1)).then([readmitted(1)]);
+}
+
+#[test]
+fn nobody_is_a_recipient_of_a_link_without_any() {
+    given([opened()]).when(admit_recipient(1, 0)).rejects(Rejection::Unknown);
+    given([for_two()]).when(admit_recipient(1, 2)).rejects(Rejection::Unknown);
+}
+
+#[test]
+fn a_link_is_for_at_most_50_recipients() {
+    let link_for = |count| open_with(|settings| settings.recipients = Some(Recipients { labels: text(20), count }));
+    given([]).when(link_for(0)).rejects(Rejection::OutOfRange { setting: "recipients", given: 0, least: 1, most: 50 });
+    given([]).when(link_for(51)).rejects(Rejection::OutOfRange { setting: "recipients", given: 51, least: 1, most: 50 });
+}
+
+#[test]
+fn a_link_asks_1_to_8_fields() {
+    let link_with = |fields| open_with(|settings| settings.questions = Some(questions(fields)));
+    given([]).when(link_with(0)).rejects(Rejection::OutOfRange { setting: "questions", given: 0, least: 1, most: 8 });
+    given([]).when(link_with(9)).rejects(Rejection::OutOfRange { setting: "questions", given: 9, least: 1, most: 8 });
+}
