@@ -17,6 +17,7 @@ mod restore;
 mod seal;
 mod talking;
 mod warm;
+mod webhooks;
 mod weight;
 pub mod worker;
 
@@ -33,6 +34,7 @@ pub use joining::{Join, Joined, Known};
 pub use links::{LinkChanges, NewLink};
 pub use refusal::Refusal;
 pub use restore::finish_erasures;
+pub use webhooks::NewWebhook;
 
 use executor::{Executor, Outcome};
 use passcode::Passcodes;
