@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::installation::{self, Servers};
+use crate::telling;
 
 /// Rebuilds the rows of all shards; safe beside a running installation, and after a rebuild that was cut off.
 pub(crate) async fn run(config: Config, as_json: bool) -> Result<()> {
@@ -32,6 +33,8 @@ pub(crate) async fn run(config: Config, as_json: bool) -> Result<()> {
         }
     }))
     .await?;
+    // Nobody is called again: the webhooks have a place of their own in the log, kept as long as it is the same log.
+    webhooks::mend(&backbone, &pool, &telling::teller(&backbone)).await?;
     for (shard, commits) in rebuilt {
         if as_json {
             println!("{}", json!({"shard": shard.0, "commits": commits}));
