@@ -76,8 +76,15 @@ impl System {
         if finished > 0 {
             tracing::warn!(finished, "erasures were finished: their keys had come back or were left");
         }
-        let mut system =
-            Self { commands, parts: JoinSet::new(), projector: None, webhooks: None, stop: CancellationToken::new(), backbone, pool };
+        let mut system = Self {
+            commands,
+            parts: JoinSet::new(),
+            projector: None,
+            webhooks: None,
+            stop: CancellationToken::new(),
+            backbone,
+            pool,
+        };
         if roles.contains(&Role::Projector) {
             system.projector();
         }

@@ -33,7 +33,8 @@ pub(crate) async fn run(
         }
         Webhook::Redeliver { of: OfWebhook { agent, link }, event } => {
             let count = webhooks::redeliver(&installation::rows(servers).await?, agent, link, event.as_deref()).await?;
-            let plain = format!("{count} dead {} again", if count == 1 { "letter is delivered" } else { "letters are delivered" });
+            let plain =
+                format!("{count} dead {} again", if count == 1 { "letter is delivered" } else { "letters are delivered" });
             print(as_json, &json!({"agent_id": agent, "link_id": link, "redelivered": count}), &plain);
             Ok(())
         }

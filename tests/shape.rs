@@ -12,7 +12,10 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
 const USES: [(&str, &[&str]); 10] = [
-    ("tempchat", &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"]),
+    (
+        "tempchat",
+        &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
+    ),
     ("gateway", &["command-service", "query-service", "nats", "domain"]),
     ("command-service", &["nats", "domain"]),
     ("query-service", &["nats", "domain"]),

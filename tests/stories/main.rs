@@ -6,6 +6,7 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "a story is one long wait, and runs once")]
 
+mod agent_events;
 mod agent_tools;
 mod command_line;
 mod erasure;
@@ -21,3 +22,4 @@ mod small_print;
 mod strangers;
 mod support;
 mod the_story;
+mod webhooks;

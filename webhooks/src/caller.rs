@@ -11,10 +11,10 @@ use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHO
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::clock;
 use crate::patience::Patience;
 use crate::reach::{Forbidden, Reach};
 use crate::target::Target;
-use crate::clock;
 
 /// How much of an answer is read, and forgotten: enough to use the connection again after an ordinary one.
 const ANSWER: usize = 16 * 1_024;
@@ -99,13 +99,7 @@ impl Caller {
     /// Makes a caller that reaches public addresses over TLS, and `networks` with or without.
     pub(crate) fn new(networks: &[IpNet], patience: Patience) -> Result<Self, reqwest::Error> {
         let (reach, inner_reach) = (Reach::public_and(networks), Reach::only(networks));
-        Ok(Self {
-            over_tls: client(&reach, &patience)?,
-            plain: client(&inner_reach, &patience)?,
-            reach,
-            inner_reach,
-            patience,
-        })
+        Ok(Self { over_tls: client(&reach, &patience)?, plain: client(&inner_reach, &patience)?, reach, inner_reach, patience })
     }
 
     /// Calls.

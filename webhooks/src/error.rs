@@ -66,7 +66,9 @@ impl Error {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Rows(_) | Self::Log { source: nats::Error::Unavailable(_), .. } => true,
-            Self::OtherEpoch { .. } | Self::OtherHistory { .. } | Self::LogCut { .. } | Self::Log { .. } | Self::Client(_) => false,
+            Self::OtherEpoch { .. } | Self::OtherHistory { .. } | Self::LogCut { .. } | Self::Log { .. } | Self::Client(_) => {
+                false
+            }
         }
     }
 

@@ -243,6 +243,8 @@ fn changes(recorded: &Recorded) -> impl Iterator<Item = Change<'_>> {
             Some(webhook.as_ref().map_or(Change::Removed(Some(link)), |webhook| Change::Set(Some(link), webhook)))
         }
         (Target::Link(link), AnyEvent::Link(link::Event::Erased)) => Some(Change::Over(link)),
-        (Target::Agent | Target::Link(_) | Target::Session(_), AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_)) => None,
+        (Target::Agent | Target::Link(_) | Target::Session(_), AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_)) => {
+            None
+        }
     })
 }

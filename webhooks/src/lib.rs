@@ -21,8 +21,8 @@ mod webhooks;
 
 pub use caller::{Answered, CallError};
 pub use error::Error;
-pub use ipnet::IpNet;
 pub use inventory::{DeadLetter, EndpointView, Tester, list, redeliver};
+pub use ipnet::IpNet;
 pub use patience::Patience;
 pub use reach::Forbidden;
 pub use target::{Target, TargetError};

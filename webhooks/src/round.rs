@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 use crate::caller::{Answered, Call, CallError, Caller};
 use crate::clock;
 use crate::patience::Patience;
+use crate::table::begin;
 use crate::table::delivery::{self, Claimed, Failure};
 use crate::table::endpoint::{self, Endpoint};
-use crate::table::begin;
 use crate::target::Target;
 use crate::told::Bodies;
 
@@ -28,6 +28,9 @@ const AT_ONCE: usize = 8;
 /// From so many failures in a row on an endpoint is left alone for a while, and then tried with a single call: one that refuses a
 /// single event is not one that is down.
 const FAILING: i32 = 3;
+
+/// How long calls that are under way may still take when the process stops.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// All that is needed to deliver.
 #[derive(Debug, Clone)]
@@ -135,7 +138,10 @@ impl Deliverer {
         };
         match self.bodies.write(endpoint, delivery).await {
             Ok(body) => {
-                let answered = self.caller.call(Call { target, secrets, id: &delivery.event, body }).await;
+                let answered = tokio::select! {
+                    answered = self.caller.call(Call { target, secrets, id: &delivery.event, body }) => answered,
+                    () = self.is_too_late() => return Outcome::Untried,
+                };
                 let outcome = if answered.is_delivered() { "delivered" } else { "failed" };
                 metrics::counter!("tempchat_webhook_calls_total", "outcome" => outcome).increment(1);
                 metrics::histogram!("tempchat_webhook_call_seconds").record(answered.took.as_secs_f64());
@@ -143,6 +149,12 @@ impl Deliverer {
             }
             Err(error) => Outcome::NotReady(error.to_string()),
         }
+    }
+
+    /// Waits until whoever stops would have to wait for a call: it is made again, by whoever runs next.
+    async fn is_too_late(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
     }
 
     /// Returns the newest secret and, for a while after a rotation, the one before.

@@ -50,7 +50,7 @@ enum Beginning {
     get, path = "/agent/events", tag = "agents", params(Params),
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
-        (status = 400, description = "cursor_scope", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 422, description = "cursor_scope", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 401, description = "key_invalid", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_streams", body = crate::problem::Body<'static>, content_type = "application/problem+json"),

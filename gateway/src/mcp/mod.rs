@@ -40,8 +40,8 @@ use crate::client::Client;
 pub(crate) use cursor::{AgentCursors, Scope};
 pub(crate) use hearing::is_heard;
 use position::Positions;
-pub use telling::news;
 pub(crate) use telling::Teller;
+pub use telling::news;
 pub(crate) use waits::{Wait, Waits};
 
 /// The longest body: the longest arguments there are, with every character escaped.
