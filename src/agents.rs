@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::{Agent, Key};
 use crate::config::Config;
 use crate::installation::{self, Servers};
+use crate::webhook;
 
 /// Carries out a command about agents.
 pub(crate) async fn run(config: Config, command: Agent, as_json: bool) -> Result<()> {
@@ -31,6 +32,7 @@ pub(crate) async fn run(config: Config, command: Agent, as_json: bool) -> Result
             commands.revoke_key(agent, key).await?;
             print(as_json, &json!({"agent_id": agent, "key_id": key, "revoked": true}), &format!("{key} is revoked"));
         }
+        Agent::Webhook(command) => webhook::run(&config, command, &commands, &backbone, &servers, as_json).await?,
         Agent::List => list(&Queries::new(installation::rows(&servers).await?, backbone), as_json).await?,
     }
     Ok(())
@@ -60,7 +62,7 @@ async fn list(queries: &Queries, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn print(as_json: bool, value: &Value, plain: &str) {
+pub(crate) fn print(as_json: bool, value: &Value, plain: &str) {
     if as_json {
         println!("{value}");
     } else {

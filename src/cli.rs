@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Up(Up),
     /// Start single roles against servers that run already (NATS_URL, DATABASE_URL)
     Serve(Serve),
-    /// Register agents, issue and revoke their keys
+    /// Register agents, issue and revoke their keys, set their webhooks
     #[command(subcommand)]
     Agent(Agent),
     /// Make the read models anew from the log; nothing outside PostgreSQL changes
@@ -162,6 +162,8 @@ pub(crate) enum Role {
     Projector,
     /// Sends what falls due: expiries, idle sessions, erasures
     Worker,
+    /// Tells agents' webhooks what happens
+    Webhooks,
 }
 
 /// What to do with agents.
@@ -177,6 +179,74 @@ pub(crate) enum Agent {
     /// Issue or revoke API keys
     #[command(subcommand)]
     Key(Key),
+    /// Have an agent woken: set, test, list webhooks, deliver again
+    ///
+    /// A webhook is called for what temp_chat_wait_for_messages would return, but for what the agent did itself: a POST, signed as
+    /// Standard Webhooks has it (webhook-id, webhook-timestamp, webhook-signature). Any 2xx takes it. Anything else is tried again, ever
+    /// less often, for 24 hours, with the same webhook-id; then it is a dead letter. Calls may come twice and out of order. They lead to
+    /// public addresses, over https, or to networks that the setting webhook_networks names.
+    #[command(subcommand)]
+    Webhook(Webhook),
+}
+
+/// What to do with webhooks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Webhook {
+    /// Set, change or remove the webhook of an agent, or of one link, and show the secret that signs its calls
+    ///
+    /// A link's own webhook stands in for its agent's. What waits for an earlier address goes to the new one. Without URL, --with-text
+    /// and --rotate nothing changes but what they say.
+    Set(SetWebhook),
+    /// Send a signed test event now, and show what came back and how long it took
+    Test(OfWebhook),
+    /// List webhooks: how many deliveries wait, since when one fails, and its newest dead letters
+    List {
+        /// One agent's only (agt_…)
+        agent: Option<domain::AgentId>,
+    },
+    /// Deliver dead letters again, for another 24 hours
+    Redeliver {
+        #[command(flatten)]
+        of: OfWebhook,
+        /// One event only (evt_…)
+        #[arg(long, value_name = "EVENT")]
+        event: Option<String>,
+    },
+}
+
+/// Whose webhook.
+#[derive(Debug, Args)]
+pub(crate) struct OfWebhook {
+    /// The agent's id (agt_…)
+    pub(crate) agent: domain::AgentId,
+    /// One link's own (lnk_…)
+    #[arg(long)]
+    pub(crate) link: Option<domain::LinkId>,
+}
+
+/// Options of `tempchat agent webhook set`.
+#[derive(Debug, Args)]
+pub(crate) struct SetWebhook {
+    #[command(flatten)]
+    pub(crate) of: OfWebhook,
+    /// The address to call
+    #[arg(required_unless_present_any = ["off", "show_secret", "rotate", "with_text", "without_text"])]
+    pub(crate) url: Option<String>,
+    /// Send words too: by default a call has ids and types only, and the agent asks for the words with its key
+    #[arg(long, conflicts_with = "without_text")]
+    pub(crate) with_text: bool,
+    /// Send no words any more
+    #[arg(long)]
+    pub(crate) without_text: bool,
+    /// Sign with a new secret from now on, and for 24 hours with the one before too
+    #[arg(long)]
+    pub(crate) rotate: bool,
+    /// Remove the webhook, and all that waits for it
+    #[arg(long, conflicts_with_all = ["url", "with_text", "without_text", "rotate", "show_secret"])]
+    pub(crate) off: bool,
+    /// Show the secret of the webhook as it is
+    #[arg(long, conflicts_with_all = ["url", "with_text", "without_text", "rotate"])]
+    pub(crate) show_secret: bool,
 }
 
 /// What to do with keys.

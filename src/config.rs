@@ -9,6 +9,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use webhooks::IpNet;
 
 use crate::cli::{Cli, Command, Listen};
 
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) shortest_lifetime_seconds: u32,
     /// The shortest idle time-out of a session, in seconds.
     pub(crate) shortest_idle_seconds: u32,
+    /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
+    pub(crate) webhook_networks: Vec<IpNet>,
 }
 
 /// How logs are written.
@@ -72,6 +75,7 @@ impl Default for Config {
             shard_gib: 2,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
+            webhook_networks: Vec::new(),
         }
     }
 }
@@ -107,6 +111,11 @@ impl Config {
             };
         }
         figment.extract().context("a setting cannot be read; see `tempchat --help` and the README's table of settings")
+    }
+
+    /// Returns what webhooks hold to.
+    pub(crate) fn webhooks(&self) -> webhooks::Settings {
+        webhooks::Settings { networks: self.webhook_networks.clone(), ..webhooks::Settings::default() }
     }
 
     /// Returns the limits that decisions hold to.

@@ -129,7 +129,8 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | link::Event::Expired
             | link::Event::Admitted { .. }
             | link::Event::Released { .. }
-            | link::Event::Erased,
+            | link::Event::Erased
+            | link::Event::WebhookSet { .. },
         )
         | AnyEvent::Session(
             session::Event::MarkedRead { .. }

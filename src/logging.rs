@@ -13,8 +13,18 @@ use crate::cli::Command;
 use crate::config::{Config, LogFormat};
 
 /// Our own crates. Others log, below `INFO`, what they carry, words and credentials among it: not even `RUST_LOG` gets that out.
-const DISCREET: [&str; 9] =
-    ["command_service", "domain", "gateway", "migrations", "nats", "projector", "query_service", "servers", "tempchat"];
+const DISCREET: [&str; 10] = [
+    "command_service",
+    "domain",
+    "gateway",
+    "migrations",
+    "nats",
+    "projector",
+    "query_service",
+    "servers",
+    "tempchat",
+    "webhooks",
+];
 
 /// Whatever is asked for: at finer levels these print what goes over the wire, words and keys too; and rmcp takes every client that
 /// hangs up for an error.

@@ -15,7 +15,9 @@ mod rebuild;
 mod resources;
 mod serve;
 mod system;
+mod telling;
 mod up;
+mod webhook;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use command_service::{Commands, finish_erasures, worker};
 use gateway::Probes;
-use nats::Backbone;
+use nats::{Backbone, Shard};
 use projector::Projector;
 use query_service::Queries;
 use sqlx::PgPool;
@@ -15,10 +15,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use webhooks::Webhooks;
 
 use crate::cli::Role;
 use crate::config::Config;
-use crate::resources;
+use crate::{resources, telling};
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
@@ -30,6 +31,7 @@ pub(crate) struct System {
     pub(crate) commands: Commands,
     parts: JoinSet<(&'static str, Result<()>)>,
     projector: Option<Arc<Projector>>,
+    webhooks: Option<Arc<Webhooks>>,
     stop: CancellationToken,
     backbone: Backbone,
     pool: PgPool,
@@ -74,13 +76,23 @@ impl System {
         if finished > 0 {
             tracing::warn!(finished, "erasures were finished: their keys had come back or were left");
         }
-        let mut system =
-            Self { commands, parts: JoinSet::new(), projector: None, stop: CancellationToken::new(), backbone, pool };
+        let mut system = Self {
+            commands,
+            parts: JoinSet::new(),
+            projector: None,
+            webhooks: None,
+            stop: CancellationToken::new(),
+            backbone,
+            pool,
+        };
         if roles.contains(&Role::Projector) {
             system.projector();
         }
         if roles.contains(&Role::Worker) {
             system.worker();
+        }
+        if roles.contains(&Role::Webhooks) {
+            system.webhooks(config)?;
         }
         if let Some(doors) = doors.filter(|_| roles.contains(&Role::Gateway)) {
             system.gateway(config, doors)?;
@@ -105,6 +117,18 @@ impl System {
         });
     }
 
+    fn webhooks(&mut self, config: &Config) -> Result<()> {
+        let teller = telling::teller(&self.backbone);
+        let webhooks = Webhooks::start(&self.backbone, &self.pool, &teller, &config.webhooks(), &self.stop)?;
+        let webhooks = Arc::new(webhooks);
+        self.webhooks = Some(Arc::clone(&webhooks));
+        self.parts.spawn(async move {
+            webhooks.finished().await;
+            ("webhooks", Ok(()))
+        });
+        Ok(())
+    }
+
     fn gateway(&mut self, config: &Config, doors: Doors) -> Result<()> {
         let queries = Queries::new(self.pool.clone(), self.backbone.clone());
         let mut settings = gateway::Config::new(public_url(config, &doors)?);
@@ -123,15 +147,23 @@ impl System {
 
     /// Says of the parts in this process what only they know.
     fn probes(&self) -> Probes {
-        let Some(projector) = self.projector.clone() else { return Probes::default() };
-        Probes::default().with("projector", move || {
-            let stopped: Vec<_> = projector
-                .standings()
-                .into_iter()
-                .filter_map(|standing| standing.stopped.map(|why| format!("shard {} stopped: {why}", standing.shard)))
-                .collect();
-            std::future::ready(if stopped.is_empty() { Ok(None) } else { Err(stopped.join("; ")) })
-        })
+        let mut probes = Probes::default();
+        if let Some(projector) = self.projector.clone() {
+            probes = probes.with("projector", move || {
+                let standings = projector.standings().into_iter();
+                let stopped: Vec<_> = standings.filter_map(|shard| stopped(shard.shard, shard.stopped)).collect();
+                std::future::ready(if stopped.is_empty() { Ok(None) } else { Err(stopped.join("; ")) })
+            });
+        }
+        if let Some(webhooks) = self.webhooks.clone() {
+            probes = probes.with("webhooks", move || {
+                let standings = webhooks.standings().into_iter();
+                let stopped: Vec<_> = standings.filter_map(|shard| stopped(shard.shard, shard.stopped)).collect();
+                // Whoever chats is served without them.
+                std::future::ready(Ok((!stopped.is_empty()).then(|| stopped.join("; "))))
+            });
+        }
+        probes
     }
 
     /// Waits until a part stops by itself, which none should.
@@ -158,6 +190,10 @@ impl System {
         }
         Ok(())
     }
+}
+
+fn stopped(shard: Shard, why: Option<String>) -> Option<String> {
+    why.map(|why| format!("shard {shard} stopped: {why}"))
 }
 
 /// The address that people use: as configured, or where we listen.

@@ -77,7 +77,9 @@ async fn everything(
     progress.say("starting all parts");
     // What runs in this process is reached where it listens, whatever a proxy in front is called.
     let local: Url = format!("http://{}", doors.public.local_addr()?).parse()?;
-    let system = System::start(config, backbone, pool, &[Role::Gateway, Role::Projector, Role::Worker], Some(doors)).await?;
+    let system =
+        System::start(config, backbone, pool, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(doors))
+            .await?;
     let key = agent_key(&system.commands, data, AGENT_KEY, "agent").await?;
     let demo = if options.no_demo {
         None

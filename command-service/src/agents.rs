@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::agent::{Agent, Command, Rejection, Webhook};
+use domain::agent::{Agent, Command, Rejection};
 use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Root};
 use nats::{Actor, Reserve};
 use subtle::ConstantTimeEq;
@@ -65,11 +65,6 @@ impl Commands {
         self.ask_agent(agent, Command::RevokeKey { key }).await
     }
 
-    /// Says where an agent is told of events.
-    pub async fn set_webhook(&self, agent: AgentId, webhook: Option<Webhook>) -> Result<Receipt, Refusal> {
-        self.ask_agent(agent, Command::SetWebhook { webhook }).await
-    }
-
     /// Checks an API key against the log.
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
         let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
@@ -105,7 +100,7 @@ impl Commands {
     }
 
     /// Carries out an operator's command; each is an attempt of its own.
-    async fn ask_agent(&self, agent: AgentId, command: Command) -> Result<Receipt, Refusal> {
+    pub(crate) async fn ask_agent(&self, agent: AgentId, command: Command) -> Result<Receipt, Refusal> {
         let reserve = match command {
             // A full log must not keep a stolen key valid.
             Command::RevokeKey { .. } => Reserve::Ending,

@@ -18,6 +18,7 @@ mod restore;
 mod seal;
 mod talking;
 mod warm;
+mod webhooks;
 mod weight;
 pub mod worker;
 
@@ -34,6 +35,7 @@ pub use joining::{Join, Joined, Known};
 pub use links::{LinkChanges, NewLink};
 pub use refusal::Refusal;
 pub use restore::finish_erasures;
+pub use webhooks::NewWebhook;
 
 use executor::{Executor, Outcome};
 use passcode::Passcodes;

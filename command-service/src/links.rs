@@ -238,7 +238,8 @@ impl Commands {
             | Command::Resume
             | Command::RotateToken
             | Command::Warn
-            | Command::Admit { .. } => Reserve::Ordinary,
+            | Command::Admit { .. }
+            | Command::SetWebhook { .. } => Reserve::Ordinary,
         };
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
         let outcome = self.inner.links.execute(address, order).await?;

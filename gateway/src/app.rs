@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::health::Probes;
 use crate::hub::Hub;
 use crate::limits::Limits;
+use crate::mcp::Waits;
 use crate::written::Written;
 
 /// How many sessions' links are kept at hand (some 100 bytes each).
@@ -36,6 +37,7 @@ struct Inner {
     config: Config,
     probes: Probes,
     limits: Limits,
+    waits: Arc<Waits>,
     written: Written,
     link_tokens: LinkTokens,
     credentials: SessionCredentials,
@@ -50,6 +52,7 @@ impl App {
         let inner = Inner {
             hub: Hub::new(backbone.clone()),
             limits: Limits::new(&config.rates),
+            waits: Arc::default(),
             written: Written::default(),
             link_tokens: LinkTokens::new(secrets),
             credentials: SessionCredentials::new(secrets),
@@ -102,6 +105,11 @@ impl App {
     /// Returns what counts how often clients come.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// Returns what counts the waits and streams of agents.
+    pub(crate) fn waits(&self) -> &Arc<Waits> {
+        &self.inner.waits
     }
 
     /// Returns what makes and checks the tokens of links.

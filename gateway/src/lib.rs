@@ -34,5 +34,6 @@ pub use event::{Audience, Data, Event, Speaker, present};
 pub use figures::{recorder, serve_metrics};
 pub use health::Probes;
 pub use limits::{Rate, Rates};
+pub use mcp::news;
 pub use moment::Moment;
 pub use problem::{Code, Problem};

@@ -27,6 +27,7 @@ use crate::{api, health, mcp, observe, pages};
     info(title = "Tempchat", description = "Temporary chats between an AI agent and a person without an account."),
     tags(
         (name = "chatters", description = "What a person's client does. Errors are problems (RFC 9457) with a stable `code`."),
+        (name = "agents", description = "What a program with an agent's API key hears beside MCP."),
         (name = "operators", description = "What looks after the service asks."),
     ),
 )]
@@ -109,6 +110,7 @@ mod tests {
             ("/api/v1/sessions/{id}/messages", &["get", "post"]),
             ("/api/v1/sessions/{id}/answers", &["post"]),
             ("/api/v1/sessions/{id}/events", &["get"]),
+            ("/api/v1/agent/events", &["get"]),
             ("/api/v1/sessions/{id}/typing", &["post"]),
             ("/api/v1/sessions/{id}/read", &["post"]),
             ("/api/v1/sessions/{id}/end", &["post"]),

@@ -26,6 +26,7 @@ mod subjects;
 pub mod trace;
 mod unknown;
 mod verify;
+mod webhook_secrets;
 mod wrapping;
 
 pub use backbone::Backbone;
@@ -46,6 +47,7 @@ pub use secrets::{MasterId, Secrets, SecretsError, context};
 pub use store::{AppendError, Head, Last, Reserve, Scope, Store, Stored};
 pub use unknown::Unknown;
 pub use verify::Verified;
+pub use webhook_secrets::WebhookSecrets;
 
 use commit::Encoded;
 use record::Raw;

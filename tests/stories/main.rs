@@ -6,6 +6,7 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "a story is one long wait, and runs once")]
 
+mod agent_events;
 mod agent_tools;
 mod command_line;
 mod conformance;
@@ -26,3 +27,4 @@ mod strangers;
 mod support;
 mod the_story;
 mod typed_answers;
+mod webhooks;

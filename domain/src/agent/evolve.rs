@@ -14,7 +14,10 @@ impl Agent {
                     key.revoked = true;
                 }
             }
-            Event::WebhookSet { webhook } => self.webhook.clone_from(webhook),
+            Event::WebhookSet { webhook } => {
+                self.webhook_rotation = webhook.as_ref().map_or(self.webhook_rotation, |webhook| webhook.rotation);
+                self.webhook.clone_from(webhook);
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Agent {
     pub keys: OrdMap<KeyId, Key>,
     /// Where the agent is told of events.
     pub webhook: Option<Webhook>,
+    /// The rotation of the newest signing secret, whether or not it is in use.
+    pub webhook_rotation: u32,
 }
 
 /// One of an agent's API keys; its secret is known to its holder only.

@@ -1,6 +1,7 @@
 //! What one may ask of a link.
 
 use super::{Questions, Settings};
+use crate::agent::Webhook;
 use crate::{Millis, Sealed, SessionId, Timestamp};
 
 /// A command to a link.
@@ -49,6 +50,11 @@ pub enum Command {
     },
     /// Notes that the link's words are gone: their key was destroyed before.
     Erase,
+    /// Says where the agent is told of what happens on this link, or that it is told where it is told of everything.
+    SetWebhook {
+        /// The webhook.
+        webhook: Option<Webhook>,
+    },
 }
 
 /// What was found of the passcode, by someone who can read the sealed verifier.

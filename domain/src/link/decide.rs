@@ -1,6 +1,7 @@
 //! What a link allows.
 
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
+use crate::agent::Webhook;
 use crate::time::full_minute;
 use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
 
@@ -27,7 +28,8 @@ impl Link {
                 | Command::Expire
                 | Command::Admit { .. }
                 | Command::Release { .. }
-                | Command::Erase => Err(Rejection::Unknown),
+                | Command::Erase
+                | Command::SetWebhook { .. } => Err(Rejection::Unknown),
             },
             (Status::Erased, _) => match command {
                 Command::Open(_) => Err(Rejection::AlreadyOpen),
@@ -37,7 +39,8 @@ impl Link {
                 | Command::Resume
                 | Command::RotateToken
                 | Command::Revoke { .. }
-                | Command::Admit { .. } => Err(Rejection::Erased),
+                | Command::Admit { .. }
+                | Command::SetWebhook { .. } => Err(Rejection::Erased),
             },
             (Status::Active | Status::Paused | Status::Expired | Status::Revoked, Some(settings)) => {
                 self.decide_known(settings, command, now, policy)
@@ -99,6 +102,7 @@ impl Link {
             }
             Command::Release { session, reason } => self.release(*session, *reason, now),
             Command::Erase => self.erase(now),
+            Command::SetWebhook { webhook } => self.set_webhook(webhook.as_ref(), policy),
         }
     }
 
@@ -113,6 +117,18 @@ impl Link {
             Status::Active | Status::Paused if now >= settings.expires_at => Err(Rejection::Expired),
             Status::Active | Status::Paused => Ok(()),
         }
+    }
+
+    /// A closed link may still have open sessions, so its webhook can be changed as long as anything is known of it.
+    fn set_webhook(&self, webhook: Option<&Webhook>, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        if self.webhook.as_ref() == webhook {
+            return Ok(vec![]);
+        }
+        if let Some(webhook) = webhook {
+            let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            within_range("webhook_url", count(webhook.url.len()), 1, count(policy.webhook_url_bytes))?;
+        }
+        Ok(vec![Event::WebhookSet { webhook: webhook.cloned() }])
     }
 
     fn warn(&self, settings: &Settings, now: Timestamp) -> Result<Vec<Event>, Rejection> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Webhook;
 use crate::aggregate::domain_event;
 use crate::{Millis, QuestionId, Sealed, SessionId, Timestamp};
 
@@ -73,6 +74,12 @@ pub enum Event {
     /// The link's words are gone.
     #[serde(rename = "link.erased")]
     Erased,
+    /// The link's own webhook was set or removed.
+    #[serde(rename = "link.webhook_set")]
+    WebhookSet {
+        /// The webhook.
+        webhook: Option<Webhook>,
+    },
 }
 
 /// A link's settings. Free text is sealed under the link's data key.

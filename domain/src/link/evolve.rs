@@ -55,6 +55,11 @@ impl Link {
                 self.status = Status::Erased;
                 self.settings = None;
                 self.revocation = None;
+                self.webhook = None;
+            }
+            Event::WebhookSet { webhook } => {
+                self.webhook_rotation = webhook.as_ref().map_or(self.webhook_rotation, |webhook| webhook.rotation);
+                self.webhook.clone_from(webhook);
             }
         }
     }

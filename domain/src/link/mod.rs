@@ -13,6 +13,7 @@ pub use event::{Event, Questions, Recipients, Settings};
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Webhook;
 use crate::{Aggregate, Millis, Policy, Sealed, SessionId, Timestamp};
 
 /// How long before its end a link says so.
@@ -41,6 +42,10 @@ pub struct Link {
     pub warn_at: Option<Timestamp>,
     /// How the agent took the link back, if it did.
     pub revocation: Option<Revocation>,
+    /// Where the agent is told of what happens on this link; none is where it is told of everything.
+    pub webhook: Option<Webhook>,
+    /// The rotation of the newest signing secret, whether or not it is in use.
+    pub webhook_rotation: u32,
 }
 
 /// How an agent took a link back.
@@ -195,7 +200,12 @@ impl Aggregate for Link {
 
     fn must_remember(event: &Event) -> bool {
         match event {
-            Event::Opened { .. } | Event::Updated { .. } | Event::TokenRotated { .. } | Event::Paused | Event::Resumed => true,
+            Event::Opened { .. }
+            | Event::Updated { .. }
+            | Event::TokenRotated { .. }
+            | Event::Paused
+            | Event::Resumed
+            | Event::WebhookSet { .. } => true,
             // An admitted session stays known until its place is given back; the others lead to a state that a repeat finds.
             Event::Admitted { .. }
             | Event::Released { .. }

@@ -4,6 +4,7 @@ mod admission;
 mod closing;
 mod opening;
 mod recipients;
+mod telling;
 mod updating;
 
 use super::{Changes, Command, Event, Link, Passcode, Questions, Recipients, Rejection, Release, Settings};
@@ -162,7 +163,7 @@ fn not_due(until: Timestamp) -> Rejection {
 }
 
 /// Every command but [`Command::Open`], as far as they can be asked of any link.
-fn all_but_open() -> [At<Command>; 10] {
+fn all_but_open() -> [At<Command>; 11] {
     [
         update(Changes { title: Some(text(1)), ..Changes::default() }),
         Command::Pause.into(),
@@ -174,6 +175,7 @@ fn all_but_open() -> [At<Command>; 10] {
         admit(1),
         release(1, Release::Left),
         Command::Erase.into(),
+        Command::SetWebhook { webhook: None }.into(),
     ]
 }
 

@@ -126,7 +126,7 @@ proptest! {
                     }
                     link::Event::Opened { .. } | link::Event::Updated { .. } | link::Event::Paused | link::Event::Resumed
                     | link::Event::TokenRotated { .. } | link::Event::Revoked { .. } | link::Event::Expiring { .. } | link::Event::Expired
-                    | link::Event::Erased => {}
+                    | link::Event::Erased | link::Event::WebhookSet { .. } => {}
                 }
             }
             prop_assert_eq!(log.root.state.admissions.keys().copied().collect::<Vec<_>>(), places.into_keys().collect::<Vec<_>>());

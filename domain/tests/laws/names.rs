@@ -37,6 +37,7 @@ fn link_name(event: &link::Event) -> &'static str {
         link::Event::Admitted { .. } => "link.admitted",
         link::Event::Released { .. } => "link.released",
         link::Event::Erased => "link.erased",
+        link::Event::WebhookSet { .. } => "link.webhook_set",
     }
 }
 

@@ -1,24 +1,17 @@
 //! The door to a session's event stream: who may listen, and from where.
 
-use std::convert::Infallible;
-
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
+use axum::response::Response;
+use http::HeaderMap;
 use nats::Position;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::Query;
-use super::stream;
+use super::{sse, stream};
 use crate::app::App;
 use crate::auth::Chatter;
 use crate::problem::{Code, Problem};
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// From where to listen.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,11 +37,9 @@ pub(super) async fn events(
     headers: HeaderMap,
     Query(params): Query<Params>,
 ) -> Result<Response, Problem> {
-    let told = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let after = told.filter(|id| !id.is_empty()).or(params.after);
+    let after = sse::resumes_after(&headers, params.after);
     match listen(app, &chatter, after.as_deref()).await {
-        // A browser's `EventSource` cannot read a problem: it is told as an event.
-        Err(Problem { code: code @ (Code::CursorReset | Code::CursorInvalid), .. }) => Ok(reset(code)),
+        Err(Problem { code: code @ (Code::CursorReset | Code::CursorInvalid), .. }) => Ok(sse::reset(code)),
         opened => opened,
     }
 }
@@ -56,12 +47,4 @@ pub(super) async fn events(
 async fn listen(app: App, chatter: &Chatter, after: Option<&str>) -> Result<Response, Problem> {
     let after: Option<Position> = after.map(|after| app.cursors().open(after)).transpose()?;
     stream::open(app, chatter.address(), after).await
-}
-
-/// Answers with nothing but the word that the cursor is of no use.
-fn reset(code: Code) -> Response {
-    let detail = serde_json::json!({ "code": Code::CursorReset.as_str(), "detail": code.next_step() });
-    let frame = format!("event: reset\ndata: {detail}\n\n");
-    let body = Body::from_stream(futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from(frame))]));
-    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache, no-transform")], body).into_response()
 }

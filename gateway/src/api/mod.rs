@@ -1,5 +1,6 @@
-//! The public API for chatters, under `/api/v1`: one module for each thing one can do.
+//! The public API under `/api/v1`, for chatters but for the agents' stream: one module for each thing one can do.
 
+mod agent_events;
 mod answers;
 mod body;
 mod events;
@@ -11,6 +12,7 @@ mod leave;
 mod messages;
 mod session;
 mod signals;
+mod sse;
 pub(crate) mod stream;
 mod transcript;
 
@@ -35,5 +37,5 @@ pub(crate) fn quick() -> OpenApiRouter<App> {
 
 /// Routes that may wait for something to happen.
 pub(crate) fn waiting() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(messages::get)).routes(routes!(events::events))
+    OpenApiRouter::new().routes(routes!(messages::get)).routes(routes!(events::events)).routes(routes!(agent_events::events))
 }

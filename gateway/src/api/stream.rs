@@ -1,34 +1,26 @@
 //! Server-sent events: what a session's page hears, without a gap over any number of connections.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use domain::Address;
 use domain::session::Status;
 use futures_util::Stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use nats::Position;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
+use super::sse::{self, Frames, next_beat};
 use crate::app::App;
-use crate::chance;
 use crate::event::Speaker;
 use crate::hub::{AgentState, Delivery, Entry, Signal, Subscription};
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
-/// A silent stream says that it is alive about this often; proxies close what is silent for longer, the page doubts it after 60 s.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many pending deliveries are written as one.
 const WRITTEN_AT_ONCE: usize = 64;
-/// How soon a client comes back, at least (in milliseconds): after an ordinary end, and after one that a pause may mend.
-const RETRY: u32 = 1_000;
-const RETRY_LATER: u32 = 6_000;
 
 /// Opens the stream of a session from what comes after `after` on; without it, from the beginning.
 ///
@@ -48,12 +40,7 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
     let subscription = app.hub().view(session, after).await?;
     let owes_reply = state.owed_since.is_some();
     let viewer = Viewer { app, session, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
-    let mut response = Body::from_stream(viewer.frames()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(sse::response(viewer.frames()))
 }
 
 /// Tells whether a client at `after` has had the last event of an erased session; a place beyond the log's end proves nothing.
@@ -121,7 +108,7 @@ impl Viewer {
     fn greeting(&mut self) -> Bytes {
         let mut frames = Frames::default();
         let cursor = self.app.cursors().seal(self.subscription.at());
-        frames.put(format!("retry: {}\nid: {cursor}\n\n", jittered(RETRY)).into());
+        frames.put_beginning(&cursor);
         self.tell_presence(&mut frames);
         if self.app.hub().agent_types(self.session) {
             frames.put_event("typing", &Typing { by: Speaker::Agent, typing: true });
@@ -132,7 +119,7 @@ impl Viewer {
     fn heartbeat(&mut self) -> Bytes {
         self.beat = next_beat();
         let mut frames = Frames::default();
-        frames.put(Bytes::from_static(b":\n\n"));
+        frames.put_sign_of_life();
         self.tell_presence(&mut frames);
         frames.done().unwrap_or_default()
     }
@@ -146,8 +133,7 @@ impl Viewer {
             // One's own typing is no news; what the agent does is told by whoever writes.
             Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. }) => {}
             Delivery::Reset => {
-                let code = Code::CursorReset;
-                frames.put_event("reset", &Reset { code: code.as_str(), detail: code.next_step() });
+                frames.put_reset();
                 self.over = true;
             }
             Delivery::Closed => self.over = true,
@@ -165,7 +151,7 @@ impl Viewer {
             Err(error) => {
                 // The client resumes before this commit, and gets it when it can be opened.
                 tracing::warn!(%error, "a commit cannot be shown; the stream ends");
-                frames.put(format!("retry: {}\n\n", jittered(RETRY_LATER)).into());
+                frames.put_retry_later();
                 self.over = true;
             }
         }
@@ -193,54 +179,4 @@ struct Presence {
     who: Speaker,
     state: AgentState,
     since: Moment,
-}
-
-/// The cursor cannot be served: begin anew.
-#[derive(Debug, Serialize)]
-struct Reset {
-    code: &'static str,
-    detail: &'static str,
-}
-
-/// What is written at once: a single piece stays shared with all who write it too.
-#[derive(Default)]
-struct Frames {
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Frames {
-    fn put(&mut self, bytes: Bytes) {
-        if self.first.is_empty() {
-            self.first = bytes;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.put_slice(&self.first);
-        }
-        self.all.put_slice(&bytes);
-    }
-
-    fn put_event(&mut self, kind: &str, data: &impl Serialize) {
-        let data = serde_json::to_string(data).expect("plain values are JSON");
-        self.put(format!("event: {kind}\ndata: {data}\n\n").into());
-    }
-
-    /// Returns what there is, if anything.
-    fn done(self) -> Option<Bytes> {
-        let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
-        (!bytes.is_empty()).then_some(bytes)
-    }
-}
-
-/// Spreads a time over the two seconds that follow it (in milliseconds): not all clients at once.
-fn jittered(least: u32) -> u32 {
-    let [jitter] = chance::bytes();
-    least + u32::from(jitter) * 8
-}
-
-fn next_beat() -> Instant {
-    // Not all streams at once.
-    let [jitter] = chance::bytes();
-    Instant::now() + HEARTBEAT - Duration::from_millis(u64::from(jitter) * 16)
 }

@@ -75,7 +75,8 @@ fn of_link(event: &LinkEvent) -> Option<Data> {
         | LinkEvent::TokenRotated { .. }
         | LinkEvent::Admitted { .. }
         | LinkEvent::Released { .. }
-        | LinkEvent::Erased => None,
+        | LinkEvent::Erased
+        | LinkEvent::WebhookSet { .. } => None,
     }
 }
 

@@ -17,7 +17,7 @@ const TAG_LETTERS: usize = 8;
 
 /// Of what a cursor names a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     /// Everything of the agent's.
     Agent,
     /// A link with its sessions.
@@ -29,7 +29,7 @@ pub(super) enum Scope {
 }
 
 /// Seals and opens agents' cursors.
-pub(super) struct AgentCursors {
+pub(crate) struct AgentCursors {
     cursors: Cursors,
     /// Keyed, and fed with nothing yet.
     tags: Hasher,
@@ -37,18 +37,18 @@ pub(super) struct AgentCursors {
 
 impl AgentCursors {
     /// Derives the key of the tags.
-    pub(super) fn new(cursors: Cursors, secrets: &Secrets) -> Self {
+    pub(crate) fn new(cursors: Cursors, secrets: &Secrets) -> Self {
         Self { cursors, tags: Hasher::new_keyed(&secrets.derive(context::MCP_CURSOR)) }
     }
 
     /// Seals a place of `scope`.
-    pub(super) fn seal(&self, agent: AgentId, scope: Scope, position: Position) -> String {
+    pub(crate) fn seal(&self, agent: AgentId, scope: Scope, position: Position) -> String {
         let sealed = self.cursors.seal(position);
         format!("{}{sealed}", self.tag(agent, scope, &sealed))
     }
 
     /// Opens a cursor that was given for one of `scopes`: that of the call, or wider ones.
-    pub(super) fn open(&self, agent: AgentId, scopes: &[Scope], text: &str) -> Result<Position, Problem> {
+    pub(crate) fn open(&self, agent: AgentId, scopes: &[Scope], text: &str) -> Result<Position, Problem> {
         let (tag, sealed) = text.split_at_checked(TAG_LETTERS).ok_or(Code::CursorInvalid)?;
         let position = self.cursors.open(sealed)?;
         if scopes.iter().any(|scope| self.tag(agent, *scope, sealed) == tag) {

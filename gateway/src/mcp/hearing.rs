@@ -334,12 +334,14 @@ impl Hearing {
     }
 }
 
-/// Tells whether an agent's key hears of this: not of what it did itself, nor of its own settings' words.
-fn is_heard(fact: &Fact, key: KeyId) -> bool {
-    if fact.actor == Actor::Agent(key) {
-        return false;
-    }
-    match &fact.event {
+/// Tells whether an agent's key hears of this: of what others did, as far as it is news.
+pub(crate) fn is_heard(fact: &Fact, key: KeyId) -> bool {
+    fact.actor != Actor::Agent(key) && is_news(&fact.event)
+}
+
+/// Tells whether an agent hears of this at all: not of read marks, nor of its own settings' words.
+pub(super) fn is_news(event: &AnyEvent) -> bool {
+    match event {
         AnyEvent::Session(event) => match event {
             SessionEvent::MarkedRead { .. }
             | SessionEvent::MessagePosted { from: Author::System, .. }

@@ -39,9 +39,12 @@ use url::{Host, Url};
 use crate::app::App;
 use crate::auth;
 use crate::client::Client;
-use cursor::AgentCursors;
+pub(crate) use cursor::{AgentCursors, Scope};
+pub(crate) use hearing::is_heard;
 use position::Positions;
-use waits::Waits;
+pub(crate) use telling::Teller;
+pub use telling::news;
+pub(crate) use waits::{Wait, Waits};
 
 /// The longest body: the longest arguments there are, with every character escaped.
 const BODY: usize = 256 * 1_024;
@@ -68,7 +71,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         tools: Arc::new(tools::router(app.commands().policy())),
         cursors: Arc::new(AgentCursors::new(app.cursors().clone(), app.backbone().secrets())),
         positions: Arc::default(),
-        waits: Arc::default(),
+        waits: Arc::clone(app.waits()),
         app: app.clone(),
     };
     let config = transport(&app.config().public_url);

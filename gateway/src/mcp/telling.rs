@@ -2,34 +2,42 @@
 
 use std::collections::HashMap;
 
+use command_service::Principal;
 use domain::{Address, KeyId, Target};
-use nats::{Actor, Fact, Vault};
+use nats::{Actor, Cursors, Fact, OpenError, Vault};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::call::Call;
-use super::hearing::Named;
+use super::hearing::{Named, is_news};
 use super::shown::clean;
+use crate::app::App;
 use crate::event::{Audience, Data, Event, present};
 use crate::problem::Problem;
 
 /// Opens and tells facts of one agent; holds keys, so not for longer than one answer.
-pub(super) struct Teller<'a> {
-    call: &'a Call,
+pub(crate) struct Teller<'a> {
+    app: &'a App,
+    principal: &'a Principal,
     vaults: HashMap<Address, Vault>,
     names: HashMap<KeyId, Option<String>>,
 }
 
 impl<'a> Teller<'a> {
     pub(super) fn new(call: &'a Call) -> Self {
-        Self { call, vaults: HashMap::new(), names: HashMap::new() }
+        Self::of(call.app(), &call.principal)
+    }
+
+    /// Tells them to whoever holds one of the agent's keys.
+    pub(crate) fn of(app: &'a App, principal: &'a Principal) -> Self {
+        Self { app, principal, vaults: HashMap::new(), names: HashMap::new() }
     }
 
     /// Tells a fact, if it is one for agents.
-    pub(super) async fn event(&mut self, fact: &Fact) -> Result<Option<Event>, Problem> {
+    pub(crate) async fn event(&mut self, fact: &Fact) -> Result<Option<Event>, Problem> {
         let vault = self.vault(fact.address).await?;
-        let Some(mut event) = present(fact, &vault, self.call.app().cursors(), Audience::Agent)? else { return Ok(None) };
+        let Some(mut event) = present(fact, &vault, self.app.cursors(), Audience::Agent)? else { return Ok(None) };
         if matches!(event.data, Data::Message { text: None, .. }) {
             // Of an erased session nothing but its end is worth a model's time.
             return Ok(None);
@@ -49,26 +57,26 @@ impl<'a> Teller<'a> {
         let vault = match address.target {
             Target::Agent | Target::Link(_) => Vault::erased(address),
             Target::Session(_) if self.is_due_to_be_gone(address).await? => Vault::erased(address),
-            Target::Session(_) => self.call.app().backbone().opener().vault(address).await?,
+            Target::Session(_) => self.app.backbone().opener().vault(address).await?,
         };
         self.vaults.insert(address, vault.clone());
         Ok(vault)
     }
 
     async fn is_due_to_be_gone(&self, address: Address) -> Result<bool, Problem> {
-        let state = self.call.app().commands().session(address).await?;
+        let state = self.app.commands().session(address).await?;
         let at_latest = state.settings.as_ref().map(|settings| settings.expires_at + settings.keep_after_end);
         Ok(state.erase_at().or(at_latest).is_some_and(|at| at <= command_service::clock::now()))
     }
 
     async fn name(&mut self, key: KeyId) -> Result<Option<String>, Problem> {
-        if key == self.call.principal.key {
-            return Ok(Some(self.call.principal.key_name.clone()));
+        if key == self.principal.key {
+            return Ok(Some(self.principal.key_name.clone()));
         }
         if let Some(name) = self.names.get(&key) {
             return Ok(name.clone());
         }
-        let name = self.call.app().commands().key_name(self.call.principal.agent, key).await?;
+        let name = self.app.commands().key_name(self.principal.agent, key).await?;
         self.names.insert(key, name.clone());
         Ok(name)
     }
@@ -82,6 +90,19 @@ pub(super) struct Written {
     r#type: String,
     session_id: Option<String>,
     data: JsonObject,
+}
+
+/// Tells a fact as agents hear it, wherever they are told, its words opened by the vault of its aggregate; none where it is no news to
+/// an agent. Whose doing it was is for the caller to ask.
+pub fn news(fact: &Fact, vault: &Vault, cursors: &Cursors) -> Result<Option<Event>, OpenError> {
+    if !is_news(&fact.event) {
+        return Ok(None);
+    }
+    let mut event = present(fact, vault, cursors, Audience::Agent)?;
+    if let Some(event) = &mut event {
+        scrub(&mut event.data);
+    }
+    Ok(event)
 }
 
 /// Writes an event without what the call named itself.

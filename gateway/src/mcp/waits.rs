@@ -1,4 +1,4 @@
-//! Waits under way: bounded for each key, counted for each agent.
+//! Waits and streams under way: bounded for each key, counted for each agent.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,7 +14,7 @@ const PER_KEY: usize = 50;
 
 /// Counts the waits of this process.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
+pub(crate) struct Waits {
     counts: Mutex<Counts>,
 }
 
@@ -26,7 +26,7 @@ struct Counts {
 
 /// One wait; dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     waits: Arc<Waits>,
     agent: AgentId,
     key: KeyId,
@@ -34,11 +34,11 @@ pub(super) struct Wait {
 
 impl Waits {
     /// Begins a wait, unless the key has too many.
-    pub(super) fn begin(self: &Arc<Self>, agent: AgentId, key: KeyId) -> Result<Wait, Problem> {
+    pub(crate) fn begin(self: &Arc<Self>, agent: AgentId, key: KeyId) -> Result<Wait, Problem> {
         let mut counts = self.counts.lock();
         let of_key = counts.keys.entry(key).or_default();
         if *of_key >= PER_KEY {
-            let told = format!("{PER_KEY} waits of this key are under way, which is all it may have at once.");
+            let told = format!("{PER_KEY} waits and streams of this key are under way, which is all it may have at once.");
             return Err(Problem::with_detail(Code::TooManyStreams, told));
         }
         *of_key += 1;
@@ -47,7 +47,7 @@ impl Waits {
     }
 
     /// Tells whether any of an agent's keys waits here.
-    pub(super) fn any(&self, agent: AgentId) -> bool {
+    pub(crate) fn any(&self, agent: AgentId) -> bool {
         self.counts.lock().agents.contains_key(&agent)
     }
 }

@@ -34,7 +34,8 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | link::Event::Expired
             | link::Event::Admitted { .. }
             | link::Event::Released { .. }
-            | link::Event::Erased => 11,
+            | link::Event::Erased
+            | link::Event::WebhookSet { .. } => 12,
         },
         AnyEvent::Session(event) => match event {
             session::Event::Started { .. }
@@ -70,6 +71,7 @@ fn agent() -> Vec<(&'static str, agent::Event)> {
 fn link() -> Vec<(&'static str, link::Event)> {
     use link::Event;
     let session = SessionId::new([6; 16]);
+    let webhook = agent::Webhook { url: "https://example.org/link".to_owned(), with_text: true, rotation: 1 };
     vec![
         ("link.opened", Event::Opened { settings: Box::new(full_settings()) }),
         ("link.opened-least", Event::Opened { settings: Box::new(least_settings()) }),
@@ -86,6 +88,8 @@ fn link() -> Vec<(&'static str, link::Event)> {
         ("link.released", Event::Released { session, unused: false }),
         ("link.released-unused", Event::Released { session, unused: true }),
         ("link.erased", Event::Erased),
+        ("link.webhook_set", Event::WebhookSet { webhook: Some(webhook) }),
+        ("link.webhook_set-removed", Event::WebhookSet { webhook: None }),
     ]
 }
 

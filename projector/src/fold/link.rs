@@ -23,7 +23,8 @@ impl Rows {
         let Some(row) = self.links.change(&id) else { return };
         row.sequence = commit.sequence;
         match event {
-            Event::Opened { .. } => {}
+            // Whoever tells agents reads it from the log.
+            Event::Opened { .. } | Event::WebhookSet { .. } => {}
             Event::Updated { settings } => {
                 let moved = row.expires_at != moment(settings.expires_at);
                 row.set(settings);

@@ -66,6 +66,7 @@ impl Needs {
                     | links::Event::Paused
                     | links::Event::Resumed
                     | links::Event::TokenRotated { .. }
+                    | links::Event::WebhookSet { .. }
                     | links::Event::Expiring { .. }
                     | links::Event::Expired
                     | links::Event::Erased => {}

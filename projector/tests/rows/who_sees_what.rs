@@ -72,6 +72,13 @@ async fn world() -> World {
     // A kind of row that only a newer program's commit would leave.
     let letter = "INSERT INTO dead_letter VALUES (0, 1000, gen_random_uuid(), 'agent', gen_random_uuid(), 'agent.new')";
     sqlx::query(letter).execute(&world.pool).await.unwrap();
+    // What webhooks write beside the projection.
+    let webhooks = "INSERT INTO webhook_checkpoint SELECT shard, epoch, sequence, running, previous, held_until FROM checkpoint;
+        INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
+        SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
+        INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
+        SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1";
+    sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
     world
 }
 

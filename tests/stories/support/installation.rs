@@ -16,6 +16,7 @@ pub(crate) struct Installation {
     process: Process,
     url: String,
     key: String,
+    environment: &'static [(&'static str, &'static str)],
 }
 
 impl Installation {
@@ -32,12 +33,21 @@ impl Installation {
 
     /// Starts one on the folder of an earlier one.
     pub(crate) fn on(folder: Folder) -> Self {
+        Self::with(folder, &[])
+    }
+
+    /// Starts one whose operator has set something in the environment.
+    pub(crate) fn set_up(environment: &'static [(&'static str, &'static str)]) -> Self {
+        Self::with(Folder::new(), environment)
+    }
+
+    fn with(folder: Folder, environment: &'static [(&'static str, &'static str)]) -> Self {
         // Every HTTP client of the tests needs it; whoever comes second finds it there.
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let process = Process::start(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"]);
+        let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], environment);
         let url = process.url().expect("it is ready").to_owned();
         let key = fs::read_to_string(folder.data().join("agent.key")).unwrap().trim().to_owned();
-        Self { folder, process, url, key }
+        Self { folder, process, url, key, environment }
     }
 
     /// Returns the address of its pages.
@@ -88,7 +98,7 @@ impl Installation {
 
     /// Runs another command beside it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        Process::command(&self.folder, arguments).output().unwrap()
+        Process::command(&self.folder, arguments).envs(self.environment.iter().copied()).output().unwrap()
     }
 
     /// Runs a command that succeeds and prints JSON, a value a line.

@@ -9,7 +9,7 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![8 => "[a-c]{1,2}", 1 => "\\PC{0,120}"]
 }
 
-fn webhook() -> impl Strategy<Value = Webhook> {
+pub(super) fn webhook() -> impl Strategy<Value = Webhook> {
     ("[a-c]", any::<bool>(), any::<u32>()).prop_map(|(url, with_text, rotation)| Webhook { url, with_text, rotation })
 }
 

@@ -5,6 +5,7 @@ use domain::{Millis, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::agent::webhook;
 use super::{Subject, count, maybe, millis, sealed, session_id, short_text, timestamp};
 
 /// Settings that a link opens with at the beginning of time.
@@ -130,6 +131,7 @@ impl Subject for Link {
             32 => admit(),
             16 => release(),
             2 => Just(Command::Erase),
+            1 => maybe(webhook()).prop_map(|webhook| Command::SetWebhook { webhook }),
         ]
         .boxed()
     }
@@ -153,6 +155,7 @@ impl Subject for Link {
             }),
             (session_id(), any::<bool>()).prop_map(|(session, unused)| Event::Released { session, unused }),
             Just(Event::Erased),
+            maybe(webhook()).prop_map(|webhook| Event::WebhookSet { webhook }),
         ]
         .boxed()
     }

@@ -1,0 +1,147 @@
+//! The other side: an HTTP server that writes down what it gets, and answers as a test wants.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
+use ring::hmac;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::world::soon;
+
+/// A call as it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// Where calls come in, until it is dropped.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    calls: UnboundedReceiver<Received>,
+    count: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+struct Desk {
+    calls: UnboundedSender<Received>,
+    count: Arc<AtomicUsize>,
+    answer: Box<dyn Fn(usize, &Received) -> Answer + Send + Sync>,
+}
+
+/// What a caller gets.
+pub(crate) enum Answer {
+    Status(u16),
+    /// Elsewhere, it says.
+    Redirect(&'static str),
+    /// A status, and so many bytes nobody asked for.
+    Long(u16, usize),
+    /// Nothing, ever.
+    Silence,
+}
+
+impl Receiver {
+    /// Starts one that answers its calls, counted from 0.
+    pub(crate) async fn start(answer: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, calls) = unbounded_channel();
+        let count = Arc::<AtomicUsize>::default();
+        let desk = Arc::new(Desk { calls: sender, count: Arc::clone(&count), answer: Box::new(answer) });
+        let router = Router::new().fallback(take).with_state(desk);
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, calls, count, task }
+    }
+
+    /// Starts one that is always glad.
+    pub(crate) async fn glad() -> Self {
+        Self::start(|_, _| Answer::Status(204)).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// Waits for the next call.
+    pub(crate) async fn next(&mut self) -> Received {
+        soon("a call", self.calls.recv()).await.unwrap()
+    }
+
+    /// Waits for a call about an event of a type, past others.
+    pub(crate) async fn find(&mut self, kind: &str) -> Received {
+        loop {
+            let call = self.next().await;
+            if call.json()["type"] == kind {
+                return call;
+            }
+        }
+    }
+
+    /// Takes what has come and not been taken.
+    pub(crate) fn rest(&mut self) -> Vec<Received> {
+        std::iter::from_fn(|| self.calls.try_recv().ok()).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn take(State(desk): State<Arc<Desk>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let received = Received { path: uri.path().to_owned(), headers, body };
+    let answer = (desk.answer)(desk.count.fetch_add(1, Ordering::SeqCst), &received);
+    // A test that has ended takes no more.
+    let _nobody_asks = desk.calls.send(received);
+    match answer {
+        Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Answer::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
+        Answer::Long(status, bytes) => (StatusCode::from_u16(status).unwrap(), vec![b'x'; bytes]).into_response(),
+        Answer::Silence => std::future::pending().await,
+    }
+}
+
+impl Received {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.header("webhook-id")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// Checks the signature by the letter of the specification, with another hand than the one that signed: how many fit.
+    pub(crate) fn signatures_by(&self, secret: &str) -> usize {
+        let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap().as_bytes()).unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let signed = [self.id().as_bytes(), b".", self.header("webhook-timestamp").as_bytes(), b".", &self.body].concat();
+        let fits = |signature: &&str| {
+            let tag = BASE64.decode(signature.strip_prefix("v1,").unwrap().as_bytes()).unwrap();
+            hmac::verify(&key, &signed, &tag).is_ok()
+        };
+        self.header("webhook-signature").split(' ').filter(fits).count()
+    }
+}

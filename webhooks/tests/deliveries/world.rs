@@ -1,0 +1,227 @@
+//! A log, rows, whoever writes to the log, and webhooks at work.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use command_service::{Commands, Join, NewLink, NewWebhook};
+use domain::{Address, AgentId, KeyId, LinkId, Millis, Policy};
+use nats::{Actor, Backbone, Options, Secrets};
+use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use webhooks::{EndpointView, Patience, Settings, Teller, Told, Webhooks};
+
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The agent's own hand.
+pub(crate) const KEY: KeyId = KeyId::new([7; 16]);
+
+pub(crate) struct World {
+    pub(crate) backbone: Backbone,
+    pub(crate) pool: PgPool,
+    pub(crate) commands: Commands,
+    _nats: NatsServer,
+}
+
+/// Webhooks at work in one process.
+pub(crate) struct Running {
+    pub(crate) webhooks: Webhooks,
+    stop: CancellationToken,
+}
+
+/// Less patient than in earnest, and only with what runs here.
+pub(crate) fn settings() -> Settings {
+    let patience = Patience {
+        connect: Duration::from_secs(5),
+        call: Duration::from_secs(5),
+        first_pause: Duration::from_millis(20),
+        longest_pause: Duration::from_millis(100),
+        ..Patience::default()
+    };
+    Settings { networks: vec!["127.0.0.0/8".parse().unwrap()], patience }
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let pool = database().await;
+        Self::on(pool).await
+    }
+
+    /// The same rows beside a log that has nothing to do with them.
+    pub(crate) async fn with_another_log(self) -> Self {
+        Self::on(self.pool).await
+    }
+
+    async fn on(pool: PgPool) -> Self {
+        let data = DataDir::temporary().unwrap();
+        let nats = NatsServer::start(&data, NatsOptions { sync_always: false, ..NatsOptions::default() }).await.unwrap();
+        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(nats.url(), Secrets::generate()) };
+        let backbone = Backbone::connect(options).await.unwrap();
+        let policy = Policy { messages_per_minute: 10_000, starts_per_minute: 10_000, ..Policy::default() };
+        Self { commands: Commands::new(backbone.clone(), policy), backbone, pool, _nats: nats }
+    }
+
+    /// Starts webhooks as one process has them.
+    pub(crate) fn webhooks(&self, settings: &Settings) -> Running {
+        let stop = CancellationToken::new();
+        Running { webhooks: Webhooks::start(&self.backbone, &self.pool, &self.teller(), settings, &stop).unwrap(), stop }
+    }
+
+    /// Shows events as the edge does.
+    pub(crate) fn teller(&self) -> Teller {
+        let cursors = self.backbone.cursors().clone();
+        Teller::new(move |fact, vault| {
+            Ok(gateway::news(fact, vault, &cursors)?.map(|event| Told {
+                id: event.id.to_string(),
+                kind: event.data.kind(),
+                event: serde_json::to_value(event).unwrap().as_object().unwrap().clone(),
+            }))
+        })
+    }
+
+    pub(crate) async fn agent(&self) -> AgentId {
+        self.commands.register_agent("Ada").await.unwrap().0
+    }
+
+    /// Makes an agent that is told of events at an address.
+    pub(crate) async fn agent_at(&self, url: &str) -> AgentId {
+        let agent = self.agent().await;
+        self.set(agent, None, url, false).await;
+        agent
+    }
+
+    pub(crate) async fn set(&self, agent: AgentId, link: Option<LinkId>, url: &str, with_text: bool) {
+        let webhook = NewWebhook { url: url.to_owned(), with_text, rotate: false };
+        self.commands.set_webhook(agent, link, Some(webhook)).await.unwrap();
+    }
+
+    pub(crate) async fn link(&self, agent: AgentId) -> LinkId {
+        let new = NewLink {
+            title: "The weather".to_owned(),
+            purpose: None,
+            description: None,
+            welcome_message: None,
+            agent_name: None,
+            passcode: None,
+            lifetime: Millis::minutes(60),
+            max_sessions_at_once: 50,
+            max_sessions_total: None,
+            max_messages_per_session: 1_000,
+            messages_per_minute: 100,
+            idle_timeout: Millis::minutes(30),
+            keep_after_end: Millis::minutes(60),
+            language: None,
+            allowed_origins: vec![],
+            questions: None,
+            recipients: vec![],
+        };
+        self.commands.create_link(agent, Actor::Agent(KEY), new, None).await.unwrap().0
+    }
+
+    /// Starts a chat.
+    pub(crate) async fn chat(&self, agent: AgentId, link: LinkId) -> Address {
+        let join = Join {
+            agent,
+            link,
+            rotation: 0,
+            recipient: None,
+            client_id: "someone".to_owned(),
+            display_name: None,
+            passcode: None,
+            language: None,
+            start_new: false,
+            holds: None,
+        };
+        Address::session(agent, self.commands.join(&join).await.unwrap().session())
+    }
+
+    pub(crate) async fn say(&self, session: Address, number: usize, text: &str) {
+        self.commands.post(session, Actor::Chatter, &format!("message-{number}"), text).await.unwrap();
+    }
+
+    /// Looks at an agent's webhooks.
+    pub(crate) async fn list(&self, agent: AgentId) -> Vec<EndpointView> {
+        webhooks::list(&self.pool, Some(agent)).await.unwrap()
+    }
+
+    /// Looks at an agent's only webhook until it is as it should be.
+    pub(crate) async fn endpoint(
+        &self,
+        what: &str,
+        agent: AgentId,
+        mut is_so: impl FnMut(&EndpointView) -> bool,
+    ) -> EndpointView {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        soon(what, async {
+            loop {
+                ticks.tick().await;
+                if let Some(found) = self.list(agent).await.into_iter().find(|endpoint| is_so(endpoint)) {
+                    return found;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Runs one statement as the owner of everything.
+    pub(crate) async fn sql(&self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&self.pool).await.unwrap();
+    }
+
+    /// Waits until webhooks have read all of the log.
+    pub(crate) async fn caught_up(&self, running: &Running) {
+        for shard in self.backbone.shards() {
+            let end = self.backbone.end(shard).await.unwrap();
+            assert_eq!(soon("the end of the log", running.webhooks.reached(shard, end)).await.stopped, None);
+        }
+    }
+}
+
+impl Running {
+    /// Stops as a process does that was asked to.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        soon("the end of webhooks", self.webhooks.finished()).await;
+    }
+}
+
+/// Waits for what must come.
+pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, happens).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// Makes a database with the schema in the one server that all tests share.
+async fn database() -> PgPool {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let options: PgConnectOptions = server().parse().unwrap();
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
+    migrations::run(&pool).await.unwrap();
+    pool
+}
+
+/// Starts the server on first use, on a thread of its own that lasts as long as the process.
+fn server() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let (started, url) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let data = DataDir::temporary().unwrap();
+                let server =
+                    Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap();
+                started.send(server.url().to_owned()).unwrap();
+                server.died().await
+            })
+        });
+        url.recv().unwrap()
+    })
+}
