@@ -161,7 +161,7 @@ impl Commands {
             display_name: seal.optional(Field::DisplayName, join.display_name.as_deref()),
             language: join.language.clone(),
             welcome: seal.optional(Field::Message, welcome.as_deref()),
-            question: self.asked(at_link, settings, &seal).await?,
+            question: Box::pin(self.asked(at_link, settings, &seal)).await?,
             recipient: join.recipient,
         }));
         let order =
@@ -179,7 +179,13 @@ impl Commands {
             // An attempt broke off, and the worker is late.
             self.release(at_link, at_session).await?;
         }
-        let admit = link::Command::Admit { session, returning: false, start_before: now + RESERVED_FOR, passcode, recipient: join.recipient };
+        let admit = link::Command::Admit {
+            session,
+            returning: false,
+            start_before: now + RESERVED_FOR,
+            passcode,
+            recipient: join.recipient,
+        };
         self.ask_link(at_link, Actor::Chatter, CommandId::new(chance::bytes()), admit).await.map(drop)
     }
 

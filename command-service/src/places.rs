@@ -20,7 +20,8 @@ impl Commands {
             return Err(Refusal::Session(Rejection::Unknown));
         };
         let start_before = clock::now() + RESERVED_FOR;
-        let admit = link::Command::Admit { session: id, returning: true, start_before, passcode: Passcode::Missing, recipient: None };
+        let admit =
+            link::Command::Admit { session: id, returning: true, start_before, passcode: Passcode::Missing, recipient: None };
         self.ask_link(Address::link(session.agent, link), Actor::Chatter, CommandId::new(chance::bytes()), admit).await?;
         self.ask_session(session, Actor::Chatter, Command::Resume { start_before }).await?;
         Ok(())

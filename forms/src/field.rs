@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn an_option_may_be_written_short() {
-        let options: Vec<Choice> = serde_json::from_value(json!(["Red", {"value": "b"}, {"value": "g", "label": "Green"}])).unwrap();
+        let options: Vec<Choice> =
+            serde_json::from_value(json!(["Red", {"value": "b"}, {"value": "g", "label": "Green"}])).unwrap();
         let told = json!([{"value": "Red", "label": "Red"}, {"value": "b", "label": "b"}, {"value": "g", "label": "Green"}]);
         assert_eq!(serde_json::to_value(options).unwrap(), told);
     }

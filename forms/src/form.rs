@@ -143,7 +143,8 @@ fn range_fault(field: &Field) -> Option<String> {
         Kind::Number => {
             let number = |limit: &Limit| if let Limit::Number(number) = limit { number.as_f64() } else { None };
             let ends: Vec<_> = limits().filter_map(number).collect();
-            (ends.len() < limits().count() || !ends.is_sorted()).then(|| "min and max of a number are numbers, min first.".to_owned())
+            (ends.len() < limits().count() || !ends.is_sorted())
+                .then(|| "min and max of a number are numbers, min first.".to_owned())
         }
         Kind::Date => {
             let day = |limit: &Limit| if let Limit::Date(text) = limit { date(text) } else { None };

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use answer::Answer;
 pub use check::Values;
-pub use field::{Field, Kind, Limit, Choice};
+pub use field::{Choice, Field, Kind, Limit};
 pub use form::Form;
 
 /// Fields of one form.

@@ -22,7 +22,8 @@ async fn each_recipient_has_an_address_and_one_chat() {
     let ann = installation.visitor().enter(&own(&link, 0)).await;
     let bo = installation.visitor().enter(&own(&link, 1)).await;
     let listed = agent.ask("temp_chat_list_sessions", json!({"link_id": link["link_id"]})).await;
-    let who: Vec<_> = listed["items"].as_array().unwrap().iter().map(|session| (&session["session_id"], &session["recipient"])).collect();
+    let who: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|session| (&session["session_id"], &session["recipient"])).collect();
     assert_eq!(who, [(&json!(ann.session), &json!("Ann (sales)")), (&json!(bo.session), &json!("Bo"))]);
 
     let question = &link["answers"]["question_id"];

@@ -156,8 +156,19 @@ async fn what_does_not_fit_is_told_field_by_field() {
     let values = json!({"size": "xl", "floor": 31, "day": "soon", "stars": "five", "color": "red", "agreed": true});
     let body = json!({"client_message_id": uuid(), "question_id": question, "values": values});
     let problem = scene.chatter.post("/answers", &body).await.refused(422, "answer_invalid");
-    let told: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| (error["key"].as_str().unwrap(), error["code"].as_str().unwrap())).collect();
-    let expected = [("color", "unknown_field"), ("day", "not_a_date"), ("floor", "out_of_range"), ("size", "not_an_option"), ("stars", "wrong_type")];
+    let told: Vec<_> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["key"].as_str().unwrap(), error["code"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("color", "unknown_field"),
+        ("day", "not_a_date"),
+        ("floor", "out_of_range"),
+        ("size", "not_an_option"),
+        ("stars", "wrong_type"),
+    ];
     assert_eq!(told, expected);
     let unknown = json!({"client_message_id": uuid(), "question_id": "qst_nothing", "values": {}});
     scene.chatter.post("/answers", &unknown).await.refused(404, "question_unknown");

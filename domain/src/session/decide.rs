@@ -1,6 +1,8 @@
 //! What a session allows.
 
-use super::{Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status};
+use super::{
+    Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status,
+};
 use crate::time::full_minute;
 use crate::{Policy, QuestionId, Sealed, Timestamp};
 

@@ -236,7 +236,13 @@ mod tests {
         let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None, client_message_id: None };
         assert_eq!(shown(message(Author::Chatter), Audience::Agent)["data"]["untrusted"], true);
         assert_eq!(shown(message(Author::Agent(KEY)), Audience::Agent)["data"].get("untrusted"), None);
-        let answer = SessionEvent::QuestionAnswered { question: QuestionId::new([6; 16]), values: sealed(), answered: 1, withdrawn: 0, missing: 0 };
+        let answer = SessionEvent::QuestionAnswered {
+            question: QuestionId::new([6; 16]),
+            values: sealed(),
+            answered: 1,
+            withdrawn: 0,
+            missing: 0,
+        };
         assert_eq!(shown(answer, Audience::Agent)["data"]["untrusted"], true);
     }
 
@@ -252,8 +258,13 @@ mod tests {
             idle_timeout: Millis(1),
             keep_after_end: Millis(1),
         };
-        let started =
-            SessionEvent::Started { link: LINK, settings, display_name: Some(sealed()), language: Some("de".to_owned()), recipient: None };
+        let started = SessionEvent::Started {
+            link: LINK,
+            settings,
+            display_name: Some(sealed()),
+            language: Some("de".to_owned()),
+            recipient: None,
+        };
         assert_eq!(shown(started, Audience::Chatter)["data"], json!({"language": "de"}));
     }
 

@@ -168,7 +168,10 @@ fn session() -> Vec<(&'static str, session::Event)> {
             "session.question_asked",
             Event::QuestionAsked { question, from: Author::Agent(KEY), form: sealed("form"), fields: 3, required: 0b101 },
         ),
-        ("session.question_answered", Event::QuestionAnswered { question, values: sealed("values"), answered: 0b110, withdrawn: 0b001, missing: 0b001 }),
+        (
+            "session.question_answered",
+            Event::QuestionAnswered { question, values: sealed("values"), answered: 0b110, withdrawn: 0b001, missing: 0b001 },
+        ),
         ("session.marked_read", Event::MarkedRead { by: Reader::Chatter, upto: 70_000 }),
         ("session.marked_read-agent", Event::MarkedRead { by: Reader::Agent(KEY), upto: 7 }),
         ("session.went_idle", Event::WentIdle),

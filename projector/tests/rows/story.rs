@@ -162,7 +162,12 @@ impl Story {
         let ask =
             session::Command::Ask { question, from: Author::Agent(key(n)), form: sealed("form"), fields: 2, required: 0b01 };
         self.session(session, link, ask).await;
-        self.session(session, link, session::Command::Answer { question, values: sealed("values"), answered: 0b01, withdrawn: 0 }).await;
+        self.session(
+            session,
+            link,
+            session::Command::Answer { question, values: sealed("values"), answered: 0b01, withdrawn: 0 },
+        )
+        .await;
     }
 }
 
@@ -183,8 +188,8 @@ pub(crate) fn settings(expires_at: Timestamp) -> link::Settings {
         keep_after_end: Millis::minutes(1_440),
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://one.example".to_owned(), "https://two.example".to_owned()],
-        questions: None,
-        recipients: None,
+        questions: Some(link::Questions { question: question(9), form: sealed("form"), fields: 1, required: 1 }),
+        recipients: Some(link::Recipients { labels: sealed("labels"), count: 2 }),
     }
 }
 

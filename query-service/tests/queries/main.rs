@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod agents;
+mod answering;
 mod attention;
 mod freshness;
 mod lists;

@@ -3,7 +3,8 @@
 use super::*;
 
 fn for_two() -> At<Event> {
-    Event::Opened { settings: settings_with(|settings| settings.recipients = Some(Recipients { labels: text(20), count: 2 })) }.into()
+    Event::Opened { settings: settings_with(|settings| settings.recipients = Some(Recipients { labels: text(20), count: 2 })) }
+        .into()
 }
 
 fn admit_recipient(n: u8, recipient: u8) -> At<Command> {

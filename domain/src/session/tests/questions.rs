@@ -122,9 +122,12 @@ fn what_is_missing_is_told_of_required_fields_only() {
 #[test]
 fn an_answer_may_be_taken_back() {
     let withdraw = || At::from(Command::Answer { question: question(1), values: text(20), answered: 0b10, withdrawn: 0b01 });
-    let withdrawn = Event::QuestionAnswered { question: question(1), values: text(20), answered: 0b10, withdrawn: 0b01, missing: 0b01 };
+    let withdrawn =
+        Event::QuestionAnswered { question: question(1), values: text(20), answered: 0b10, withdrawn: 0b01, missing: 0b01 };
     given([started(), asked(1, 2, 0b11), answered(1, 0b11)]).when(withdraw()).then([withdrawn.clone().into()]);
-    given([started(), asked(1, 2, 0b11), answered(1, 0b11), withdrawn.into(), replied()]).when(answer(1, 1)).then([answered(1, 1)]);
+    given([started(), asked(1, 2, 0b11), answered(1, 0b11), withdrawn.into(), replied()])
+        .when(answer(1, 1))
+        .then([answered(1, 1)]);
 }
 
 #[test]
@@ -140,7 +143,9 @@ fn a_session_begins_with_what_its_link_asks() {
     let of_link = Event::QuestionAsked { question: question(1), from: Author::System, form: text(50), fields: 2, required: 0b01 };
     given([]).when(start_with(|start| start.question = Some(asked.clone()))).then([started(), of_link.into()]);
     let endless = Asked { fields: 9, ..asked };
-    given([]).when(start_with(|start| start.question = Some(endless.clone()))).rejects(Rejection::FieldCount { fields: 9, limit: 8 });
+    given([])
+        .when(start_with(|start| start.question = Some(endless.clone())))
+        .rejects(Rejection::FieldCount { fields: 9, limit: 8 });
 }
 
 #[test]

@@ -145,7 +145,12 @@ impl Subject for Link {
             (any::<bool>(), maybe(sealed())).prop_map(|(end_sessions, farewell)| Event::Revoked { end_sessions, farewell }),
             timestamp().prop_map(|expires_at| Event::Expiring { expires_at }),
             Just(Event::Expired),
-            admitted.prop_map(|(session, returning, start_before)| Event::Admitted { session, returning, start_before, recipient: None }),
+            admitted.prop_map(|(session, returning, start_before)| Event::Admitted {
+                session,
+                returning,
+                start_before,
+                recipient: None
+            }),
             (session_id(), any::<bool>()).prop_map(|(session, unused)| Event::Released { session, unused }),
             Just(Event::Erased),
         ]

@@ -98,9 +98,8 @@ fn ask() -> impl Strategy<Value = Command> {
 }
 
 fn answer() -> impl Strategy<Value = Command> {
-    (question(), sealed(), any::<u8>(), prop_oneof![4 => Just(0), 1 => any::<u8>()]).prop_map(
-        |(question, values, answered, withdrawn)| Command::Answer { question, values, answered, withdrawn },
-    )
+    (question(), sealed(), any::<u8>(), prop_oneof![4 => Just(0), 1 => any::<u8>()])
+        .prop_map(|(question, values, answered, withdrawn)| Command::Answer { question, values, answered, withdrawn })
 }
 
 impl Subject for Session {

@@ -122,7 +122,9 @@ impl Settings {
             title,
             lifetime: length(self.expires_in_minutes, "expires_in_minutes"),
             max_sessions_at_once: match self.max_sessions_at_once {
-                None if !recipients.is_empty() => u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once),
+                None if !recipients.is_empty() => {
+                    u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once)
+                }
                 given => count(given, "max_sessions_at_once"),
             },
             max_sessions_total: self.max_sessions_total,
@@ -138,7 +140,7 @@ impl Settings {
             agent_name: self.agent_name,
             passcode: self.passcode,
             questions: self.questions.and_then(questions).transpose()?,
-            recipients: labels(recipients)?,
+            recipients: labels(&recipients)?,
         })
     }
 
@@ -209,7 +211,7 @@ fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
 }
 
 /// Checks the labels of recipients: each has one of its own.
-fn labels(given: Vec<String>) -> Result<Vec<String>, Problem> {
+fn labels(given: &[String]) -> Result<Vec<String>, Problem> {
     let mut labels = Vec::with_capacity(given.len());
     for label in given.iter().map(|label| label.trim()) {
         if label.is_empty() || label.chars().count() > LONGEST_LABEL {
