@@ -114,9 +114,9 @@ impl Commands {
                     let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
                     self.release(at_link, ended).await?;
                 }
-                self.start(join, &link, ordinal).await
+                Box::pin(self.start(join, &link, ordinal)).await
             }
-            None => self.start(join, &link, ordinal).await,
+            None => Box::pin(self.start(join, &link, ordinal)).await,
         }
     }
 
@@ -161,7 +161,7 @@ impl Commands {
             display_name: seal.optional(Field::DisplayName, join.display_name.as_deref()),
             language: join.language.clone(),
             welcome: seal.optional(Field::Message, welcome.as_deref()),
-            question: Box::pin(self.asked(at_link, settings, &seal)).await?,
+            question: self.asked(at_link, settings, &seal).await?,
             recipient: join.recipient,
         }));
         let order =
