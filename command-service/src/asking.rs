@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::link::Questions;
-use domain::session::{Asked, Command, Question, Rejection};
-use domain::{Address, QuestionId, Rejected, Sealed, link};
+use domain::session::{Asked, Command, Question, Rejection, Session};
+use domain::{Address, QuestionId, Rejected, Root, Sealed, link};
 use forms::{Answer, Form};
 use nats::{Actor, Field, Reserve, Text};
 use serde_json::Value;
 
 use crate::executor::{Order, Outcome};
 use crate::seal::Seal;
-use crate::talking::{author, spoken};
+use crate::talking::{SESSIONS_SEEN_WITHIN, author, spoken};
 use crate::{Commands, Receipt, Refusal};
 
 impl Commands {
@@ -58,10 +58,8 @@ impl Commands {
         let id = self.inner.derived.command(&session, &spoken(Actor::Chatter, answer_id));
         let given = serde_json::to_vec(values).expect("values are JSON");
         let fingerprint = key.fingerprint(&[b"answer", question.bytes(), &given]);
-        for age in [Duration::from_secs(1), Duration::ZERO] {
-            let look = |root: &domain::Root<domain::session::Session>| {
-                (root.replay(&id, &fingerprint), root.state.questions.get(&question).cloned())
-            };
+        for age in [SESSIONS_SEEN_WITHIN, Duration::ZERO] {
+            let look = |root: &Root<Session>| (root.replay(&id, &fingerprint), root.state.questions.get(&question).cloned());
             let (replay, known) = self.inner.sessions.look(session, age, look).await?;
             match replay {
                 Ok(Some(answer)) => return Ok(self.receipt(session.agent, &Outcome { command: id, answer, replayed: true })),

@@ -114,9 +114,9 @@ impl Commands {
                     let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
                     self.release(at_link, ended).await?;
                 }
-                self.start(join, &link, ordinal).await
+                Box::pin(self.start(join, &link, ordinal)).await
             }
-            None => self.start(join, &link, ordinal).await,
+            None => Box::pin(self.start(join, &link, ordinal)).await,
         }
     }
 

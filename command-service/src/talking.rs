@@ -11,7 +11,7 @@ use crate::seal::Seal;
 use crate::{Commands, Receipt, Refusal, chance};
 
 /// How long a session's state may be old where nothing is decided by it.
-const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Commands {
     /// Says something; the same id with the same words again gets the first answer. A chatter's word brings back an idle session.

@@ -1,6 +1,9 @@
 //! Chats as text: a header of ours for each entry, and no line by which a text could pass for another's.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
 
 use crate::event::{Data, Event, Speaker};
 use crate::moment::Moment;
@@ -36,10 +39,20 @@ impl Entry {
 
 /// Picks what a transcript tells of a session's events.
 pub(crate) fn entries<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
+    let mut asked = HashMap::new();
+    let entry = |event: &'a Event| {
+        if let Data::Question { question_id, form } = &event.data {
+            asked.insert(question_id.as_str(), form);
+        }
+        entry(event, &asked)
+    };
     events.into_iter().filter_map(entry).collect()
 }
 
-fn entry(event: &Event) -> Option<Entry> {
+/// The questions so far, by their ids.
+type Asked<'a> = HashMap<&'a str, &'a Map<String, Value>>;
+
+fn entry(event: &Event, asked: &Asked<'_>) -> Option<Entry> {
     let happened = |text: String| Some((Speaker::System, text, None));
     let (from, text, html) = match &event.data {
         Data::SessionStarted { display_name: Some(name), .. } => Some((Speaker::Chatter, format!("(joined as {name})"), None)),
@@ -51,9 +64,9 @@ fn entry(event: &Event) -> Option<Entry> {
             let text = form.get("text").and_then(|text| text.as_str()).unwrap_or("(erased)");
             Some((Speaker::Agent, text.to_owned(), None))
         }
-        Data::Answer { answer, .. } => {
-            let values = answer.get("values").map_or_else(|| "(erased)".to_owned(), ToString::to_string);
-            Some((Speaker::Chatter, format!("(answered) {values}"), None))
+        Data::Answer { question_id, answer, .. } => {
+            let form = asked.get(question_id.as_str()).copied();
+            Some((Speaker::Chatter, answered(answer, form), None))
         }
         Data::Rated { rating, feedback, .. } => {
             let feedback = feedback.as_deref().unwrap_or_default();
@@ -70,6 +83,35 @@ fn entry(event: &Event) -> Option<Entry> {
         | Data::LinkClosed { .. } => None,
     }?;
     Some(Entry { at: event.at, from, text, html })
+}
+
+/// Writes an answer line by line: in the words of its question, where that is at hand.
+fn answered(answer: &Map<String, Value>, form: Option<&Map<String, Value>>) -> String {
+    let Some(values) = answer.get("values").and_then(Value::as_object) else { return "(answered) (erased)".to_owned() };
+    let fields = form.and_then(|form| form.get("fields")).and_then(Value::as_array);
+    let told = |(key, value): (&String, &Value)| {
+        let field = fields.into_iter().flatten().find(|field| field.get("key").and_then(Value::as_str) == Some(key));
+        let label = field.and_then(|field| field.get("label")).and_then(Value::as_str).unwrap_or(key);
+        format!("\n{label}: {}", in_words(value, field))
+    };
+    values.iter().map(told).fold("(answered)".to_owned(), |text, line| text + &line)
+}
+
+fn in_words(value: &Value, field: Option<&Value>) -> String {
+    let option = |value: &str| {
+        let options = field.and_then(|field| field.get("options")).and_then(Value::as_array).into_iter().flatten();
+        let chosen = options.into_iter().find(|option| option.get("value").and_then(Value::as_str) == Some(value));
+        chosen.and_then(|option| option.get("label")).and_then(Value::as_str).unwrap_or(value).to_owned()
+    };
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => option(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(option).collect::<Vec<_>>().join(", "),
+        Value::Object(_) => value.to_string(),
+    }
 }
 
 /// Writes a transcript as markdown: every line of a chatter's is a quotation.
@@ -120,6 +162,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use domain::Timestamp;
+    use serde_json::json;
 
     use super::*;
 
@@ -139,6 +182,30 @@ mod tests {
         assert!(
             plain("Order", Moment(Timestamp(0)), &entries).ends_with("\n=== 1970-01-01T00:00:00.000Z Chatter\n> Hi,\n> there\n")
         );
+    }
+
+    #[test]
+    fn an_answer_is_told_in_the_words_of_its_question() {
+        let event = |data| Event {
+            id: nats::EventId::of(&domain::CommandId::new([1; 16]), 0),
+            at: Moment(Timestamp(0)),
+            cursor: None,
+            link_id: domain::LinkId::new([2; 16]),
+            session_id: None,
+            by: None,
+            data,
+        };
+        let object = |value: Value| value.as_object().cloned().unwrap();
+        let form = object(json!({"text": "Van?", "fields": [
+            {"key": "ok", "label": "OK?", "type": "yes_no"},
+            {"key": "van", "label": "Van?", "type": "choices", "options": [{"value": "s", "label": "Small"}, {"value": "l", "label": "Large"}]},
+        ]}));
+        let answer = object(json!({"values": {"ok": true, "van": ["s", "l"], "x": null}, "missing": []}));
+        let asked = event(Data::Question { question_id: "qst_1".to_owned(), form });
+        let answered = event(Data::Answer { question_id: "qst_1".to_owned(), answer, untrusted: true });
+        let told = |events: Vec<&Event>| entries(events).pop().map(|entry| entry.text);
+        assert_eq!(told(vec![&asked, &answered]).as_deref(), Some("(answered)\nOK?: yes\nVan?: Small, Large\nx: -"));
+        assert_eq!(told(vec![&answered]).as_deref(), Some("(answered)\nok: yes\nvan: s, l\nx: -"));
     }
 
     #[test]

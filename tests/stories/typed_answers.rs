@@ -107,7 +107,9 @@ async fn asking_can_wait_for_the_answer() {
     assert_eq!(asked["events"][0]["id"], event["id"]);
     assert_eq!(asked["events"][0]["data"]["values"], json!({"ok": false}));
 
-    let again = scene.agent.ask("temp_chat_ask", arguments.clone()).await;
+    let mut again = arguments.clone();
+    again["wait_for_reply_seconds"] = json!(0);
+    let again = scene.agent.ask("temp_chat_ask", again).await;
     assert_eq!((&again["sent"]["event_id"], &again["sent"]["replayed"]), (&asked["sent"]["event_id"], &json!(true)));
     let other = json!({"session_id": scene.chatter.session, "fields": [{"key": "no", "label": "Shan't I?", "type": "yes_no"}], "idempotency_key": "shall-i"});
     assert!(scene.agent.is_refused("temp_chat_ask", other).await.starts_with("id_reused"));

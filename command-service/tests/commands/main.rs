@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod asking;
 mod cancelling;
 mod erasing;
 mod idling;

@@ -152,8 +152,10 @@ impl AnswersShown {
         } else {
             HashMap::new()
         };
-        by_session.values_mut().for_each(|answers| answers.retain(|answer| answer.question_id == question_id));
-        by_session.retain(|_, answers| !answers.is_empty());
+        by_session.retain(|_, answers| {
+            answers.retain(|answer| answer.question_id == question_id);
+            !answers.is_empty()
+        });
         let values: Vec<_> = by_session.values().flatten().map(|answer| &answer.values).collect();
         let fields = fields.iter().zip(counted.answered).map(|(field, answered)| FieldCounts {
             key: field.key.clone(),

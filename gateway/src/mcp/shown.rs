@@ -117,7 +117,14 @@ impl LinkShown {
             counts: CountsShown::of(link.counts),
             next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
             warnings: if is_open {
-                warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts)
+                let mut warnings = warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts);
+                if link.recipients.is_some() {
+                    warnings.push(
+                        "Give each recipient their own url of urls: who comes by the link's own url is nobody's recipient."
+                            .to_owned(),
+                    );
+                }
+                warnings
             } else {
                 vec![]
             },

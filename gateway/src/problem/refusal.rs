@@ -142,8 +142,7 @@ fn of_link(rejection: &link::Rejection) -> Problem {
         Rejection::Erased => Code::LinkErased.into(),
         Rejection::Paused => Code::LinkPaused.into(),
         Rejection::Full { .. } => Problem::with_detail(Code::LinkFull, sentence(rejection)),
-        Rejection::RecipientCame => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
-        Rejection::UsedUp { .. } => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
+        Rejection::UsedUp { .. } | Rejection::RecipientCame => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
         Rejection::TooManyStarts { retry_at } => {
             Problem::with_detail(Code::RateLimited, "Too many sessions started on this link within a minute.")
                 .after(until(*retry_at))

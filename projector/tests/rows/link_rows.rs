@@ -54,6 +54,9 @@ async fn settings_as_they_are_now() {
             "max_messages_per_session": 100, "keep_after_end_ms": 86_400_000, "language": "de",
         })
     );
+    let asked =
+        "encode(questions, 'escape') AS questions, question IS NOT NULL AS question, encode(recipients, 'escape') AS recipients";
+    assert_eq!(columns(&world, asked).await, json!({"questions": "form", "question": true, "recipients": "labels"}));
     let changes =
         Changes { title: Some(sealed("other")), passcode: Some(None), allowed_origins: Some(vec![]), ..Changes::default() };
     story.link(link(1, 1), Command::Update(Box::new(changes))).await;

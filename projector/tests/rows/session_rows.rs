@@ -141,6 +141,24 @@ async fn a_question_takes_answers_until_the_agent_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_taken_back_is_none() {
+    let world = World::start().await;
+    let mut story = started(&world).await;
+    let (at_link, at_session) = (link(1, 1), session(1, 1));
+    let ask =
+        Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
+    story.session(at_session, at_link, ask).await;
+    for (answered, withdrawn) in [(0b11, 0), (0b01, 0b10)] {
+        let answer = Command::Answer { question: question(1), values: sealed("values"), answered, withdrawn };
+        story.session(at_session, at_link, answer).await;
+    }
+    // It is not complete any more: it stays open.
+    story.say(at_link, at_session, Author::Agent(key(1)), "why not?").await;
+    let told = columns(&world, "question", "answered, answers, closed").await;
+    assert_eq!(told, json!({"answered": 1, "answers": 2, "closed": false}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_reader_has_one_mark() {
     let world = World::start().await;
     let mut story = started(&world).await;

@@ -188,8 +188,8 @@ pub(crate) fn settings(expires_at: Timestamp) -> link::Settings {
         keep_after_end: Millis::minutes(1_440),
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://one.example".to_owned(), "https://two.example".to_owned()],
-        questions: None,
-        recipients: None,
+        questions: Some(link::Questions { question: question(9), form: sealed("form"), fields: 1, required: 1 }),
+        recipients: Some(link::Recipients { labels: sealed("labels"), count: 2 }),
     }
 }
 

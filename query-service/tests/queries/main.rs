@@ -3,6 +3,7 @@
 
 mod agents;
 mod analytics;
+mod answering;
 mod attention;
 mod freshness;
 mod lists;

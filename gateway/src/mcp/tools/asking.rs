@@ -56,10 +56,18 @@ fn fields_schema(_: &mut SchemaGenerator) -> Schema {
             "properties": {
                 "key": {"type": "string"},
                 "label": {"type": "string"},
-                "type": {"enum": kinds},
+                "type": {"type": "string", "enum": kinds},
                 "required": {"type": "boolean", "default": true},
                 "help": {"type": "string"},
-                "options": {"type": "array", "items": {"type": "string"}, "description": "Of choice, choices; or {value, label}"},
+                "options": {
+                    "type": "array",
+                    "description": "Of choice, choices",
+                    "items": {
+                        "type": "object",
+                        "properties": {"value": {"type": "string"}, "label": {"type": "string"}},
+                        "required": ["value"],
+                    },
+                },
                 "min": {"description": "Of number, date"},
                 "max": {},
                 "max_length": {"type": "integer"},

@@ -112,7 +112,7 @@ pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
 
 impl Settings {
     /// Makes a new link of them; what is not named gets its usual value, and each recipient a place.
-    pub(super) fn into_new(self, title: String, recipients: Vec<String>, policy: &Policy) -> Result<NewLink, Problem> {
+    pub(super) fn into_new(self, title: String, recipients: &[String], policy: &Policy) -> Result<NewLink, Problem> {
         let bounds = bounds(policy);
         let usual =
             |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
@@ -211,7 +211,7 @@ fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
 }
 
 /// Checks the labels of recipients: each has one of its own.
-fn labels(given: Vec<String>) -> Result<Vec<String>, Problem> {
+fn labels(given: &[String]) -> Result<Vec<String>, Problem> {
     let mut labels = Vec::with_capacity(given.len());
     for label in given.iter().map(|label| label.trim()) {
         if label.is_empty() || label.chars().count() > LONGEST_LABEL {
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_link_that_names_nothing_gets_the_usual_settings() {
-        let link = Settings::default().into_new("x".to_owned(), vec![], &Policy::default()).unwrap();
+        let link = Settings::default().into_new("x".to_owned(), &[], &Policy::default()).unwrap();
         assert_eq!(
             (link.lifetime, link.idle_timeout, link.keep_after_end),
             (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440))
@@ -303,7 +303,8 @@ mod tests {
     #[test]
     fn every_recipient_has_a_place_and_a_label() {
         let link_for = |labels: &[&str], settings: Settings| {
-            settings.into_new("x".to_owned(), labels.iter().map(|label| (*label).to_owned()).collect(), &Policy::default())
+            let labels: Vec<_> = labels.iter().map(|label| (*label).to_owned()).collect();
+            settings.into_new("x".to_owned(), &labels, &Policy::default())
         };
         let link = link_for(&["Ann", " Bo "], Settings::default()).unwrap();
         assert_eq!((link.max_sessions_at_once, link.recipients), (2, vec!["Ann".to_owned(), "Bo".to_owned()]));
@@ -318,7 +319,7 @@ mod tests {
     fn an_operator_may_allow_less_than_a_minute() {
         let policy = Policy { shortest_lifetime: Millis::seconds(3), ..Policy::default() };
         let settings = Settings { expires_in_minutes: Some(0.05), ..Settings::default() };
-        assert_eq!(settings.into_new("x".to_owned(), vec![], &policy).unwrap().lifetime, Millis::seconds(3));
+        assert_eq!(settings.into_new("x".to_owned(), &[], &policy).unwrap().lifetime, Millis::seconds(3));
         let bound = bounds(&policy).into_iter().find(|bound| bound.argument == "expires_in_minutes").unwrap();
         assert!((bound.least - 0.05).abs() < 1e-9);
     }

@@ -68,7 +68,8 @@ struct Create {
     settings: Settings,
     /// Your labels for people: each gets a url of their own in urls, for one chat.
     #[serde(default)]
-    recipients: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    recipients: Option<Vec<String>>,
     #[serde(default)]
     #[schemars(with = "String")]
     idempotency_key: Option<String>,
@@ -171,7 +172,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem> {
     let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
-    let new = settings.into_new(title, recipients, app.commands().policy()).map_err(again(CREATE))?;
+    let new = settings.into_new(title, &recipients.unwrap_or_default(), app.commands().policy()).map_err(again(CREATE))?;
     let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
     app.wrote(agent, &receipt);
     whole(&call, link).await.map_err(|problem| {

@@ -57,7 +57,7 @@ struct List {
     /// Answers adds what each chat answered, typed.
     #[serde(default)]
     #[schemars(schema_with = "inclusions")]
-    include: Vec<String>,
+    include: Option<Vec<String>>,
     /// A `next_cursor` of this list.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -145,12 +145,13 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer = app.queries().sessions(agent, filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
     let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
-    let mut answers = match arguments.include.iter().find(|part| *part != ANSWERS) {
+    let include = arguments.include.unwrap_or_default();
+    let mut answers = match include.iter().find(|part| *part != ANSWERS) {
         Some(part) => {
             return Err(Problem::with_detail(Code::InvalidRequest, format!("There is no {part:?} to include."))
                 .next("Call temp_chat_list_sessions again with include [\"answers\"] or without."));
         }
-        None if arguments.include.is_empty() => None,
+        None if include.is_empty() => None,
         None => Some(answers_of(&call, &sessions.iter().map(|session| session.id).collect::<Vec<_>>()).await?),
     };
     let mut recipients = Recipients::new(&call);
