@@ -62,6 +62,8 @@ pub(crate) enum Bench {
     Feed(BenchFeed),
     /// Memory of our own process: idle, and for each idle SSE connection
     Memory(BenchMemory),
+    /// Events to an agent's server: deliveries a second, alone and beside an endpoint that never answers
+    Webhooks(BenchWebhooks),
 }
 
 /// Options of `tempchat bench commands`.
@@ -101,6 +103,17 @@ pub(crate) struct BenchMemory {
     /// Idle SSE connections
     #[arg(long, default_value_t = 5_000)]
     pub(crate) connections: usize,
+}
+
+/// Options of `tempchat bench webhooks`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchWebhooks {
+    /// Messages in a measurement
+    #[arg(long, default_value_t = 3_000)]
+    pub(crate) messages: u64,
+    /// Rounds; the three are measured in turns in each
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
 }
 
 /// Options of `tempchat up`.
