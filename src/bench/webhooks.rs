@@ -85,7 +85,7 @@ struct Setup {
     good: Agent,
     dead: Agent,
     server: Server,
-    deaf: Server,
+    silent: Server,
     _data: DataDir,
 }
 
@@ -104,12 +104,12 @@ impl Setup {
             installation::rows(&Servers { nats_url: nats.url().to_owned(), database_url: postgres.url().to_owned() }).await?;
         let commands = Commands::new(backbone.clone(), chats::policy());
         let sessions = chats::make(&backbone, &commands, 2, 2 * SESSIONS).await?;
-        let (server, deaf) = (Server::start(Manner::Answers).await?, Server::start(Manner::NeverAnswers).await?);
+        let (server, silent) = (Server::start(Manner::Answers).await?, Server::start(Manner::NeverAnswers).await?);
         let id = sessions.first().context("there are sessions")?.agent;
         let (of_one, of_other): (Vec<_>, Vec<_>) = sessions.iter().copied().partition(|session| session.agent == id);
         let other = of_other.first().context("there are two agents")?.agent;
         let (good, dead) = (Agent { id, sessions: of_one }, Agent { id: other, sessions: of_other });
-        let bench = Self { nats, postgres, backbone, pool, commands, good, dead, server, deaf, _data: data };
+        let bench = Self { nats, postgres, backbone, pool, commands, good, dead, server, silent, _data: data };
         bench.point(&bench.good, Some(&bench.server)).await?;
         // From here on webhooks have a place in the log.
         let running = bench.webhooks()?;
@@ -137,7 +137,7 @@ impl Setup {
 
     /// Has messages delivered that were said before; returns how many a second.
     async fn deliver(&self, messages: u64, with_a_dead_one: bool) -> Result<f64> {
-        self.point(&self.dead, with_a_dead_one.then_some(&self.deaf)).await?;
+        self.point(&self.dead, with_a_dead_one.then_some(&self.silent)).await?;
         self.say(&self.good, messages).await?;
         if with_a_dead_one {
             self.say(&self.dead, messages).await?;
@@ -154,7 +154,7 @@ impl Setup {
     async fn say(&self, agent: &Agent, messages: u64) -> Result<()> {
         let one = |number: u64| async move {
             let session = agent.sessions.get(usize::try_from(number)? % agent.sessions.len()).context("there are sessions")?;
-            self.commands.post(*session, Actor::Chatter, &self.commands.attempt().to_string(), "some words").await?;
+            self.commands.post(*session, Actor::Chatter, &self.commands.attempt(), "some words").await?;
             anyhow::Ok(())
         };
         stream::iter(0..messages).map(one).buffer_unordered(SESSIONS).try_collect::<Vec<()>>().await?;
