@@ -73,6 +73,8 @@ pub(crate) enum Bench {
     Feed(BenchFeed),
     /// Memory of our own process: idle, and for each idle SSE connection
     Memory(BenchMemory),
+    /// Events to an agent's server: deliveries a second, alone and beside an endpoint that never answers
+    Webhooks(BenchWebhooks),
 }
 
 /// Options of `tempchat bench commands`.
@@ -112,6 +114,17 @@ pub(crate) struct BenchMemory {
     /// Idle SSE connections
     #[arg(long, default_value_t = 5_000)]
     pub(crate) connections: usize,
+}
+
+/// Options of `tempchat bench webhooks`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchWebhooks {
+    /// Messages in a measurement
+    #[arg(long, default_value_t = 3_000)]
+    pub(crate) messages: u64,
+    /// Rounds; the three are measured in turns in each
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
 }
 
 /// Options of `tempchat up`.
@@ -194,8 +207,8 @@ pub(crate) enum Agent {
 pub(crate) enum Webhook {
     /// Set, change or remove the webhook of an agent, or of one link, and show the secret that signs its calls
     ///
-    /// A link's own webhook stands in for its agent's. What waits for an earlier address goes to the new one. Without URL, --with-text
-    /// and --rotate nothing changes but what they say.
+    /// A link's own webhook stands in for its agent's. What waits for an earlier address goes to the new one. Without URL the address
+    /// stays; with URL and without --with-text no words are sent.
     Set(SetWebhook),
     /// Send a signed test event now, and show what came back and how long it took
     Test(OfWebhook),
@@ -226,26 +239,24 @@ pub(crate) struct OfWebhook {
 
 /// Options of `tempchat agent webhook set`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct SetWebhook {
     #[command(flatten)]
     pub(crate) of: OfWebhook,
     /// The address to call
-    #[arg(required_unless_present_any = ["off", "show_secret", "rotate", "with_text", "without_text"])]
+    #[arg(required_unless_present_any = ["off", "show_secret", "rotate", "with_text"])]
     pub(crate) url: Option<String>,
     /// Send words too: by default a call has ids and types only, and the agent asks for the words with its key
-    #[arg(long, conflicts_with = "without_text")]
-    pub(crate) with_text: bool,
-    /// Send no words any more
     #[arg(long)]
-    pub(crate) without_text: bool,
+    pub(crate) with_text: bool,
     /// Sign with a new secret from now on, and for 24 hours with the one before too
     #[arg(long)]
     pub(crate) rotate: bool,
     /// Remove the webhook, and all that waits for it
-    #[arg(long, conflicts_with_all = ["url", "with_text", "without_text", "rotate", "show_secret"])]
+    #[arg(long, conflicts_with_all = ["url", "with_text", "rotate", "show_secret"])]
     pub(crate) off: bool,
     /// Show the secret of the webhook as it is
-    #[arg(long, conflicts_with_all = ["url", "with_text", "without_text", "rotate"])]
+    #[arg(long, conflicts_with_all = ["url", "with_text", "rotate"])]
     pub(crate) show_secret: bool,
 }
 

@@ -73,7 +73,8 @@ async fn change(options: &SetWebhook, known: Option<Known>, commands: &Commands)
         (None, Some(known)) => known.url.clone(),
         (None, None) => bail!(nothing_set()),
     };
-    let with_text = options.with_text || (known.is_some_and(|known| known.with_text) && !options.without_text);
+    let stays = options.url.is_none() && known.is_some_and(|known| known.with_text);
+    let with_text = options.with_text || stays;
     let wanted = NewWebhook { url, with_text, rotate: options.rotate };
     let (webhook, _) = commands.set_webhook(agent, link, Some(wanted)).await?;
     webhook.context("the webhook that was set is there")
@@ -100,7 +101,7 @@ fn list(endpoints: &[EndpointView], as_json: bool) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["agent", "link", "url", "pending", "dead", "dropped", "fails since"]);
     let mut values = Vec::new();
-    let mut letters = String::new();
+    let mut letters = Vec::new();
     for endpoint in endpoints {
         let link = endpoint.link.map(|link| link.to_string()).unwrap_or_default();
         table.add_row([
@@ -115,11 +116,14 @@ fn list(endpoints: &[EndpointView], as_json: bool) {
         for letter in &endpoint.dead_letters {
             let error = letter.error.as_deref().unwrap_or("never tried");
             let (at, attempts) = (moment(letter.dead_at), letter.attempts);
-            letters.push_str(&format!("\n  {at} {} {}: {error}, {attempts} tries", letter.event, letter.kind));
+            letters.push(format!("  {at} {} {}: {error}, {attempts} tries", letter.event, letter.kind));
         }
         values.push(value(endpoint));
     }
-    let plain = if letters.is_empty() { table.trim_fmt() } else { format!("{}\n\ndead letters:{letters}", table.trim_fmt()) };
+    let mut plain = table.trim_fmt();
+    if !letters.is_empty() {
+        plain = format!("{plain}\n\ndead letters:\n{}", letters.join("\n"));
+    }
     print(as_json, &Value::Array(values), &plain);
 }
 

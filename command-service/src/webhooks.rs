@@ -51,23 +51,19 @@ impl Commands {
 
     /// Returns the webhook, and the rotation of the newest secret.
     async fn known_webhook(&self, agent: AgentId, link: Option<LinkId>) -> Result<(Option<Webhook>, u32), Refusal> {
-        match link {
-            Some(link) => {
-                let look = |root: &Root<link::Link>| {
-                    let link = &root.state;
-                    (link.status != link::Status::Unknown).then(|| (link.webhook.clone(), link.webhook_rotation))
-                };
-                let known = self.inner.links.look(Address::link(agent, link), Duration::ZERO, look).await?;
-                known.ok_or(Refusal::Link(link::Rejection::Unknown))
-            }
-            None => {
-                let look = |root: &Root<agent::Agent>| {
-                    let agent = &root.state;
-                    agent.name.is_some().then(|| (agent.webhook.clone(), agent.webhook_rotation))
-                };
-                let known = self.inner.agents.look(Address::agent(agent), Duration::ZERO, look).await?;
-                known.ok_or(Refusal::Agent(agent::Rejection::Unknown))
-            }
-        }
+        let Some(link) = link else {
+            let look = |root: &Root<agent::Agent>| {
+                let agent = &root.state;
+                agent.name.is_some().then(|| (agent.webhook.clone(), agent.webhook_rotation))
+            };
+            let known = self.inner.agents.look(Address::agent(agent), Duration::ZERO, look).await?;
+            return known.ok_or(Refusal::Agent(agent::Rejection::Unknown));
+        };
+        let look = |root: &Root<link::Link>| {
+            let link = &root.state;
+            (link.status != link::Status::Unknown).then(|| (link.webhook.clone(), link.webhook_rotation))
+        };
+        let known = self.inner.links.look(Address::link(agent, link), Duration::ZERO, look).await?;
+        known.ok_or(Refusal::Link(link::Rejection::Unknown))
     }
 }

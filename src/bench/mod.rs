@@ -9,6 +9,7 @@ mod feed;
 mod http;
 mod load;
 mod memory;
+mod webhooks;
 
 use std::net::SocketAddr;
 
@@ -26,6 +27,7 @@ pub(crate) async fn run(bench: Bench, as_json: bool) -> Result<()> {
         Bench::Commands(options) => commands::run(options, as_json).await,
         Bench::Feed(options) => feed::run(options, as_json).await,
         Bench::Memory(options) => memory::run(options, as_json).await,
+        Bench::Webhooks(options) => webhooks::run(options, as_json).await,
     }
 }
 

@@ -213,7 +213,7 @@ mod tests {
         // The example of the reference implementation.
         let secret = Zeroizing::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".to_owned());
         let body = r#"{"email":"test@example.com","username":"test_user"}"#;
-        let signed = signature(&[secret.clone()], "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        let signed = signature(std::slice::from_ref(&secret), "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
         assert_eq!(signed, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
         let both = signature(&[secret.clone(), secret], "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
         assert_eq!(both, format!("{signed} {signed}"));

@@ -80,7 +80,7 @@ impl Bodies {
     pub(crate) async fn write(&self, endpoint: &Endpoint, delivery: &Claimed) -> Result<String, WordsError> {
         let words = if endpoint.with_text { self.words(endpoint, delivery).await? } else { None };
         let event = words.map_or_else(|| serde_json::from_str(&delivery.thin).unwrap_or_default(), Value::Object);
-        let timestamp = event["at"].clone();
+        let timestamp = event.get("at").cloned();
         let agent = AgentId::new(endpoint.agent.into_bytes());
         Ok(json!({"type": delivery.kind, "timestamp": timestamp, "agent_id": agent, "data": event}).to_string())
     }

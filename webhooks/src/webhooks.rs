@@ -121,11 +121,11 @@ pub async fn mend(backbone: &Backbone, pool: &PgPool, teller: &Teller) -> Result
 }
 
 /// Follows a shard over everything that may pass.
-async fn follow(follower: ShardFollower, told: watch::Sender<Standing>, news: Arc<Notify>) {
-    let position = metrics::gauge!("tempchat_webhook_position", "shard" => follower.shard.to_string());
+async fn follow(shard: ShardFollower, told: watch::Sender<Standing>, news: Arc<Notify>) {
+    let position = metrics::gauge!("tempchat_webhook_position", "shard" => shard.shard.to_string());
     let mut pause = PAUSE;
     loop {
-        let followed = follower.follow(|checkpoint| {
+        let followed = shard.follow(|checkpoint| {
             pause = PAUSE;
             position.set(gauge(checkpoint.sequence));
             told.send_modify(|standing| {

@@ -1,6 +1,6 @@
 //! Several endpoints beside each other: links with webhooks of their own, and dead ones that hold up nobody.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nats::Actor;
 
@@ -53,7 +53,7 @@ async fn dead_endpoints_delay_no_other() {
     let world = World::start().await;
     let mut settings = settings();
     // Far longer than the test may take.
-    settings.patience.call = std::time::Duration::from_secs(120);
+    settings.patience.call = Duration::from_mins(2);
     let silent = Receiver::start(|_, _| Answer::Silence).await;
     let mut glad = Receiver::glad().await;
     let mut dead = Vec::new();

@@ -36,8 +36,10 @@ pub(crate) struct Receiver {
 struct Desk {
     calls: UnboundedSender<Received>,
     count: Arc<AtomicUsize>,
-    answer: Box<dyn Fn(usize, &Received) -> Answer + Send + Sync>,
+    answer: Box<Answering>,
 }
+
+type Answering = dyn Fn(usize, &Received) -> Answer + Send + Sync;
 
 /// What a caller gets.
 pub(crate) enum Answer {
