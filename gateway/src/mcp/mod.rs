@@ -16,6 +16,7 @@ mod position;
 mod shown;
 mod telling;
 mod tools;
+mod typed;
 mod waits;
 
 use std::sync::Arc;

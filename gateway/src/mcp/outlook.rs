@@ -72,6 +72,8 @@ struct Situation {
     online: bool,
     /// Whether a session is open, or a link takes people.
     open: bool,
+    /// Whether there may be more of these than was seen: rows were behind, or links too many to look at.
+    unsure: bool,
     /// When something last happened by which to judge how lively it is.
     lively_at: Option<Timestamp>,
     /// When the first of what is open ends.
@@ -91,11 +93,14 @@ impl Outlook {
             owes: open.sessions.iter().any(|session| session.waiting_for == Party::Agent),
             online: open.sessions.iter().any(online),
             open: open.total > 0,
+            unsure: answer.stale,
             lively_at: open.sessions.iter().filter_map(|session| lively_at(session, now)).max(),
             ends_at: open.sessions.iter().map(|session| session.expires_at).min(),
         };
         if open.total == 0 {
-            situation.add_links(&open_links(call, scope, sequence).await?);
+            let links = open_links(call, scope, sequence).await?;
+            situation.add_links(&links.found);
+            situation.unsure |= links.unsure;
         }
         let (suggested_next, check_back_at) = if has_more { (Next::WaitAgain, None) } else { advise(&situation) };
         Ok(Self {
@@ -130,25 +135,41 @@ fn lively_at(session: &OpenSession, now: Timestamp) -> Option<Timestamp> {
     session.last_chatter_at.or((session.status == SessionStatus::Active).then_some(now))
 }
 
+/// Links through which someone may still come.
+#[derive(Debug, Default)]
+struct Links {
+    found: Vec<LinkView>,
+    /// Whether there may be others.
+    unsure: bool,
+}
+
 /// Finds the links of a scope through which someone may still come.
-async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<LinkView>, Problem> {
+async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, Problem> {
     let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
-    let links = match scope {
+    let mut links = Links::default();
+    match scope {
         // Whoever starts again gets a session of its own.
-        Scope::Session(_) => vec![],
-        Scope::Link(link) => queries.link(agent, link, fresh).await?.value.into_iter().collect(),
-        Scope::Agent => {
-            let mut links = queries.links(agent, Some(LinkStatus::Active), None, LINKS, fresh).await?.value.items;
-            links.extend(queries.links(agent, Some(LinkStatus::Paused), None, LINKS, fresh).await?.value.items);
-            links
+        Scope::Session(_) => {}
+        Scope::Link(link) => {
+            let answer = queries.link(agent, link, fresh).await?;
+            links.found.extend(answer.value);
+            links.unsure |= answer.stale;
         }
-    };
-    let takes_people = |link: &LinkView| {
-        let is_used_up =
-            link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
-        matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
-    };
-    Ok(links.into_iter().filter(takes_people).collect())
+        Scope::Agent => {
+            for status in [LinkStatus::Active, LinkStatus::Paused] {
+                let answer = queries.links(agent, Some(status), None, LINKS, fresh).await?;
+                links.found.extend(answer.value.items);
+                links.unsure |= answer.stale || answer.value.has_more;
+            }
+        }
+    }
+    links.found.retain(takes_people);
+    Ok(links)
+}
+
+fn takes_people(link: &LinkView) -> bool {
+    let is_used_up = link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
+    matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
 }
 
 impl Situation {
@@ -161,12 +182,13 @@ impl Situation {
 
 /// Advises what to do next, and when, if it is later.
 fn advise(situation: &Situation) -> (Next, Option<Timestamp>) {
-    let Situation { now, owes, online, open, lively_at, ends_at } = *situation;
+    let Situation { now, owes, online, open, unsure, lively_at, ends_at } = *situation;
     let quiet_for = lively_at.map_or(LATEST, |at| now - at);
     if owes {
         (Next::Reply, None)
     } else if !open {
-        (Next::StopAndReport, None)
+        // To stop is for good, so nobody is told to on a guess.
+        (if unsure { Next::WaitAgain } else { Next::StopAndReport }, None)
     } else if online || quiet_for < LIVELY {
         (Next::WaitAgain, None)
     } else {
@@ -196,6 +218,21 @@ mod tests {
     fn nobody_gives_up_while_someone_may_come() {
         assert_eq!(advise(&Situation { open: false, ..situation() }), (Next::StopAndReport, None));
         assert_eq!(advise(&situation()).0, Next::WaitAgain);
+    }
+
+    #[test]
+    fn to_stop_is_advised_where_nothing_can_come_and_nowhere_else() {
+        let times = [None, Some(NOW - Millis::minutes(9_999)), Some(NOW), Some(NOW + Millis::minutes(5))];
+        for bits in 0..16 {
+            let [owes, online, open, unsure] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+            for (lively_at, ends_at) in times.iter().flat_map(|lively| times.map(|ends| (*lively, ends))) {
+                let situation = Situation { now: NOW, owes, online, open, unsure, lively_at, ends_at };
+                let (next, at) = advise(&situation);
+                assert_eq!(next == Next::StopAndReport, !open && !owes && !unsure, "{situation:?}");
+                assert_eq!(at.is_some(), next == Next::CheckBack, "{situation:?}");
+                assert!(at.is_none_or(|at| at > NOW), "{situation:?}");
+            }
+        }
     }
 
     #[test]

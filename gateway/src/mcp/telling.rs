@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::hearing::Named;
-use super::shown::clean;
+use super::typed::{clean, clean_all};
 use crate::event::{Audience, Data, Event, present};
 use crate::problem::Problem;
 
@@ -95,9 +95,11 @@ fn scrub(data: &mut Data) {
         Data::SessionStarted { display_name, .. } => display_name.as_mut(),
         Data::Message { text, .. } => text.as_mut(),
         Data::Rated { feedback, .. } => feedback.as_mut(),
-        // Documents hold what was checked against the question.
+        Data::Answer { answer, .. } => {
+            answer.values_mut().for_each(clean_all);
+            None
+        }
         Data::Question { .. }
-        | Data::Answer { .. }
         | Data::SessionIdle {}
         | Data::SessionResumed {}
         | Data::Read { .. }
@@ -154,5 +156,9 @@ mod tests {
         let mut data = Data::SessionStarted { display_name: Some("A\u{7}".to_owned()), language: None, untrusted: true };
         scrub(&mut data);
         assert_eq!(data, Data::SessionStarted { display_name: Some("A\u{fffd}".to_owned()), language: None, untrusted: true });
+        let answer = |name: &str| serde_json::Map::from_iter([("values".to_owned(), serde_json::json!({"name": name}))]);
+        let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
+        scrub(&mut data);
+        assert_eq!(data, Data::Answer { question_id: String::new(), answer: answer("A\u{fffd}"), untrusted: true });
     }
 }

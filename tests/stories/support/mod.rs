@@ -2,6 +2,7 @@
 
 mod agent;
 mod answer;
+mod broken;
 mod browser;
 mod chance;
 mod chatter;
@@ -15,8 +16,9 @@ mod visitor;
 
 pub(crate) use agent::Agent;
 pub(crate) use answer::Answer;
+pub(crate) use broken::{Cut, Line};
 pub(crate) use browser::Browser;
-pub(crate) use chance::uuid;
+pub(crate) use chance::{seed, uuid};
 pub(crate) use chatter::{Chatter, words_of};
 pub(crate) use disk::{behind, files_with};
 pub(crate) use folder::Folder;

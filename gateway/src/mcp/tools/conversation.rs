@@ -17,7 +17,7 @@ use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session};
-use crate::mcp::hearing::{Ear, Heard, Order, hear};
+use crate::mcp::hearing::{Ear, Heard, Order, hear, place};
 use crate::mcp::outlook::{Next, Outlook};
 use crate::mcp::position::Reading;
 use crate::mcp::telling::{Teller, written};
@@ -119,8 +119,9 @@ async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer, Proble
     let noting = after.map(|after| note(&call, ear.scope, after));
     let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
     let patience = if is_hopeless(&call, &ear).await? { Duration::ZERO } else { asked };
-    let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), only_new: false };
-    let mut heard = hear(&call, &ear, order).await?;
+    let place = place(&call, patience)?;
+    let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), acknowledged: None };
+    let mut heard = hear(&call, &ear, order, place).await?;
     // Who only looks has waited long enough.
     heard.timed_out |= asked.is_zero() && heard.facts.is_empty();
     told(&call, &ear, heard, noting, None).await
@@ -133,19 +134,34 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer, Problem> {
     if arguments.text.trim().is_empty() {
         return Err(Code::TextEmpty.into());
     }
+    let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
+    // Who may not wait is told so before anything is said.
+    let place = place(&call, patience)?;
+    let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
+    // To speak acknowledges what was given before; what an earlier try of this very call was given, its caller may never have got.
+    let given = call.agents.positions.given(reading).unwrap_or_default();
     let commands = call.app().commands();
     let key = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
     let receipt =
         commands.post(call.session(session), call.actor(), &key, &arguments.text).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
     let noting = after.map(|after| note(&call, ear.scope, after));
-    if noting.is_none() {
-        call.agents.positions.acknowledge_given(&call, session).await;
-    }
-    let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
-    let heard = hear(&call, &ear, Order { after, patience, limit: 20, only_new: true }).await?;
+    let acknowledged = (after.is_none() && !receipt.replayed).then_some(given);
     let sent = Sent { event_id: receipt.event, replayed: receipt.replayed };
-    told(&call, &ear, heard, noting, Some(sent)).await
+    let answer = async {
+        if let Some(given) = acknowledged {
+            call.agents.positions.acknowledge_session(&call, reading, given).await;
+        }
+        let heard = hear(&call, &ear, Order { after, patience, limit: 20, acknowledged }, place).await?;
+        told(&call, &ear, heard, noting, Some(sent)).await
+    };
+    answer.await.map_err(|problem| sent_all_the_same(problem, receipt.event))
+}
+
+/// Says that a message stands, though what followed cannot be told: a model that sent it again would say it twice.
+fn sent_all_the_same(problem: Problem, event: EventId) -> Problem {
+    let told = format!("The message was sent ({event}), but what came after it cannot be told. {}", problem.detail);
+    Problem { detail: told.into(), ..problem }.next("Do not send it again: call temp_chat_wait_for_messages.")
 }
 
 /// Tells whether nothing can come any more, so that nobody waits for it.
