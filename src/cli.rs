@@ -73,6 +73,10 @@ pub(crate) enum Bench {
     Feed(BenchFeed),
     /// Memory of our own process: idle, and for each idle SSE connection
     Memory(BenchMemory),
+    /// Agents that wait: memory of each, how soon it hears, and that nothing is lost
+    Waits(BenchWaits),
+    /// A scripted chat, by send-and-wait and by send, then wait: a model's turns and tokens
+    Turns,
 }
 
 /// Options of `tempchat bench commands`.
@@ -112,6 +116,17 @@ pub(crate) struct BenchMemory {
     /// Idle SSE connections
     #[arg(long, default_value_t = 5_000)]
     pub(crate) connections: usize,
+}
+
+/// Options of `tempchat bench waits`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchWaits {
+    /// Agents' calls that wait at once, each in a session of its own
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) waits: usize,
+    /// Messages a second, each to another session
+    #[arg(long, default_value_t = 100)]
+    pub(crate) rate: u32,
 }
 
 /// Options of `tempchat up`.

@@ -71,13 +71,21 @@ struct Situation {
     /// Whether a chatter is connected.
     online: bool,
     /// Whether a session is open, or a link takes people.
-    open: bool,
-    /// Whether there may be more of these than was seen: rows were behind, or links too many to look at.
-    unsure: bool,
+    open: Open,
     /// When something last happened by which to judge how lively it is.
     lively_at: Option<Timestamp>,
     /// When the first of what is open ends.
     ends_at: Option<Timestamp>,
+}
+
+/// Whether something is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Open {
+    Yes,
+    #[default]
+    No,
+    /// None was seen, but the rows were behind, or the links too many to look at.
+    Unknown,
 }
 
 impl Outlook {
@@ -92,15 +100,18 @@ impl Outlook {
             now,
             owes: open.sessions.iter().any(|session| session.waiting_for == Party::Agent),
             online: open.sessions.iter().any(online),
-            open: open.total > 0,
-            unsure: answer.stale,
+            open: if open.total > 0 {
+                Open::Yes
+            } else if answer.stale {
+                Open::Unknown
+            } else {
+                Open::No
+            },
             lively_at: open.sessions.iter().filter_map(|session| lively_at(session, now)).max(),
             ends_at: open.sessions.iter().map(|session| session.expires_at).min(),
         };
         if open.total == 0 {
-            let links = open_links(call, scope, sequence).await?;
-            situation.add_links(&links.found);
-            situation.unsure |= links.unsure;
+            situation.add_links(&open_links(call, scope, sequence).await?);
         }
         let (suggested_next, check_back_at) = if has_more { (Next::WaitAgain, None) } else { advise(&situation) };
         Ok(Self {
@@ -173,23 +184,27 @@ fn takes_people(link: &LinkView) -> bool {
 }
 
 impl Situation {
-    fn add_links(&mut self, links: &[LinkView]) {
-        self.open |= !links.is_empty();
-        self.lively_at = self.lively_at.max(links.iter().map(|link| link.opened_at).max());
-        self.ends_at = links.iter().map(|link| link.expires_at).max();
+    fn add_links(&mut self, links: &Links) {
+        self.open = match self.open {
+            _ if !links.found.is_empty() => Open::Yes,
+            Open::No if links.unsure => Open::Unknown,
+            open => open,
+        };
+        self.lively_at = self.lively_at.max(links.found.iter().map(|link| link.opened_at).max());
+        self.ends_at = links.found.iter().map(|link| link.expires_at).max();
     }
 }
 
 /// Advises what to do next, and when, if it is later.
 fn advise(situation: &Situation) -> (Next, Option<Timestamp>) {
-    let Situation { now, owes, online, open, unsure, lively_at, ends_at } = *situation;
+    let Situation { now, owes, online, open, lively_at, ends_at } = *situation;
     let quiet_for = lively_at.map_or(LATEST, |at| now - at);
     if owes {
         (Next::Reply, None)
-    } else if !open {
+    } else if open == Open::No {
+        (Next::StopAndReport, None)
+    } else if open == Open::Unknown || online || quiet_for < LIVELY {
         // To stop is for good, so nobody is told to on a guess.
-        (if unsure { Next::WaitAgain } else { Next::StopAndReport }, None)
-    } else if online || quiet_for < LIVELY {
         (Next::WaitAgain, None)
     } else {
         // The longer it has been quiet, the less it hurts to come later.
@@ -206,7 +221,13 @@ mod tests {
     const NOW: Timestamp = Timestamp(100_000_000);
 
     fn situation() -> Situation {
-        Situation { now: NOW, open: true, lively_at: Some(NOW), ends_at: Some(NOW + Millis::minutes(60)), ..Situation::default() }
+        Situation {
+            now: NOW,
+            open: Open::Yes,
+            lively_at: Some(NOW),
+            ends_at: Some(NOW + Millis::minutes(60)),
+            ..Situation::default()
+        }
     }
 
     #[test]
@@ -216,19 +237,20 @@ mod tests {
 
     #[test]
     fn nobody_gives_up_while_someone_may_come() {
-        assert_eq!(advise(&Situation { open: false, ..situation() }), (Next::StopAndReport, None));
+        assert_eq!(advise(&Situation { open: Open::No, ..situation() }), (Next::StopAndReport, None));
         assert_eq!(advise(&situation()).0, Next::WaitAgain);
     }
 
     #[test]
     fn to_stop_is_advised_where_nothing_can_come_and_nowhere_else() {
         let times = [None, Some(NOW - Millis::minutes(9_999)), Some(NOW), Some(NOW + Millis::minutes(5))];
-        for bits in 0..16 {
-            let [owes, online, open, unsure] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+        for bits in 0..12 {
+            let (owes, online) = (bits % 2 == 1, bits / 2 % 2 == 1);
+            let open = [Open::Yes, Open::No, Open::Unknown][bits / 4];
             for (lively_at, ends_at) in times.iter().flat_map(|lively| times.map(|ends| (*lively, ends))) {
-                let situation = Situation { now: NOW, owes, online, open, unsure, lively_at, ends_at };
+                let situation = Situation { now: NOW, owes, online, open, lively_at, ends_at };
                 let (next, at) = advise(&situation);
-                assert_eq!(next == Next::StopAndReport, !open && !owes && !unsure, "{situation:?}");
+                assert_eq!(next == Next::StopAndReport, open == Open::No && !owes, "{situation:?}");
                 assert_eq!(at.is_some(), next == Next::CheckBack, "{situation:?}");
                 assert!(at.is_none_or(|at| at > NOW), "{situation:?}");
             }
