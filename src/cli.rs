@@ -75,6 +75,10 @@ pub(crate) enum Bench {
     Memory(BenchMemory),
     /// Events to an agent's server: deliveries a second, alone and beside an endpoint that never answers
     Webhooks(BenchWebhooks),
+    /// Agents that wait: memory of each, how soon it hears, and that nothing is lost
+    Waits(BenchWaits),
+    /// A scripted chat, by send-and-wait and by send, then wait: a model's turns and tokens
+    Turns,
 }
 
 /// Options of `tempchat bench commands`.
@@ -125,6 +129,17 @@ pub(crate) struct BenchWebhooks {
     /// Rounds; the three are measured in turns in each
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
+}
+
+/// Options of `tempchat bench waits`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchWaits {
+    /// Agents' calls that wait at once, each in a session of its own
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) waits: usize,
+    /// Messages a second, each to another session
+    #[arg(long, default_value_t = 100)]
+    pub(crate) rate: u32,
 }
 
 /// Options of `tempchat up`.

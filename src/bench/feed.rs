@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::http::Connection;
+use super::load::millis;
 use super::{bare, chats, load};
 use crate::cli::BenchFeed;
 use crate::installation::{self, Servers};
@@ -297,9 +298,4 @@ fn sent_at(event: &[u8]) -> Option<u64> {
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "latencies are small")]
-fn millis(micros: &Histogram<u64>, quantile: f64) -> f64 {
-    micros.value_at_quantile(quantile) as f64 / 1_000.0
 }

@@ -1,6 +1,6 @@
 //! A lean HTTP client: one connection, one request at a time, so that the server is what is measured.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 /// A connection to the gateway.
 pub(super) struct Connection {
@@ -19,7 +19,16 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::open_from(None, address).await
+    }
+
+    /// Connects from one of this machine's own addresses.
+    pub(super) async fn open_from(from: Option<IpAddr>, address: SocketAddr) -> Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(from) = from {
+            socket.bind((from, 0).into())?;
+        }
+        let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
@@ -42,6 +51,22 @@ impl Connection {
             bail!("{path} answered {status}: {}", String::from_utf8_lossy(&body));
         }
         Ok(())
+    }
+
+    /// Posts a call of an agent's (MCP, 2025-11-25), and returns as soon as its answer begins.
+    pub(super) async fn call(&mut self, path: &str, key: &str, body: String) -> Result<Response<Incoming>> {
+        let request = self
+            .request(Method::POST, path, key)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25")
+            .body(body.into())?;
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        if response.status() != hyper::StatusCode::OK {
+            bail!("{path} answered {}", response.status());
+        }
+        Ok(response)
     }
 
     /// Opens a session's event stream.

@@ -54,6 +54,11 @@ pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 120_000_000, 3).expect("the bounds are in order")
 }
 
+#[expect(clippy::cast_precision_loss, reason = "latencies are small")]
+pub(super) fn millis(micros: &Histogram<u64>, quantile: f64) -> f64 {
+    micros.value_at_quantile(quantile) as f64 / 1_000.0
+}
+
 /// Returns the middle one.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -3,12 +3,16 @@
 //! Machines differ and are shared: only figures of one run may be compared. Everything runs on servers and folders of its own.
 
 mod bare;
+mod calls;
 mod chats;
 mod commands;
 mod feed;
 mod http;
 mod load;
 mod memory;
+mod own;
+mod turns;
+mod waits;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -28,6 +32,8 @@ pub(crate) async fn run(bench: Bench, as_json: bool) -> Result<()> {
         Bench::Feed(options) => feed::run(options, as_json).await,
         Bench::Memory(options) => memory::run(options, as_json).await,
         Bench::Webhooks(options) => webhooks::run(options, as_json).await,
+        Bench::Waits(options) => waits::run(options, as_json).await,
+        Bench::Turns => turns::run(as_json).await,
     }
 }
 

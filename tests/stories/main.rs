@@ -15,6 +15,7 @@ mod figures;
 mod in_a_browser;
 mod joining;
 mod link_states;
+mod lost_connections;
 mod many_gateways;
 mod messages;
 mod other_clients;

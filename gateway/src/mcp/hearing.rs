@@ -13,6 +13,7 @@ use super::call::{Call, about_session, link_id, session_id, unknown_link};
 use super::cursor;
 use super::patience::hold;
 use super::position::Reading;
+use super::waits::Wait;
 use crate::hub::{Delivery, Subscription, Topic};
 use crate::problem::{Code, Problem};
 
@@ -140,8 +141,8 @@ pub(super) struct Order {
     pub(super) patience: Duration,
     /// How many events.
     pub(super) limit: u16,
-    /// Leaves out what was given before, which what the caller just did acknowledges.
-    pub(super) only_new: bool,
+    /// Up to where the caller has just acknowledged the session; what was given later, it may never have got.
+    pub(super) acknowledged: Option<u64>,
 }
 
 /// An event on its way to an agent.
@@ -162,18 +163,20 @@ pub(super) struct Heard {
     pub(super) timed_out: bool,
 }
 
-/// Hears what is new in a scope; waits where there is nothing.
-pub(super) async fn hear(call: &Call, ear: &Ear, order: Order) -> Result<Heard, Problem> {
-    let (agent, key) = (call.principal.agent, call.principal.key);
-    let waits = &call.agents.waits;
-    let wait = if order.patience.is_zero() { None } else { Some(waits.begin(agent, key)?) };
-    if wait.is_none() {
-        return listen(call, ear, order).await;
-    }
+/// Takes a place among the waits of the caller's key, where it wants to wait at all.
+pub(super) fn place(call: &Call, patience: Duration) -> Result<Option<Wait>, Problem> {
+    (!patience.is_zero()).then(|| call.agents.waits.begin(call.principal.agent, call.principal.key)).transpose()
+}
+
+/// Hears what is new in a scope; who has a place waits where there is nothing.
+pub(super) async fn hear(call: &Call, ear: &Ear, order: Order, place: Option<Wait>) -> Result<Heard, Problem> {
+    let Some(place) = place else {
+        return listen(call, ear, Order { patience: Duration::ZERO, ..order }).await;
+    };
     call.is_active(true).await;
     let heard = listen(call, ear, order).await;
-    drop(wait);
-    call.is_active(waits.any(agent)).await;
+    drop(place);
+    call.is_active(call.agents.waits.any(call.principal.agent)).await;
     heard
 }
 
@@ -225,8 +228,8 @@ impl Hearing {
     async fn recall(&mut self, call: &Call, ear: &Ear, order: Order, horizon: u64) -> Result<(), Problem> {
         let (agent, key) = (call.principal.agent, call.principal.key);
         let positions = &call.agents.positions;
-        if !order.only_new {
-            positions.settled(agent, key).await;
+        if order.acknowledged.is_none() {
+            positions.settled(agent, key, ear.scope).await;
         }
         let filter = Filter { types: Some(HEARD), not_by: Some(key) };
         for _ in 0..TRIES {
@@ -245,7 +248,8 @@ impl Hearing {
                     Target::Agent | Target::Link(_) => None,
                 };
                 let redelivered = given.is_some_and(|given| fact.position.sequence <= given);
-                if is_heard(&fact, key) && !(redelivered && order.only_new) {
+                let is_acknowledged = order.acknowledged.is_some_and(|upto| fact.position.sequence <= upto);
+                if is_heard(&fact, key) && !is_acknowledged {
                     self.facts.push(HeardFact { fact, redelivered });
                 }
             }

@@ -18,6 +18,7 @@ mod shape;
 mod shown;
 mod telling;
 mod tools;
+mod typed;
 mod waits;
 
 use std::sync::Arc;

@@ -79,11 +79,21 @@ struct Situation {
     /// Whether a chatter is connected.
     online: bool,
     /// Whether a session is open, or a link takes people.
-    open: bool,
+    open: Open,
     /// When something last happened by which to judge how lively it is.
     lively_at: Option<Timestamp>,
     /// When the first of what is open ends.
     ends_at: Option<Timestamp>,
+}
+
+/// Whether something is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Open {
+    Yes,
+    #[default]
+    No,
+    /// None was seen, but the rows were behind, or the links too many to look at.
+    Unknown,
 }
 
 impl Outlook {
@@ -98,7 +108,13 @@ impl Outlook {
             now,
             owes: open.sessions.iter().any(|session| session.waiting_for == Party::Agent),
             online: open.sessions.iter().any(online),
-            open: open.total > 0,
+            open: if open.total > 0 {
+                Open::Yes
+            } else if answer.stale {
+                Open::Unknown
+            } else {
+                Open::No
+            },
             lively_at: open.sessions.iter().filter_map(|session| lively_at(session, now)).max(),
             ends_at: open.sessions.iter().map(|session| session.expires_at).min(),
         };
@@ -145,32 +161,52 @@ fn lively_at(session: &OpenSession, now: Timestamp) -> Option<Timestamp> {
     session.last_chatter_at.or((session.status == SessionStatus::Active).then_some(now))
 }
 
+/// Links through which someone may still come.
+#[derive(Debug, Default)]
+struct Links {
+    found: Vec<LinkView>,
+    /// Whether there may be others.
+    unsure: bool,
+}
+
 /// Finds the links of a scope through which someone may still come.
-async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<LinkView>, Problem> {
+async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, Problem> {
     let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
-    let links = match scope {
+    let mut links = Links::default();
+    match scope {
         // Whoever starts again gets a session of its own.
-        Scope::Session(_) => vec![],
-        Scope::Link(link) => queries.link(agent, link, fresh).await?.value.into_iter().collect(),
-        Scope::Agent => {
-            let mut links = queries.links(agent, Some(LinkStatus::Active), None, LINKS, fresh).await?.value.items;
-            links.extend(queries.links(agent, Some(LinkStatus::Paused), None, LINKS, fresh).await?.value.items);
-            links
+        Scope::Session(_) => {}
+        Scope::Link(link) => {
+            let answer = queries.link(agent, link, fresh).await?;
+            links.found.extend(answer.value);
+            links.unsure |= answer.stale;
         }
-    };
-    let takes_people = |link: &LinkView| {
-        let is_used_up =
-            link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
-        matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
-    };
-    Ok(links.into_iter().filter(takes_people).collect())
+        Scope::Agent => {
+            for status in [LinkStatus::Active, LinkStatus::Paused] {
+                let answer = queries.links(agent, Some(status), None, LINKS, fresh).await?;
+                links.found.extend(answer.value.items);
+                links.unsure |= answer.stale || answer.value.has_more;
+            }
+        }
+    }
+    links.found.retain(takes_people);
+    Ok(links)
+}
+
+fn takes_people(link: &LinkView) -> bool {
+    let is_used_up = link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
+    matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
 }
 
 impl Situation {
-    fn add_links(&mut self, links: &[LinkView]) {
-        self.open |= !links.is_empty();
-        self.lively_at = self.lively_at.max(links.iter().map(|link| link.opened_at).max());
-        self.ends_at = links.iter().map(|link| link.expires_at).max();
+    fn add_links(&mut self, links: &Links) {
+        self.open = match self.open {
+            _ if !links.found.is_empty() => Open::Yes,
+            Open::No if links.unsure => Open::Unknown,
+            open => open,
+        };
+        self.lively_at = self.lively_at.max(links.found.iter().map(|link| link.opened_at).max());
+        self.ends_at = links.found.iter().map(|link| link.expires_at).max();
     }
 }
 
@@ -180,9 +216,10 @@ fn advise(situation: &Situation) -> (Next, Option<Timestamp>) {
     let quiet_for = lively_at.map_or(LATEST, |at| now - at);
     if owes {
         (Next::Reply, None)
-    } else if !open {
+    } else if open == Open::No {
         (Next::StopAndReport, None)
-    } else if online || quiet_for < LIVELY {
+    } else if open == Open::Unknown || online || quiet_for < LIVELY {
+        // To stop is for good, so nobody is told to on a guess.
         (Next::WaitAgain, None)
     } else {
         // The longer it has been quiet, the less it hurts to come later.
@@ -199,7 +236,13 @@ mod tests {
     const NOW: Timestamp = Timestamp(100_000_000);
 
     fn situation() -> Situation {
-        Situation { now: NOW, open: true, lively_at: Some(NOW), ends_at: Some(NOW + Millis::minutes(60)), ..Situation::default() }
+        Situation {
+            now: NOW,
+            open: Open::Yes,
+            lively_at: Some(NOW),
+            ends_at: Some(NOW + Millis::minutes(60)),
+            ..Situation::default()
+        }
     }
 
     #[test]
@@ -209,8 +252,24 @@ mod tests {
 
     #[test]
     fn nobody_gives_up_while_someone_may_come() {
-        assert_eq!(advise(&Situation { open: false, ..situation() }), (Next::StopAndReport, None));
+        assert_eq!(advise(&Situation { open: Open::No, ..situation() }), (Next::StopAndReport, None));
         assert_eq!(advise(&situation()).0, Next::WaitAgain);
+    }
+
+    #[test]
+    fn to_stop_is_advised_where_nothing_can_come_and_nowhere_else() {
+        let times = [None, Some(NOW - Millis::minutes(9_999)), Some(NOW), Some(NOW + Millis::minutes(5))];
+        for bits in 0..12 {
+            let (owes, online) = (bits % 2 == 1, bits / 2 % 2 == 1);
+            let open = [Open::Yes, Open::No, Open::Unknown][bits / 4];
+            for (lively_at, ends_at) in times.iter().flat_map(|lively| times.map(|ends| (*lively, ends))) {
+                let situation = Situation { now: NOW, owes, online, open, lively_at, ends_at };
+                let (next, at) = advise(&situation);
+                assert_eq!(next == Next::StopAndReport, open == Open::No && !owes, "{situation:?}");
+                assert_eq!(at.is_some(), next == Next::CheckBack, "{situation:?}");
+                assert!(at.is_none_or(|at| at > NOW), "{situation:?}");
+            }
+        }
     }
 
     #[test]

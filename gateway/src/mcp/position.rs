@@ -95,20 +95,25 @@ impl Positions {
         }
     }
 
-    /// Acknowledges in one session what was given before.
-    pub(super) async fn acknowledge_given(self: &Arc<Self>, call: &Call, session: SessionId) {
-        let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
-        if let Some(sequence) = self.given(reading) {
-            self.mark(call.app(), reading, sequence).await;
-        }
+    /// Acknowledges one session up to `sequence`.
+    pub(super) async fn acknowledge_session(self: &Arc<Self>, call: &Call, reading: Reading, sequence: u64) {
+        self.mark(call.app(), reading, sequence).await;
     }
 
-    /// Waits until no mark of a key is late, so that its rows say what it has acknowledged.
-    pub(super) async fn settled(&self, agent: AgentId, key: KeyId) {
+    /// Waits until no mark of a key is late in a scope, so that its rows say what it has acknowledged there.
+    pub(super) async fn settled(&self, agent: AgentId, key: KeyId, scope: Scope) {
+        let is_meant = |reading: &Reading| {
+            let is_within = match scope {
+                Scope::Session(session) => reading.session == session,
+                // Which sessions are a link's is not known here.
+                Scope::Agent | Scope::Link(_) => true,
+            };
+            reading.agent == agent && reading.key == key && is_within
+        };
         let settle = async {
             loop {
                 let written = self.written.notified();
-                if !self.late.lock().keys().any(|reading| reading.agent == agent && reading.key == key) {
+                if !self.late.lock().keys().any(is_meant) {
                     return;
                 }
                 written.await;
@@ -213,6 +218,7 @@ mod tests {
     async fn a_key_without_late_marks_waits_for_nobody() {
         let positions = Positions::default();
         positions.late.lock().insert(READING, 1);
-        positions.settled(READING.agent, KeyId::new([9; 16])).await;
+        positions.settled(READING.agent, KeyId::new([9; 16]), Scope::Agent).await;
+        positions.settled(READING.agent, READING.key, Scope::Session(SessionId::new([9; 16]))).await;
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::shown::{asked_by, labels};
-use super::telling::scrub_value;
+use super::typed::clean_all;
 use crate::problem::Problem;
 
 /// How many answers are opened for one result.
@@ -47,7 +47,7 @@ pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<Ha
             None => AnswerShown { question_id, event_id: fact.id(), values: Map::new(), missing: vec![], untrusted: true },
         };
         for (key, mut value) in answer.into_values() {
-            scrub_value(&mut value);
+            clean_all(&mut value);
             if value.is_null() { drop(shown.values.remove(&key)) } else { drop(shown.values.insert(key, value)) }
         }
         of_session.push(AnswerShown { event_id: fact.id(), missing, ..shown });

@@ -16,6 +16,7 @@ use super::call::Call;
 use super::cursor::Scope;
 use super::place::Reach;
 use super::rollup::AnswerShown;
+use super::typed::clean;
 use crate::moment::Moment;
 
 /// How little time a link may have left without a word about it.
@@ -88,7 +89,7 @@ impl LinkShown {
         let reachable = Reach::of(public_url);
         let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
         let left = link.expires_at - command_service::clock::now();
-        let words = |words: Option<query_service::Words>| words.map(query_service::Words::into_string);
+        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
         Self {
             link_id: link.id,
             url: app.config().address_of(&format!("/temp-chat/{token}")),
@@ -279,12 +280,6 @@ pub(super) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
     document.map(|document| serde_json::from_str(document)).and_then(Result::ok).unwrap_or_default()
 }
 
-/// Takes control characters out of what somebody typed: JSON would write each in six characters.
-pub(super) fn clean(text: &str) -> String {
-    let is_noise = |character: char| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
-    text.chars().map(|character| if is_noise(character) { '\u{fffd}' } else { character }).collect()
-}
-
 /// Tells a length in minutes, which may be less than whole.
 #[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
 fn in_minutes(length: Millis) -> Value {
@@ -304,11 +299,6 @@ mod tests {
         let told = warnings(Reach::ThisMachine, "http", Millis::minutes(9), Some(1), LinkCounts { admitted: 1, ..quiet });
         assert_eq!(told.len(), 3);
         assert!(told.iter().any(|warning| warning.contains("540 s")), "{told:?}");
-    }
-
-    #[test]
-    fn no_control_character_reaches_a_model() {
-        assert_eq!(clean("a\u{0}b\u{1b}[31m\nc\td"), "a\u{fffd}b\u{fffd}[31m\nc\td");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::hearing::{Named, is_news};
-use super::shown::clean;
+use super::typed::{clean, clean_all};
 use crate::app::App;
 use crate::event::{Audience, Data, Event, present};
 use crate::problem::Problem;
@@ -129,7 +129,7 @@ fn scrub(data: &mut Data) {
         Data::Message { text, .. } => text.as_mut(),
         Data::Rated { feedback, .. } => feedback.as_mut(),
         Data::Answer { answer, .. } => {
-            answer.values_mut().for_each(scrub_value);
+            answer.values_mut().for_each(clean_all);
             None
         }
         Data::Question { .. }
@@ -144,16 +144,6 @@ fn scrub(data: &mut Data) {
     };
     if let Some(text) = typed {
         *text = clean(text);
-    }
-}
-
-/// Cleans the texts among an answer's values.
-pub(super) fn scrub_value(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = clean(text),
-        Value::Array(items) => items.iter_mut().for_each(scrub_value),
-        Value::Object(parts) => parts.values_mut().for_each(scrub_value),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -199,5 +189,9 @@ mod tests {
         let mut data = Data::SessionStarted { display_name: Some("A\u{7}".to_owned()), language: None, untrusted: true };
         scrub(&mut data);
         assert_eq!(data, Data::SessionStarted { display_name: Some("A\u{fffd}".to_owned()), language: None, untrusted: true });
+        let answer = |name: &str| serde_json::Map::from_iter([("values".to_owned(), serde_json::json!({"name": name}))]);
+        let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
+        scrub(&mut data);
+        assert_eq!(data, Data::Answer { question_id: String::new(), answer: answer("A\u{fffd}"), untrusted: true });
     }
 }

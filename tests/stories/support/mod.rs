@@ -2,6 +2,7 @@
 
 mod agent;
 mod answer;
+mod broken;
 mod browser;
 mod chance;
 mod chatter;
@@ -18,8 +19,9 @@ mod visitor;
 
 pub(crate) use agent::Agent;
 pub(crate) use answer::Answer;
+pub(crate) use broken::{Cut, Line};
 pub(crate) use browser::Browser;
-pub(crate) use chance::uuid;
+pub(crate) use chance::{seed, uuid};
 pub(crate) use chatter::{Chatter, words_of};
 pub(crate) use clients::{Run, inspector, node_client, npm_tool, python_client};
 pub(crate) use disk::{behind, files_with};

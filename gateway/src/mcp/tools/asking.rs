@@ -1,19 +1,17 @@
 //! Asking typed questions: a form on the page, typed values back.
 
 use forms::{Field, Form, Kind};
-use query_service::Scope;
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::conversation::{Conversation, Sent, note, seconds, told};
+use super::conversation::{Conversation, Turn};
 use super::{Definition, Effect, tool};
 use crate::mcp::Agents;
 use crate::mcp::answer::Answer;
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session};
-use crate::mcp::hearing::{Ear, Order, hear};
 use crate::problem::{Code, Problem};
 
 const ASK: Definition = Definition {
@@ -93,23 +91,13 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 }
 
 async fn ask(call: Call, arguments: Ask) -> Result<Answer<Conversation>, Problem> {
-    let ear = Ear::of_session(&call, &arguments.session_id).await?;
-    let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
-    let after = ear.open(&call, arguments.after.as_deref())?;
+    let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     let form = form(arguments.intro, arguments.fields)?;
     let commands = call.app().commands();
     let attempt = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
-    let asked = commands.ask(call.session(session), call.actor(), &attempt, &form).await;
-    let (question, receipt) = asked.map_err(about_session(session))?;
-    call.app().wrote(call.principal.agent, &receipt);
-    let noting = after.map(|after| note(&call, ear.scope, after));
-    if noting.is_none() {
-        call.agents.positions.acknowledge_given(&call, session).await;
-    }
-    let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
-    let heard = hear(&call, &ear, Order { after, patience, limit: 20, only_new: true }).await?;
-    let sent = Sent { event_id: receipt.event, question_id: Some(question), replayed: receipt.replayed };
-    told(&call, &ear, heard, noting, Some(sent)).await
+    let asked = commands.ask(turn.session(), call.actor(), &attempt, &form).await;
+    let (question, receipt) = asked.map_err(about_session(turn.reading.session))?;
+    turn.end(&call, &receipt, Some(question)).await
 }
 
 /// Makes a form of fields as an agent wrote them, or says which is wrong and how.

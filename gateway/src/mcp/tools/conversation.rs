@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{QuestionId, Target};
+use command_service::Receipt;
+use domain::{Address, QuestionId, Target};
 use nats::{EventId, Position};
 use query_service::Scope;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -17,10 +18,11 @@ use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session};
-use crate::mcp::hearing::{Ear, Heard, Order, hear};
+use crate::mcp::hearing::{Ear, Heard, Order, hear, place};
 use crate::mcp::outlook::{Next, Outlook};
 use crate::mcp::position::Reading;
 use crate::mcp::telling::{Teller, Written, written};
+use crate::mcp::waits;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -125,33 +127,83 @@ async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Convers
     let noting = after.map(|after| note(&call, ear.scope, after));
     let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
     let patience = if is_hopeless(&call, &ear).await? { Duration::ZERO } else { asked };
-    let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), only_new: false };
-    let mut heard = hear(&call, &ear, order).await?;
+    let place = place(&call, patience)?;
+    let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), acknowledged: None };
+    let mut heard = hear(&call, &ear, order, place).await?;
     // Who only looks has waited long enough.
     heard.timed_out |= asked.is_zero() && heard.facts.is_empty();
     told(&call, &ear, heard, noting, None).await
 }
 
 async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation>, Problem> {
-    let ear = Ear::of_session(&call, &arguments.session_id).await?;
-    let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
-    let after = ear.open(&call, arguments.after.as_deref())?;
+    let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     if arguments.text.trim().is_empty() {
         return Err(Code::TextEmpty.into());
     }
     let commands = call.app().commands();
     let key = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
     let receipt =
-        commands.post(call.session(session), call.actor(), &key, &arguments.text).await.map_err(about_session(session))?;
-    call.app().wrote(call.principal.agent, &receipt);
-    let noting = after.map(|after| note(&call, ear.scope, after));
-    if noting.is_none() {
-        call.agents.positions.acknowledge_given(&call, session).await;
+        commands.post(turn.session(), call.actor(), &key, &arguments.text).await.map_err(about_session(turn.reading.session))?;
+    turn.end(&call, &receipt, None).await
+}
+
+/// The agent's turn to speak: what is found out before, so that what comes after is told without gap.
+pub(super) struct Turn {
+    ear: Ear,
+    pub(super) reading: Reading,
+    after: Option<Position>,
+    patience: Duration,
+    place: Option<waits::Wait>,
+    /// What was given before; to speak acknowledges it.
+    given: u64,
+}
+
+impl Turn {
+    /// Prepares to speak in a chat; who may not wait is told so before anything is said.
+    pub(super) async fn begin(call: &Call, session: &str, after: Option<&str>, wait: Option<f64>) -> Result<Self, Problem> {
+        let ear = Ear::of_session(call, session).await?;
+        let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
+        let after = ear.open(call, after)?;
+        let patience = seconds(wait.unwrap_or_default());
+        let place = place(call, patience)?;
+        let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
+        let given = call.agents.positions.given(reading).unwrap_or_default();
+        Ok(Self { ear, reading, after, patience, place, given })
     }
-    let patience = seconds(arguments.wait_for_reply_seconds.unwrap_or_default());
-    let heard = hear(&call, &ear, Order { after, patience, limit: 20, only_new: true }).await?;
-    let sent = Sent { event_id: receipt.event, question_id: None, replayed: receipt.replayed };
-    told(&call, &ear, heard, noting, Some(sent)).await
+
+    /// Returns where to speak.
+    pub(super) fn session(&self) -> Address {
+        Address::session(self.reading.agent, self.reading.session)
+    }
+
+    /// Tells what was said and what came, waiting for more where that is wanted.
+    pub(super) async fn end(
+        self,
+        call: &Call,
+        receipt: &Receipt,
+        question_id: Option<QuestionId>,
+    ) -> Result<Answer<Conversation>, Problem> {
+        let Self { ear, reading, after, patience, place, given } = self;
+        call.app().wrote(reading.agent, receipt);
+        let noting = after.map(|after| note(call, ear.scope, after));
+        // What an earlier try of this very call was given, its caller may never have got.
+        let acknowledged = (after.is_none() && !receipt.replayed).then_some(given);
+        let sent = Sent { event_id: receipt.event, question_id, replayed: receipt.replayed };
+        let answer = async {
+            if let Some(given) = acknowledged {
+                call.agents.positions.acknowledge_session(call, reading, given).await;
+            }
+            let heard = hear(call, &ear, Order { after, patience, limit: 20, acknowledged }, place).await?;
+            told(call, &ear, heard, noting, Some(sent)).await
+        };
+        answer.await.map_err(|problem| sent_all_the_same(problem, receipt.event))
+    }
+}
+
+/// Says that a message stands, though what followed cannot be told: a model that sent it again would say it twice.
+fn sent_all_the_same(problem: Problem, event: EventId) -> Problem {
+    let told = format!("The message was sent ({event}), but what came after it cannot be told. {}", problem.detail);
+    Problem { detail: told.into(), ..problem }.next("Do not send it again: call temp_chat_wait_for_messages.")
 }
 
 /// Tells whether nothing can come any more, so that nobody waits for it.
@@ -160,13 +212,13 @@ async fn is_hopeless(call: &Call, ear: &Ear) -> Result<bool, Problem> {
 }
 
 /// Notes beside the waiting what a cursor acknowledges, even if the client goes away.
-pub(super) fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
+fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
     let call = call.clone();
     tokio::spawn(async move { call.agents.positions.acknowledge(&call, scope, upto).await })
 }
 
 /// Tells what was heard, cut at an event where it is too long.
-pub(super) async fn told(
+async fn told(
     call: &Call,
     ear: &Ear,
     heard: Heard,
@@ -216,6 +268,6 @@ pub(super) async fn told(
     Ok(answer)
 }
 
-pub(super) fn seconds(given: f64) -> Duration {
+fn seconds(given: f64) -> Duration {
     Duration::try_from_secs_f64(given).unwrap_or_default()
 }

@@ -1,0 +1,193 @@
+//! `tempchat bench waits`: agents that wait on one gateway, what each costs in memory, and how soon it hears.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::{AgentId, SessionId, Target};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use nats::SessionCredentials;
+use serde_json::{Value, json};
+use servers::DataDir;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep};
+
+use super::calls::{Answer, Caller, Chatter, Pending};
+use super::own::{Up, beside, megabytes};
+use super::{chats, load};
+use crate::cli::BenchWaits;
+
+/// Waits of one key: the service allows 50, and a straggler may still be there.
+const PER_KEY: usize = 40;
+/// How long memory may go on changing before it is read.
+const SETTLES: Duration = Duration::from_secs(3);
+/// How many calls begin at once.
+const AT_ONCE: usize = 32;
+/// How long a call waits for the end of a burst once it has something: part of every figure.
+const QUIET_MS: u64 = 300;
+/// Within how long all messages are sent: no wait may end before.
+const SPREAD: Duration = Duration::from_secs(30);
+const WAIT: &str = "temp_chat_wait_for_messages";
+
+/// A session, its agent's caller and its chatter.
+struct Seat {
+    session: SessionId,
+    caller: Caller,
+    chatter: Chatter,
+    cursor: Option<Value>,
+}
+
+/// Starts `tempchat up` as a process of its own, and lets one agent wait in each of many sessions.
+pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
+    let place = DataDir::temporary()?;
+    let folder = place.join("up");
+    let up = Up::start(&folder).await?;
+    let mut seats = seats(&folder, &up, options.waits).await?;
+    // Each session is looked at once: what a warm session weighs is not the wait's.
+    seats = stream::iter(seats).map(looked).buffer_unordered(AT_ONCE).try_collect().await?;
+    sleep(SETTLES).await;
+    let warm = up.resident()?;
+    let waiting: Vec<(Seat, Pending)> = stream::iter(seats).map(begun).buffer_unordered(AT_ONCE).try_collect().await?;
+    sleep(SETTLES).await;
+    let busy = up.resident()?;
+    let heard = wake(waiting, options.rate).await?;
+    let lost = lost(heard.seats).await?;
+    up.stop().await?;
+    let each = kilobytes_each(busy.saturating_sub(warm), options.waits);
+    let millis = |micros: &hdrhistogram::Histogram<u64>, quantile| load::millis(micros, quantile);
+    if as_json {
+        println!(
+            "{}",
+            json!({
+                "waits": options.waits, "rate": options.rate, "warm_kb": warm, "waiting_kb": busy, "kb_per_wait": each,
+                "post_ms": {"p50": millis(&heard.posts, 0.5), "p99": millis(&heard.posts, 0.99)},
+                "wake_up_ms": {"p50": millis(&heard.wakes, 0.5), "p99": millis(&heard.wakes, 0.99), "held_for_bursts": QUIET_MS},
+                "lost": lost, "doubled": 0,
+            })
+        );
+    } else {
+        println!("{} waits on one gateway, each of its own session, everything on, fsync always", options.waits);
+        println!("  memory: {:.1} MB warm, {:.1} MB waiting: {each:.1} kB a wait", megabytes(warm), megabytes(busy));
+        println!(
+            "  POST at {}/s: p50 {:.2} ms, p99 {:.2} ms; from POST to the wait's answer: p50 {:.1} ms, p99 {:.1} ms, of which {QUIET_MS} ms are held for the end of a burst",
+            options.rate,
+            millis(&heard.posts, 0.5),
+            millis(&heard.posts, 0.99),
+            millis(&heard.wakes, 0.5),
+            millis(&heard.wakes, 0.99),
+        );
+        println!("  {lost} lost, 0 doubled");
+    }
+    ensure!(lost == 0, "{lost} messages were lost");
+    Ok(())
+}
+
+async fn seats(folder: &std::path::Path, up: &Up, waits: usize) -> Result<Vec<Seat>> {
+    let (backbone, commands, secrets) = beside(folder).await?;
+    let sessions = chats::make(&backbone, &commands, waits.div_ceil(PER_KEY).max(1), waits).await?;
+    let credentials = SessionCredentials::new(&secrets);
+    let mut callers: HashMap<AgentId, Caller> = HashMap::new();
+    let mut seats = Vec::with_capacity(waits);
+    for address in sessions {
+        let Target::Session(session) = address.target else { continue };
+        let caller = match callers.get(&address.agent) {
+            Some(caller) => caller.clone(),
+            None => Caller::of(&commands, address.agent, up.gateway).await?,
+        };
+        callers.insert(address.agent, caller.clone());
+        let chatter = Chatter::of(&credentials, address.agent, session, up.gateway).await?;
+        seats.push(Seat { session, caller, chatter, cursor: None });
+    }
+    backbone.drain().await;
+    Ok(seats)
+}
+
+impl Seat {
+    async fn look(&self) -> Result<Answer> {
+        self.caller.call(WAIT, &self.arguments(0)).await
+    }
+
+    fn arguments(&self, seconds: u32) -> Value {
+        let mut arguments = json!({"session_id": self.session, "timeout_seconds": seconds});
+        if let (Some(cursor), Some(object)) = (&self.cursor, arguments.as_object_mut()) {
+            object.insert("after".to_owned(), cursor.clone());
+        }
+        arguments
+    }
+}
+
+async fn looked(seat: Seat) -> Result<Seat> {
+    let cursor = seat.look().await?.cursor().cloned();
+    Ok(Seat { cursor, ..seat })
+}
+
+async fn begun(seat: Seat) -> Result<(Seat, Pending)> {
+    let pending = seat.caller.begin(WAIT, &seat.arguments(50)).await?;
+    Ok((seat, pending))
+}
+
+/// What came of it.
+struct Heard {
+    seats: Vec<(Seat, bool)>,
+    posts: hdrhistogram::Histogram<u64>,
+    wakes: hdrhistogram::Histogram<u64>,
+}
+
+/// Lets the chatters write, one after the other, and times each answer.
+async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Heard> {
+    let mut heard = Heard { seats: Vec::new(), posts: load::histogram(), wakes: load::histogram() };
+    let count = u32::try_from(waiting.len()).context("waits are few")?;
+    ensure!(count / rate.max(1) < u32::try_from(SPREAD.as_secs())?, "the waits would time out first: choose a higher --rate");
+    let mut tick = interval(Duration::from_secs(1) / rate.max(1));
+    let mut tasks = JoinSet::new();
+    for (mut seat, pending) in waiting {
+        tick.tick().await;
+        tasks.spawn(async move {
+            let began = Instant::now();
+            let posts = async {
+                seat.chatter.say("one", "Are you there?").await?;
+                anyhow::Ok(began.elapsed())
+            };
+            let answers = async { anyhow::Ok((pending.answer().await?, began.elapsed())) };
+            let (post, (answer, wake)) = tokio::try_join!(posts, answers)?;
+            anyhow::Ok((seat, post, answer, wake))
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (mut seat, post, answer, wake) = done??;
+        let is_heard = match answer.messages().as_slice() {
+            ["Are you there?"] => true,
+            [] => false,
+            other => bail!("a wait answered {other:?}"),
+        };
+        seat.cursor = answer.cursor().cloned();
+        heard.posts.saturating_record(micros(post));
+        heard.wakes.saturating_record(micros(wake));
+        heard.seats.push((seat, is_heard));
+    }
+    Ok(heard)
+}
+
+/// Counts the sessions whose message came neither by the wait nor by the next look; refuses any that came twice.
+async fn lost(seats: Vec<(Seat, bool)>) -> Result<usize> {
+    let looks = stream::iter(seats).map(|(seat, is_heard)| async move { anyhow::Ok((seat.look().await?, is_heard)) });
+    let looks: Vec<(Answer, bool)> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut lost = 0;
+    for (answer, is_heard) in looks {
+        match (answer.messages().len(), is_heard) {
+            (0, true) | (1, false) => {}
+            (0, false) => lost += 1,
+            (_, _) => bail!("a message came twice"),
+        }
+    }
+    Ok(lost)
+}
+
+fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "kilobytes are small")]
+fn kilobytes_each(all: u64, waits: usize) -> f64 {
+    all as f64 / waits.max(1) as f64
+}
