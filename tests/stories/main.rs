@@ -19,6 +19,7 @@ mod other_clients;
 mod quiet_logs;
 mod recovery;
 mod refusals;
+mod resources;
 mod small_print;
 mod strangers;
 mod support;
