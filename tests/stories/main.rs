@@ -7,6 +7,7 @@
 #![expect(clippy::large_futures, reason = "a story is one long wait, and runs once")]
 
 mod agent_tools;
+mod bridge;
 mod command_line;
 mod conformance;
 mod erasure;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jsonschema::Validator;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt, Peer, RoleClient, RunningService};
-use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
 use serde_json::{Value, json};
 
 use super::soon;
@@ -37,9 +37,16 @@ impl Agent {
 
     async fn connect_as(url: &str, key: &str, era: ClientLifecycleMode) -> Self {
         let config = StreamableHttpClientTransportConfig::with_uri(format!("{url}/mcp")).auth_header(key);
-        let client =
-            soon("a connection over MCP", ().serve_with_lifecycle(StreamableHttpClientTransport::from_config(config), era)).await;
-        let client = client.unwrap();
+        Self::over(StreamableHttpClientTransport::from_config(config), key, era).await
+    }
+
+    /// Connects over any transport that brings the key along.
+    pub(crate) async fn over<T, E, A>(transport: T, key: &str, era: ClientLifecycleMode) -> Self
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let client = soon("a connection over MCP", ().serve_with_lifecycle(transport, era)).await.unwrap();
         let tools = soon("the list of tools", client.list_all_tools()).await.unwrap();
         let schema = |schema| jsonschema::validator_for(&Value::Object(schema)).unwrap();
         let schemas = tools.into_iter().map(|tool| {
