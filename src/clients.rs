@@ -1,5 +1,7 @@
 //! Configuration for the usual MCP clients, to paste or to print: where the server is, and with which key.
 
+#![expect(clippy::doc_markdown, reason = "`--help` shows the clients' lines as they stand")]
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};

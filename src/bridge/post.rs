@@ -21,7 +21,7 @@ use crate::clients::Access;
 /// How long a connection may take to be made.
 const CONNECTS: Duration = Duration::from_secs(10);
 /// How long an answer may be silent: longer than any wait.
-const SILENT: Duration = Duration::from_secs(120);
+const SILENT: Duration = Duration::from_mins(2);
 /// The pauses before a connection is tried again that could not be made, in milliseconds: a server that starts anew is soon there.
 const PAUSES: [u64; 5] = [200, 500, 1_000, 2_000, 4_000];
 /// The longest answer, or part of a stream.

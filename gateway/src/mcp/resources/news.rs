@@ -8,7 +8,7 @@ use domain::{Address as Owner, Target};
 use nats::AnyEvent;
 use rmcp::ErrorData;
 use rmcp::model::SubscriptionFilter;
-use rmcp::service::SubscriptionContext;
+use rmcp::service::{SubscriptionContext, SubscriptionSink};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Address, failed};
@@ -34,40 +34,25 @@ pub(in crate::mcp) fn followed(requested: &SubscriptionFilter) -> SubscriptionFi
 /// Tells of changes until the client goes, its time is up, or the service stops. Others' resources never change.
 pub(in crate::mcp) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<(), ErrorData> {
     let _place = call.agents.streams.begin(call.principal.agent, call.principal.key).map_err(|problem| failed(&problem))?;
-    let uris = stream.accepted().resource_subscriptions.iter().flatten();
-    let mut followed: BTreeMap<String, Followed> =
-        uris.filter_map(|uri| Some((uri.clone(), Followed { address: Address::parse(uri)?, changed: true }))).collect();
     let ends_at = Instant::now() + LASTS;
     let mut hub = subscribe(call).await?;
-    // What changed between the acknowledgement and here nobody knows: that is told as a change.
-    let mut tell_at = Some(Instant::now());
+    let mut following = Following::of(stream.accepted());
     loop {
         tokio::select! {
             delivery = hub.next() => match delivery {
-                Delivery::Entry(entry, _) => {
-                    for one in followed.values_mut().filter(|one| !one.changed && one.address.is_changed_by(call, &entry)) {
-                        one.changed = true;
-                        tell_at.get_or_insert_with(|| Instant::now() + GATHERS);
-                    }
-                }
+                Delivery::Entry(entry, _) => following.note(call, &entry),
                 Delivery::Signal(_) => {}
-                // What came meanwhile is not known.
+                Delivery::Reset | Delivery::Closed if call.app().closing().is_cancelled() => return Ok(()),
                 Delivery::Reset | Delivery::Closed => {
-                    if call.app().closing().is_cancelled() {
-                        return Ok(());
-                    }
-                    hub = subscribe(call).await?;
-                    followed.values_mut().for_each(|one| one.changed = true);
-                    tell_at = Some(Instant::now() + GATHERS);
+                    // A client that is let go asks again.
+                    let Ok(again) = subscribe(call).await else { return Ok(()) };
+                    hub = again;
+                    following.note_all();
                 }
             },
-            () = sleep_until(tell_at.unwrap_or(ends_at)), if tell_at.is_some() => {
-                tell_at = None;
-                for (uri, one) in followed.iter_mut().filter(|(_, one)| one.changed) {
-                    one.changed = false;
-                    if !matches!(timeout(PATIENCE, stream.sink().notify_resource_updated(uri)).await, Ok(Ok(()))) {
-                        return Ok(());
-                    }
+            () = sleep_until(following.tell_at.unwrap_or(ends_at)), if following.tell_at.is_some() => {
+                if !following.told(stream.sink()).await {
+                    return Ok(());
                 }
             }
             () = sleep_until(ends_at) => return Ok(()),
@@ -77,12 +62,56 @@ pub(in crate::mcp) async fn tell(call: &Call, stream: &SubscriptionContext) -> R
     }
 }
 
+/// What a client follows, and when it is to be told of changes.
+#[derive(Debug)]
+struct Following {
+    resources: BTreeMap<String, Followed>,
+    tell_at: Option<Instant>,
+}
+
 /// A resource that a client follows.
 #[derive(Debug)]
 struct Followed {
     address: Address,
     /// Whether the client is to be told.
     changed: bool,
+}
+
+impl Following {
+    /// Begins with everything changed: what happened between the acknowledgement and here nobody knows.
+    fn of(accepted: &SubscriptionFilter) -> Self {
+        let uris = accepted.resource_subscriptions.iter().flatten();
+        let resources = uris.filter_map(|uri| Some((uri.clone(), Followed { address: Address::parse(uri)?, changed: true })));
+        Self { resources: resources.collect(), tell_at: Some(Instant::now()) }
+    }
+
+    /// Notes what a commit changes.
+    fn note(&mut self, call: &Call, entry: &Entry) {
+        for one in self.resources.values_mut().filter(|one| !one.changed && one.address.is_changed_by(call, entry)) {
+            one.changed = true;
+            self.tell_at.get_or_insert_with(|| Instant::now() + GATHERS);
+        }
+    }
+
+    /// Notes that anything may have changed.
+    fn note_all(&mut self) {
+        for one in self.resources.values_mut() {
+            one.changed = true;
+        }
+        self.tell_at = Some(Instant::now() + GATHERS);
+    }
+
+    /// Tells of what has changed; false once nobody listens.
+    async fn told(&mut self, client: &SubscriptionSink) -> bool {
+        self.tell_at = None;
+        for (uri, one) in self.resources.iter_mut().filter(|(_, one)| one.changed) {
+            one.changed = false;
+            if !matches!(timeout(PATIENCE, client.notify_resource_updated(uri)).await, Ok(Ok(()))) {
+                return false;
+            }
+        }
+        true
+    }
 }
 
 async fn subscribe(call: &Call) -> Result<Subscription, ErrorData> {
