@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use crate::clients::Client;
+
 /// Temporary chats between an AI agent and a person without an account.
 ///
 /// Everything is an event on NATS JetStream; PostgreSQL holds what is read from it. `tempchat up` starts it all.
@@ -43,6 +45,10 @@ pub(crate) enum Command {
     /// Register agents, issue and revoke their keys, set their webhooks
     #[command(subcommand)]
     Agent(Agent),
+    /// Print what a client's configuration needs to reach a running installation
+    McpConfig(McpConfig),
+    /// Bridge a host that speaks MCP over standard input and output only
+    Stdio(Target),
     /// Make the read models anew from the log; nothing outside PostgreSQL changes
     Rebuild {
         /// Which; without it all of them
@@ -192,6 +198,29 @@ pub(crate) enum Role {
     Worker,
     /// Tells agents' webhooks what happens
     Webhooks,
+}
+
+/// Options of `tempchat mcp-config`.
+#[derive(Debug, Args)]
+pub(crate) struct McpConfig {
+    /// For which client
+    #[arg(value_enum)]
+    pub(crate) client: Client,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Which installation, and as whom.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// The address of the installation [default: that of the one on the data folder]
+    #[arg(long, value_name = "URL", env = "TEMPCHAT_URL")]
+    pub(crate) url: Option<Url>,
+
+    /// The agent key; better in the environment, where others cannot see it [default: that in the data folder]
+    #[arg(long, value_name = "KEY", env = "TEMPCHAT_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
 }
 
 /// What to do with agents.

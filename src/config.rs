@@ -89,7 +89,7 @@ impl Config {
         }
         let mut figment = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
-            .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin"]))
+            .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin", "url", "key"]))
             .merge(
                 Env::raw()
                     .only(&["NATS_URL", "DATABASE_URL"])
@@ -132,6 +132,11 @@ fn listen(command: &Command) -> Option<&Listen> {
     match command {
         Command::Up(up) => Some(&up.listen),
         Command::Serve(serve) => Some(&serve.listen),
-        Command::Agent(_) | Command::Rebuild { name: _ } | Command::Log(_) | Command::Bench(_) => None,
+        Command::Agent(_)
+        | Command::McpConfig(_)
+        | Command::Stdio(_)
+        | Command::Rebuild { name: _ }
+        | Command::Log(_)
+        | Command::Bench(_) => None,
     }
 }

@@ -35,7 +35,12 @@ const CAPPED: [&str; 7] =
 pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
     let usual = match command {
         Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=off,hyper=warn",
-        Command::Agent(_) | Command::Rebuild { name: _ } | Command::Log(_) | Command::Bench(_) => "warn,async_nats=error",
+        Command::Agent(_)
+        | Command::McpConfig(_)
+        | Command::Stdio(_)
+        | Command::Rebuild { name: _ }
+        | Command::Log(_)
+        | Command::Bench(_) => "warn,async_nats=error",
     };
     let filter = match EnvFilter::try_from_default_env() {
         Ok(asked) => CAPPED.iter().try_fold(asked, |filter, capped| anyhow::Ok(filter.add_directive(capped.parse()?)))?,

@@ -4,6 +4,7 @@
 
 mod agents;
 mod bench;
+mod bridge;
 mod cli;
 mod clients;
 mod config;
@@ -58,5 +59,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Rebuild { name } => rebuild::run(config, name, cli.json).await,
         Command::Bench(bench) => bench::run(bench, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
+        Command::McpConfig(options) => clients::run(&config, options, cli.json),
+        Command::Stdio(target) => bridge::run(&config, target).await,
     }
 }

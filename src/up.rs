@@ -10,14 +10,13 @@ use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use url::Url;
 
 use crate::cli::{Role, Up};
+use crate::clients::{ADDRESS, AGENT_KEY, Access};
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::installation::{self, Servers};
 use crate::system::{Doors, StopSignals, System, public_url};
 use crate::{clients, demo};
 
-/// The file with the agent key made for this folder.
-const AGENT_KEY: &str = "agent.key";
 /// The file with the demo agent's key.
 const DEMO_KEY: &str = "demo.key";
 
@@ -89,7 +88,9 @@ async fn everything(
         Some(Demo::start(&local, &key).await.context("the demo agent cannot start; --no-demo leaves it out")?)
     };
     progress.done();
-    announce(url, &key, demo.as_ref())?;
+    let access = Access { base: url.as_str().trim_end_matches('/').to_owned(), key, data: Some(config.data.clone()) };
+    data.write_secret(ADDRESS, &access.base)?;
+    announce(&access, demo.as_ref())?;
     Ok(Some((system, demo)))
 }
 
@@ -159,13 +160,13 @@ async fn agent_key(commands: &Commands, data: &DataDir, file: &str, name: &str) 
 }
 
 /// Says how to reach it all; the last line tells programs that all is ready.
-fn announce(url: &Url, key: &str, demo: Option<&Demo>) -> Result<()> {
-    let base = url.as_str().trim_end_matches('/');
+fn announce(access: &Access, demo: Option<&Demo>) -> Result<()> {
+    let Access { base, key, .. } = access;
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nTempchat    {base}")?;
     writeln!(out, "MCP         {base}/mcp")?;
     writeln!(out, "Agent key   {key}")?;
-    writeln!(out, "\n{}", clients::configuration(base, key))?;
+    writeln!(out, "\n{}", clients::configuration(access))?;
     if let Some(demo) = demo {
         writeln!(out, "Chat with the demo agent, in any browser:\n\n    {}\n", demo.url())?;
     }

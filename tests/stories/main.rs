@@ -8,6 +8,7 @@
 
 mod agent_events;
 mod agent_tools;
+mod bridge;
 mod command_line;
 mod conformance;
 mod erasure;
@@ -23,6 +24,7 @@ mod quiet_logs;
 mod recipients;
 mod recovery;
 mod refusals;
+mod resources;
 mod small_print;
 mod strangers;
 mod support;

@@ -118,7 +118,7 @@ impl Entry {
     }
 
     /// Tells whether it is heard in a topic.
-    pub(super) fn is_heard_in(&self, topic: Topic) -> bool {
+    pub(crate) fn is_heard_in(&self, topic: Topic) -> bool {
         match topic {
             Topic::Session(session) => self.recorded.address == session,
             Topic::Link(agent, link) => self.recorded.address.agent == agent && self.link() == Some(link),

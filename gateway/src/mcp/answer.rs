@@ -32,6 +32,11 @@ impl<T: Serialize> Answer<T> {
         Self { text, ..self }
     }
 
+    /// Returns the text alone.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
     /// Counts the characters of the text.
     pub(super) fn length(&self) -> usize {
         length(&self.text)

@@ -8,11 +8,14 @@ mod answer;
 mod args;
 mod call;
 mod cursor;
+mod era;
 mod hearing;
 mod outlook;
 mod patience;
 mod place;
 mod position;
+mod prompts;
+mod resources;
 mod rollup;
 mod shape;
 mod shown;
@@ -30,16 +33,23 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::model::{
+    ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResponse,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
+};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{ServerHandler, tool_handler};
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::app::App;
 use crate::auth;
 use crate::client::Client;
+use call::Call;
 pub(crate) use cursor::{AgentCursors, Scope};
 pub(crate) use hearing::is_heard;
 use position::Positions;
@@ -64,6 +74,8 @@ struct Agents {
     cursors: Arc<AgentCursors>,
     positions: Arc<Positions>,
     waits: Arc<Waits>,
+    /// Streams of news about resources, bounded as waits are.
+    streams: Arc<Waits>,
 }
 
 /// Returns `/mcp`, for holders of a valid API key only.
@@ -73,6 +85,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         cursors: Arc::new(AgentCursors::new(app.cursors().clone(), app.backbone().secrets())),
         positions: Arc::default(),
         waits: Arc::clone(app.waits()),
+        streams: Arc::default(),
         app: app.clone(),
     };
     let config = transport(&app.config().public_url);
@@ -126,12 +139,113 @@ fn transport(public_url: &Url) -> StreamableHttpServerConfig {
         .enforce_origin_validation()
 }
 
+impl Agents {
+    /// Finds out who calls.
+    fn call(&self, context: RequestContext<RoleServer>) -> Result<Call, ErrorData> {
+        Call::new(self, context).map_err(|problem| ErrorData::internal_error(problem.tool_text(), None))
+    }
+}
+
 #[tool_handler(router = self.tools)]
 impl ServerHandler for Agents {
     fn get_info(&self) -> ServerConfig {
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let builder = ServerCapabilities::builder().enable_tools().enable_prompts().enable_resources();
+        let mut info = ServerConfig::new(builder.enable_resources_subscribe().enable_completions().build());
         info.server_info = Implementation::new("tempchat", env!("CARGO_PKG_VERSION")).with_title("Tempchat");
         info.instructions = Some(INSTRUCTIONS.to_owned());
         info
+    }
+
+    /// Promises no news of resources to those who cannot ask for it in one request (`resources/subscribe` needs a session).
+    fn negotiate_initialize(&self, request: &InitializeRequestParams) -> Result<InitializeResult, ErrorData> {
+        let mut info = self.get_info();
+        info.protocol_version = era::handshake(&request.protocol_version, &self.supported_protocol_versions());
+        if let Some(resources) = &mut info.capabilities.resources {
+            resources.subscribe = None;
+        }
+        Ok(info)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let mut listed = ListToolsResult::with_all_items(self.tools.list_all());
+        (listed.ttl_ms, listed.cache_scope) = era::hints(&context, (era::CONSTANT, CacheScope::Public));
+        Ok(listed)
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let mut listed = ListPromptsResult::with_all_items(prompts::list());
+        (listed.ttl_ms, listed.cache_scope) = era::hints(&context, (era::CONSTANT, CacheScope::Public));
+        Ok(listed)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(&request.name, request.arguments.as_ref()).map(Into::into)
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let after = request.and_then(|request| request.cursor);
+        resources::list(&self.call(context)?, after.as_deref()).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates(&self.call(context)?))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        resources::read(&self.call(context)?, &request.uri).await.map(Into::into)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let call = self.call(context)?;
+        let ArgumentInfo { name, value, .. } = request.argument;
+        let values = match request.r#ref {
+            Reference::Prompt(prompt) => prompts::complete(&prompt.name, &name, &value)?,
+            Reference::Resource(_) => {
+                let found = match name.as_str() {
+                    resources::LINK => resources::links(&call, &value).await,
+                    resources::SESSION => resources::sessions(&call, &value).await,
+                    _ => Ok(vec![]),
+                };
+                found.map_err(|problem| ErrorData::internal_error(problem.tool_text(), None))?
+            }
+            _ => vec![],
+        };
+        Ok(CompleteResult::new(CompletionInfo::with_all_values(values).map_err(|told| ErrorData::internal_error(told, None))?))
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(resources::followed(requested))
+    }
+
+    async fn listen(&self, stream: SubscriptionContext) -> Result<(), ErrorData> {
+        resources::tell(&self.call(stream.request_context().clone())?, &stream).await
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use jsonschema::Validator;
-use rmcp::ServiceExt;
-use rmcp::model::{CallToolRequestParams, CallToolResult};
-use rmcp::service::{RoleClient, RunningService};
-use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion};
+use rmcp::service::{ClientLifecycleMode, ClientServiceExt, Peer, RoleClient, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
 use serde_json::{Value, json};
 
 use super::soon;
@@ -27,9 +26,27 @@ pub(crate) struct Agent {
 impl Agent {
     /// Connects with a key.
     pub(crate) async fn connect(url: &str, key: &str) -> Self {
+        Self::connect_as(url, key, ClientLifecycleMode::Initialize).await
+    }
+
+    /// Connects with a key, as a client of 2026-07-28 does: without a handshake.
+    pub(crate) async fn connect_modern(url: &str, key: &str) -> Self {
+        let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+        Self::connect_as(url, key, ClientLifecycleMode::Discover { preferred_versions }).await
+    }
+
+    async fn connect_as(url: &str, key: &str, era: ClientLifecycleMode) -> Self {
         let config = StreamableHttpClientTransportConfig::with_uri(format!("{url}/mcp")).auth_header(key);
-        let client = soon("a connection over MCP", ().serve(StreamableHttpClientTransport::from_config(config))).await;
-        let client = client.unwrap();
+        Self::over(StreamableHttpClientTransport::from_config(config), key, era).await
+    }
+
+    /// Connects over any transport that brings the key along.
+    pub(crate) async fn over<T, E, A>(transport: T, key: &str, era: ClientLifecycleMode) -> Self
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let client = soon("a connection over MCP", ().serve_with_lifecycle(transport, era)).await.unwrap();
         let tools = soon("the list of tools", client.list_all_tools()).await.unwrap();
         let schema = |schema| jsonschema::validator_for(&Value::Object(schema)).unwrap();
         let schemas = tools.into_iter().map(|tool| {
@@ -37,6 +54,11 @@ impl Agent {
             (tool.name.into_owned(), schema(shape.as_ref().clone()))
         });
         Self { schemas: schemas.collect(), client, key: key.to_owned() }
+    }
+
+    /// Returns the client itself.
+    pub(crate) fn client(&self) -> &Peer<RoleClient> {
+        self.client.peer()
     }
 
     /// Returns its API key.

@@ -84,13 +84,11 @@ impl Run {
 
     /// Reads the next line that it prints, which is JSON.
     pub(crate) async fn line(&mut self) -> Value {
-        match soon(&self.name, self.lines.next_line()).await.unwrap() {
-            Some(line) => serde_json::from_str(&line).unwrap_or_else(|error| panic!("{} prints {line}: {error}", self.name)),
-            None => {
-                let ended = soon("its end", self.rest()).await;
-                panic!("{} ends early: {}", self.name, ended.stderr)
-            }
-        }
+        let Some(line) = soon(&self.name, self.lines.next_line()).await.unwrap() else {
+            let ended = soon("its end", self.rest()).await;
+            panic!("{} ends early: {}", self.name, ended.stderr)
+        };
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{} prints {line}: {error}", self.name))
     }
 
     /// Waits for its end.

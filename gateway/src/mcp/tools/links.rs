@@ -136,7 +136,7 @@ struct Revoke {
 
 /// A link, whole.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Whole {
+pub(in crate::mcp) struct Whole {
     now: Moment,
     #[serde(flatten)]
     link: LinkShown,
@@ -241,7 +241,8 @@ fn again(tool: Definition) -> impl Fn(Problem) -> Problem {
     move |problem| problem.next(format!("Call {} again with a value of that form.", tool.name))
 }
 
-async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
+/// Shows a link.
+pub(in crate::mcp) async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let answer = app.queries().link(agent, link, app.freshness(agent)).await?;
     match answer.value {

@@ -8,6 +8,8 @@ mod link_settings;
 mod links;
 mod sessions;
 
+pub(super) use links::whole as whole_link;
+
 use std::future::Future;
 
 use domain::Policy;

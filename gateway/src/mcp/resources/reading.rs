@@ -1,0 +1,81 @@
+//! Reading one resource.
+
+use domain::session::Status;
+use domain::{LinkId, SessionId};
+use query_service::{Filter, Range, Viewer};
+use rmcp::ErrorData;
+use rmcp::model::{ReadResourceResult, ResourceContents};
+
+use super::{Address, JSON, MARKDOWN, failed, unknown};
+use crate::mcp::call::Call;
+use crate::mcp::era::{self, PRIVATE};
+use crate::mcp::hearing::HEARD;
+use crate::mcp::telling::Teller;
+use crate::mcp::tools::whole_link;
+use crate::moment::Moment;
+use crate::problem::{Code, Problem};
+use crate::transcript;
+
+/// The most entries of a transcript: a host attaches it whole.
+const ENTRIES: u16 = 500;
+/// The most characters of a transcript's entries.
+const CHARACTERS: usize = 100_000;
+
+/// Reads what a URI names.
+pub(in crate::mcp) async fn read(call: &Call, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+    let address = Address::parse(uri).ok_or_else(|| unknown(uri, "There is no such resource.".to_owned()))?;
+    let (text, mime_type) = match address {
+        Address::Link(link) => (of_link(call, link).await, JSON),
+        Address::Transcript(session) => (of_session(call, session).await, MARKDOWN),
+    };
+    let text = text.map_err(|problem| match problem.code {
+        Code::LinkUnknown | Code::SessionUnknown | Code::SessionErased => unknown(uri, problem.tool_text()),
+        _ => failed(&problem),
+    })?;
+    let mut read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime_type)]);
+    (read.ttl_ms, read.cache_scope) = era::hints(&call.request, PRIVATE);
+    Ok(read)
+}
+
+async fn of_link(call: &Call, link: LinkId) -> Result<String, Problem> {
+    Ok(whole_link(call, link).await?.into_text())
+}
+
+/// Writes the newest entries of a chat, and says so where there are older ones.
+async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> {
+    let (app, agent) = (call.app(), call.principal.agent);
+    let fresh = app.freshness(agent);
+    let view = app.queries().session(Viewer::Agent(agent), session, fresh).await?;
+    let view = match view.value {
+        Some(view) => view,
+        None if view.stale => return Err(Code::Unavailable.into()),
+        None => return Err(super::super::call::unknown_session(session)),
+    };
+    if app.commands().session(call.session(session)).await?.status == Status::Erased {
+        return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
+    }
+    let filter = Filter { types: Some(HEARD), not_by: None };
+    let page = app.queries().events(Viewer::Agent(agent), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
+    let mut teller = Teller::new(call);
+    let mut events = Vec::with_capacity(page.facts.len());
+    for fact in &page.facts {
+        events.extend(teller.event(fact).await?);
+    }
+    let entries = transcript::entries(&events);
+    let mut room = CHARACTERS;
+    let fits = |entry: &&transcript::Entry| {
+        let length = entry.text.chars().count();
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    };
+    let count = entries.iter().rev().take_while(fits).count();
+    let shown = entries.get(entries.len() - count..).unwrap_or_default();
+    let title = view.title.map_or_else(|| "Chat".to_owned(), |title| title.to_string());
+    let text = transcript::markdown(&title, Moment::now(), shown);
+    Ok(if page.has_more || count < entries.len() {
+        format!("{text}\nEntries before these are left out: temp_chat_read_messages reads them.\n")
+    } else {
+        text
+    })
+}
