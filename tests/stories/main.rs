@@ -10,6 +10,7 @@ mod agent_tools;
 mod command_line;
 mod erasure;
 mod figures;
+mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod link_states;

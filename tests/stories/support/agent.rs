@@ -1,7 +1,7 @@
 //! An agent: an ordinary MCP client.
 
 use rmcp::ServiceExt;
-use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::model::{CallToolRequestParams, CallToolResult, Tool};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -35,6 +35,11 @@ impl Agent {
     /// Returns its id, as the log names it.
     pub(crate) fn id(&self) -> String {
         format!("agt_{}", self.key.split('_').nth(2).expect("a key names its agent"))
+    }
+
+    /// Lists the tools.
+    pub(crate) async fn tools(&self) -> Vec<Tool> {
+        soon("the tools", self.client.list_all_tools()).await.unwrap()
     }
 
     /// Calls a tool, whatever it answers.
