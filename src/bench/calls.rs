@@ -94,27 +94,21 @@ impl Answer {
     }
 }
 
-/// Somebody in a session, on a connection of their own.
+/// Somebody in a session; on a connection of its own for each message, for one that is silent is closed.
 pub(super) struct Chatter {
-    connection: Connection,
+    gateway: SocketAddr,
     path: String,
     credential: String,
 }
 
 impl Chatter {
-    pub(super) async fn of(
-        credentials: &SessionCredentials,
-        agent: AgentId,
-        session: SessionId,
-        gateway: SocketAddr,
-    ) -> Result<Self> {
+    pub(super) fn of(credentials: &SessionCredentials, agent: AgentId, session: SessionId, gateway: SocketAddr) -> Self {
         let credential = credentials.issue(Carrier::Bearer, agent, session);
-        let path = format!("/api/v1/sessions/{session}/messages");
-        Ok(Self { connection: Connection::open(gateway).await?, path, credential })
+        Self { gateway, path: format!("/api/v1/sessions/{session}/messages"), credential }
     }
 
-    pub(super) async fn say(&mut self, id: &str, text: &str) -> Result<()> {
+    pub(super) async fn say(&self, id: &str, text: &str) -> Result<()> {
         let body = json!({"client_message_id": id, "text": text}).to_string();
-        self.connection.post(&self.path, &self.credential, body).await
+        Connection::open(self.gateway).await?.post(&self.path, &self.credential, body).await
     }
 }

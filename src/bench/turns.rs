@@ -66,7 +66,7 @@ pub(crate) async fn run(as_json: bool) -> Result<()> {
         let talk = Talk {
             session: json!(id),
             caller: Caller::of(&commands, session.agent, up.gateway).await?,
-            chatter: Chatter::of(&credentials, session.agent, id, up.gateway).await?,
+            chatter: Chatter::of(&credentials, session.agent, id, up.gateway),
             cursor: None,
             cost: Cost::default(),
         };
@@ -96,6 +96,8 @@ impl Talk {
     async fn play(mut self, at_once: bool) -> Result<Cost> {
         let (first, _) = SCRIPT.first().context("somebody begins")?;
         let wait = json!({"session_id": self.session, "timeout_seconds": PATIENCE});
+        // That the person has joined is an event of its own.
+        self.turn(WAIT, wait.clone(), None).await?;
         self.turn(WAIT, wait.clone(), Some(first)).await?;
         for (index, (_, answer)) in SCRIPT.iter().enumerate() {
             let next = SCRIPT.get(index + 1).map(|(text, _)| *text);

@@ -95,7 +95,7 @@ async fn seats(folder: &std::path::Path, up: &Up, waits: usize) -> Result<Vec<Se
             None => Caller::of(&commands, address.agent, up.gateway).await?,
         };
         callers.insert(address.agent, caller.clone());
-        let chatter = Chatter::of(&credentials, address.agent, session, up.gateway).await?;
+        let chatter = Chatter::of(&credentials, address.agent, session, up.gateway);
         seats.push(Seat { session, caller, chatter, cursor: None });
     }
     backbone.drain().await;
@@ -140,7 +140,7 @@ async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Heard> {
     ensure!(count / rate.max(1) < u32::try_from(SPREAD.as_secs())?, "the waits would time out first: choose a higher --rate");
     let mut tick = interval(Duration::from_secs(1) / rate.max(1));
     let mut tasks = JoinSet::new();
-    for (mut seat, pending) in waiting {
+    for (seat, pending) in waiting {
         tick.tick().await;
         tasks.spawn(async move {
             let began = Instant::now();

@@ -13,6 +13,7 @@ mod command_line;
 mod conformance;
 mod erasure;
 mod figures;
+mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod link_states;

@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::typed::clean;
 use crate::problem::{Code, Problem};
 
 /// How much of a wrong value is told back, in characters.
@@ -146,7 +147,7 @@ impl Arguments {
 
     fn unknown(&self, name: &str) -> Problem {
         let known = listed(self.properties().map(|(name, _)| name.as_str()), ", ");
-        let name: String = name.chars().take(TOLD).collect();
+        let name: String = clean(name).chars().take(TOLD).collect();
         self.invalid(format!("There is no argument {name}."), format!("with these only: {known}"))
     }
 
@@ -195,7 +196,7 @@ fn down(value: f64) -> f64 {
 
 /// Tells a wrong value back, cut.
 fn told(value: &Value) -> String {
-    let text = value.to_string();
+    let text = clean(&value.to_string());
     match text.char_indices().nth(TOLD) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,

@@ -7,6 +7,7 @@ use query_service::Freshness;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
+use super::typed::clean;
 use super::{Agents, Gone};
 use crate::app::App;
 use crate::observe::RequestId;
@@ -97,13 +98,13 @@ pub(super) fn link_id(text: &str) -> Result<LinkId, Problem> {
 
 /// Says that the agent has no such session.
 pub(super) fn unknown_session(given: impl std::fmt::Display) -> Problem {
-    let given: String = given.to_string().chars().take(60).collect();
+    let given: String = clean(&given.to_string()).chars().take(60).collect();
     Problem::with_detail(Code::SessionUnknown, format!("You have no session {given}."))
 }
 
 /// Says that the agent has no such link.
 pub(super) fn unknown_link(given: impl std::fmt::Display) -> Problem {
-    let given: String = given.to_string().chars().take(60).collect();
+    let given: String = clean(&given.to_string()).chars().take(60).collect();
     Problem::with_detail(Code::LinkUnknown, format!("You have no link {given}."))
 }
 

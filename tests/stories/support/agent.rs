@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jsonschema::Validator;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt, Peer, RoleClient, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
@@ -69,6 +69,11 @@ impl Agent {
     /// Returns its id, as the log names it.
     pub(crate) fn id(&self) -> String {
         format!("agt_{}", self.key.split('_').nth(2).expect("a key names its agent"))
+    }
+
+    /// Lists the tools.
+    pub(crate) async fn tools(&self) -> Vec<Tool> {
+        soon("the tools", self.client.list_all_tools()).await.unwrap()
     }
 
     /// Calls a tool, whatever it answers.
