@@ -172,7 +172,7 @@ mod tests {
         Form::new(None, serde_json::from_value(fields).unwrap())
     }
 
-    fn wrong(field: Value) -> Vec<String> {
+    fn wrong(field: &Value) -> Vec<String> {
         form(json!([field])).unwrap_err().into_iter().map(|error| error.key).collect()
     }
 
@@ -190,14 +190,14 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named_with_its_part() {
-        assert_eq!(wrong(json!({"key": "a b", "label": "", "type": "text"})), ["fields[0].key", "fields[0].label"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "choice"})), ["fields[0].options"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "choice", "options": ["x", "x"]})), ["fields[0].options"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "text", "options": ["x"]})), ["fields[0].options"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "number", "min": 2, "max": 1})), ["fields[0].min"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "date", "min": "2026-02-30"})), ["fields[0].min"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "rating", "max": 10})), ["fields[0].min"]);
-        assert_eq!(wrong(json!({"key": "a", "label": "A", "type": "text", "max_length": 0})), ["fields[0].max_length"]);
+        assert_eq!(wrong(&json!({"key": "a b", "label": "", "type": "text"})), ["fields[0].key", "fields[0].label"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "choice"})), ["fields[0].options"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "choice", "options": ["x", "x"]})), ["fields[0].options"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "text", "options": ["x"]})), ["fields[0].options"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "number", "min": 2, "max": 1})), ["fields[0].min"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "date", "min": "2026-02-30"})), ["fields[0].min"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "rating", "max": 10})), ["fields[0].min"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "text", "max_length": 0})), ["fields[0].max_length"]);
     }
 
     #[test]
