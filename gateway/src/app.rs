@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::health::Probes;
 use crate::hub::Hub;
+use crate::key_uses::KeyUses;
 use crate::limits::Limits;
 use crate::written::Written;
 
@@ -37,6 +38,7 @@ struct Inner {
     probes: Probes,
     limits: Limits,
     written: Written,
+    key_uses: KeyUses,
     link_tokens: LinkTokens,
     credentials: SessionCredentials,
     link_of_session: Cache<Address, LinkId>,
@@ -51,6 +53,7 @@ impl App {
             hub: Hub::new(backbone.clone()),
             limits: Limits::new(&config.rates),
             written: Written::default(),
+            key_uses: KeyUses::default(),
             link_tokens: LinkTokens::new(secrets),
             credentials: SessionCredentials::new(secrets),
             link_of_session: Cache::builder().max_capacity(SESSIONS).time_to_idle(KEPT_FOR).build(),
@@ -117,6 +120,11 @@ impl App {
     /// Returns the token that is cancelled when the service stops: whoever waits then answers at once.
     pub fn closing(&self) -> &CancellationToken {
         &self.inner.closing
+    }
+
+    /// Returns what notes which keys are in use.
+    pub(crate) fn key_uses(&self) -> &KeyUses {
+        &self.inner.key_uses
     }
 
     /// Notes where a command's answer stands, so that the agent's next answers have it.

@@ -14,6 +14,7 @@ mod event;
 mod figures;
 mod health;
 mod hub;
+mod key_uses;
 mod limits;
 mod markdown;
 mod mcp;

@@ -19,6 +19,7 @@ fn agent_name(event: &agent::Event) -> &'static str {
     match event {
         agent::Event::Registered { .. } => "agent.registered",
         agent::Event::KeyIssued { .. } => "agent.key_issued",
+        agent::Event::KeyRotated { .. } => "agent.key_rotated",
         agent::Event::KeyRevoked { .. } => "agent.key_revoked",
         agent::Event::WebhookSet { .. } => "agent.webhook_set",
     }
@@ -120,7 +121,7 @@ fn who_acts_and_why_is_told_in_the_contracts_words() {
 
 #[test]
 fn bytes_are_bytes_on_the_wire_and_not_lists_of_numbers() {
-    let event = agent::Event::KeyIssued { key: KeyId::new([200; 16]), name: String::new(), hash: [200; 32] };
+    let event = agent::Event::KeyIssued { key: KeyId::new([200; 16]), name: String::new(), hash: [200; 32], grant: agent::Grant::default() };
     let written = rmp_serde::to_vec_named(&event).expect("every event can be written");
     // Names and marks take 46 bytes; as lists of numbers, the 48 bytes of key and hash would take 96.
     assert!(written.len() < 100, "{} bytes", written.len());

@@ -13,5 +13,7 @@ use crate::problem::{Code, Problem};
 pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Result<Principal, Problem> {
     let key = bearer(headers).ok_or(Code::KeyInvalid)?;
     app.limits().check(Limit::Key(client.0))?;
-    Ok(app.commands().authenticate(key).await?)
+    let principal = app.commands().authenticate(key).await?;
+    app.key_uses().note(principal.agent, principal.key);
+    Ok(principal)
 }

@@ -24,7 +24,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
@@ -95,7 +95,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
                 }))
             })
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
     }
 }
 

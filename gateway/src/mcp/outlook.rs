@@ -81,8 +81,8 @@ struct Situation {
 impl Outlook {
     /// Looks at a scope, with rows that have taken in `sequence`.
     pub(super) async fn of(call: &Call, scope: Scope, sequence: u64, has_more: bool) -> Result<Self, Problem> {
-        let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
-        let answer = queries.open_sessions(agent, scope, call.principal.key, TOLD, fresh).await?;
+        let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
+        let answer = queries.open_sessions(viewer, scope, call.principal.key, TOLD, fresh).await?;
         let open = answer.value;
         let online = |session: &OpenSession| call.app().hub().chatter_online(call.session(session.session));
         let now = command_service::clock::now();
@@ -132,14 +132,14 @@ fn lively_at(session: &OpenSession, now: Timestamp) -> Option<Timestamp> {
 
 /// Finds the links of a scope through which someone may still come.
 async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Vec<LinkView>, Problem> {
-    let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
+    let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
     let links = match scope {
         // Whoever starts again gets a session of its own.
         Scope::Session(_) => vec![],
-        Scope::Link(link) => queries.link(agent, link, fresh).await?.value.into_iter().collect(),
+        Scope::Link(link) => queries.link(viewer, link, fresh).await?.value.into_iter().collect(),
         Scope::Agent => {
-            let mut links = queries.links(agent, Some(LinkStatus::Active), None, LINKS, fresh).await?.value.items;
-            links.extend(queries.links(agent, Some(LinkStatus::Paused), None, LINKS, fresh).await?.value.items);
+            let mut links = queries.links(viewer, Some(LinkStatus::Active), None, LINKS, fresh).await?.value.items;
+            links.extend(queries.links(viewer, Some(LinkStatus::Paused), None, LINKS, fresh).await?.value.items);
             links
         }
     };
