@@ -119,6 +119,11 @@ impl Commands {
         }
     }
 
+    /// Returns the key id under which a subject of an authorization server acts for an agent; no issued key has it.
+    pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
+        self.inner.derived.key_of_subject(agent, issuer, subject)
+    }
+
     /// Returns the name under which an agent's key acts, shown to its own team.
     pub async fn key_name(&self, agent: AgentId, key: KeyId) -> Result<Option<String>, Refusal> {
         let look = |root: &Root<Agent>| root.state.keys.get(&key).map(|key| key.name.clone());

@@ -30,7 +30,7 @@ mod written;
 
 pub use accept::serve;
 pub use app::App;
-pub use config::Config;
+pub use config::{AuthorizationServer, Config};
 pub use event::{Audience, Data, Event, Speaker, present};
 pub use figures::{recorder, serve_metrics};
 pub use health::Probes;

@@ -1,10 +1,10 @@
 //! What a 401 says of how to get in (RFC 6750, section 3).
 
-use http::HeaderValue;
-use http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
 
+use super::metadata::METADATA;
 use crate::config::Config;
 use crate::problem::Problem;
 
@@ -24,6 +24,9 @@ fn challenge(problem: &Problem, presented: bool, config: &Config) -> HeaderValue
     if presented {
         // Our own words, which hold neither quotes nor backslashes.
         challenge += &format!(", error=\"invalid_token\", error_description=\"{}\"", problem.detail);
+    }
+    if config.authorization_server.is_some() {
+        challenge += &format!(", resource_metadata=\"{}\"", config.address_of(METADATA));
     }
     HeaderValue::try_from(challenge).expect("a challenge is plain words and addresses")
 }

@@ -72,6 +72,8 @@ async fn world() -> World {
     // A kind of row that only a newer program's commit would leave.
     let letter = "INSERT INTO dead_letter VALUES (0, 1000, gen_random_uuid(), 'agent', gen_random_uuid(), 'agent.new')";
     sqlx::query(letter).execute(&world.pool).await.unwrap();
+    let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";
+    sqlx::query(used).execute(&world.pool).await.unwrap();
     world
 }
 

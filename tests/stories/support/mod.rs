@@ -2,6 +2,7 @@
 
 mod agent;
 mod answer;
+mod authority;
 mod browser;
 mod chance;
 mod chatter;
@@ -13,8 +14,9 @@ mod process;
 mod stream;
 mod visitor;
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, arguments_of, text_of};
 pub(crate) use answer::Answer;
+pub(crate) use authority::{Authority, Signer, now};
 pub(crate) use browser::Browser;
 pub(crate) use chance::uuid;
 pub(crate) use chatter::{Chatter, words_of};
