@@ -143,7 +143,7 @@ impl Commands {
             Command::RevokeKey { .. } => Reserve::Ending,
             Command::Register { .. } | Command::IssueKey { .. } | Command::RotateKey { .. } | Command::SetWebhook { .. } => {
                 Reserve::Ordinary
-            },
+            }
         };
         let id = CommandId::new(chance::bytes());
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Operator, reserve, command };

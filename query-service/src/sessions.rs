@@ -284,7 +284,15 @@ impl Queries {
              AND (session.started_sequence, 0) > ($5, $6)
              ORDER BY session.started_sequence
              LIMIT $7",
-            [moment(now), uuid(viewer.agent().bytes()), link, filter.status as Option<SessionStatus>, after.0, after.1, rows_for(limit)]
+            [
+                moment(now),
+                uuid(viewer.agent().bytes()),
+                link,
+                filter.status as Option<SessionStatus>,
+                after.0,
+                after.1,
+                rows_for(limit)
+            ]
         )
         .fetch_all(&mut *view.transaction)
         .await?;

@@ -1,6 +1,6 @@
 //! What a key has not acknowledged: all that an agent needs to go on after a restart.
 
-use domain::{KeyId};
+use domain::KeyId;
 
 use crate::columns::{moment, uuid};
 use crate::events::EventRow;

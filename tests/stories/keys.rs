@@ -194,7 +194,7 @@ async fn a_rotated_key_goes_on_where_it_was() {
     chatter.say("Before").await;
     let cursor = agent.wait(&link, None).await["next_cursor"].clone();
     let look = json!({"link_id": link["link_id"], "timeout_seconds": 0});
-    agent.ask("temp_chat_wait_for_messages", json!({"after": cursor, "timeout_seconds": 0})).await;
+    agent.ask("temp_chat_wait_for_messages", json!({"link_id": link["link_id"], "after": cursor, "timeout_seconds": 0})).await;
 
     let (id, key) = (agent.id(), format!("key_{}", agent.key().split('_').nth(3).unwrap()));
     let rotated = installation.json(&["agent", "key", "rotate", &id, &key, "--overlap", "1h"]).remove(0);

@@ -9,6 +9,7 @@
 mod agent_tools;
 mod command_line;
 mod erasure;
+mod errors_to_act_on;
 mod in_a_browser;
 mod joining;
 mod keys;

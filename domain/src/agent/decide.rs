@@ -33,6 +33,7 @@ impl Agent {
             }
             (Some(_), Command::RotateKey { key, hash, overlap, expires_at }) => {
                 let known = self.keys.get(key).filter(|known| !known.revoked).ok_or(Rejection::KeyUnknown { key: *key })?;
+                lasting(known.grant.expires_at, now)?;
                 let expires_at = expires_at.or(known.grant.expires_at);
                 lasting(expires_at, now)?;
                 if *overlap < Millis(0) || *overlap > policy.longest_overlap {

@@ -107,8 +107,8 @@ pub enum Rejection {
     /// A key that may do nothing is none.
     #[error("a key has at least one scope")]
     NoScopes,
-    /// The key would have ended already.
-    #[error("a key ends in the future")]
+    /// The key has ended, or would have.
+    #[error("a key ends in the future, and one that has ended is not brought back")]
     EndsInThePast,
     /// The earlier secrets would be good for too long.
     #[error("an overlap is 0 to {} hours", longest.0 / 3_600_000)]
@@ -158,7 +158,11 @@ impl Aggregate for Agent {
 
     fn could_change(rejection: &Rejection) -> bool {
         match rejection {
-            Rejection::Unknown | Rejection::KeyUnknown { .. } | Rejection::TooManyKeys { .. } | Rejection::TooManySecrets { .. } | Rejection::EndsInThePast => true,
+            Rejection::Unknown
+            | Rejection::KeyUnknown { .. }
+            | Rejection::TooManyKeys { .. }
+            | Rejection::TooManySecrets { .. }
+            | Rejection::EndsInThePast => true,
             Rejection::AlreadyRegistered
             | Rejection::NameLength { .. }
             | Rejection::KeyExists { .. }

@@ -310,6 +310,10 @@ fn a_key_that_is_no_longer_good_is_not_rotated() {
     given([registered(), issued_with(1, until(minutes(5)))])
         .when(At::from(rotate(2, 0)).at(minutes(5)))
         .rejects(Rejection::EndsInThePast);
+    let revive = Command::RotateKey { key: key(1), hash: [2; 32], overlap: Millis(0), expires_at: Some(minutes(90)) };
+    given([registered(), issued_with(1, until(minutes(5)))])
+        .when(At::from(revive).at(minutes(5)))
+        .rejects(Rejection::EndsInThePast);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! One call of a tool: who calls, what it may use, and the ids it names.
 
 use command_service::Principal;
+use domain::agent::Scope;
 use domain::{Address, LinkId, SessionId};
 use nats::{Actor, Position};
-use domain::agent::Scope;
 use query_service::{Freshness, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;

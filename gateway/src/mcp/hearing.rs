@@ -236,8 +236,11 @@ impl Hearing {
         }
         let filter = Filter { types: Some(HEARD), not_by: Some(key) };
         for _ in 0..TRIES {
-            let answer =
-                call.app().queries().unacknowledged(call.viewer(), ear.scope, key, filter, order.limit, call.fresh(horizon)).await?;
+            let answer = call
+                .app()
+                .queries()
+                .unacknowledged(call.viewer(), ear.scope, key, filter, order.limit, call.fresh(horizon))
+                .await?;
             if answer.stale {
                 continue;
             }

@@ -35,5 +35,8 @@ fn the_table_of_codes_in_the_docs_is_that_of_the_code() {
         std::fs::write(&path, table()).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == table(), "docs/errors.md is stale; write it anew: WRITE_DOCS=1 cargo test --workspace --lib -- the_table_of_codes");
+    assert!(
+        written == table(),
+        "docs/errors.md is stale; write it anew: WRITE_DOCS=1 cargo test --workspace --lib -- the_table_of_codes"
+    );
 }

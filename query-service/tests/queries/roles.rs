@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use domain::{QuestionId, Timestamp};
 use domain::session::Author;
+use domain::{QuestionId, Timestamp};
 use query_service::{EventsError, Filter, KeyUse, Queries, Range, Scope, SessionFilter, Viewer};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -57,7 +57,7 @@ async fn seen(world: &World, role: &str, context: &str, table: &str) -> String {
     let settings = match context {
         "" => String::new(),
         "agent" => format!("SET LOCAL app.agent = '{agent}';"),
-        "link" => format!("SET LOCAL app.agent = '{agent}'; SET LOCAL app.link = '{}';", uuid(link(2).bytes())),
+        "link" => format!("SET LOCAL app.agent = '{agent}'; SET LOCAL app.link = '{}';", uuid(link(7).bytes())),
         "session" => format!("SET LOCAL app.agent = '{agent}'; SET LOCAL app.session = '{session}';"),
         other => panic!("no such context: {other}"),
     };
@@ -109,16 +109,17 @@ async fn every_role_sees_its_own_rows_of_every_table() {
         }
     }
     insta::assert_snapshot!(matrix, @r"
-                                 admission agent agent_key checkpoint dead_letter event link question read_mark scheduled session
-    writer                               3     2         2          1           3     3    2        3         3         3       3
-    agent_reader                         -     0         0          1           -     0    0        0         0         -       0
-    agent_reader         agent           -     1         1          1           -     2    1        2         2         -       2
-    agent_reader         session         -     1         1          1           -     2    1        2         2         -       2
-    session_reader                       -     0         -          1           -     0    0        0         0         -       0
-    session_reader       agent           -     0         -          1           -     0    0        0         0         -       0
-    session_reader       session         -     1         -          1           -     1    1        1         1         -       1
-    analyst                              -     -         -          1           3     3    -        -         -         -       -
-    analyst              session         -     -         -          1           3     3    -        -         -         -       -
+                                 admission agent agent_key checkpoint dead_letter event key_use link question read_mark scheduled session
+    writer                               3     2         2          1           3     3       3    2        3         3         3       3
+    agent_reader                         -     0         0          1           -     0       -    0        0         0         -       0
+    agent_reader         agent           -     1         1          1           -     2       -    1        2         2         -       2
+    agent_reader         link            -     1         0          1           -     0       -    0        0         0         -       0
+    agent_reader         session         -     1         1          1           -     2       -    1        2         2         -       2
+    session_reader                       -     0         -          1           -     0       -    0        0         0         -       0
+    session_reader       agent           -     0         -          1           -     0       -    0        0         0         -       0
+    session_reader       session         -     1         -          1           -     1       -    1        1         1         -       1
+    analyst                              -     -         -          1           3     3       -    -        -         -         -       -
+    analyst              session         -     -         -          1           3     3       -    -        -         -         -       -
     ");
 }
 
@@ -219,19 +220,32 @@ async fn a_key_of_one_link_sees_nothing_of_the_agents_others() {
     for scope in [Scope::Link(link(1)), Scope::Session(session(1))] {
         assert_eq!(queries.open_sessions(viewer, scope, key(agent(1)), 10, ANY).await.unwrap().value.total, 0);
         assert!(queries.agent_events(viewer, scope, None, Filter::default(), 100, ANY).await.unwrap().value.facts.is_empty());
-        assert!(queries.unacknowledged(viewer, scope, key(agent(1)), Filter::default(), 100, ANY).await.unwrap().value.facts.is_empty());
+        assert!(
+            queries
+                .unacknowledged(viewer, scope, key(agent(1)), Filter::default(), 100, ANY)
+                .await
+                .unwrap()
+                .value
+                .facts
+                .is_empty()
+        );
     }
     let heard = queries.agent_events(viewer, Scope::Agent, None, Filter::default(), 100, ANY).await.unwrap().value;
-    assert!(!heard.facts.is_empty() && heard.facts.iter().all(|fact| fact.address == domain::Address::session(other.agent, other.session)));
+    assert!(
+        !heard.facts.is_empty()
+            && heard.facts.iter().all(|fact| fact.address == domain::Address::session(other.agent, other.session))
+    );
 }
 
 #[tokio::test]
 async fn the_latest_use_of_a_key_is_kept() {
     let world = two_agents().await;
     let used = |at| KeyUse { agent: agent(1), key: key(agent(1)), at: Timestamp(at) };
-    for at in [7_200_000, 3_600_000] {
+    // Later than what is there.
+    let latest = 4_102_444_800_000;
+    for at in [latest, latest - 3_600_000] {
         world.queries.note_key_uses(&[used(at)]).await.unwrap();
     }
     let agents = world.queries.agents().await.unwrap();
-    assert_eq!(agents[0].keys[0].used_at, Some(Timestamp(7_200_000)));
+    assert_eq!(agents[0].keys[0].used_at, Some(Timestamp(latest)));
 }

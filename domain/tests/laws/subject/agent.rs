@@ -1,7 +1,7 @@
 //! Any agent.
 
-use domain::agent::{Agent, Command, Event, Grant, Scope, Webhook};
 use domain::LinkId;
+use domain::agent::{Agent, Command, Event, Grant, Scope, Webhook};
 use proptest::prelude::*;
 
 use super::{Subject, key, maybe, millis, timestamp};
@@ -17,8 +17,7 @@ fn webhook() -> impl Strategy<Value = Webhook> {
 fn grant() -> impl Strategy<Value = Grant> {
     let scopes = proptest::collection::btree_set(proptest::sample::select(Scope::ALL.to_vec()), 0..4);
     let link = any::<[u8; 16]>().prop_map(LinkId::new);
-    (maybe(scopes), maybe(link), maybe(timestamp()))
-        .prop_map(|(scopes, link, expires_at)| Grant { scopes, link, expires_at })
+    (maybe(scopes), maybe(link), maybe(timestamp())).prop_map(|(scopes, link, expires_at)| Grant { scopes, link, expires_at })
 }
 
 impl Subject for Agent {
@@ -42,8 +41,12 @@ impl Subject for Agent {
     fn event() -> BoxedStrategy<Event> {
         prop_oneof![
             name().prop_map(|name| Event::Registered { name }),
-            (key(), name(), any::<[u8; 32]>(), grant())
-                .prop_map(|(key, name, hash, grant)| Event::KeyIssued { key, name, hash, grant }),
+            (key(), name(), any::<[u8; 32]>(), grant()).prop_map(|(key, name, hash, grant)| Event::KeyIssued {
+                key,
+                name,
+                hash,
+                grant
+            }),
             (key(), any::<[u8; 32]>(), timestamp(), maybe(timestamp()))
                 .prop_map(|(key, hash, until, expires_at)| Event::KeyRotated { key, hash, until, expires_at }),
             key().prop_map(|key| Event::KeyRevoked { key }),

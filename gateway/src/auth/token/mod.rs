@@ -69,7 +69,10 @@ impl Tokens {
     /// Finds out who presents a token.
     pub(crate) async fn authenticate(&self, commands: &Commands, token: &str) -> Result<Principal, Problem> {
         let claims = self.verify(token).await?;
-        let named = claims.others.get(&self.server.agent_claim).and_then(Value::as_str);
+        let named = match self.server.agent_claim.as_str() {
+            "sub" => Some(claims.sub.as_str()),
+            other => claims.others.get(other).and_then(Value::as_str),
+        };
         let agent = named.and_then(|named| AgentId::parse(named).ok()).ok_or_else(|| refused("The token names no agent."))?;
         let agent_name = match commands.agent_name(agent).await {
             Err(Refusal::Agent(Rejection::Unknown)) => return Err(refused("The token names no agent that there is.")),
@@ -89,7 +92,8 @@ impl Tokens {
         }
         let header = decode_header(token).map_err(|_| refused("This is neither an API key nor a token."))?;
         let kid = checked(&header)?;
-        let key = self.keys.find(kid).await?.ok_or_else(|| refused("The token is signed with a key that its issuer does not have."))?;
+        let key =
+            self.keys.find(kid).await?.ok_or_else(|| refused("The token is signed with a key that its issuer does not have."))?;
         if !key.signs(header.alg) {
             return Err(refused("The token is signed in a way that its key is not for."));
         }
@@ -101,7 +105,7 @@ impl Tokens {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         let claims = decode::<Claims>(token, &key.decoding, &validation).map_err(|error| refused(told(error.kind())))?.claims;
         // A list of issuers would have passed.
-        if claims.iss != self.server.issuer { Err(refused("The token is of another issuer.")) } else { Ok(claims) }
+        if claims.iss == self.server.issuer { Ok(claims) } else { Err(refused("The token is of another issuer.")) }
     }
 }
 

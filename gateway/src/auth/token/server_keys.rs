@@ -105,8 +105,7 @@ impl ServerKey {
 
     /// Tells whether the key is for this kind of signature.
     pub(super) fn signs(&self, algorithm: Algorithm) -> bool {
-        self.decoding.family() == algorithm.family()
-            && self.jwk.common.key_algorithm.is_none_or(|only| only == algorithm.into())
+        self.decoding.family() == algorithm.family() && self.jwk.common.key_algorithm.is_none_or(|only| only == algorithm.into())
     }
 }
 

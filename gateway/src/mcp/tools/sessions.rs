@@ -132,7 +132,8 @@ async fn list(call: Call, arguments: List) -> Result<Answer, Problem> {
     }
     let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::List], after)).transpose()?;
     let filter = SessionFilter { link, status: arguments.status };
-    let answer = app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
+    let answer =
+        app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
     let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
     let page = fitting(sessions.into_iter().map(|session| SessionShown::of(&call, session)), MOST - AROUND);
