@@ -233,7 +233,7 @@ pub(crate) enum Agent {
     },
     /// List agents and their keys
     List,
-    /// Issue or revoke API keys
+    /// Issue, rotate or revoke API keys
     #[command(subcommand)]
     Key(Key),
     /// Have an agent woken: set, test, list webhooks, deliver again
@@ -312,8 +312,30 @@ pub(crate) enum Key {
         /// The agent's id (agt_…)
         agent: domain::AgentId,
         /// The name under which the key acts
-        #[arg(default_value = "key")]
+        #[arg(long, default_value = "key")]
         name: String,
+        /// What it may do: read, messages:write, links:write, sessions:end; several with commas or repeated [default: everything]
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+        scopes: Vec<domain::agent::Scope>,
+        /// The only link (lnk_…), with its sessions, that it may see and touch
+        #[arg(long, value_name = "LINK")]
+        link: Option<domain::LinkId>,
+        /// How long it is good, as 30d or 12h [default: for ever]
+        #[arg(long, value_name = "LENGTH")]
+        expires: Option<humantime::Duration>,
+    },
+    /// Give a key a new secret and show it, this once; name, scopes and what it has read stay
+    Rotate {
+        /// The agent's id (agt_…)
+        agent: domain::AgentId,
+        /// The key's id (key_…)
+        key: domain::KeyId,
+        /// How long the old secret is still good, at most 30d; 0s ends it at once
+        #[arg(long, value_name = "LENGTH", default_value = "24h")]
+        overlap: humantime::Duration,
+        /// Move the key's end to so long from now [default: it stays]
+        #[arg(long, value_name = "LENGTH")]
+        expires: Option<humantime::Duration>,
     },
     /// Revoke a key for good
     Revoke {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use domain::{Millis, Policy};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use gateway::AuthorizationServer;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use webhooks::IpNet;
@@ -28,6 +29,12 @@ pub(crate) struct Config {
     pub(crate) operator_name: Option<String>,
     /// How many proxies of the operator's stand in front: so many of the last `X-Forwarded-For` addresses are believed.
     pub(crate) proxies: usize,
+    /// The issuer of access tokens that are accepted beside API keys.
+    pub(crate) authorization_server: Option<String>,
+    /// The audience of such tokens; by default the address of `/mcp`.
+    pub(crate) token_audience: Option<String>,
+    /// The claim of such tokens that names the agent.
+    pub(crate) agent_claim: Option<String>,
     /// How logs are written.
     pub(crate) log_format: LogFormat,
     /// A server of the operator's own, instead of an embedded one (`NATS_URL`).
@@ -67,6 +74,9 @@ impl Default for Config {
             metrics_listen: None,
             operator_name: None,
             proxies: 0,
+            authorization_server: None,
+            token_audience: None,
+            agent_claim: None,
             log_format: LogFormat::Text,
             nats_url: None,
             database_url: None,
@@ -125,6 +135,18 @@ impl Config {
             shortest_idle: Millis::seconds(i64::from(self.shortest_idle_seconds)),
             ..Policy::default()
         }
+    }
+}
+
+impl Config {
+    /// Returns the authorization server whose tokens are accepted by a service at `public_url`.
+    pub(crate) fn trusted(&self, public_url: &Url) -> Result<Option<AuthorizationServer>> {
+        let Some(issuer) = &self.authorization_server else { return Ok(None) };
+        let server = AuthorizationServer::try_new(issuer, public_url)
+            .with_context(|| format!("authorization_server must be an https address, not {issuer}"))?;
+        let audience = self.token_audience.clone().unwrap_or(server.audience);
+        let agent_claim = self.agent_claim.clone().unwrap_or(server.agent_claim);
+        Ok(Some(AuthorizationServer { issuer: server.issuer, audience, agent_claim }))
     }
 }
 

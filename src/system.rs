@@ -134,6 +134,7 @@ impl System {
         let mut settings = gateway::Config::new(public_url(config, &doors)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
+        settings.authorization_server = config.trusted(&settings.public_url)?;
         settings.connections = resources::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();

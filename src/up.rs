@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use command_service::Commands;
+use domain::agent::Grant;
 use indicatif::{ProgressBar, ProgressStyle};
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use url::Url;
@@ -154,7 +155,7 @@ async fn agent_key(commands: &Commands, data: &DataDir, file: &str, name: &str) 
         }
     }
     let (agent, _) = commands.register_agent(name).await?;
-    let key = commands.issue_key(agent, "up").await?;
+    let key = commands.issue_key(agent, "up", Grant::default()).await?;
     data.write_secret(file, &key.text)?;
     Ok(key.text)
 }

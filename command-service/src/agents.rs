@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use domain::agent::{Agent, Command, Rejection};
-use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Root};
+use domain::agent::{Agent, Command, Grant, Key, Rejection};
+use domain::link::{self, Status};
+use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Millis, Root, Timestamp};
 use nats::{Actor, Reserve};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::executor::Order;
-use crate::{Commands, Receipt, Refusal, chance};
+use crate::{Commands, Receipt, Refusal, chance, clock};
 
 /// How long a key that another process revoked may still be accepted.
 const KEYS_SEEN_WITHIN: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ pub struct Principal {
     pub key: KeyId,
     /// The key's name.
     pub key_name: String,
+    /// What it may do.
+    pub grant: Grant,
 }
 
 /// A key just issued: its text is shown this once.
@@ -51,11 +54,30 @@ impl Commands {
         Ok((agent, receipt))
     }
 
-    /// Gives an agent one more key.
-    pub async fn issue_key(&self, agent: AgentId, name: &str) -> Result<NewKey, Refusal> {
+    /// Gives an agent one more key; a link that it is limited to must be the agent's.
+    pub async fn issue_key(&self, agent: AgentId, name: &str, grant: Grant) -> Result<NewKey, Refusal> {
+        if let Some(link) = grant.link
+            && self.link(agent, link).await?.status == Status::Unknown
+        {
+            return Err(Refusal::Link(link::Rejection::Unknown));
+        }
         let key = KeyId::new(chance::bytes());
         let secret = chance::bytes();
-        let command = Command::IssueKey { key, name: name.to_owned(), hash: self.inner.api_keys.hash(&secret) };
+        let command = Command::IssueKey { key, name: name.to_owned(), hash: self.inner.api_keys.hash(&secret), grant };
+        let receipt = self.ask_agent(agent, command).await?;
+        Ok(NewKey { key, text: self.inner.api_keys.issue(agent, key, &secret), receipt })
+    }
+
+    /// Gives a key a new secret; those so far are good for `overlap` more. `expires_at` moves the key's end.
+    pub async fn rotate_key(
+        &self,
+        agent: AgentId,
+        key: KeyId,
+        overlap: Millis,
+        expires_at: Option<Timestamp>,
+    ) -> Result<NewKey, Refusal> {
+        let secret = chance::bytes();
+        let command = Command::RotateKey { key, hash: self.inner.api_keys.hash(&secret), overlap, expires_at };
         let receipt = self.ask_agent(agent, command).await?;
         Ok(NewKey { key, text: self.inner.api_keys.issue(agent, key, &secret), receipt })
     }
@@ -69,22 +91,32 @@ impl Commands {
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
         let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
         let hash = self.inner.api_keys.hash(&secret);
+        let now = clock::now();
         let judge = |root: &Root<Agent>| {
-            let known = root.state.keys.get(&key)?;
-            let same = bool::from(known.hash.ct_eq(&hash)) && !known.revoked;
-            Some(same.then(|| Principal {
-                agent,
-                agent_name: root.state.name.clone().unwrap_or_default(),
-                key,
-                key_name: known.name.clone(),
-            }))
+            let known = root.state.keys.get(&key).filter(|known| opens(known, &hash, now)).ok_or(Refusal::KeyInvalid)?;
+            match known.grant.ended(now) {
+                Some(at) => Err(Refusal::KeyExpired { at }),
+                None => Ok(Principal {
+                    agent,
+                    agent_name: root.state.name.clone().unwrap_or_default(),
+                    key,
+                    key_name: known.name.clone(),
+                    grant: known.grant.clone(),
+                }),
+            }
         };
-        let judged = match self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, judge).await? {
-            // It may have been issued a moment ago, by another process.
-            None => self.inner.agents.look(Address::agent(agent), Duration::ZERO, judge).await?,
+        match self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, judge).await? {
+            // It may have been issued or rotated a moment ago, by another process.
+            Err(Refusal::KeyInvalid | Refusal::KeyExpired { .. }) => {
+                self.inner.agents.look(Address::agent(agent), Duration::ZERO, judge).await?
+            }
             judged => judged,
-        };
-        judged.flatten().ok_or(Refusal::KeyInvalid)
+        }
+    }
+
+    /// Returns the key id under which a subject of an authorization server acts for an agent; no issued key has it.
+    pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
+        self.inner.derived.key_of_subject(agent, issuer, subject)
     }
 
     /// Returns the name under which an agent's key acts, shown to its own team.
@@ -104,11 +136,19 @@ impl Commands {
         let reserve = match command {
             // A full log must not keep a stolen key valid.
             Command::RevokeKey { .. } => Reserve::Ending,
-            Command::Register { .. } | Command::IssueKey { .. } | Command::SetWebhook { .. } => Reserve::Ordinary,
+            Command::Register { .. } | Command::IssueKey { .. } | Command::RotateKey { .. } | Command::SetWebhook { .. } => {
+                Reserve::Ordinary
+            }
         };
         let id = CommandId::new(chance::bytes());
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Operator, reserve, command };
         let outcome = self.inner.agents.execute(Address::agent(agent), order).await?;
         Ok(self.receipt(agent, &outcome))
     }
+}
+
+/// Tells whether a secret's hash is one of the key's; looks at all of them, so that the time it takes tells nothing.
+fn opens(key: &Key, hash: &[u8; 32], now: Timestamp) -> bool {
+    let same = key.hashes(now).fold(Choice::from(0), |same, known| same | known.ct_eq(hash));
+    bool::from(same) && !key.revoked
 }

@@ -1,6 +1,6 @@
 //! Why a command was not carried out, whichever aggregate said so.
 
-use domain::{Rejected, agent, link, session};
+use domain::{Rejected, Timestamp, agent, link, session};
 
 use crate::executor::Refused;
 
@@ -22,6 +22,12 @@ pub enum Refusal {
     /// The API key is unknown, revoked, or not a key.
     #[error("the API key is not valid")]
     KeyInvalid,
+    /// The API key was good until then.
+    #[error("the API key has expired")]
+    KeyExpired {
+        /// When it ended.
+        at: Timestamp,
+    },
     /// The client has a session, but does not show that it is the same client.
     #[error("another client has used this client_id")]
     ClientIdUsed,

@@ -1,6 +1,6 @@
 //! What warm states weigh: an estimate by what can grow in them, so that the cache keeps to its budget.
 
-use domain::agent::Agent;
+use domain::agent::{Agent, Retired};
 use domain::link::Link;
 use domain::session::Session;
 use domain::{Memory, Sealed};
@@ -24,7 +24,7 @@ impl Weighed for Memory {
 
 impl Weighed for Agent {
     fn bytes(&self) -> usize {
-        AGGREGATE + self.keys.values().map(|key| ENTRY + key.name.len()).sum::<usize>()
+        AGGREGATE + self.keys.values().map(|key| ENTRY + key.name.len() + key.retired.len() * size_of::<Retired>()).sum::<usize>()
     }
 }
 

@@ -7,6 +7,10 @@ use crate::Millis;
 pub struct Policy {
     /// Keys that one agent may hold at once.
     pub agent_keys: usize,
+    /// Earlier secrets of one key that may be good at once.
+    pub retired_secrets: usize,
+    /// How long a key's earlier secret may be good after a rotation.
+    pub longest_overlap: Millis,
     /// Characters of a name of an agent or key.
     pub name_characters: usize,
     /// Bytes of a webhook's address.
@@ -67,6 +71,8 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             agent_keys: 32,
+            retired_secrets: 3,
+            longest_overlap: Millis::minutes(43_200),
             name_characters: 100,
             webhook_url_bytes: 2_000,
             shortest_lifetime: Millis::minutes(5),

@@ -83,6 +83,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     drop(listener);
     app.closing().cancel();
     app.hub().stop().await;
+    app.key_uses().write(app.queries()).await;
     if timeout(app.config().farewell, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still under way when the time to stop was over");
     }
@@ -90,6 +91,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
 }
 
 fn tidy(app: &App) {
+    let noting = app.clone();
+    tokio::spawn(async move { noting.key_uses().write(noting.queries()).await });
     app.limits().tidy();
     let listeners = u32::try_from(app.hub().listeners()).unwrap_or(u32::MAX);
     metrics::gauge!("tempchat_listeners").set(f64::from(listeners));

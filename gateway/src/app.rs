@@ -10,9 +10,11 @@ use nats::{Backbone, Cursors, LinkTokens, SessionCredentials};
 use query_service::{Freshness, Queries};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Tokens;
 use crate::config::Config;
 use crate::health::Probes;
 use crate::hub::Hub;
+use crate::key_uses::KeyUses;
 use crate::limits::Limits;
 use crate::mcp::Waits;
 use crate::written::Written;
@@ -39,6 +41,8 @@ struct Inner {
     limits: Limits,
     waits: Arc<Waits>,
     written: Written,
+    key_uses: KeyUses,
+    tokens: Option<Tokens>,
     link_tokens: LinkTokens,
     credentials: SessionCredentials,
     link_of_session: Cache<Address, LinkId>,
@@ -54,6 +58,8 @@ impl App {
             limits: Limits::new(&config.rates),
             waits: Arc::default(),
             written: Written::default(),
+            key_uses: KeyUses::default(),
+            tokens: config.authorization_server.clone().map(Tokens::new),
             link_tokens: LinkTokens::new(secrets),
             credentials: SessionCredentials::new(secrets),
             link_of_session: Cache::builder().max_capacity(SESSIONS).time_to_idle(KEPT_FOR).build(),
@@ -125,6 +131,16 @@ impl App {
     /// Returns the token that is cancelled when the service stops: whoever waits then answers at once.
     pub fn closing(&self) -> &CancellationToken {
         &self.inner.closing
+    }
+
+    /// Returns what notes which keys are in use.
+    pub(crate) fn key_uses(&self) -> &KeyUses {
+        &self.inner.key_uses
+    }
+
+    /// Returns what checks an authorization server's tokens, where one is trusted.
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.inner.tokens.as_ref()
     }
 
     /// Notes where a command's answer stands, so that the agent's next answers have it.

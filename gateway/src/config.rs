@@ -4,7 +4,33 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::auth::is_secure;
 use crate::limits::Rates;
+
+/// An authorization server that the operator trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationServer {
+    /// Its address, exactly as its tokens name it; https, or on this machine.
+    pub issuer: String,
+    /// What its tokens for this service name as their audience.
+    pub audience: String,
+    /// The claim that names the agent (`agt_…`); nobody but the operator may choose its value.
+    pub agent_claim: String,
+}
+
+impl AuthorizationServer {
+    /// Takes the defaults for a service at `public_url`; none where the issuer is no address that can be trusted.
+    pub fn try_new(issuer: &str, public_url: &Url) -> Option<Self> {
+        Url::parse(issuer).ok().filter(is_secure)?;
+        let (issuer, agent_claim) = (issuer.to_owned(), "tempchat_agent".to_owned());
+        Some(Self { issuer, audience: resource(public_url), agent_claim })
+    }
+}
+
+/// Returns the address that names the agents' door, as tokens and metadata do (RFC 8707).
+pub(crate) fn resource(public_url: &Url) -> String {
+    format!("{}/mcp", public_url.as_str().trim_end_matches('/'))
+}
 
 /// The settings of the edge.
 #[derive(Debug, Clone)]
@@ -15,6 +41,8 @@ pub struct Config {
     pub operator_name: Option<String>,
     /// How many proxies of ours stand in front: that many of the last addresses in `X-Forwarded-For` are trusted. 0 believes none.
     pub proxies: usize,
+    /// Whose access tokens are accepted beside API keys.
+    pub authorization_server: Option<AuthorizationServer>,
     /// How often is too often.
     pub rates: Rates,
     /// Connections that may be open at once; further ones wait to be accepted.
@@ -36,6 +64,7 @@ impl Config {
             public_url,
             operator_name: None,
             proxies: 0,
+            authorization_server: None,
             rates: Rates::default(),
             connections: 16_384,
             requests: 1_024,

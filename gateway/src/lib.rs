@@ -14,6 +14,7 @@ mod event;
 mod figures;
 mod health;
 mod hub;
+mod key_uses;
 mod limits;
 mod markdown;
 mod mcp;
@@ -29,7 +30,7 @@ mod written;
 
 pub use accept::serve;
 pub use app::App;
-pub use config::Config;
+pub use config::{AuthorizationServer, Config};
 pub use event::{Audience, Data, Event, Speaker, present};
 pub use figures::{recorder, serve_metrics};
 pub use health::Probes;

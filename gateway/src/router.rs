@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::protect::{self, BODY, Bounds};
-use crate::{api, health, mcp, observe, pages};
+use crate::{api, auth, health, mcp, observe, pages};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -66,6 +66,7 @@ pub(crate) fn router(app: &App) -> Router {
         .merge(pages::routes().layer(bounded()))
         .merge(operators)
         .merge(mcp::routes(app))
+        .merge(auth::routes(app.config()).layer(bounded()))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         // Applied from the last to the first: whatever happens, a request is named, measured and answered.

@@ -3,7 +3,7 @@
 --     SELECT set_config('app.agent', $1, true), set_config('role', 'tempchat_agent_reader', true);
 --
 --   tempchat_writer          the projector and the worker: every row of every table
---   tempchat_agent_reader    an agent's own rows              needs app.agent
+--   tempchat_agent_reader    an agent's own rows              needs app.agent; app.link narrows them to one link's
 --   tempchat_session_reader  one session, and what its link shows   needs app.agent and app.session
 --   tempchat_analyst         the log's order and kinds, no words
 --

@@ -49,11 +49,27 @@ CREATE TABLE agent_key (
     agent      UUID        NOT NULL,
     shard      INTEGER     NOT NULL,
     name       TEXT        NOT NULL,
+    -- What it may do; NULL is everything.
+    scopes     TEXT[],
+    -- The only link that it may see and touch.
+    link       UUID,
     issued_at  TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ,
+    rotated_at TIMESTAMPTZ,
+    -- Until when the secrets before the last rotation are good.
+    overlap_until TIMESTAMPTZ,
     revoked_at TIMESTAMPTZ,
     sequence   BIGINT      NOT NULL
 );
 CREATE INDEX agent_key_by_agent ON agent_key (agent);
+
+-- When a key was last used, to the hour: noted by gateways, for operators. No part of the projection, so a rebuild leaves it; not in
+-- the log, for every key of an agent is folded before any of them opens, and uses would make that ever longer.
+CREATE TABLE key_use (
+    key     UUID        PRIMARY KEY,
+    agent   UUID        NOT NULL,
+    used_at TIMESTAMPTZ NOT NULL
+);
 
 CREATE TABLE link (
     id                       UUID        PRIMARY KEY,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{Address, AgentId, CommandId, LinkId, SessionId, Target};
+use domain::{Address, AgentId, CommandId, KeyId, LinkId, SessionId, Target};
 use zeroize::Zeroizing;
 
 use crate::Secrets;
@@ -14,6 +14,7 @@ pub struct Derived {
     links: Zeroizing<[u8; 32]>,
     sessions: Zeroizing<[u8; 32]>,
     commands: Zeroizing<[u8; 32]>,
+    subjects: Zeroizing<[u8; 32]>,
 }
 
 impl Derived {
@@ -23,6 +24,7 @@ impl Derived {
             links: secrets.derive(context::LINK_ID),
             sessions: secrets.derive(context::SESSION_ID),
             commands: secrets.derive(context::COMMAND_ID),
+            subjects: secrets.derive(context::SUBJECT_KEY_ID),
         }
     }
 
@@ -34,6 +36,11 @@ impl Derived {
     /// Returns a client's session on a link; `ordinal` counts the sessions it had there before.
     pub fn session(&self, link: LinkId, client_id: &str, ordinal: u32) -> SessionId {
         SessionId::new(hash(&self.sessions, &[link.bytes(), client_id.as_bytes(), &ordinal.to_be_bytes()]))
+    }
+
+    /// Returns the key id of a subject of an authorization server who acts for an agent.
+    pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
+        KeyId::new(hash(&self.subjects, &[agent.bytes(), issuer.as_bytes(), subject.as_bytes()]))
     }
 
     /// Returns the command to `owner` that a client's own id, or another fixed text, stands for.

@@ -27,6 +27,8 @@ pub mod context {
     pub const CURSOR: &str = "tempchat 2026 cursor";
     /// The tag that binds an agent's cursor to the scope it was given for.
     pub const MCP_CURSOR: &str = "tempchat 2026 mcp cursor scope";
+    /// Key ids derived from (agent, issuer, subject).
+    pub const SUBJECT_KEY_ID: &str = "tempchat 2026 subject key id";
     /// Link ids derived from (agent, idempotency key).
     pub const LINK_ID: &str = "tempchat 2026 link id";
     /// Session ids derived from (link, client id, ordinal).

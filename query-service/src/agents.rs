@@ -1,13 +1,14 @@
 //! Agents and their keys: names only, for whoever runs this service and for an agent's own team.
 
-use domain::agent::Webhook;
-use domain::{AgentId, KeyId, Timestamp};
+use domain::agent::{Grant, Webhook};
+use domain::{AgentId, KeyId, LinkId, Timestamp};
 use sqlx::types::Uuid;
 use sqlx::{Postgres, Transaction};
 use time::OffsetDateTime;
 
 use crate::columns::{count, timestamp, uuid};
 use crate::freshness::Snapshot;
+use crate::key_use::uses;
 use crate::{Answer, Error, Freshness, Queries, Viewer, role};
 
 /// An agent.
@@ -34,6 +35,14 @@ pub struct KeyView {
     pub name: String,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// What it may do.
+    pub grant: Grant,
+    /// When it last got a new secret.
+    pub rotated_at: Option<Timestamp>,
+    /// Until when the secrets before that are good.
+    pub overlap_until: Option<Timestamp>,
+    /// The hour in which it was last used; told to whoever runs this service only.
+    pub used_at: Option<Timestamp>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
 }
@@ -51,7 +60,12 @@ struct KeyRow {
     id: Uuid,
     agent: Uuid,
     name: String,
+    scopes: Option<Vec<String>>,
+    link: Option<Uuid>,
     issued_at: OffsetDateTime,
+    expires_at: Option<OffsetDateTime>,
+    rotated_at: Option<OffsetDateTime>,
+    overlap_until: Option<OffsetDateTime>,
     revoked_at: Option<OffsetDateTime>,
 }
 
@@ -67,8 +81,12 @@ impl Queries {
     /// Lists all agents in the order of their registration, for whoever runs this service; as fresh as the rows are.
     pub async fn agents(&self) -> Result<Vec<AgentView>, Error> {
         let mut transaction = role::operator(&self.inner.pool).await?;
-        let agents = agents(&mut transaction, None).await?;
+        let mut agents = agents(&mut transaction, None).await?;
+        let uses = uses(&mut transaction).await?;
         transaction.commit().await?;
+        for key in agents.iter_mut().flat_map(|agent| &mut agent.keys) {
+            key.used_at = uses.get(&key.id).copied();
+        }
         Ok(agents)
     }
 }
@@ -87,7 +105,7 @@ async fn agents(transaction: &mut Transaction<'static, Postgres>, only: Option<A
     .await?;
     let keys = sqlx::query_as!(
         KeyRow,
-        "SELECT id, agent, name, issued_at, revoked_at
+        "SELECT id, agent, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at
          FROM agent_key
          WHERE $1::UUID IS NULL OR agent = $1
          ORDER BY issued_at, id",
@@ -121,6 +139,15 @@ impl KeyRow {
             id: KeyId::new(self.id.into_bytes()),
             name: self.name.clone(),
             issued_at: timestamp(self.issued_at),
+            grant: Grant {
+                // A scope of a later version is none that this one could tell of.
+                scopes: self.scopes.as_ref().map(|scopes| scopes.iter().filter_map(|scope| scope.parse().ok()).collect()),
+                link: self.link.map(|link| LinkId::new(link.into_bytes())),
+                expires_at: self.expires_at.map(timestamp),
+            },
+            rotated_at: self.rotated_at.map(timestamp),
+            overlap_until: self.overlap_until.map(timestamp),
+            used_at: None,
             revoked_at: self.revoked_at.map(timestamp),
         }
     }

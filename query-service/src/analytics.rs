@@ -85,14 +85,15 @@ impl Queries {
     /// Sums up what began since `since`, of all of an agent's links or of one; at most the newest `days` days one by one.
     pub async fn analytics(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         link: Option<LinkId>,
         since: Timestamp,
         days: u16,
         fresh: Freshness,
     ) -> Result<Answer<Analytics>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let period = Period { agent, link, since: moment(since), now: moment(clock::now()) };
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let period = Period { agent: viewer.agent(), link, since: moment(since), now: moment(clock::now()) };
         let mut value = period.totals(&mut view.transaction, since).await?;
         value.ended = period.ended(&mut view.transaction).await?;
         value.open = value.joined.saturating_sub(value.ended.iter().map(|(_, sessions)| sessions).sum());

@@ -157,14 +157,14 @@ impl Queries {
     /// Reads what happened in a scope after a place, oldest first; `None` is from the beginning.
     pub async fn agent_events(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         scope: Scope,
         after: Option<Position>,
         filter: Filter<'_>,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<EventPage>, EventsError> {
-        self.events_after(Viewer::Agent(agent), scope, after, filter, limit, fresh).await
+        self.events_after(viewer.into(), scope, after, filter, limit, fresh).await
     }
 
     /// Reads the newest answers of some sessions, oldest first.

@@ -223,9 +223,15 @@ impl LinkRow {
 
 impl Queries {
     /// Shows one of an agent's links; none where the agent has no such link.
-    pub async fn link(&self, agent: AgentId, link: LinkId, fresh: Freshness) -> Result<Answer<Option<LinkView>>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let row = link_rows!("AND link.id = $3", [moment(clock::now()), uuid(agent.bytes()), uuid(link.bytes())])
+    pub async fn link(
+        &self,
+        viewer: impl Into<Viewer>,
+        link: LinkId,
+        fresh: Freshness,
+    ) -> Result<Answer<Option<LinkView>>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let row = link_rows!("AND link.id = $3", [moment(clock::now()), uuid(viewer.agent().bytes()), uuid(link.bytes())])
             .fetch_optional(&mut *view.transaction)
             .await?;
         let shard = view.shard;
@@ -237,20 +243,21 @@ impl Queries {
     /// Lists an agent's links in the order of their opening.
     pub async fn links(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         status: Option<LinkStatus>,
         after: Option<Position>,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<Page<LinkView>>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
         let mut rows = link_rows!(
             "AND ($3::TEXT IS NULL OR standing.status = $3)
              AND (link.opened_sequence, 0) > ($4, $5)
              ORDER BY link.opened_sequence
              LIMIT $6",
-            [moment(clock::now()), uuid(agent.bytes()), status as Option<LinkStatus>, after.0, after.1, rows_for(limit)]
+            [moment(clock::now()), uuid(viewer.agent().bytes()), status as Option<LinkStatus>, after.0, after.1, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;

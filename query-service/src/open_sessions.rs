@@ -1,6 +1,6 @@
 //! What an agent has to attend to: its open sessions, those that need a reply first.
 
-use domain::{AgentId, KeyId, LinkId, SessionId, Timestamp};
+use domain::{KeyId, LinkId, SessionId, Timestamp};
 use serde::Serialize;
 
 use crate::columns::{count, moment, recipient, timestamp, uuid};
@@ -55,13 +55,14 @@ impl Queries {
     /// Lists the open sessions of a scope, as `key` has read them.
     pub async fn open_sessions(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         scope: Scope,
         key: KeyId,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<OpenSessions>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (link, session) = scope.columns();
         let rows = sqlx::query!(
             r#"
@@ -109,7 +110,7 @@ impl Queries {
             ) AS asked
             ORDER BY open.owed_since ASC NULLS LAST, open.last_word_at DESC, open.id
             "#,
-            uuid(agent.bytes()),
+            uuid(viewer.agent().bytes()),
             link,
             session,
             moment(clock::now()),

@@ -1,6 +1,6 @@
 //! The only place that opens a transaction: none begins without a role, so no row is seen but by its policy.
 
-use domain::{AgentId, SessionId};
+use domain::{AgentId, LinkId, SessionId};
 use nats::{Backbone, Shard};
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -12,6 +12,8 @@ use crate::columns::{sequence, uuid};
 pub enum Viewer {
     /// An agent: all of its own.
     Agent(AgentId),
+    /// An agent by a key that is limited to one link: that link with its sessions.
+    OnLink(AgentId, LinkId),
     /// A chatter: one session, and of its link and agent what the page shows.
     Session(AgentId, SessionId),
 }
@@ -20,23 +22,38 @@ impl Viewer {
     /// Returns the agent to whom all that is seen belongs.
     pub fn agent(self) -> AgentId {
         match self {
-            Self::Agent(agent) | Self::Session(agent, _) => agent,
+            Self::Agent(agent) | Self::OnLink(agent, _) | Self::Session(agent, _) => agent,
         }
     }
 
     fn session(self) -> Option<SessionId> {
         match self {
-            Self::Agent(_) => None,
+            Self::Agent(_) | Self::OnLink(..) => None,
             Self::Session(_, session) => Some(session),
+        }
+    }
+
+    fn link(self) -> Option<LinkId> {
+        match self {
+            Self::OnLink(_, link) => Some(link),
+            Self::Agent(_) | Self::Session(..) => None,
         }
     }
 
     /// One round trip for the beginning and the role; all statements after it see one snapshot.
     fn begin(self) -> &'static str {
         match self {
-            Self::Agent(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_agent_reader",
+            Self::Agent(_) | Self::OnLink(..) => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_agent_reader"
+            }
             Self::Session(..) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_session_reader",
         }
+    }
+}
+
+impl From<AgentId> for Viewer {
+    fn from(agent: AgentId) -> Self {
+        Self::Agent(agent)
     }
 }
 
@@ -53,14 +70,17 @@ impl View {
     /// Begins a snapshot.
     pub(crate) async fn begin(pool: &PgPool, backbone: &Backbone, viewer: Viewer) -> Result<Self, Error> {
         let shard = backbone.shard_of(viewer.agent());
+        let link = viewer.link().map(|link| uuid(link.bytes()).to_string());
         let session = viewer.session().map(|session| uuid(session.bytes()).to_string());
         let mut transaction = pool.begin_with(viewer.begin()).await?;
         let reached = sqlx::query_scalar!(
             "SELECT (SELECT sequence FROM checkpoint WHERE shard = $1 AND epoch = $2)
-             FROM set_config('app.agent', $3, true) AS agent, set_config('app.session', $4, true) AS session",
+             FROM set_config('app.agent', $3, true) AS agent, set_config('app.link', $4, true) AS link,
+                set_config('app.session', $5, true) AS session",
             i32::from(shard.0),
             &backbone.epoch(shard).0,
             uuid(viewer.agent().bytes()).to_string(),
+            link.unwrap_or_default(),
             session.unwrap_or_default(),
         )
         .fetch_one(&mut *transaction)
@@ -77,4 +97,9 @@ impl View {
 /// Begins a snapshot of everything, for whoever runs this service.
 pub(crate) async fn operator(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
     Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_writer").await?)
+}
+
+/// Begins a change of what gateways themselves note.
+pub(crate) async fn notes(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
+    Ok(pool.begin_with("BEGIN; SET LOCAL ROLE tempchat_writer").await?)
 }

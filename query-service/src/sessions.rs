@@ -271,13 +271,14 @@ impl Queries {
     /// Lists an agent's sessions in the order of their start.
     pub async fn sessions(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         filter: SessionFilter,
         after: Option<Position>,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<Page<SessionView>>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
         let link = filter.link.map(|link| uuid(link.bytes()));
@@ -287,7 +288,15 @@ impl Queries {
              AND (session.started_sequence, 0) > ($5, $6)
              ORDER BY session.started_sequence
              LIMIT $7",
-            [moment(now), uuid(agent.bytes()), link, filter.status as Option<SessionStatus>, after.0, after.1, rows_for(limit)]
+            [
+                moment(now),
+                uuid(viewer.agent().bytes()),
+                link,
+                filter.status as Option<SessionStatus>,
+                after.0,
+                after.1,
+                rows_for(limit)
+            ]
         )
         .fetch_all(&mut *view.transaction)
         .await?;

@@ -1,6 +1,6 @@
 //! What a key has not acknowledged: all that an agent needs to go on after a restart.
 
-use domain::{AgentId, KeyId};
+use domain::KeyId;
 
 use crate::columns::{moment, uuid};
 use crate::events::EventRow;
@@ -13,14 +13,15 @@ impl Queries {
     /// Events of links and agents are not among it, for no position is kept of them.
     pub async fn unacknowledged(
         &self,
-        agent: AgentId,
+        viewer: impl Into<Viewer>,
         scope: Scope,
         key: KeyId,
         filter: Filter<'_>,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<EventPage>, Error> {
-        let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (link, session) = scope.columns();
         let rows = sqlx::query_as!(
             EventRow,
@@ -49,7 +50,7 @@ impl Queries {
             ORDER BY new.sequence, new.index
             LIMIT $8
             "#,
-            uuid(agent.bytes()),
+            uuid(viewer.agent().bytes()),
             moment(clock::now()),
             filter.types as Option<&[&str]>,
             filter.not_by.map(|key| uuid(key.bytes())),

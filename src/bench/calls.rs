@@ -26,7 +26,7 @@ impl Caller {
     pub(super) async fn of(commands: &Commands, agent: AgentId, gateway: SocketAddr) -> Result<Self> {
         static BEFORE: AtomicU16 = AtomicU16::new(1);
         let [high, low] = BEFORE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let key = commands.issue_key(agent, "bench").await?.text;
+        let key = commands.issue_key(agent, "bench", domain::agent::Grant::default()).await?.text;
         Ok(Self { gateway, from: Ipv4Addr::new(127, 3, high, low).into(), key })
     }
 

@@ -66,7 +66,7 @@ async fn agents_and_keys_come_and_go() {
     let id = added["agent_id"].as_str().unwrap();
     let agent = Agent::connect(installation.url(), added["key"].as_str().unwrap()).await;
     assert_eq!(agent.id(), id);
-    let issued = installation.json(&["agent", "key", "issue", id, "second"]).remove(0);
+    let issued = installation.json(&["agent", "key", "issue", id, "--name", "second"]).remove(0);
     let second = Agent::connect(installation.url(), issued["key"].as_str().unwrap()).await;
     // One team, the same links.
     let link = agent.link(json!({})).await;

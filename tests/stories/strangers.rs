@@ -81,7 +81,9 @@ async fn mcp_is_closed_without_a_key() {
         let request = visitor.request(http::Method::POST, "/mcp").header("accept", "application/json, text/event-stream");
         let request = if key.is_empty() { request } else { request.bearer_auth(key) };
         let answer = crate::support::send(request.json(&call)).await;
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        let told = ", error=\"invalid_token\", error_description=\"The API key is missing or not valid.\"";
+        let challenge = format!("Bearer realm=\"tempchat\"{}", if key.is_empty() { "" } else { told });
+        assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
         answer.refused(401, "key_invalid");
     }
 }

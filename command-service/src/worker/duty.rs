@@ -103,6 +103,7 @@ fn verdict(sent: Result<(), Refusal>) -> Verdict {
             | Refusal::Session(_)
             | Refusal::IdReused
             | Refusal::KeyInvalid
+            | Refusal::KeyExpired { .. }
             | Refusal::ClientIdUsed
             | Refusal::TooManyReturns { .. }
             | Refusal::Unavailable(_)

@@ -1,5 +1,6 @@
 use command_service::{Principal, Refusal};
-use domain::agent::Rejection;
+use domain::agent::{Grant, Rejection, Scope};
+use domain::{LinkId, Millis};
 use nats::Secrets;
 
 use crate::world::{World, policy, until};
@@ -9,9 +10,10 @@ async fn a_key_says_who_acts() {
     let world = World::start().await;
     let process = world.process().await;
     let agent = process.agent().await;
-    let new = process.commands.issue_key(agent, "laptop").await.unwrap();
+    let new = process.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
     let principal = world.process().await.commands.authenticate(&new.text).await.unwrap();
-    let expected = Principal { agent, agent_name: "Ada".to_owned(), key: new.key, key_name: "laptop".to_owned() };
+    let expected =
+        Principal { agent, agent_name: "Ada".to_owned(), key: new.key, key_name: "laptop".to_owned(), grant: Grant::default() };
     assert_eq!(principal, expected);
     assert_eq!(process.commands.key_name(agent, new.key).await.unwrap().as_deref(), Some("laptop"));
     assert!(!format!("{new:?}").contains(&new.text));
@@ -22,8 +24,8 @@ async fn a_key_with_another_secret_agent_or_installation_is_none() {
     let world = World::start().await;
     let process = world.process().await;
     let (agent, other) = (process.agent().await, process.agent().await);
-    let key = process.commands.issue_key(agent, "laptop").await.unwrap().text;
-    let theirs = process.commands.issue_key(other, "laptop").await.unwrap().text;
+    let key = process.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap().text;
+    let theirs = process.commands.issue_key(other, "laptop", Grant::default()).await.unwrap().text;
     let part = |text: &str, n: usize| text.split('_').nth(n).unwrap().to_owned();
     let swapped = |n: usize| key.replace(&part(&key, n), &part(&theirs, n));
     for wrong in [swapped(2), swapped(3), swapped(4), "tc_1_x_y_z".to_owned(), String::new()] {
@@ -40,7 +42,7 @@ async fn a_revoked_key_is_refused_at_once_here_and_soon_elsewhere() {
     let world = World::start().await;
     let (here, there) = (world.process().await, world.process().await);
     let agent = here.agent().await;
-    let new = here.commands.issue_key(agent, "laptop").await.unwrap();
+    let new = here.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
     there.commands.authenticate(&new.text).await.unwrap();
     let began = std::time::Instant::now();
     here.commands.revoke_key(agent, new.key).await.unwrap();
@@ -59,8 +61,58 @@ async fn a_key_issued_elsewhere_soon_opens() {
     let (here, there) = (world.process().await, world.process().await);
     let agent = here.agent().await;
     assert_eq!(there.commands.agent_name(agent).await.unwrap(), "Ada");
-    let new = here.commands.issue_key(agent, "laptop").await.unwrap();
+    let new = here.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
     let began = std::time::Instant::now();
     until("the key", async || there.commands.authenticate(&new.text).await.ok()).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(2), "a refusal is looked at again after a second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_is_the_same_key_and_both_secrets_are_good_everywhere_at_once() {
+    let world = World::start().await;
+    let (here, there) = (world.process().await, world.process().await);
+    let agent = here.agent().await;
+    let old = here.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
+    there.commands.authenticate(&old.text).await.unwrap();
+    let new = here.commands.rotate_key(agent, old.key, Millis::minutes(60), None).await.unwrap();
+    assert_ne!(new.text, old.text);
+    for process in [&there, &here] {
+        let [one, other] =
+            [process.commands.authenticate(&new.text).await.unwrap(), process.commands.authenticate(&old.text).await.unwrap()];
+        assert_eq!(one, other);
+        assert_eq!(one.key, old.key);
+    }
+    let newest = here.commands.rotate_key(agent, old.key, Millis(0), None).await.unwrap();
+    for gone in [&old.text, &new.text] {
+        assert!(matches!(here.commands.authenticate(gone).await, Err(Refusal::KeyInvalid)));
+    }
+    there.commands.authenticate(&newest.text).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_carries_what_it_may_do_until_it_ends() {
+    let world = World::start().await;
+    let process = world.process().await;
+    let agent = process.agent().await;
+    let end = command_service::clock::now() + Millis::seconds(2);
+    let grant = Grant { scopes: Some([Scope::Read].into()), link: None, expires_at: Some(end) };
+    let new = process.commands.issue_key(agent, "laptop", grant.clone()).await.unwrap();
+    assert_eq!(process.commands.authenticate(&new.text).await.unwrap().grant, grant);
+    let refused = until("the end of the key", async || process.commands.authenticate(&new.text).await.err()).await;
+    assert!(matches!(refused, Refusal::KeyExpired { at } if at == end));
+    // Who does not have the secret is not told that either.
+    let other = process.commands.issue_key(agent, "other", Grant::default()).await.unwrap();
+    let secret = |text: &str| text.rsplit_once('_').unwrap().1.to_owned();
+    let guessed = new.text.replace(&secret(&new.text), &secret(&other.text));
+    assert!(matches!(process.commands.authenticate(&guessed).await, Err(Refusal::KeyInvalid)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_limited_to_a_link_of_its_own_agent_only() {
+    let world = World::start().await;
+    let process = world.process().await;
+    let agent = process.agent().await;
+    let grant = Grant { link: Some(LinkId::new([9; 16])), ..Grant::default() };
+    let refused = process.commands.issue_key(agent, "laptop", grant).await;
+    assert!(matches!(refused, Err(Refusal::Link(domain::link::Rejection::Unknown))));
 }

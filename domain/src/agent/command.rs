@@ -1,7 +1,7 @@
 //! What one may ask of an agent.
 
-use super::Webhook;
-use crate::KeyId;
+use super::{Grant, Webhook};
+use crate::{KeyId, Millis, Timestamp};
 
 /// A command to an agent.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,19 @@ pub enum Command {
         name: String,
         /// The keyed hash of its secret.
         hash: [u8; 32],
+        /// What it may do.
+        grant: Grant,
+    },
+    /// Gives a key a new secret.
+    RotateKey {
+        /// The key.
+        key: KeyId,
+        /// The keyed hash of the new secret.
+        hash: [u8; 32],
+        /// How long its secrets so far are still good; not at all where this is 0.
+        overlap: Millis,
+        /// The key's new end; `None` leaves it as it is.
+        expires_at: Option<Timestamp>,
     },
     /// Takes a key back, for good.
     RevokeKey {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::KeyId;
+use super::Grant;
 use crate::aggregate::domain_event;
+use crate::{KeyId, Timestamp};
 
 /// An agent's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,23 @@ pub enum Event {
         /// The keyed hash of its secret.
         #[serde(with = "serde_bytes")]
         hash: [u8; 32],
+        /// What it may do.
+        #[serde(default, skip_serializing_if = "Grant::is_whole")]
+        grant: Grant,
+    },
+    /// A key was given a new secret; its id, its name and what it may do stay.
+    #[serde(rename = "agent.key_rotated")]
+    KeyRotated {
+        /// The key's id.
+        key: KeyId,
+        /// The keyed hash of the new secret.
+        #[serde(with = "serde_bytes")]
+        hash: [u8; 32],
+        /// Until when its secrets so far are still good.
+        until: Timestamp,
+        /// When the key ends from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
     },
     /// A key was taken back.
     #[serde(rename = "agent.key_revoked")]

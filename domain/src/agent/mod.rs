@@ -4,16 +4,18 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod grant;
 #[cfg(test)]
 mod tests;
 
 pub use command::Command;
 pub use event::{Event, Webhook};
+pub use grant::{Grant, Scope, ScopeError};
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, KeyId, Policy, Timestamp};
+use crate::{Aggregate, KeyId, Millis, Policy, Timestamp};
 
 /// What is known of an agent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,8 +38,37 @@ pub struct Key {
     /// The keyed hash of the secret.
     #[serde(with = "serde_bytes")]
     pub hash: [u8; 32],
+    /// Earlier secrets that are still good for a while.
+    #[serde(default)]
+    pub retired: Vec<Retired>,
+    /// What it may do.
+    #[serde(default)]
+    pub grant: Grant,
     /// Whether the key was taken back.
     pub revoked: bool,
+}
+
+/// A key's secret that a newer one has replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The keyed hash of the secret.
+    #[serde(with = "serde_bytes")]
+    pub hash: [u8; 32],
+    /// Until when it is good.
+    pub until: Timestamp,
+}
+
+impl Key {
+    /// Tells whether anybody can act with it.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        !self.revoked && self.grant.ended(now).is_none()
+    }
+
+    /// Walks the hashes of all secrets that are good at `now`.
+    pub fn hashes(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
+        let retired = self.retired.iter().filter(move |retired| retired.until > now).map(|retired| &retired.hash);
+        [&self.hash].into_iter().chain(retired)
+    }
 }
 
 /// Why an agent says no.
@@ -75,6 +106,24 @@ pub enum Rejection {
         /// What is allowed.
         limit: usize,
     },
+    /// A key that may do nothing is none.
+    #[error("a key has at least one scope")]
+    NoScopes,
+    /// The key has ended, or would have.
+    #[error("a key ends in the future, and one that has ended is not brought back")]
+    EndsInThePast,
+    /// The earlier secrets would be good for too long.
+    #[error("an overlap is 0 to {} hours", longest.0 / 3_600_000)]
+    OverlapOutOfRange {
+        /// What is allowed.
+        longest: Millis,
+    },
+    /// Too many earlier secrets of the key are still good.
+    #[error("{limit} earlier secrets of this key are still good; rotate without an overlap, or later")]
+    TooManySecrets {
+        /// What is allowed.
+        limit: usize,
+    },
     /// The webhook's address is too long.
     #[error("a webhook's address has at most {limit} bytes, this one has {bytes}")]
     WebhookTooLong {
@@ -93,17 +142,17 @@ impl Aggregate for Agent {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: &Command, _now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
-        self.decide(command, policy)
+    fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        self.decide(command, now, policy)
     }
 
-    fn evolve(&mut self, event: &Event, _at: Timestamp) {
-        self.evolve(event);
+    fn evolve(&mut self, event: &Event, at: Timestamp) {
+        self.evolve(event, at);
     }
 
     fn must_remember(event: &Event) -> bool {
         match event {
-            Event::Registered { .. } | Event::KeyIssued { .. } | Event::WebhookSet { .. } => true,
+            Event::Registered { .. } | Event::KeyIssued { .. } | Event::KeyRotated { .. } | Event::WebhookSet { .. } => true,
             // A revoked key stays revoked.
             Event::KeyRevoked { .. } => false,
         }
@@ -111,10 +160,16 @@ impl Aggregate for Agent {
 
     fn could_change(rejection: &Rejection) -> bool {
         match rejection {
-            Rejection::Unknown | Rejection::KeyUnknown { .. } | Rejection::TooManyKeys { .. } => true,
+            Rejection::Unknown
+            | Rejection::KeyUnknown { .. }
+            | Rejection::TooManyKeys { .. }
+            | Rejection::TooManySecrets { .. }
+            | Rejection::EndsInThePast => true,
             Rejection::AlreadyRegistered
             | Rejection::NameLength { .. }
             | Rejection::KeyExists { .. }
+            | Rejection::NoScopes
+            | Rejection::OverlapOutOfRange { .. }
             | Rejection::WebhookTooLong { .. } => false,
         }
     }

@@ -1,8 +1,8 @@
 //! The agent's rules, one a test.
 
-use super::{Agent, Command, Event, Rejection, Webhook};
-use crate::spec::{At, Given, id};
-use crate::{Aggregate, KeyId, spec};
+use super::{Agent, Command, Event, Grant, Rejection, Scope, Webhook};
+use crate::spec::{At, Given, id, minutes};
+use crate::{Aggregate, KeyId, LinkId, Millis, Timestamp, spec};
 
 fn given(history: impl IntoIterator<Item = At<Event>>) -> Given<Agent> {
     spec::given(history)
@@ -21,7 +21,7 @@ fn issue(n: u8) -> Command {
 }
 
 fn issue_named(n: u8, name: &str) -> Command {
-    Command::IssueKey { key: key(n), name: name.to_owned(), hash: [n; 32] }
+    Command::IssueKey { key: key(n), name: name.to_owned(), hash: [n; 32], grant: Grant::default() }
 }
 
 fn revoke(n: u8) -> Command {
@@ -41,7 +41,32 @@ fn registered() -> At<Event> {
 }
 
 fn issued(n: u8) -> At<Event> {
-    Event::KeyIssued { key: key(n), name: "laptop".to_owned(), hash: [n; 32] }.into()
+    issued_with(n, Grant::default())
+}
+
+fn issued_with(n: u8, grant: Grant) -> At<Event> {
+    Event::KeyIssued { key: key(n), name: "laptop".to_owned(), hash: [n; 32], grant }.into()
+}
+
+fn issue_with(grant: Grant) -> Command {
+    Command::IssueKey { key: key(1), name: "laptop".to_owned(), hash: [1; 32], grant }
+}
+
+fn until(end: Timestamp) -> Grant {
+    Grant { expires_at: Some(end), ..Grant::default() }
+}
+
+fn rotate(secret: u8, overlap: i64) -> Command {
+    Command::RotateKey { key: key(1), hash: [secret; 32], overlap: Millis::minutes(overlap), expires_at: None }
+}
+
+fn rotated(secret: u8, until: Timestamp) -> At<Event> {
+    Event::KeyRotated { key: key(1), hash: [secret; 32], until, expires_at: None }.into()
+}
+
+/// Returns the secrets of the first key that are good at a moment.
+fn good(agent: &Agent, now: Timestamp) -> Vec<u8> {
+    agent.keys.get(&key(1)).into_iter().flat_map(|key| key.hashes(now).map(|hash| hash[0])).collect()
 }
 
 fn revoked(n: u8) -> At<Event> {
@@ -85,7 +110,7 @@ fn a_name_may_not_be_longer() {
 
 #[test]
 fn nothing_can_be_done_with_an_unknown_agent() {
-    for command in [issue(1), revoke(1), set_webhook("https://example.org")] {
+    for command in [issue(1), rotate(2, 0), revoke(1), set_webhook("https://example.org")] {
         given([]).when(command).rejects(Rejection::Unknown);
     }
 }
@@ -183,15 +208,125 @@ fn a_webhook_may_not_be_longer() {
 
 #[test]
 fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
-    for rejection in [Rejection::Unknown, Rejection::KeyUnknown { key: key(1) }, Rejection::TooManyKeys { limit: 1 }] {
+    for rejection in [
+        Rejection::Unknown,
+        Rejection::KeyUnknown { key: key(1) },
+        Rejection::TooManyKeys { limit: 1 },
+        Rejection::TooManySecrets { limit: 1 },
+        Rejection::EndsInThePast,
+    ] {
         assert!(Agent::could_change(&rejection), "{rejection:?}");
     }
     for rejection in [
         Rejection::AlreadyRegistered,
         Rejection::NameLength { characters: 0, limit: 1 },
         Rejection::KeyExists { key: key(1) },
+        Rejection::NoScopes,
+        Rejection::OverlapOutOfRange { longest: Millis(1) },
         Rejection::WebhookTooLong { bytes: 2, limit: 1 },
     ] {
         assert!(!Agent::could_change(&rejection), "{rejection:?}");
     }
+}
+
+#[test]
+fn a_key_may_be_narrowed_to_scopes_a_link_and_a_time() {
+    let grant = Grant {
+        scopes: Some([Scope::Read, Scope::WriteMessages].into()),
+        link: Some(LinkId::new(id(9))),
+        expires_at: Some(minutes(60)),
+    };
+    given([registered()]).when(issue_with(grant.clone())).then([issued_with(1, grant.clone())]);
+    assert!(grant.allows(Scope::Read) && !grant.allows(Scope::WriteLinks));
+    assert_eq!((grant.ended(minutes(59)), grant.ended(minutes(60))), (None, Some(minutes(60))));
+    assert!(Scope::ALL.into_iter().all(|scope| Grant::default().allows(scope)));
+}
+
+#[test]
+fn a_key_that_may_do_nothing_is_not_issued() {
+    let nothing = Grant { scopes: Some([].into()), ..Grant::default() };
+    given([registered()]).when(issue_with(nothing)).rejects(Rejection::NoScopes);
+}
+
+#[test]
+fn a_key_that_has_ended_is_not_issued() {
+    given([registered()]).when(At::from(issue_with(until(minutes(5)))).at(minutes(5))).rejects(Rejection::EndsInThePast);
+}
+
+#[test]
+fn a_key_that_has_ended_makes_room_for_another() {
+    let one = [registered(), issued_with(1, until(minutes(5)))];
+    let decide = |at| given(one.clone()).under(|policy| policy.agent_keys = 1).when(At::from(issue(2)).at(at));
+    decide(minutes(4)).rejects(Rejection::TooManyKeys { limit: 1 });
+    decide(minutes(5)).then([issued(2)]);
+}
+
+#[test]
+fn a_rotated_key_knows_both_secrets_until_the_overlap_ends() {
+    given([registered(), issued(1)]).when(rotate(2, 60)).then([rotated(2, minutes(60))]);
+    let agent = given([registered(), issued(1), rotated(2, minutes(60))]).state;
+    assert_eq!(good(&agent, minutes(59)), [2, 1]);
+    assert_eq!(good(&agent, minutes(60)), [2]);
+}
+
+#[test]
+fn a_rotation_without_an_overlap_ends_every_earlier_secret() {
+    let agent = given([registered(), issued(1), rotated(2, minutes(60)), rotated(3, minutes(0))]).state;
+    assert_eq!(good(&agent, minutes(0)), [3]);
+}
+
+#[test]
+fn a_key_has_only_so_many_secrets() {
+    let twice = [registered(), issued(1), rotated(2, minutes(60)), rotated(3, minutes(60))];
+    let decide = |command: At<Command>| given(twice.clone()).under(|policy| policy.retired_secrets = 2).when(command);
+    decide(rotate(4, 1).into()).rejects(Rejection::TooManySecrets { limit: 2 });
+    decide(rotate(4, 0).into()).then([rotated(4, minutes(0))]);
+    decide(At::from(rotate(4, 1)).at(minutes(60))).then([rotated(4, minutes(61))]);
+}
+
+#[test]
+fn an_overlap_has_a_limit() {
+    let longest = Millis::minutes(43_200);
+    for overlap in [-1, 43_201] {
+        given([registered(), issued(1)]).when(rotate(2, overlap)).rejects(Rejection::OverlapOutOfRange { longest });
+    }
+}
+
+#[test]
+fn a_rotation_keeps_what_the_key_may_do_and_may_move_its_end() {
+    let narrow = Grant { scopes: Some([Scope::Read].into()), ..until(minutes(5)) };
+    let command = Command::RotateKey { key: key(1), hash: [2; 32], overlap: Millis(0), expires_at: Some(minutes(90)) };
+    let moved = Event::KeyRotated { key: key(1), hash: [2; 32], until: minutes(0), expires_at: Some(minutes(90)) };
+    given([registered(), issued_with(1, narrow.clone())]).when(command).then([moved.clone().into()]);
+    let agent = given([registered(), issued_with(1, narrow.clone()), moved.into()]).state;
+    let expected = Grant { expires_at: Some(minutes(90)), ..narrow };
+    assert_eq!(agent.keys.get(&key(1)).map(|key| &key.grant), Some(&expected));
+}
+
+#[test]
+fn a_key_that_is_no_longer_good_is_not_rotated() {
+    given([registered()]).when(rotate(2, 0)).rejects(Rejection::KeyUnknown { key: key(1) });
+    given([registered(), issued(1), revoked(1)]).when(rotate(2, 0)).rejects(Rejection::KeyUnknown { key: key(1) });
+    given([registered(), issued_with(1, until(minutes(5)))])
+        .when(At::from(rotate(2, 0)).at(minutes(5)))
+        .rejects(Rejection::EndsInThePast);
+    let revive = Command::RotateKey { key: key(1), hash: [2; 32], overlap: Millis(0), expires_at: Some(minutes(90)) };
+    given([registered(), issued_with(1, until(minutes(5)))])
+        .when(At::from(revive).at(minutes(5)))
+        .rejects(Rejection::EndsInThePast);
+}
+
+#[test]
+fn a_revoked_key_has_no_secret_left_over() {
+    let agent = given([registered(), issued(1), rotated(2, minutes(60)), revoked(1)]).state;
+    assert!(agent.keys.get(&key(1)).is_some_and(|key| key.retired.is_empty() && !key.is_valid(minutes(0))));
+}
+
+#[test]
+fn a_scope_reads_back_as_it_is_written() {
+    for scope in Scope::ALL {
+        assert_eq!(scope.as_str().parse(), Ok(scope));
+        assert_eq!(serde_json::to_value(scope).unwrap(), scope.as_str());
+    }
+    assert!("Read".parse::<Scope>().is_err());
 }

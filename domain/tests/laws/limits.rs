@@ -82,7 +82,7 @@ proptest! {
     fn an_agent_never_holds_more_keys_than_it_may(history in history::<Agent>()) {
         let limit = history.policy.agent_keys;
         Log::<Agent>::new(history.policy).execute_all(&history.commands, |log, _| {
-            prop_assert!(log.root.state.keys.values().filter(|key| !key.revoked).count() <= limit);
+            prop_assert!(log.root.state.keys.values().filter(|key| key.is_valid(log.root.at)).count() <= limit);
             prop_assert!(Some(log.root.memory.len()) <= <Agent as domain::Aggregate>::REMEMBERS);
             Ok(())
         })?;

@@ -19,6 +19,7 @@ fn agent_name(event: &agent::Event) -> &'static str {
     match event {
         agent::Event::Registered { .. } => "agent.registered",
         agent::Event::KeyIssued { .. } => "agent.key_issued",
+        agent::Event::KeyRotated { .. } => "agent.key_rotated",
         agent::Event::KeyRevoked { .. } => "agent.key_revoked",
         agent::Event::WebhookSet { .. } => "agent.webhook_set",
     }
@@ -86,7 +87,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 
 #[test]
 fn the_names_are_serdes_and_unique_and_versioned() {
-    assert_eq!(names::<Agent>(agent_name).len(), 4);
+    assert_eq!(names::<Agent>(agent_name).len(), 5);
     assert_eq!(names::<Link>(link_name).len(), 11);
     assert_eq!(names::<Session>(session_name).len(), 11);
 }
@@ -121,7 +122,12 @@ fn who_acts_and_why_is_told_in_the_contracts_words() {
 
 #[test]
 fn bytes_are_bytes_on_the_wire_and_not_lists_of_numbers() {
-    let event = agent::Event::KeyIssued { key: KeyId::new([200; 16]), name: String::new(), hash: [200; 32] };
+    let event = agent::Event::KeyIssued {
+        key: KeyId::new([200; 16]),
+        name: String::new(),
+        hash: [200; 32],
+        grant: agent::Grant::default(),
+    };
     let written = rmp_serde::to_vec_named(&event).expect("every event can be written");
     // Names and marks take 46 bytes; as lists of numbers, the 48 bytes of key and hash would take 96.
     assert!(written.len() < 100, "{} bytes", written.len());

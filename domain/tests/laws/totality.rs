@@ -11,8 +11,10 @@ use crate::subject::{Subject, timestamp};
 
 /// Limits of any size.
 fn policy() -> impl Strategy<Value = Policy> {
-    (any::<[u32; 12]>(), any::<[i64; 6]>(), any::<[u16; 7]>(), any::<u8>()).prop_map(
+    (any::<[u32; 12]>(), any::<[i64; 7]>(), any::<[u16; 8]>(), any::<u8>()).prop_map(
         |(counts, lengths, sizes, question_fields)| Policy {
+            retired_secrets: sizes[7].into(),
+            longest_overlap: Millis(lengths[6]),
             agent_keys: sizes[0].into(),
             name_characters: sizes[1].into(),
             webhook_url_bytes: sizes[2].into(),

@@ -51,6 +51,7 @@ enum Beginning {
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
         (status = 422, description = "cursor_scope", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "scope_missing", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 401, description = "key_invalid", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_streams", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
@@ -73,12 +74,17 @@ pub(super) async fn events(
 async fn open(app: App, principal: Principal, key: String, params: Params, headers: &HeaderMap) -> Result<Response, Problem> {
     let agent = principal.agent;
     let cursors = AgentCursors::new(app.cursors().clone(), app.backbone().secrets());
-    let (topic, scope) = match params.link_id.as_deref() {
+    if !principal.grant.allows(domain::agent::Scope::Read) {
+        return Err(Problem::with_detail(Code::ScopeMissing, "This stream needs a key with read."));
+    }
+    let asked = match params.link_id.as_deref() {
+        Some(link) => Some(own_link(&app, &principal, link).await?),
+        None => None,
+    };
+    // A key that is limited to one link hears nothing else.
+    let (topic, scope) = match asked.or(principal.grant.link) {
         None => (Topic::Agent(agent), Scope::Agent),
-        Some(link) => {
-            let link = own_link(&app, &principal, link).await?;
-            (Topic::Link(agent, link), Scope::Link(link))
-        }
+        Some(link) => (Topic::Link(agent, link), Scope::Link(link)),
     };
     let after = sse::resumes_after(headers, params.after);
     let after = after.map(|after| cursors.open(agent, &[scope, Scope::Agent], &after)).transpose()?;
@@ -108,6 +114,9 @@ async fn open(app: App, principal: Principal, key: String, params: Params, heade
 /// Finds one of the agent's links; another agent's is as unknown as none.
 async fn own_link(app: &App, principal: &Principal, text: &str) -> Result<LinkId, Problem> {
     let link = LinkId::parse(text).map_err(|_| Problem::new(Code::LinkUnknown))?;
+    if principal.grant.link.is_some_and(|only| only != link) {
+        return Err(Code::LinkUnknown.into());
+    }
     let state = app.commands().link(principal.agent, link).await?;
     state.settings.map(|_| link).ok_or_else(|| Code::LinkUnknown.into())
 }

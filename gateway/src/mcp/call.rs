@@ -1,9 +1,10 @@
 //! One call of a tool: who calls, what it may use, and the ids it names.
 
 use command_service::Principal;
+use domain::agent::Scope;
 use domain::{Address, LinkId, SessionId};
 use nats::{Actor, Position};
-use query_service::Freshness;
+use query_service::{Freshness, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
@@ -59,6 +60,56 @@ impl Call {
         Actor::Agent(self.principal.key)
     }
 
+    /// Returns which rows the key may see.
+    pub(super) fn viewer(&self) -> Viewer {
+        match self.principal.grant.link {
+            Some(link) => Viewer::OnLink(self.principal.agent, link),
+            None => Viewer::Agent(self.principal.agent),
+        }
+    }
+
+    /// Reads a link's id; of a key that is limited to one link, every other is unknown.
+    pub(super) fn link_id(&self, text: &str) -> Result<LinkId, Problem> {
+        let link = LinkId::parse(text).map_err(|_| unknown_link(text))?;
+        if self.principal.grant.link.is_some_and(|only| only != link) {
+            return Err(unknown_link(link));
+        }
+        Ok(link)
+    }
+
+    /// Reads a session's id; one that is none is as unknown as one of another agent's, and as one beyond the key's only link.
+    pub(super) async fn session_id(&self, text: &str) -> Result<SessionId, Problem> {
+        let session = SessionId::parse(text).map_err(|_| unknown_session(text))?;
+        if let Some(only) = self.principal.grant.link
+            && self.app().link_of(self.session(session)).await.map_err(about_session(session))? != only
+        {
+            return Err(unknown_session(session));
+        }
+        Ok(session)
+    }
+
+    /// Refuses a key that lacks some of the scopes.
+    pub(super) fn has(&self, tool: &str, scopes: &[Scope]) -> Result<(), Problem> {
+        let grant = &self.principal.grant;
+        let lacking: Vec<_> = scopes.iter().copied().filter(|scope| !grant.allows(*scope)).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let (needed, lacking) = (listed(scopes.iter().copied()), listed(lacking));
+        let told = format!("{tool} needs {needed}; this key has {}.", listed(grant.scopes()));
+        Err(Problem::with_detail(Code::ScopeMissing, told)
+            .next(format!("Ask the operator for a key with {lacking}, or do without; no other call gets around this.")))
+    }
+
+    /// Refuses a key that is limited to one link.
+    pub(super) fn is_everywhere(&self) -> Result<(), Problem> {
+        match self.principal.grant.link {
+            None => Ok(()),
+            Some(link) => Err(Problem::with_detail(Code::KeyLimited, format!("This key may use {link} only."))
+                .next("Call temp_chat_get_link for its url, or ask the operator for a key of the whole agent.")),
+        }
+    }
+
     /// Returns the address of one of the agent's sessions.
     pub(super) fn session(&self, session: SessionId) -> Address {
         Address::session(self.principal.agent, session)
@@ -86,14 +137,10 @@ impl Call {
     }
 }
 
-/// Reads a session's id; one that is none is as unknown as one of another agent's.
-pub(super) fn session_id(text: &str) -> Result<SessionId, Problem> {
-    SessionId::parse(text).map_err(|_| unknown_session(text))
-}
-
-/// Reads a link's id.
-pub(super) fn link_id(text: &str) -> Result<LinkId, Problem> {
-    LinkId::parse(text).map_err(|_| unknown_link(text))
+/// Writes scopes one after the other.
+fn listed(scopes: impl IntoIterator<Item = Scope>) -> String {
+    let names: Vec<_> = scopes.into_iter().map(Scope::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Says that the agent has no such session.

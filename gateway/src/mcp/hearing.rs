@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::session::{Author, Event as SessionEvent};
-use domain::{KeyId, Target, Timestamp, link};
+use domain::{KeyId, LinkId, Target, Timestamp, link};
 use nats::{Actor, AnyEvent, Fact, Position};
 use query_service::{Filter, Scope};
 use rmcp::model::ProgressNotificationParam;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::call::{Call, about_session, link_id, session_id, unknown_link};
+use super::call::{Call, about_session, unknown_link};
 use super::cursor;
 use super::patience::hold;
 use super::position::Reading;
@@ -58,10 +58,11 @@ pub(super) struct Named {
 impl Ear {
     /// Finds the scope of a call, and that it is the agent's.
     pub(super) async fn of(call: &Call, link: Option<&str>, session: Option<&str>) -> Result<Self, Problem> {
-        let link = link.map(link_id).transpose()?;
+        let named = Named { link: link.is_some(), session: session.is_some() };
+        let link = link.map(|link| call.link_id(link)).transpose()?;
         match (link, session) {
             (link, Some(session)) => {
-                let ear = Self { named: Named { link: link.is_some(), session: true }, ..Self::of_session(call, session).await? };
+                let ear = Self { named, ..Self::of_session(call, session).await? };
                 match link {
                     Some(link) if !ear.cursors.contains(&cursor::Scope::Link(link)) => {
                         let told = format!("{session} is not a session of {link}.");
@@ -70,31 +71,36 @@ impl Ear {
                     Some(_) | None => Ok(ear),
                 }
             }
-            (Some(link), None) => {
-                let state = call.app().commands().link(call.principal.agent, link).await?;
-                let ends_at = state.settings.as_ref().ok_or_else(|| unknown_link(link))?.expires_at;
-                let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
-                Ok(Self {
-                    scope: Scope::Link(link),
-                    topic: Topic::Link(call.principal.agent, link),
-                    cursors: vec![cursor::Scope::Link(link), cursor::Scope::Agent],
-                    is_over: !is_open || ends_at <= command_service::clock::now(),
-                    named: Named { link: true, session: false },
-                })
-            }
-            (None, None) => Ok(Self {
-                scope: Scope::Agent,
-                topic: Topic::Agent(call.principal.agent),
-                cursors: vec![cursor::Scope::Agent],
-                is_over: false,
-                named: Named::default(),
-            }),
+            // A key that is limited to one link hears nothing else.
+            (link, None) => match link.or(call.principal.grant.link) {
+                Some(link) => Ok(Self { named, ..Self::of_link(call, link).await? }),
+                None => Ok(Self {
+                    scope: Scope::Agent,
+                    topic: Topic::Agent(call.principal.agent),
+                    cursors: vec![cursor::Scope::Agent],
+                    is_over: false,
+                    named,
+                }),
+            },
         }
+    }
+
+    async fn of_link(call: &Call, link: LinkId) -> Result<Self, Problem> {
+        let state = call.app().commands().link(call.principal.agent, link).await?;
+        let ends_at = state.settings.as_ref().ok_or_else(|| unknown_link(link))?.expires_at;
+        let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
+        Ok(Self {
+            scope: Scope::Link(link),
+            topic: Topic::Link(call.principal.agent, link),
+            cursors: vec![cursor::Scope::Link(link), cursor::Scope::Agent],
+            is_over: !is_open || ends_at <= command_service::clock::now(),
+            named: Named { link: true, session: false },
+        })
     }
 
     /// Finds a session of the agent's.
     pub(super) async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
-        let session = session_id(session)?;
+        let session = call.session_id(session).await?;
         let address = call.session(session);
         let state = call.app().commands().session(address).await.map_err(about_session(session))?;
         let link = state.link.ok_or_else(|| super::call::unknown_session(session))?;
@@ -233,8 +239,11 @@ impl Hearing {
         }
         let filter = Filter { types: Some(HEARD), not_by: Some(key) };
         for _ in 0..TRIES {
-            let answer =
-                call.app().queries().unacknowledged(agent, ear.scope, key, filter, order.limit, call.fresh(horizon)).await?;
+            let answer = call
+                .app()
+                .queries()
+                .unacknowledged(call.viewer(), ear.scope, key, filter, order.limit, call.fresh(horizon))
+                .await?;
             if answer.stale {
                 continue;
             }

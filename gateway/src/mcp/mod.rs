@@ -30,7 +30,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
@@ -114,7 +114,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
                 }))
             })
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
     }
 }
 
@@ -200,7 +200,9 @@ impl ServerHandler for Agents {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let after = request.and_then(|request| request.cursor);
-        resources::list(&self.call(context)?, after.as_deref()).await
+        let call = self.call(context)?;
+        resources::may_read(&call)?;
+        resources::list(&call, after.as_deref()).await
     }
 
     async fn list_resource_templates(
@@ -216,7 +218,9 @@ impl ServerHandler for Agents {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(&self.call(context)?, &request.uri).await.map(Into::into)
+        let call = self.call(context)?;
+        resources::may_read(&call)?;
+        resources::read(&call, &request.uri).await.map(Into::into)
     }
 
     async fn complete(
@@ -229,6 +233,7 @@ impl ServerHandler for Agents {
         let values = match request.r#ref {
             Reference::Prompt(prompt) => prompts::complete(&prompt.name, &name, &value)?,
             Reference::Resource(_) => {
+                resources::may_read(&call)?;
                 let found = match name.as_str() {
                     resources::LINK => resources::links(&call, &value).await,
                     resources::SESSION => resources::sessions(&call, &value).await,
@@ -246,6 +251,8 @@ impl ServerHandler for Agents {
     }
 
     async fn listen(&self, stream: SubscriptionContext) -> Result<(), ErrorData> {
-        resources::tell(&self.call(stream.request_context().clone())?, &stream).await
+        let call = self.call(stream.request_context().clone())?;
+        resources::may_read(&call)?;
+        resources::tell(&call, &stream).await
     }
 }

@@ -99,8 +99,8 @@ enum Open {
 impl Outlook {
     /// Looks at a scope, with rows that have taken in `sequence`.
     pub(super) async fn of(call: &Call, scope: Scope, sequence: u64, has_more: bool) -> Result<Self, Problem> {
-        let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
-        let answer = queries.open_sessions(agent, scope, call.principal.key, TOLD, fresh).await?;
+        let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
+        let answer = queries.open_sessions(viewer, scope, call.principal.key, TOLD, fresh).await?;
         let open = answer.value;
         let online = |session: &OpenSession| call.app().hub().chatter_online(call.session(session.session));
         let now = command_service::clock::now();
@@ -171,19 +171,19 @@ struct Links {
 
 /// Finds the links of a scope through which someone may still come.
 async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, Problem> {
-    let (queries, agent, fresh) = (call.app().queries(), call.principal.agent, call.fresh(sequence));
+    let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
     let mut links = Links::default();
     match scope {
         // Whoever starts again gets a session of its own.
         Scope::Session(_) => {}
         Scope::Link(link) => {
-            let answer = queries.link(agent, link, fresh).await?;
+            let answer = queries.link(viewer, link, fresh).await?;
             links.found.extend(answer.value);
             links.unsure |= answer.stale;
         }
         Scope::Agent => {
             for status in [LinkStatus::Active, LinkStatus::Paused] {
-                let answer = queries.links(agent, Some(status), None, LINKS, fresh).await?;
+                let answer = queries.links(viewer, Some(status), None, LINKS, fresh).await?;
                 links.found.extend(answer.value.items);
                 links.unsure |= answer.stale || answer.value.has_more;
             }

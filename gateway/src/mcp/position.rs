@@ -70,13 +70,14 @@ impl Positions {
         let (app, agent, key) = (call.app(), call.principal.agent, call.principal.key);
         for _ in 0..PAGES {
             let filter = Filter { types: Some(hearing::HEARD), not_by: Some(key) };
-            let page = match app.queries().unacknowledged(agent, scope, key, filter, PAGE, call.fresh(upto.sequence)).await {
-                Ok(answer) => answer.value,
-                Err(error) => {
-                    tracing::warn!(%error, "what a cursor acknowledges could not be read; it is given again");
-                    return;
-                }
-            };
+            let page =
+                match app.queries().unacknowledged(call.viewer(), scope, key, filter, PAGE, call.fresh(upto.sequence)).await {
+                    Ok(answer) => answer.value,
+                    Err(error) => {
+                        tracing::warn!(%error, "what a cursor acknowledges could not be read; it is given again");
+                        return;
+                    }
+                };
             let mut marks = BTreeMap::new();
             for fact in page.facts.iter().filter(|fact| fact.position <= upto) {
                 if let Target::Session(session) = fact.address.target {

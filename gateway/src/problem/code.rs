@@ -128,6 +128,12 @@ codes! {
     // Agents and keys
     KeyInvalid = "key_invalid", UNAUTHORIZED, "The API key is missing or not valid.",
         client "Send a valid key: Authorization: Bearer KEY.", agent "Ask the operator for a valid key.";
+    KeyExpired = "key_expired", UNAUTHORIZED, "The API key has expired.",
+        client "Send a valid key: Authorization: Bearer KEY.", agent "Ask the operator for a valid key.";
+    ScopeMissing = "scope_missing", FORBIDDEN, "The key may not do this.",
+        client "Use a key that has the scope.", agent "Ask the operator for a key that has the scope.";
+    KeyLimited = "key_limited", FORBIDDEN, "The key is for one link only.",
+        client "Use a key of the whole agent.", agent "Use that link, or ask the operator for a key of the whole agent.";
     AgentUnknown = "agent_unknown", NOT_FOUND, "There is no such agent.",
         client "List the agents.", agent "Ask the operator.";
     AgentExists = "agent_exists", CONFLICT, "The agent is registered already.",

@@ -2,6 +2,8 @@
 
 mod code;
 mod refusal;
+#[cfg(test)]
+mod table;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -19,6 +19,7 @@ impl From<Refusal> for Problem {
             Refusal::Session(rejection) => of_session(&rejection),
             Refusal::IdReused => Code::IdReused.into(),
             Refusal::KeyInvalid => Code::KeyInvalid.into(),
+            Refusal::KeyExpired { at } => Self::with_detail(Code::KeyExpired, format!("The API key expired at {}.", Moment(at))),
             Refusal::ClientIdUsed => Code::ClientIdUsed.into(),
             Refusal::TooManyReturns { limit } => Self::with_detail(
                 Code::LinkUsedUp,
@@ -124,7 +125,8 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
         Rejection::NameLength { .. } => Code::NameLength,
         Rejection::KeyUnknown { .. } => Code::KeyUnknown,
         Rejection::KeyExists { .. } => Code::KeyExists,
-        Rejection::TooManyKeys { .. } => Code::KeyLimitReached,
+        Rejection::TooManyKeys { .. } | Rejection::TooManySecrets { .. } => Code::KeyLimitReached,
+        Rejection::NoScopes | Rejection::EndsInThePast | Rejection::OverlapOutOfRange { .. } => Code::SettingOutOfRange,
         Rejection::WebhookTooLong { .. } => Code::WebhookTooLong,
     };
     Problem::with_detail(code, sentence(rejection))

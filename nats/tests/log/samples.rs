@@ -20,8 +20,9 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
         AnyEvent::Agent(event) => match event {
             agent::Event::Registered { .. }
             | agent::Event::KeyIssued { .. }
+            | agent::Event::KeyRotated { .. }
             | agent::Event::KeyRevoked { .. }
-            | agent::Event::WebhookSet { .. } => 4,
+            | agent::Event::WebhookSet { .. } => 5,
         },
         AnyEvent::Link(event) => match event {
             link::Event::Opened { .. }
@@ -57,11 +58,16 @@ const AT: Timestamp = Timestamp(1_700_000_000_000);
 const KEY: KeyId = KeyId::new([2; 16]);
 
 fn agent() -> Vec<(&'static str, agent::Event)> {
-    use agent::{Event, Webhook};
+    use agent::{Event, Grant, Scope, Webhook};
+    let scopes = Some([Scope::EndSessions, Scope::WriteLinks, Scope::WriteMessages, Scope::Read].into());
+    let narrow = Grant { scopes, link: Some(LinkId::new([5; 16])), expires_at: Some(AT) };
     let webhook = Webhook { url: "https://example.org/hook".to_owned(), with_text: false, rotation: 2 };
     vec![
         ("agent.registered", Event::Registered { name: "Ada".to_owned() }),
-        ("agent.key_issued", Event::KeyIssued { key: KEY, name: "laptop".to_owned(), hash: [3; 32] }),
+        ("agent.key_issued", Event::KeyIssued { key: KEY, name: "laptop".to_owned(), hash: [3; 32], grant: Grant::default() }),
+        ("agent.key_issued-narrow", Event::KeyIssued { key: KEY, name: "laptop".to_owned(), hash: [3; 32], grant: narrow }),
+        ("agent.key_rotated", Event::KeyRotated { key: KEY, hash: [4; 32], until: Timestamp(8), expires_at: Some(Timestamp(9)) }),
+        ("agent.key_rotated-for_ever", Event::KeyRotated { key: KEY, hash: [4; 32], until: Timestamp(8), expires_at: None }),
         ("agent.key_revoked", Event::KeyRevoked { key: KEY }),
         ("agent.webhook_set", Event::WebhookSet { webhook: Some(webhook) }),
         ("agent.webhook_set-removed", Event::WebhookSet { webhook: None }),

@@ -1,6 +1,6 @@
 //! What an agent's events change.
 
-use domain::agent::Event;
+use domain::agent::{Event, Scope};
 
 use super::{Context, Rows};
 use crate::column::{Id, moment};
@@ -24,10 +24,31 @@ impl Rows {
                     sequence,
                 },
             ),
-            Event::KeyIssued { key, name, hash: _ } => {
-                let row =
-                    KeyRow { id: key.column(), agent, shard, name: name.clone(), issued_at: at, revoked_at: None, sequence };
+            Event::KeyIssued { key, name, hash: _, grant } => {
+                let scopes = grant.scopes.as_ref();
+                let row = KeyRow {
+                    id: key.column(),
+                    agent,
+                    shard,
+                    name: name.clone(),
+                    scopes: scopes.map(|scopes| scopes.iter().copied().map(Scope::as_str).map(str::to_owned).collect()),
+                    link: grant.link.map(|link| link.column()),
+                    issued_at: at,
+                    expires_at: grant.expires_at.map(moment),
+                    rotated_at: None,
+                    overlap_until: None,
+                    revoked_at: None,
+                    sequence,
+                };
                 self.keys.put(row.id, row);
+            }
+            Event::KeyRotated { key, hash: _, until, expires_at } => {
+                if let Some(row) = self.keys.change(&key.column()) {
+                    row.rotated_at = Some(at);
+                    row.overlap_until = Some(moment(*until));
+                    row.expires_at = expires_at.map(moment);
+                    row.sequence = sequence;
+                }
             }
             Event::KeyRevoked { key } => {
                 if let Some(row) = self.keys.change(&key.column()) {

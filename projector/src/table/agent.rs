@@ -26,7 +26,12 @@ pub(crate) struct KeyRow {
     pub(crate) agent: Uuid,
     pub(crate) shard: i32,
     pub(crate) name: String,
+    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) link: Option<Uuid>,
     pub(crate) issued_at: OffsetDateTime,
+    pub(crate) expires_at: Option<OffsetDateTime>,
+    pub(crate) rotated_at: Option<OffsetDateTime>,
+    pub(crate) overlap_until: Option<OffsetDateTime>,
     pub(crate) revoked_at: Option<OffsetDateTime>,
     pub(crate) sequence: i64,
 }
@@ -46,7 +51,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
 pub(crate) async fn load_keys(connection: &mut PgConnection, agents: &[Uuid]) -> sqlx::Result<Vec<KeyRow>> {
     sqlx::query_as!(
         KeyRow,
-        "SELECT id, agent, shard, name, issued_at, revoked_at, sequence
+        "SELECT id, agent, shard, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at, sequence
         FROM agent_key
         WHERE agent = ANY($1)",
         agents,
@@ -82,19 +87,35 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&AgentRow]) -> s
 
 pub(crate) async fn save_keys(connection: &mut PgConnection, rows: &[&KeyRow]) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO agent_key (id, agent, shard, name, issued_at, revoked_at, sequence)
-        SELECT *
-        FROM UNNEST($1::UUID[], $2::UUID[], $3::INTEGER[], $4::TEXT[], $5::TIMESTAMPTZ[], $6::TIMESTAMPTZ[], $7::BIGINT[])
+        "INSERT INTO agent_key (
+            id, agent, shard, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at, sequence
+        )
+        SELECT id, agent, shard, name, string_to_array(scopes, ' '), link, issued_at, expires_at, rotated_at, overlap_until, revoked_at, sequence
+        FROM UNNEST(
+            $1::UUID[], $2::UUID[], $3::INTEGER[], $4::TEXT[], $5::TEXT[], $6::UUID[], $7::TIMESTAMPTZ[], $8::TIMESTAMPTZ[],
+            $9::TIMESTAMPTZ[], $10::TIMESTAMPTZ[], $11::TIMESTAMPTZ[], $12::BIGINT[]
+        ) AS new (id, agent, shard, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at, sequence)
         ON CONFLICT (id) DO UPDATE
         SET name = excluded.name,
+            scopes = excluded.scopes,
+            link = excluded.link,
             issued_at = excluded.issued_at,
+            expires_at = excluded.expires_at,
+            rotated_at = excluded.rotated_at,
+            overlap_until = excluded.overlap_until,
             revoked_at = excluded.revoked_at,
             sequence = excluded.sequence",
         &column(rows, |row| row.id),
         &column(rows, |row| row.agent),
         &column(rows, |row| row.shard),
         &column(rows, |row| row.name.clone()),
+        // UNNEST would flatten lists of lists.
+        &column(rows, |row| row.scopes.as_ref().map(|scopes| scopes.join(" "))) as &[Option<String>],
+        &column(rows, |row| row.link) as &[Option<Uuid>],
         &column(rows, |row| row.issued_at),
+        &column(rows, |row| row.expires_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.rotated_at) as &[Option<OffsetDateTime>],
+        &column(rows, |row| row.overlap_until) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.revoked_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
     )

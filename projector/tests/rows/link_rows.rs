@@ -22,9 +22,21 @@ async fn an_agent_and_its_keys_without_any_hash() {
     let mut story = Story::on(&world.backbone);
     let home = Address::agent(agent(1));
     story.tell::<Agent>(home, None, agent::Command::Register { name: "Ada".to_owned() }).await;
-    story.tell::<Agent>(home, None, agent::Command::IssueKey { key: key(1), name: "first".to_owned(), hash: [9; 32] }).await;
+    story
+        .tell::<Agent>(
+            home,
+            None,
+            agent::Command::IssueKey { key: key(1), name: "first".to_owned(), hash: [9; 32], grant: agent::Grant::default() },
+        )
+        .await;
     story.wait(Millis::seconds(1));
-    story.tell::<Agent>(home, None, agent::Command::IssueKey { key: key(2), name: "second".to_owned(), hash: [9; 32] }).await;
+    story
+        .tell::<Agent>(
+            home,
+            None,
+            agent::Command::IssueKey { key: key(2), name: "second".to_owned(), hash: [9; 32], grant: agent::Grant::default() },
+        )
+        .await;
     story.tell::<Agent>(home, None, agent::Command::RevokeKey { key: key(1) }).await;
     world.project().await;
     assert_eq!(

@@ -133,7 +133,12 @@ impl Story {
         use domain::agent::{self, Agent, Webhook};
         let home = Address::agent(agent(n));
         self.tell::<Agent>(home, None, agent::Command::Register { name: format!("agent {n}") }).await;
-        self.tell::<Agent>(home, None, agent::Command::IssueKey { key: key(n), name: "key".to_owned(), hash: [n; 32] }).await;
+        self.tell::<Agent>(
+            home,
+            None,
+            agent::Command::IssueKey { key: key(n), name: "key".to_owned(), hash: [n; 32], grant: agent::Grant::default() },
+        )
+        .await;
         let webhook = Webhook { url: "https://example.org/hook".to_owned(), with_text: false, rotation: 0 };
         self.tell::<Agent>(home, None, agent::Command::SetWebhook { webhook: Some(webhook) }).await;
         let link = link(n, n);

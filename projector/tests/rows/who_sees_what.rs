@@ -79,6 +79,8 @@ async fn world() -> World {
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
         SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
+    let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";
+    sqlx::query(used).execute(&world.pool).await.unwrap();
     world
 }
 

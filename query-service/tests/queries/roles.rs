@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use domain::QuestionId;
 use domain::session::Author;
-use query_service::{EventsError, Filter, Queries, Range, Scope, SessionFilter, Viewer};
+use domain::{QuestionId, Timestamp};
+use query_service::{EventsError, Filter, KeyUse, Queries, Range, Scope, SessionFilter, Viewer};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -37,6 +37,7 @@ async fn two_agents() -> World {
                  VALUES ('{id}', '{agent}', '{link}', {shard}, false, 1)"
             ))
             .await;
+        world.sql(format!("INSERT INTO key_use VALUES ('{id}', '{agent}', now())")).await;
         let sequence = world.sequence();
         world
             .sql(format!(
@@ -56,6 +57,7 @@ async fn seen(world: &World, role: &str, context: &str, table: &str) -> String {
     let settings = match context {
         "" => String::new(),
         "agent" => format!("SET LOCAL app.agent = '{agent}';"),
+        "link" => format!("SET LOCAL app.agent = '{agent}'; SET LOCAL app.link = '{}';", uuid(link(7).bytes())),
         "session" => format!("SET LOCAL app.agent = '{agent}'; SET LOCAL app.session = '{session}';"),
         other => panic!("no such context: {other}"),
     };
@@ -92,6 +94,7 @@ async fn every_role_sees_its_own_rows_of_every_table() {
         ("tempchat_writer", ""),
         ("tempchat_agent_reader", ""),
         ("tempchat_agent_reader", "agent"),
+        ("tempchat_agent_reader", "link"),
         ("tempchat_agent_reader", "session"),
         ("tempchat_session_reader", ""),
         ("tempchat_session_reader", "agent"),
@@ -106,16 +109,17 @@ async fn every_role_sees_its_own_rows_of_every_table() {
         }
     }
     insta::assert_snapshot!(matrix, @r"
-                                 admission agent agent_key checkpoint dead_letter event link question read_mark scheduled session
-    writer                               3     2         2          1           3     3    2        3         3         3       3
-    agent_reader                         -     0         0          1           -     0    0        0         0         -       0
-    agent_reader         agent           -     1         1          1           -     2    1        2         2         -       2
-    agent_reader         session         -     1         1          1           -     2    1        2         2         -       2
-    session_reader                       -     0         -          1           -     0    0        0         0         -       0
-    session_reader       agent           -     0         -          1           -     0    0        0         0         -       0
-    session_reader       session         -     1         -          1           -     1    1        1         1         -       1
-    analyst                              -     -         -          1           3     3    -        -         -         -       -
-    analyst              session         -     -         -          1           3     3    -        -         -         -       -
+                                 admission agent agent_key checkpoint dead_letter event key_use link question read_mark scheduled session
+    writer                               3     2         2          1           3     3       3    2        3         3         3       3
+    agent_reader                         -     0         0          1           -     0       -    0        0         0         -       0
+    agent_reader         agent           -     1         1          1           -     2       -    1        2         2         -       2
+    agent_reader         link            -     1         0          1           -     0       -    0        0         0         -       0
+    agent_reader         session         -     1         1          1           -     2       -    1        2         2         -       2
+    session_reader                       -     0         -          1           -     0       -    0        0         0         -       0
+    session_reader       agent           -     0         -          1           -     0       -    0        0         0         -       0
+    session_reader       session         -     1         -          1           -     1       -    1        1         1         -       1
+    analyst                              -     -         -          1           3     3       -    -        -         -         -       -
+    analyst              session         -     -         -          1           3     3       -    -        -         -         -       -
     ");
 }
 
@@ -194,4 +198,54 @@ async fn a_login_that_may_do_nothing_by_itself_is_enough() {
     let viewer = Viewer::Session(agent(1), session(1));
     assert!(queries.session(viewer, session(1), ANY).await.unwrap().value.is_some());
     queries.agents().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_key_of_one_link_sees_nothing_of_the_agents_others() {
+    let world = two_agents().await;
+    let queries = &world.queries;
+    world.link(agent(1), link(2)).await;
+    let other = talk(2, 3);
+    world.session(other.agent, other.link, other.session).await;
+    world.say(other, Author::Chatter, &["hello"]).await;
+    let viewer = Viewer::OnLink(agent(1), link(2));
+    assert_eq!(queries.link(viewer, link(1), ANY).await.unwrap().value, None);
+    assert_eq!(queries.session(viewer, session(1), ANY).await.unwrap().value, None);
+    let links = queries.links(viewer, None, None, 100, ANY).await.unwrap().value;
+    assert_eq!(links.items.iter().map(|link| link.id).collect::<Vec<_>>(), [link(2)]);
+    let sessions = queries.sessions(viewer, SessionFilter::default(), None, 100, ANY).await.unwrap().value;
+    assert_eq!(sessions.items.iter().map(|session| session.id).collect::<Vec<_>>(), [session(3)]);
+    let open = queries.open_sessions(viewer, Scope::Agent, key(agent(1)), 10, ANY).await.unwrap().value;
+    assert_eq!(open.total, 1);
+    for scope in [Scope::Link(link(1)), Scope::Session(session(1))] {
+        assert_eq!(queries.open_sessions(viewer, scope, key(agent(1)), 10, ANY).await.unwrap().value.total, 0);
+        assert!(queries.agent_events(viewer, scope, None, Filter::default(), 100, ANY).await.unwrap().value.facts.is_empty());
+        assert!(
+            queries
+                .unacknowledged(viewer, scope, key(agent(1)), Filter::default(), 100, ANY)
+                .await
+                .unwrap()
+                .value
+                .facts
+                .is_empty()
+        );
+    }
+    let heard = queries.agent_events(viewer, Scope::Agent, None, Filter::default(), 100, ANY).await.unwrap().value;
+    assert!(
+        !heard.facts.is_empty()
+            && heard.facts.iter().all(|fact| fact.address == domain::Address::session(other.agent, other.session))
+    );
+}
+
+#[tokio::test]
+async fn the_latest_use_of_a_key_is_kept() {
+    let world = two_agents().await;
+    let used = |at| KeyUse { agent: agent(1), key: key(agent(1)), at: Timestamp(at) };
+    // Later than what is there.
+    let latest = 4_102_444_800_000;
+    for at in [latest, latest - 3_600_000] {
+        world.queries.note_key_uses(&[used(at)]).await.unwrap();
+    }
+    let agents = world.queries.agents().await.unwrap();
+    assert_eq!(agents[0].keys[0].used_at, Some(Timestamp(latest)));
 }

@@ -78,7 +78,12 @@ impl Agent {
 
     /// Calls a tool, whatever it answers.
     pub(crate) async fn call(&self, tool: &'static str, arguments: Value) -> CallToolResult {
-        let mut request = CallToolRequestParams::new(tool);
+        self.call_named(tool, arguments).await
+    }
+
+    /// Calls a tool that was listed, whatever it answers.
+    pub(crate) async fn call_named(&self, tool: &str, arguments: Value) -> CallToolResult {
+        let mut request = CallToolRequestParams::new(tool.to_owned());
         request.arguments = Some(serde_json::from_value(arguments).unwrap());
         soon(tool, self.client.call_tool(request)).await.unwrap_or_else(|error| panic!("{tool} is no answer: {error}"))
     }
@@ -132,6 +137,28 @@ impl Agent {
     }
 }
 
-fn text_of(result: &CallToolResult) -> String {
+/// Makes arguments that a tool takes: everything it requires, and those of the ids that it knows.
+pub(crate) fn arguments_of(tool: &Tool, link: &Value, session: &Value) -> Value {
+    let schema = &tool.input_schema;
+    let mut arguments = json!({});
+    for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        arguments[name] = match schema["properties"][name]["type"].as_str() {
+            Some("array") => json!([{"key": "a", "label": "A", "type": "text"}]),
+            _ => json!("x"),
+        };
+    }
+    for (name, id) in [("link_id", link), ("session_id", session)] {
+        if schema["properties"].get(name).is_some() {
+            arguments[name] = id.clone();
+        }
+    }
+    if schema["properties"].get("timeout_seconds").is_some() {
+        arguments["timeout_seconds"] = json!(0);
+    }
+    arguments
+}
+
+/// Reads the text of a result.
+pub(crate) fn text_of(result: &CallToolResult) -> String {
     result.content.iter().filter_map(|part| part.as_text()).map(|text| text.text.as_str()).collect()
 }

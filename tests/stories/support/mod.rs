@@ -2,6 +2,7 @@
 
 mod agent;
 mod answer;
+mod authority;
 mod broken;
 mod browser;
 mod chance;
@@ -17,8 +18,9 @@ mod proxy;
 mod stream;
 mod visitor;
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, arguments_of, text_of};
 pub(crate) use answer::Answer;
+pub(crate) use authority::{Authority, Signer, now};
 pub(crate) use broken::{Cut, Line};
 pub(crate) use browser::Browser;
 pub(crate) use chance::{seed, uuid};

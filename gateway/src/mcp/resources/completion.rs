@@ -17,7 +17,7 @@ pub(in crate::mcp) async fn links(call: &Call, typed: &str) -> Result<Vec<String
     let (app, agent) = (call.app(), call.principal.agent);
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..PAGES {
-        let page = app.queries().links(agent, None, after, PAGE, app.freshness(agent)).await?.value;
+        let page = app.queries().links(call.viewer(), None, after, PAGE, app.freshness(agent)).await?.value;
         after = page.items.last().map(|last| last.place);
         let fits = |link: &LinkView| is_meant(typed, &link.id.to_string(), link.title.as_ref());
         found.extend(page.items.iter().filter(|link| fits(link)).map(|link| link.id.to_string()));
@@ -33,7 +33,8 @@ pub(in crate::mcp) async fn sessions(call: &Call, typed: &str) -> Result<Vec<Str
     let (app, agent) = (call.app(), call.principal.agent);
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..PAGES {
-        let page = app.queries().sessions(agent, SessionFilter::default(), after, PAGE, app.freshness(agent)).await?.value;
+        let page =
+            app.queries().sessions(call.viewer(), SessionFilter::default(), after, PAGE, app.freshness(agent)).await?.value;
         after = page.items.last().map(|last| last.place);
         let fits = |session: &SessionView| is_meant(typed, &session.id.to_string(), session.title.as_ref());
         found.extend(page.items.iter().filter(|session| fits(session)).map(|session| session.id.to_string()));

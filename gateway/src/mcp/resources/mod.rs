@@ -33,12 +33,17 @@ const JSON: &str = "application/json";
 pub(super) const LINK: &str = "link_id";
 pub(super) const SESSION: &str = "session_id";
 
+/// Refuses a key that may not read.
+pub(super) fn may_read(call: &Call) -> Result<(), ErrorData> {
+    call.has("A resource", &[domain::agent::Scope::Read]).map_err(|problem| ErrorData::invalid_request(problem.tool_text(), None))
+}
+
 /// Lists the links that take people, oldest first; transcripts are found by their template.
 pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
     let after = after.map(|after| cursors.open(agent, &[Scope::List], after)).transpose().map_err(|problem| failed(&problem))?;
-    let answer = app.queries().links(agent, Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
+    let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
     let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::List, last.place));
     let resources = page.items.into_iter().map(|link| {

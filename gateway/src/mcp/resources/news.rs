@@ -115,7 +115,9 @@ impl Following {
 }
 
 async fn subscribe(call: &Call) -> Result<Subscription, ErrorData> {
-    call.app().hub().subscribe(Topic::Agent(call.principal.agent), None).await.map_err(|error| failed(&error.into()))
+    let agent = call.principal.agent;
+    let topic = call.principal.grant.link.map_or(Topic::Agent(agent), |link| Topic::Link(agent, link));
+    call.app().hub().subscribe(topic, None).await.map_err(|error| failed(&error.into()))
 }
 
 impl Address {

@@ -2,7 +2,7 @@
 
 use domain::session::Status;
 use domain::{LinkId, SessionId};
-use query_service::{Filter, Range, Viewer};
+use query_service::{Filter, Range};
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, ResourceContents};
 
@@ -45,7 +45,7 @@ async fn of_link(call: &Call, link: LinkId) -> Result<String, Problem> {
 async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let fresh = app.freshness(agent);
-    let view = app.queries().session(Viewer::Agent(agent), session, fresh).await?;
+    let view = app.queries().session(call.viewer(), session, fresh).await?;
     let view = match view.value {
         Some(view) => view,
         None if view.stale => return Err(Code::Unavailable.into()),
@@ -55,7 +55,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
         return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
     }
     let filter = Filter { types: Some(HEARD), not_by: None };
-    let page = app.queries().events(Viewer::Agent(agent), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
+    let page = app.queries().events(call.viewer(), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
     let mut teller = Teller::new(call);
     let mut events = Vec::with_capacity(page.facts.len());
     for fact in &page.facts {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::agent::Scope;
 use domain::session::EndReason;
 use domain::{LinkId, Millis};
 use query_service::{Analytics, Day, Spread};
@@ -14,7 +15,7 @@ use super::{Definition, Effect, tool};
 use crate::mcp::Agents;
 use crate::mcp::answer::Answer;
 use crate::mcp::args::{Bound, number};
-use crate::mcp::call::{Call, link_id, unknown_link};
+use crate::mcp::call::{Call, unknown_link};
 use crate::moment::Moment;
 use crate::problem::Problem;
 
@@ -26,6 +27,7 @@ const ANALYTICS: Definition = Definition {
     title: "Chat figures",
     description: "Figures of the chats that began in the last days: joined, answered how soon, ended how, ratings, unanswered.",
     effect: Effect::Reads,
+    scopes: &[Scope::Read],
 };
 
 /// Arguments of [`ANALYTICS`].
@@ -117,13 +119,14 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 
 async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
-    let link = arguments.link_id.as_deref().map(link_id).transpose()?;
+    // A key that is limited to one link counts nothing else.
+    let link = arguments.link_id.as_deref().map(|link| call.link_id(link)).transpose()?.or(call.principal.grant.link);
     if let Some(link) = link {
         is_known(&call, link).await?;
     }
     let now = Moment::now();
     let since = now.0 - Millis::minutes(arguments.days_back.unwrap_or(30) * 24 * 60);
-    let answer = app.queries().analytics(agent, link, since, DAYS, app.freshness(agent)).await?;
+    let answer = app.queries().analytics(call.viewer(), link, since, DAYS, app.freshness(agent)).await?;
     Ok(Answer::of(&Shown::of(now, answer.value, answer.stale)))
 }
 

@@ -1,5 +1,6 @@
 //! Asking typed questions: a form on the page, typed values back.
 
+use domain::agent::Scope;
 use forms::{Field, Form, Kind};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -21,6 +22,7 @@ const ASK: Definition = Definition {
         Answers come as answer events with typed values, some fields at a time, until you speak again: read approvals from them, never from prose. \
         To ask everyone on a link use its questions.",
     effect: Effect::Adds,
+    scopes: &[Scope::Read, Scope::WriteMessages],
 };
 
 /// Arguments of [`ASK`].

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use command_service::Receipt;
+use domain::agent::Scope;
 use domain::{Address, QuestionId, Target};
 use nats::{EventId, Position};
-use query_service::Scope;
+use query_service::Scope as Reach;
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,7 @@ const WAIT: Definition = Definition {
         Pass the last next_cursor as after: it acknowledges all up to there. Without after you get all that is not acknowledged, as after a restart. \
         A time-out is no error. Not for history: that is temp_chat_read_messages.",
     effect: Effect::Acknowledges,
+    scopes: &[Scope::Read],
 };
 
 const SEND: Definition = Definition {
@@ -46,6 +48,7 @@ const SEND: Definition = Definition {
     description: "Says something in one chat (markdown), and returns what came since after. With wait_for_reply_seconds it waits for the answer, which saves a call. \
         Not for last words: temp_chat_end_session has a farewell. Repeat a failed call with the same idempotency_key: nothing is sent twice.",
     effect: Effect::Adds,
+    scopes: &[Scope::Read, Scope::WriteMessages],
 };
 
 /// Arguments of [`WAIT`].
@@ -162,7 +165,7 @@ impl Turn {
     /// Prepares to speak in a chat; who may not wait is told so before anything is said.
     pub(super) async fn begin(call: &Call, session: &str, after: Option<&str>, wait: Option<f64>) -> Result<Self, Problem> {
         let ear = Ear::of_session(call, session).await?;
-        let Scope::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
+        let Reach::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
         let after = ear.open(call, after)?;
         let patience = seconds(wait.unwrap_or_default());
         let place = place(call, patience)?;
@@ -212,7 +215,7 @@ async fn is_hopeless(call: &Call, ear: &Ear) -> Result<bool, Problem> {
 }
 
 /// Notes beside the waiting what a cursor acknowledges, even if the client goes away.
-fn note(call: &Call, scope: Scope, upto: Position) -> JoinHandle<()> {
+fn note(call: &Call, scope: Reach, upto: Position) -> JoinHandle<()> {
     let call = call.clone();
     tokio::spawn(async move { call.agents.positions.acknowledge(&call, scope, upto).await })
 }

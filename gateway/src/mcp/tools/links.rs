@@ -1,5 +1,6 @@
 //! Making, showing, changing and taking back links.
 
+use domain::agent::Scope;
 use domain::{LinkId, Policy};
 use query_service::LinkStatus;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -12,8 +13,8 @@ use super::{Definition, Effect, tool};
 use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
-use crate::mcp::call::{Call, about_link, link_id, unknown_link};
-use crate::mcp::cursor::Scope;
+use crate::mcp::call::{Call, about_link, unknown_link};
+use crate::mcp::cursor;
 use crate::mcp::rollup::Rollup;
 use crate::mcp::shown::LinkShown;
 use crate::moment::Moment;
@@ -28,6 +29,7 @@ const CREATE: Definition = Definition {
     description: "Makes a temporary chat link. Give its url to a person, then call temp_chat_wait_for_messages with its link_id and next_cursor. \
         For people you already chat with use temp_chat_send_message. The same idempotency_key gives the same link again.",
     effect: Effect::Adds,
+    scopes: &[Scope::WriteLinks],
 };
 
 const LIST: Definition = Definition {
@@ -35,6 +37,7 @@ const LIST: Definition = Definition {
     title: "List chat links",
     description: "Lists your links, oldest first, with settings and counts. For what people wrote use temp_chat_wait_for_messages.",
     effect: Effect::Reads,
+    scopes: &[Scope::Read],
 };
 
 const GET: Definition = Definition {
@@ -42,6 +45,7 @@ const GET: Definition = Definition {
     title: "Show a chat link",
     description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet.",
     effect: Effect::Reads,
+    scopes: &[Scope::Read],
 };
 
 const UPDATE: Definition = Definition {
@@ -50,6 +54,7 @@ const UPDATE: Definition = Definition {
     description: "Changes a link's settings (see temp_chat_create_link); what is left out stays. An empty text or 0 for max_sessions_total removes a setting. \
         status paused keeps newcomers out for now. To close it for good use temp_chat_revoke_link.",
     effect: Effect::Changes,
+    scopes: &[Scope::Read, Scope::WriteLinks],
 };
 
 const REVOKE: Definition = Definition {
@@ -57,6 +62,7 @@ const REVOKE: Definition = Definition {
     title: "Revoke a chat link",
     description: "Closes a link for good, and ends its open chats unless end_sessions is false. To end one chat use temp_chat_end_session.",
     effect: Effect::Ends,
+    scopes: &[Scope::Read, Scope::WriteLinks],
 };
 
 /// Arguments of [`CREATE`].
@@ -170,6 +176,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 }
 
 async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem> {
+    call.is_everywhere()?;
     let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
     let new = settings.into_new(title, &recipients.unwrap_or_default(), app.commands().policy()).map_err(again(CREATE))?;
@@ -186,16 +193,16 @@ async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem>
 async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
-    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[Scope::List], after)).transpose()?;
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::List], after)).transpose()?;
     let limit = arguments.limit.unwrap_or(20);
-    let answer = app.queries().links(agent, arguments.status, after, limit, app.freshness(agent)).await?;
+    let answer = app.queries().links(call.viewer(), arguments.status, after, limit, app.freshness(agent)).await?;
     let links = answer.value.items;
     let places: Vec<_> = links.iter().map(|link| link.place).collect();
     let page = fitting(links.into_iter().map(|link| LinkShown::of(&call, link)), MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment::now(),
-        next_cursor: cursors.seal(agent, Scope::List, last.unwrap_or_else(|| call.beginning())),
+        next_cursor: cursors.seal(agent, cursor::Scope::List, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
         stale: answer.stale,
@@ -203,12 +210,13 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
 }
 
 async fn get(call: Call, arguments: Get) -> Result<Answer<Whole>, Problem> {
-    whole(&call, link_id(&arguments.link_id)?).await
+    let link = call.link_id(&arguments.link_id)?;
+    whole(&call, link).await
 }
 
 async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem> {
     let Update { link_id: link, title, settings, expires_at, status } = arguments;
-    let link = link_id(&link)?;
+    let link = call.link_id(&link)?;
     let (commands, agent) = (call.app().commands(), call.principal.agent);
     if expires_at.is_some() && settings.expires_in_minutes.is_some() {
         return Err(Problem::with_detail(Code::InvalidRequest, "Both expires_at and expires_in_minutes were given.")
@@ -228,7 +236,7 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
 
 async fn revoke(call: Call, arguments: Revoke) -> Result<Answer<Whole>, Problem> {
     let Revoke { link_id: link, end_sessions, farewell } = arguments;
-    let link = link_id(&link)?;
+    let link = call.link_id(&link)?;
     let agent = call.principal.agent;
     let farewell = farewell.as_deref().filter(|text| !text.trim().is_empty());
     let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell).await;
@@ -244,7 +252,7 @@ fn again(tool: Definition) -> impl Fn(Problem) -> Problem {
 /// Shows a link.
 pub(in crate::mcp) async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
-    let answer = app.queries().link(agent, link, app.freshness(agent)).await?;
+    let answer = app.queries().link(call.viewer(), link, app.freshness(agent)).await?;
     match answer.value {
         Some(view) => {
             let (rollup, is_behind) = Rollup::of(call, &view).await?;

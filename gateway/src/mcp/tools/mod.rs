@@ -13,6 +13,7 @@ pub(super) use links::whole as whole_link;
 use std::future::Future;
 
 use domain::Policy;
+use domain::agent::Scope;
 use futures_util::FutureExt;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::model::{CallToolResult, Tool, ToolAnnotations};
@@ -35,6 +36,8 @@ struct Definition {
     /// When to use it, and when not.
     description: &'static str,
     effect: Effect,
+    /// What a key must be allowed: everything that the tool changes, and `read` where it tells more than what it was given.
+    scopes: &'static [Scope],
 }
 
 /// What a tool does to the world.
@@ -101,7 +104,9 @@ where
         let id = call.as_ref().ok().and_then(Call::request_id);
         async move {
             let answer = async {
-                let (call, read) = (call?, read?);
+                let call = call?;
+                call.has(definition.name, definition.scopes)?;
+                let read = read?;
                 call.is_active(call.agents.waits.any(call.principal.agent)).await;
                 run(call, read).await
             };

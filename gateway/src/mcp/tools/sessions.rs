@@ -1,8 +1,9 @@
 //! Listing, ending and erasing sessions.
 
+use domain::agent::Scope;
 use domain::session::EndReason;
 use domain::{Policy, SessionId};
-use query_service::{SessionFilter, SessionStatus, Viewer};
+use query_service::{SessionFilter, SessionStatus};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use super::{Definition, Effect, tool};
 use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting};
 use crate::mcp::args::Bound;
-use crate::mcp::call::{Call, about_session, link_id, session_id, unknown_link, unknown_session};
-use crate::mcp::cursor::Scope;
+use crate::mcp::call::{Call, about_session, unknown_link, unknown_session};
+use crate::mcp::cursor;
 use crate::mcp::rollup::{Recipients, answers_of};
 use crate::mcp::shown::SessionShown;
 use crate::moment::Moment;
@@ -29,6 +30,7 @@ const LIST: Definition = Definition {
     title: "List chats",
     description: "Lists chats, oldest first: who, how they stand, how they ended. For new words use temp_chat_wait_for_messages.",
     effect: Effect::ReadsPeople,
+    scopes: &[Scope::Read],
 };
 
 const END: Definition = Definition {
@@ -36,6 +38,7 @@ const END: Definition = Definition {
     title: "End a chat",
     description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before.",
     effect: Effect::Ends,
+    scopes: &[Scope::Read, Scope::EndSessions],
 };
 
 const ERASE: Definition = Definition {
@@ -43,6 +46,7 @@ const ERASE: Definition = Definition {
     title: "Erase a chat",
     description: "Ends one chat if need be and destroys its words at once, for everyone, beyond recovery. Not needed in general: words are erased by themselves.",
     effect: Effect::Ends,
+    scopes: &[Scope::EndSessions],
 };
 
 /// Arguments of [`LIST`].
@@ -134,15 +138,16 @@ fn inclusions(_: &mut SchemaGenerator) -> Schema {
 async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
-    let link = arguments.link_id.as_deref().map(link_id).transpose()?;
+    let link = arguments.link_id.as_deref().map(|link| call.link_id(link)).transpose()?;
     if let Some(link) = link
         && app.commands().link(agent, link).await?.status == domain::link::Status::Unknown
     {
         return Err(unknown_link(link));
     }
-    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[Scope::List], after)).transpose()?;
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::List], after)).transpose()?;
     let filter = SessionFilter { link, status: arguments.status };
-    let answer = app.queries().sessions(agent, filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
+    let answer =
+        app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
     let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
     let include = arguments.include.unwrap_or_default();
@@ -169,7 +174,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment::now(),
-        next_cursor: cursors.seal(agent, Scope::List, last.unwrap_or_else(|| call.beginning())),
+        next_cursor: cursors.seal(agent, cursor::Scope::List, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
         stale: answer.stale,
@@ -177,14 +182,14 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
 }
 
 async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
-    let session = session_id(&arguments.session_id)?;
+    let session = call.session_id(&arguments.session_id).await?;
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
     let farewell = arguments.farewell.as_deref().filter(|text| !text.trim().is_empty());
     let receipt =
         app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
     app.wrote(agent, &receipt);
-    let answer = app.queries().session(Viewer::Agent(agent), session, app.freshness(agent)).await?;
+    let answer = app.queries().session(call.viewer(), session, app.freshness(agent)).await?;
     match answer.value {
         Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), session: SessionShown::of(&call, view), stale: answer.stale })),
         None if answer.stale => {
@@ -196,7 +201,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
 }
 
 async fn erase(call: Call, arguments: Erase) -> Result<Answer<Gone>, Problem> {
-    let session = session_id(&arguments.session_id)?;
+    let session = call.session_id(&arguments.session_id).await?;
     let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
     Ok(Answer::of(&Gone { now: Moment::now(), session_id: session, status: SessionStatus::Erased, erased_at: receipt.at.into() }))
