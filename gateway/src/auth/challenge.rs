@@ -1,5 +1,7 @@
 //! What a 401 says of how to get in (RFC 6750, section 3).
 
+use std::fmt::Write as _;
+
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
@@ -23,10 +25,10 @@ fn challenge(problem: &Problem, presented: bool, config: &Config) -> HeaderValue
     let mut challenge = "Bearer realm=\"tempchat\"".to_owned();
     if presented {
         // Our own words, which hold neither quotes nor backslashes.
-        challenge += &format!(", error=\"invalid_token\", error_description=\"{}\"", problem.detail);
+        let _infallible = write!(challenge, ", error=\"invalid_token\", error_description=\"{}\"", problem.detail);
     }
     if config.authorization_server.is_some() {
-        challenge += &format!(", resource_metadata=\"{}\"", config.address_of(METADATA));
+        let _infallible = write!(challenge, ", resource_metadata=\"{}\"", config.address_of(METADATA));
     }
     HeaderValue::try_from(challenge).expect("a challenge is plain words and addresses")
 }

@@ -2,13 +2,20 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nats::{Error, Position, Recorded, Scope};
+
+use tokio::time::sleep;
 
 use super::listener::{Closed, Item, Listener};
 use super::presence::Signal;
 use super::shard::ShardHub;
 use super::{Entry, Topic};
+
+/// How often missed commits are tried to be read, and the pause between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a listener gets.
 #[derive(Debug, Clone)]
@@ -132,6 +139,19 @@ impl Subscription {
     /// Reads a page of what was missed, when it is this listener's turn.
     async fn read(&self, missed: Missed) -> Result<Vec<Recorded>, Error> {
         let _turn = self.hub.scans.acquire().await.expect("the semaphore is never closed");
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match self.try_read(missed).await {
+                // A connection that was cut is soon there again.
+                Err(Error::Unavailable(why)) if tries > 0 => tracing::debug!(why, "missed commits are read again"),
+                read => return read,
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn try_read(&self, missed: Missed) -> Result<Vec<Recorded>, Error> {
         let scope = match self.topic {
             Topic::Session(address) => Scope::Aggregate(address),
             Topic::Link(agent, _) | Topic::Agent(agent) => Scope::Agent(agent),

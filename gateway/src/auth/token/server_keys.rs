@@ -1,4 +1,4 @@
-//! The public keys of an authorization server (RFC 7517), found by its metadata (RFC 8414, or OpenID Connect Discovery): kept for an
+//! The public keys of an authorization server (RFC 7517), found by its metadata (RFC 8414, or `OpenID` Connect Discovery): kept for an
 //! hour, and asked for again when a token names one that is not among them, though not more than once a minute.
 
 use std::collections::HashMap;
@@ -161,7 +161,7 @@ impl ServerKeys {
     }
 }
 
-/// Where an issuer's metadata may be: RFC 8414, section 3.1, and OpenID Connect Discovery 1.0, section 4.
+/// Where an issuer's metadata may be: RFC 8414, section 3.1, and `OpenID` Connect Discovery 1.0, section 4.
 fn well_known(issuer: &Url) -> [Url; 2] {
     let path = issuer.path().trim_end_matches('/').to_owned();
     let at = |path: String| {
