@@ -31,7 +31,7 @@ async fn it_hears_what_its_waits_would() {
 
     // Its own words are no news, another key's are, under that key's name.
     agent.say(&chatter.session, "Hello yourself").await;
-    let issued = installation.json(&["agent", "key", "issue", &agent.id(), "second"]).remove(0);
+    let issued = installation.json(&["agent", "key", "issue", &agent.id(), "--name", "second"]).remove(0);
     let second = Agent::connect(installation.url(), issued["key"].as_str().unwrap()).await;
     second.say(&chatter.session, "Hello from me too").await;
     let heard = stream.next().await.unwrap();

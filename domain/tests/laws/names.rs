@@ -88,7 +88,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 #[test]
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
-    assert_eq!(names::<Link>(link_name).len(), 11);
+    assert_eq!(names::<Link>(link_name).len(), 12);
     assert_eq!(names::<Session>(session_name).len(), 11);
 }
 

@@ -83,8 +83,16 @@ impl Line {
         }
     }
 
-    /// Calls a tool that succeeds, and reads its structured answer.
+    /// Calls a tool until it succeeds, and reads its structured answer: rows that are behind ask for the same call again.
     pub(crate) async fn call(&self, tool: &str, arguments: &Value) -> Value {
+        loop {
+            if let Some(answer) = self.try_call(tool, arguments).await {
+                return answer;
+            }
+        }
+    }
+
+    async fn try_call(&self, tool: &str, arguments: &Value) -> Option<Value> {
         let mut stream = self.connect().await;
         stream.write_all(&self.request(tool, arguments)).await.unwrap();
         let mut answer = Vec::new();
@@ -96,8 +104,13 @@ impl Line {
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .find(|message| message["id"] == 1)
             .unwrap_or_else(|| panic!("{tool} {arguments} is not answered: {answer}"));
-        assert_ne!(message["result"]["isError"], true, "{tool} {arguments}: {message}");
-        message["result"]["structuredContent"].clone()
+        let result = &message["result"];
+        if result["isError"] == true {
+            let told = result["content"][0]["text"].as_str().unwrap();
+            assert!(told.starts_with("unavailable: "), "{tool} {arguments}: {message}");
+            return None;
+        }
+        Some(result["structuredContent"].clone())
     }
 
     async fn connect(&self) -> TcpStream {
