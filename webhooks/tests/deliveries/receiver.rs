@@ -29,6 +29,8 @@ pub(crate) struct Received {
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     calls: UnboundedReceiver<Received>,
+    /// What was passed over while something else was looked for: calls go out side by side, in no order.
+    passed: Vec<Received>,
     count: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -62,7 +64,7 @@ impl Receiver {
         let desk = Arc::new(Desk { calls: sender, count: Arc::clone(&count), answer: Box::new(answer) });
         let router = Router::new().fallback(take).with_state(desk);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, calls, count, task }
+        Self { address, calls, passed: Vec::new(), count, task }
     }
 
     /// Starts one that is always glad.
@@ -81,11 +83,15 @@ impl Receiver {
 
     /// Waits for a call about an event of a type, past others.
     pub(crate) async fn find(&mut self, kind: &str) -> Received {
+        if let Some(known) = self.passed.iter().position(|call| call.json()["type"] == kind) {
+            return self.passed.remove(known);
+        }
         loop {
             let call = self.next().await;
             if call.json()["type"] == kind {
                 return call;
             }
+            self.passed.push(call);
         }
     }
 
