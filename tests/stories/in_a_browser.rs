@@ -74,8 +74,8 @@ async fn a_person_ends_the_chat_and_deletes_it() {
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
 
     browser.click(".menu-place > button").await;
-    browser.click(".menu button").await;
-    browser.click(".menu button").await;
+    browser.click(".menu .end").await;
+    browser.click(".menu .end").await;
     browser.shows(".ending", "You ended it.").await;
     browser.click(".ending button.danger").await;
     browser.click(".ending button.danger").await;

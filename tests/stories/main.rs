@@ -7,8 +7,10 @@
 #![expect(clippy::large_futures, reason = "a story is one long wait, and runs once")]
 
 mod agent_tools;
+mod bad_networks;
 mod command_line;
 mod erasure;
+mod for_everyone;
 mod in_a_browser;
 mod joining;
 mod link_states;
@@ -17,6 +19,8 @@ mod messages;
 mod quiet_logs;
 mod recovery;
 mod refusals;
+mod screens;
+mod screenshots;
 mod small_print;
 mod strangers;
 mod support;

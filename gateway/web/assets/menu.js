@@ -15,9 +15,11 @@ export function chatMenu(live) {
   const end = confirmButton({
     label: say('menu.end'),
     confirm: say('menu.end_confirm'),
+    class: 'end',
     icon: icon('leave'),
     act: () => {
       close();
+      button.focus();
       live.end().catch(() => announce(say('menu.end_failed')));
     },
   });
