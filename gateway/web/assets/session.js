@@ -60,7 +60,11 @@ export class LiveSession {
         this.#agentTyping(page.typing === true);
       },
       onReset: () => this.#reload(),
-      onConnection: (connection) => this.#dispatch({ type: 'connection', connection }),
+      onConnection: (connection) => {
+        const again = connection === 'live' && this.state.connection !== 'live';
+        this.#dispatch({ type: 'connection', connection });
+        if (again) this.outbox.flush();
+      },
       onRefused: (problem) => this.#refused(problem),
     });
     this.#listen();
@@ -143,6 +147,8 @@ export class LiveSession {
     const { event } = answer
       ? await postAnswer(this.id, { client_message_id: id, ...answer })
       : await postMessage(this.id, { client_message_id: id, text: message ?? '' });
+    // What can be sent can be heard.
+    if (this.state.connection === 'offline') this.#stream?.wake(false);
     return event;
   }
 
