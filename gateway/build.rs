@@ -28,9 +28,9 @@ fn main() {
         let kinds = [("plain", content.clone().into_bytes()), ("brotli", brotli(&content)), ("gzip", gzip(&content))];
         write!(files, "    Embedded {{ name: {name:?}").expect("a string takes everything");
         for (kind, bytes) in kinds {
-            let path = out.join(format!("{name}.{kind}"));
-            fs::write(&path, bytes).expect("the build's folder takes files");
-            write!(files, ", {kind}: include_bytes!({path:?})").expect("a string takes everything");
+            fs::write(out.join(format!("{name}.{kind}")), bytes).expect("the build's folder takes files");
+            write!(files, ", {kind}: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.{kind}\"))")
+                .expect("a string takes everything");
         }
         files.push_str(" },\n");
     }
@@ -43,8 +43,8 @@ fn main() {
 fn shortened(name: &str) -> String {
     let content = fs::read_to_string(Path::new(FOLDER).join(name)).expect("the page's files are text");
     match name.rsplit_once('.') {
-        Some((_, "js")) => minifier::js::minify(&content).unwrap_or_else(|error| panic!("{name}: {error}")).to_string(),
-        Some((_, "css")) => minifier::css::minify(&content).unwrap_or_else(|error| panic!("{name}: {error}")).to_string(),
+        Some((_, "js")) => minifier::js::minify(&content).expect("the page's scripts are well-formed").to_string(),
+        Some((_, "css")) => minifier::css::minify(&content).expect("the page's styles are well-formed").to_string(),
         _ => content,
     }
 }
