@@ -29,6 +29,8 @@ async fn a_person_opens_the_link_chats_reloads_and_sees_it_end() {
     // Enter sends.
     browser.type_into("#message", "At nine, please.\u{e007}").await;
     browser.shows(".message.mine", "At nine, please.").await;
+    // It shows before it is sent.
+    browser.shows(".message.mine .meta", "Sent").await;
 
     let heard = agent.wait(&link, None).await;
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
