@@ -10,6 +10,7 @@ mod agent_events;
 mod agent_tools;
 mod bridge;
 mod command_line;
+mod complete_results;
 mod conformance;
 mod erasure;
 mod errors_to_act_on;
