@@ -1,5 +1,6 @@
 //! No result is cut in silence: it stays short enough for every host, and says what it leaves out.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Installation, text_of, uuid};
@@ -74,6 +75,44 @@ async fn long_answers_come_whole_and_of_very_many_the_newest() {
     let session = &listed["items"][0];
     assert_eq!((session["answers"].as_array().map(Vec::len), &session["answers_left_out"]), (Some(1), &json!(2)));
     assert_eq!(session["answers"][0]["question_id"], asked["sent"]["question_id"]);
+}
+
+#[tokio::test]
+async fn the_answers_of_many_are_told_back_to_the_first() {
+    const PEOPLE: u32 = 27;
+    const ANSWERS: u32 = 20;
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let questions = json!([
+        {"key": "color", "label": "Which?", "type": "choice", "options": ["red", "blue"]},
+        {"key": "ok", "label": "Fine?", "type": "yes_no"},
+    ]);
+    let link = agent.link(json!({"max_sessions_at_once": PEOPLE, "questions": questions})).await;
+    let mut chatters = Vec::new();
+    for _ in 0..PEOPLE {
+        chatters.push(installation.visitor().enter(&link).await);
+    }
+    // More than are read at once, and the only word about the color comes first.
+    for number in 0..ANSWERS {
+        let values = if number == 0 { json!({"color": "red"}) } else { json!({"ok": number == ANSWERS - 1}) };
+        let answers = chatters.iter().map(async |chatter| {
+            let question = &link["answers"]["question_id"];
+            let answer = json!({"client_message_id": uuid(), "question_id": question, "values": values});
+            chatter.post("/answers", &answer).await.expect(201);
+        });
+        join_all(answers).await;
+    }
+    let shown = agent.ask("temp_chat_get_link", json!({"link_id": link["link_id"]})).await;
+    let fields = json!([
+        {"key": "color", "answered": PEOPLE, "values": {"red": PEOPLE, "blue": 0}},
+        {"key": "ok", "answered": PEOPLE, "values": {"true": PEOPLE}},
+    ]);
+    assert_eq!((&shown["answers"]["fields"], shown["answers"].get("counted")), (&fields, None));
+    let listed = json!({"link_id": link["link_id"], "include": ["answers"], "limit": 100});
+    let listed = agent.ask("temp_chat_list_sessions", listed).await;
+    let whole = json!({"color": "red", "ok": true});
+    let sessions = listed["items"].as_array().unwrap();
+    assert!(!sessions.is_empty() && sessions.iter().all(|session| session["answers"][0]["values"] == whole), "{listed}");
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ use crate::problem::{Code, Problem};
 
 /// How many characters of a list's text are not items.
 const AROUND: usize = 300;
+/// How many labels a warning names.
+const NAMED: usize = 5;
 
 const CREATE: Definition = Definition {
     name: "temp_chat_create_link",
@@ -45,7 +47,8 @@ const LIST: Definition = Definition {
 const GET: Definition = Definition {
     name: "temp_chat_get_link",
     title: "Show a chat link",
-    description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet.",
+    description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet. \
+        For who answered what use temp_chat_list_sessions with include answers.",
     effect: Effect::Reads,
     scopes: &[Scope::Read],
 };
@@ -161,8 +164,15 @@ pub(in crate::mcp) struct Whole {
 impl Whole {
     /// Says of labels that were to be added that they are no news.
     fn warned_of_known(mut self, labels: &[String]) -> Self {
-        for label in labels {
-            self.link.warn(format!("{label:?} was a recipient before, and keeps the url; nobody was added for it."));
+        if !labels.is_empty() {
+            let named: Vec<_> = labels.iter().take(NAMED).map(|label| format!("{label:?}")).collect();
+            let others = match labels.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            let named = named.join(", ");
+            self.link
+                .warn(format!("Recipients before, with the same url as before: {named}{others}. Nobody was added for these."));
         }
         self
     }

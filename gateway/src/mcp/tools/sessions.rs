@@ -36,7 +36,8 @@ const LIST: Definition = Definition {
 const END: Definition = Definition {
     name: "temp_chat_end_session",
     title: "End a chat",
-    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before.",
+    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before. \
+        To close the link for everyone use temp_chat_revoke_link.",
     effect: Effect::Ends,
     scopes: &[Scope::Read, Scope::EndSessions],
 };
