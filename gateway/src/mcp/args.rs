@@ -76,7 +76,8 @@ impl Arguments {
     /// Reads the arguments of a call; what is null counts as left out, and so does a name that is empty.
     pub(super) fn read<A: DeserializeOwned>(&self, given: Option<JsonObject>) -> Result<A, Problem> {
         let mut given = given.unwrap_or_default();
-        given.retain(|name, value| !value.is_null() && !(value == "" && NAMES.contains(&name.as_str())));
+        let is_left_out = |name: &str, value: &Value| value.is_null() || (value == "" && NAMES.contains(&name));
+        given.retain(|name, value| !is_left_out(name, value));
         for (name, value) in &mut given {
             let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
             self.check(name, value, property)?;

@@ -24,7 +24,7 @@ pub(in crate::mcp) async fn links(call: &Call, typed: &str) -> Result<Completion
     for _ in 0..PAGES {
         let page = queries.newest_links(call.viewer(), before, PAGE, fresh).await?.value;
         before = page.items.last().map(|last| last.place);
-        found.look_through(page, |LinkView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
+        found.look_through(&page, |LinkView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
         if found.is_enough() {
             break;
         }
@@ -42,7 +42,7 @@ pub(in crate::mcp) async fn sessions(call: &Call, typed: &str) -> Result<Complet
     for _ in 0..PAGES {
         let page = queries.newest_sessions(call.viewer(), before, PAGE, fresh).await?.value;
         before = page.items.last().map(|last| last.place);
-        found.look_through(page, |SessionView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
+        found.look_through(&page, |SessionView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
         if found.is_enough() {
             break;
         }
@@ -59,7 +59,7 @@ struct Found {
 }
 
 impl Found {
-    fn look_through<T>(&mut self, page: Page<T>, meant: impl Fn(&T) -> Option<String>) {
+    fn look_through<T>(&mut self, page: &Page<T>, meant: impl Fn(&T) -> Option<String>) {
         self.ids.extend(page.items.iter().filter_map(meant));
         self.has_more = page.has_more;
     }
@@ -93,7 +93,7 @@ mod tests {
 
     fn found(count: usize, has_more: bool) -> CompletionInfo {
         let mut found = Found::default();
-        found.look_through(Page { items: (0..count).collect(), has_more }, |number| Some(number.to_string()));
+        found.look_through(&Page { items: (0..count).collect(), has_more }, |number| Some(number.to_string()));
         found.told()
     }
 
