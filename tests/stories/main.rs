@@ -11,6 +11,7 @@ mod agent_tools;
 mod bridge;
 mod bad_networks;
 mod command_line;
+mod complete_results;
 mod conformance;
 mod erasure;
 mod errors_to_act_on;
