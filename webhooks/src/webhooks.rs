@@ -38,8 +38,8 @@ pub struct Settings {
 pub struct Standing {
     /// The shard.
     pub shard: Shard,
-    /// The last commit read, as far as this process knows.
-    pub sequence: u64,
+    /// The last commit read, as far as this process knows; none before it has looked.
+    pub sequence: Option<u64>,
     /// Why it has stopped, where someone has to look.
     pub stopped: Option<String>,
 }
@@ -74,7 +74,7 @@ impl Webhooks {
             .shards()
             .map(|shard| {
                 let follower = ShardFollower { backbone: backbone.clone(), pool: pool.clone(), teller: teller.clone(), shard };
-                let (told, standing) = watch::channel(Standing { shard, sequence: 0, stopped: None });
+                let (told, standing) = watch::channel(Standing { shard, sequence: None, stopped: None });
                 tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(follower, told, Arc::clone(&news))));
                 standing
             })
@@ -94,7 +94,7 @@ impl Webhooks {
         loop {
             let now = standing.borrow_and_update().clone();
             // After the shutdown nothing changes any more.
-            if now.sequence >= sequence || now.stopped.is_some() || standing.changed().await.is_err() {
+            if now.sequence >= Some(sequence) || now.stopped.is_some() || standing.changed().await.is_err() {
                 return now;
             }
         }
@@ -129,7 +129,7 @@ async fn follow(shard: ShardFollower, told: watch::Sender<Standing>, news: Arc<N
             pause = PAUSE;
             position.set(gauge(checkpoint.sequence));
             told.send_modify(|standing| {
-                standing.sequence = checkpoint.sequence;
+                standing.sequence = Some(checkpoint.sequence);
                 standing.stopped = None;
             });
             news.notify_one();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::shown::{asked_by, labels};
-use super::typed::clean_all;
+use super::typed::{clean, clean_all};
 use crate::problem::Problem;
 
 /// How many answers are opened for one result.
@@ -201,7 +201,7 @@ impl<'a> Recipients<'a> {
         let Some(recipient) = recipient else { return Ok(None) };
         if !self.by_link.contains_key(&link) {
             let labels = self.call.app().commands().recipients(self.call.principal.agent, link).await?;
-            self.by_link.insert(link, labels);
+            self.by_link.insert(link, labels.iter().map(|label| clean(label)).collect());
         }
         Ok(self.by_link.get(&link).and_then(|labels| labels.get(usize::from(recipient))).cloned())
     }

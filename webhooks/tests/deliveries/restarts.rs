@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::receiver::{Answer, Receiver};
-use crate::world::{World, settings};
+use crate::world::{World, settings, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_goes_on_where_it_was() {
@@ -68,7 +68,7 @@ async fn another_log_stops_webhooks_until_someone_has_looked() {
     let world = world.with_another_log().await;
     let running = world.webhooks(&settings());
     for shard in world.backbone.shards() {
-        let stopped = running.webhooks.reached(shard, 1).await.stopped.unwrap();
+        let stopped = soon("a stop", running.webhooks.reached(shard, 1)).await.stopped.unwrap();
         assert!(stopped.contains("tempchat rebuild"), "{stopped}");
     }
     assert_eq!(world.list(agent).await.len(), 1, "nothing is forgotten by mistake");
