@@ -338,12 +338,11 @@ async fn a_cursor_serves_its_own_scope_and_narrower_ones_whoever_passes_it() {
                 let path = format!("/api/v1/agent/events?after={}", cursor.as_str().unwrap());
                 let request = Installation::shared().visitor().request(Method::GET, &path).bearer_auth(by.key());
                 let response = soon("a stream", request.send()).await.unwrap();
-                match response.status().as_u16() {
-                    200 => "+",
-                    _ => {
-                        Answer::read(response).await.refused(422, "cursor_scope");
-                        "x"
-                    }
+                if response.status() == 200 {
+                    "+"
+                } else {
+                    Answer::read(response).await.refused(422, "cursor_scope");
+                    "x"
                 }
             } else {
                 match wait(call, &agent, &limited, (&mine, &theirs), Some(&cursor)).await {

@@ -91,10 +91,10 @@ async fn every_usual_signature_is_good_and_none_passes_for_another() {
         }
         let named = |kid: &str| Header { kid: Some(kid.to_owned()), ..Header::new(algorithm) };
         let unknown = "The token is signed with a key that its issuer does not have.";
-        scene.refuses("no such key", &signer.sign_as(named("unknown"), &good), unknown).await;
+        scene.refuses("no such key", &signer.sign_as(&named("unknown"), &good), unknown).await;
         // Another key's name: of another kind, or of none that signs so.
         for other in [&ed, &rsa, &ec].into_iter().filter(|other| other.algorithm() != algorithm) {
-            let token = signer.sign_as(named(other.kid()), &good);
+            let token = signer.sign_as(&named(other.kid()), &good);
             scene.refuses("another's name", &token, "The token is signed in a way that its key is not for.").await;
         }
         // The public key, in all its forms, as a secret that both would share.
@@ -119,7 +119,7 @@ async fn every_usual_signature_is_good_and_none_passes_for_another() {
         }
     }
     // An RSA key that is published for RS256 signs nothing else.
-    let other = rsa.sign_as(Header { kid: Some("rsa".to_owned()), ..Header::new(Algorithm::PS256) }, &good);
+    let other = rsa.sign_as(&Header { kid: Some("rsa".to_owned()), ..Header::new(Algorithm::PS256) }, &good);
     scene.refuses("PS256", &other, "The token is signed in a way that its key is not for.").await;
 
     let long = with(good.clone(), "padding", json!("x".repeat(5_000)));

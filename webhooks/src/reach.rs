@@ -108,7 +108,7 @@ impl Resolve for Reach {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -176,6 +176,10 @@ mod tests {
         let call = async || client.post(format!("http://hook.example:{port}/")).send().await;
         let answering = async {
             let (mut stream, _) = everywhere.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
             stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
             stream.local_addr().unwrap().ip()
         };

@@ -73,12 +73,12 @@ impl Signer {
 
     /// Signs claims with another header.
     pub(crate) fn sign_with(&self, header: Header, claims: &Value) -> String {
-        self.sign_as(Header { kid: Some(self.kid.to_owned()), ..header }, claims)
+        self.sign_as(&Header { kid: Some(self.kid.to_owned()), ..header }, claims)
     }
 
     /// Signs claims with another header and name.
-    pub(crate) fn sign_as(&self, header: Header, claims: &Value) -> String {
-        encode(&header, claims, &self.key).unwrap()
+    pub(crate) fn sign_as(&self, header: &Header, claims: &Value) -> String {
+        encode(header, claims, &self.key).unwrap()
     }
 }
 

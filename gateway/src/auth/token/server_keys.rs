@@ -132,12 +132,12 @@ impl ServerKeys {
         if let Some(key) = self.fresh(kid) {
             return Ok(Some(key));
         }
-        if !matches!(self.good(kid), Some(Some(_))) {
+        if !matches!(self.good(kid), Ok(Some(_))) {
             self.ask(kid).await;
         } else if timeout(COURTESY, self.ask(kid)).await.is_err() {
             tracing::debug!("the authorization server is slow; what it said before counts");
         }
-        self.good(kid).ok_or_else(|| Problem::with_detail(Code::Unavailable, "The authorization server's keys cannot be had."))
+        self.good(kid)
     }
 
     /// Asks the server for its keys, unless it was just asked. One asks, the others wait for what it hears; whoever stops waiting stops
@@ -169,11 +169,13 @@ impl ServerKeys {
         kept.keys.get(kid).cloned()
     }
 
-    /// Returns a key, or that there is no such key; nothing where the server was not heard of for too long.
-    fn good(&self, kid: &str) -> Option<Option<Arc<ServerKey>>> {
+    /// Returns a key, or that there is no such key, by what the server said last; fails where that was too long ago.
+    fn good(&self, kid: &str) -> Result<Option<Arc<ServerKey>>, Problem> {
         let kept = self.kept.read();
-        let kept = kept.as_ref().filter(|kept| Instant::now() < kept.good_until)?;
-        Some(kept.keys.get(kid).cloned())
+        match kept.as_ref().filter(|kept| Instant::now() < kept.good_until) {
+            Some(kept) => Ok(kept.keys.get(kid).cloned()),
+            None => Err(Problem::with_detail(Code::Unavailable, "The authorization server's keys cannot be had.")),
+        }
     }
 
     async fn fetch(&self) -> Result<HashMap<String, Arc<ServerKey>>, FetchError> {
