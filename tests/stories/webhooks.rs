@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Folder, Hook, Installation, Root, until};
+use crate::support::{Agent, Folder, Hook, Installation, Process, Root, until};
 
 /// An installation whose operator lets webhooks lead to this machine.
 fn open_to_loopback() -> Installation {
@@ -99,7 +99,7 @@ async fn a_link_may_have_an_address_of_its_own() {
 fn trusting(roots: &Path) -> Installation {
     let roots: &'static str = roots.to_str().unwrap().to_owned().leak();
     let networks = ("TEMPCHAT_WEBHOOK_NETWORKS", "[\"127.0.0.0/8\", \"::1/128\"]");
-    Installation::set_up(Vec::leak(vec![networks, ("SSL_CERT_FILE", roots)]))
+    Installation::set_up(Vec::leak(vec![networks, ("SSL_CERT_FILE", roots), ("SSL_CERT_DIR", "")]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,6 +139,10 @@ async fn where_no_authority_is_known_everything_else_works() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("UnknownIssuer"), "{told}");
     assert!(installation.logged().contains("SSL_CERT_FILE"), "the operator is told where that would be mended");
+    // The demo agent asks for none, either.
+    let without = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "")];
+    let process = Process::start_with(&Folder::new(), &["up", "--listen", "127.0.0.1:0"], &without);
+    assert!(process.said().contains("/temp-chat/"), "{}", process.said());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! An agent: whoever presents one of its valid API keys, or a token that names it.
 
 use command_service::Principal;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use super::bearer;
 use crate::app::App;
@@ -21,10 +21,15 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, client: Client)
 }
 
 /// Holds what was let in before against what holds now: whoever waits for long may have lost its key meanwhile, or reached its end.
+/// Where the log or the authorization server is away, what was so before counts.
 pub(crate) async fn is_still(app: &App, principal: &Principal, presented: &str) -> Result<(), Problem> {
-    let now = judge(app, presented).await?;
-    // Its end may have been moved; what it may do, and where, never changes.
-    if now.key == principal.key { Ok(()) } else { Err(Code::KeyInvalid.into()) }
+    match judge(app, presented).await {
+        // Its end may have been moved; what it may do, and where, never changes.
+        Ok(now) if now.key == principal.key => Ok(()),
+        Ok(_) => Err(Code::KeyInvalid.into()),
+        Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => Err(problem),
+        Err(_) => Ok(()),
+    }
 }
 
 async fn judge(app: &App, presented: &str) -> Result<Principal, Problem> {
