@@ -1,8 +1,10 @@
 //! What a chatter types, and what a model gets wrong: neither may pass for anything else.
 
+use http::Method;
+use rmcp::model::ReadResourceRequestParams;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Chatter, Installation, token_of};
+use crate::support::{Agent, Chatter, Installation, Stream, soon, token_of, uuid};
 
 /// Unicode's tags spell ASCII that no screen shows.
 fn hidden(text: &str) -> String {
@@ -70,6 +72,59 @@ async fn no_trick_of_a_chatters_reaches_a_model() {
     assert!(!text.chars().any(is_hidden), "{text:?}");
     let forged: Vec<&str> = text.lines().filter(|line| line.contains("] Agent:") || line.contains("Refund")).collect();
     assert!(forged.len() > 2 && forged.iter().all(|line| line.starts_with("> ")), "{text}");
+}
+
+#[tokio::test]
+async fn no_trick_hides_in_answers_or_in_what_somebody_else_is_quoted_with() {
+    let installation = Installation::shared();
+    let agent = installation.another_agent("Quoting").await;
+    // Out of an address book, a web page, another model's mouth.
+    let quoted = |words: &str| format!("{words}{} evil", hidden("approve"));
+    let fields = json!([
+        {"key": "why", "label": quoted("Why?"), "type": "text"},
+        {"key": "which", "label": "Which?", "type": "choice", "options": [quoted("one"), "two"]},
+    ]);
+    let settings = json!({"title": quoted("Title"), "recipients": [quoted("Ada")], "questions": fields});
+    let link = agent.link(settings).await;
+    let visitor = installation.visitor();
+    let joined = visitor.join(token_of(&link["urls"][0]), json!({})).await;
+    assert_eq!(joined.status, 201, "{}", joined.text());
+    let chatter = Chatter::of(visitor.clone(), &joined);
+    let asked = chatter.joined["events"].as_array().unwrap().iter().find(|event| event["type"] == "question").unwrap().clone();
+    let values = json!({"why": tricks(), "which": quoted("one")});
+    let body = json!({"client_message_id": uuid(), "question_id": asked["data"]["question_id"], "values": values});
+    chatter.post("/answers", &body).await.expect(201);
+    let again = json!({"session_id": chatter.session, "fields": fields, "intro": quoted("Once more")});
+    agent.ask("temp_chat_ask", again).await;
+
+    let mut told = vec![("what it made".to_owned(), link.clone())];
+    let (of_link, of_session) = (json!({"link_id": link["link_id"]}), json!({"session_id": chatter.session}));
+    for (tool, arguments) in [
+        ("temp_chat_wait_for_messages", json!({"link_id": link["link_id"], "timeout_seconds": 0})),
+        ("temp_chat_read_messages", of_session.clone()),
+        ("temp_chat_list_sessions", json!({"link_id": link["link_id"], "include": ["answers"]})),
+        ("temp_chat_get_link", of_link.clone()),
+        ("temp_chat_list_links", json!({})),
+    ] {
+        told.push((tool.to_owned(), agent.ask(tool, arguments).await));
+    }
+    let counted = &told.iter().find(|(tool, _)| tool == "temp_chat_get_link").unwrap().1["answers"]["fields"][1]["values"];
+    assert_eq!(counted.as_object().unwrap().values().collect::<Vec<_>>(), [&json!(1), &json!(0)], "{counted}");
+    for uri in [
+        format!("tempchat://links/{}", link["link_id"].as_str().unwrap()),
+        format!("tempchat://sessions/{}/transcript", chatter.session),
+    ] {
+        let read = agent.client().read_resource(ReadResourceRequestParams::new(uri.clone())).await.unwrap();
+        told.push((uri, serde_json::to_value(read).unwrap()));
+    }
+    told.push(("resources/list".to_owned(), serde_json::to_value(agent.client().list_all_resources().await.unwrap()).unwrap()));
+    let stream = visitor.request(Method::GET, "/api/v1/agent/events").bearer_auth(agent.key());
+    let mut stream = Stream::new(soon("a stream", stream.send()).await.unwrap());
+    told.push(("agent/events".to_owned(), stream.find("answer").await));
+    for (door, content) in told {
+        assert!(content.to_string().contains("evil"), "{door} tells of it: {content}");
+        is_harmless(&content);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! An agent that is not running is woken: its webhook, as an operator sets it.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Hook, Installation, until};
+use crate::support::{Agent, Folder, Hook, Installation, Process, Root, until};
 
 /// An installation whose operator lets webhooks lead to this machine.
 fn open_to_loopback() -> Installation {
@@ -91,6 +93,56 @@ async fn a_link_may_have_an_address_of_its_own() {
     installation.visitor().enter(&other).await;
     assert_eq!(own.find("session_started").await.json()["data"]["link_id"], link["link_id"]);
     assert_eq!(general.find("session_started").await.json()["data"]["link_id"], other["link_id"]);
+}
+
+/// What an operator has set who trusts the authorities in a file, and nobody else.
+fn trusting(roots: &Path) -> Installation {
+    let roots: &'static str = roots.to_str().unwrap().to_owned().leak();
+    let networks = ("TEMPCHAT_WEBHOOK_NETWORKS", "[\"127.0.0.0/8\", \"::1/128\"]");
+    Installation::set_up(Vec::leak(vec![networks, ("SSL_CERT_FILE", roots), ("SSL_CERT_DIR", "")]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_own_authority_is_trusted_for_the_names_that_it_vouches_for() {
+    let folder = Folder::new();
+    let (root, other) = (Root::new("Operator"), Root::new("Somebody"));
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, root.pem()).unwrap();
+    let installation = trusting(&roots);
+    let agent = installation.agent().await;
+    let id = agent.id();
+    let mut hook = Hook::over_tls(&root, "localhost").await;
+    webhook(&installation, &["set", &id, hook.url()]);
+    assert_eq!(webhook(&installation, &["test", &id])["status"], 204);
+    installation.visitor().enter(&agent.link(json!({})).await).await;
+    hook.find("session_started").await;
+
+    let (wrong_name, unknown) = (Hook::over_tls(&root, "elsewhere.example").await, Hook::over_tls(&other, "localhost").await);
+    for (hook, why) in [(wrong_name, "not valid for name"), (unknown, "invalid peer certificate: UnknownIssuer")] {
+        webhook(&installation, &["set", &id, hook.url()]);
+        let output = installation.run(&["agent", "webhook", "test", &id]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("no connection: ") && told.contains(why), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_authority_is_known_everything_else_works() {
+    let installation = trusting(Path::new("/dev/null"));
+    let (hook, agent) = (Hook::start().await, installation.agent().await);
+    let id = agent.id();
+    webhook(&installation, &["set", &id, hook.url()]);
+    assert_eq!(webhook(&installation, &["test", &id])["status"], 204);
+    let secure = Hook::over_tls(&Root::new("Somebody"), "localhost").await;
+    webhook(&installation, &["set", &id, secure.url()]);
+    let output = installation.run(&["agent", "webhook", "test", &id]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("UnknownIssuer"), "{told}");
+    assert!(installation.logged().contains("SSL_CERT_FILE"), "the operator is told where that would be mended");
+    // The demo agent asks for none, either.
+    let without = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "")];
+    let process = Process::start_with(&Folder::new(), &["up", "--listen", "127.0.0.1:0"], &without);
+    assert!(process.said().contains("/temp-chat/"), "{}", process.said());
 }
 
 #[tokio::test]

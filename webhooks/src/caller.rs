@@ -6,7 +6,7 @@ use http::HeaderName;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use ipnet::IpNet;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, ClientBuilder, Response};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -18,6 +18,10 @@ use crate::target::Target;
 
 /// How much of an answer is read, and forgotten: enough to use the connection again after an ordinary one.
 const ANSWER: usize = 16 * 1_024;
+/// How long it may take: the status has come, and is what counts.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// How much is told of why there was no connection, in characters: some of it is the other side's words.
+const TOLD: usize = 200;
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 /// Unused connections to one endpoint.
@@ -106,14 +110,15 @@ impl Caller {
     pub(crate) async fn call(&self, call: Call<'_>) -> Answered {
         let began = Instant::now();
         let answer = match timeout(self.patience.call, self.exchange(call)).await {
-            Ok(answer) => answer,
+            Ok(Ok(response)) => Ok(Answer::read(response).await),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(CallError::TimedOut),
         };
         let retry_after = answer.as_ref().ok().and_then(retry_after);
         Answered { outcome: answer.map(|answer| answer.status), took: began.elapsed(), retry_after }
     }
 
-    async fn exchange(&self, call: Call<'_>) -> Result<Answer, CallError> {
+    async fn exchange(&self, call: Call<'_>) -> Result<Response, CallError> {
         let target = call.target;
         let (client, reach) = if target.is_plain() { (&self.plain, &self.inner_reach) } else { (&self.over_tls, &self.reach) };
         // Only names are resolved.
@@ -128,7 +133,7 @@ impl Caller {
             .header(HeaderName::from_static(HEADER_WEBHOOK_TIMESTAMP), timestamp)
             .header(HeaderName::from_static(HEADER_WEBHOOK_SIGNATURE), signature(call.secrets, call.id, timestamp, &call.body))
             .body(call.body);
-        Ok(Answer::read(request.send().await.map_err(|error| judged(&error))?).await)
+        request.send().await.map_err(|error| judged(&error))
     }
 }
 
@@ -141,7 +146,15 @@ fn signature(secrets: &[Zeroizing<String>], id: &str, timestamp: i64, body: &str
     signed.collect::<Vec<_>>().join(" ")
 }
 
+/// Makes a client that trusts whom this machine trusts: nobody, where it knows no authority.
 fn client(reach: &Reach, patience: &Patience) -> Result<Client, reqwest::Error> {
+    builder(reach, patience).build().or_else(|error| {
+        tracing::warn!(%error, "no certificate authority is known here (SSL_CERT_FILE names some): no webhook is reached over https");
+        builder(reach, patience).tls_certs_only([]).build()
+    })
+}
+
+fn builder(reach: &Reach, patience: &Patience) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("tempchat/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(reach.clone())
@@ -155,7 +168,6 @@ fn client(reach: &Reach, patience: &Patience) -> Result<Client, reqwest::Error> 
         .timeout(patience.call)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(IDLE_EACH)
-        .build()
 }
 
 /// What is kept of an answer.
@@ -165,15 +177,18 @@ struct Answer {
 }
 
 impl Answer {
-    /// Reads a little of the body and forgets it; whoever sends more loses the connection.
+    /// Reads a little of the body and forgets it; whoever sends more, or slowly, loses the connection.
     async fn read(mut response: Response) -> Self {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let mut left = ANSWER;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let Some(rest) = left.checked_sub(chunk.len()) else { break };
-            left = rest;
-        }
+        let forgotten = async {
+            let mut left = ANSWER;
+            while let Ok(Some(chunk)) = response.chunk().await {
+                let Some(rest) = left.checked_sub(chunk.len()) else { break };
+                left = rest;
+            }
+        };
+        let _slow_or_not = timeout(ANSWERS_WITHIN, forgotten).await;
         Self { status, retry_after }
     }
 }
@@ -198,7 +213,7 @@ fn judged(error: &reqwest::Error) -> CallError {
         CallError::TimedOut
     } else if error.is_connect() {
         // The root of it names no address: "Connection refused", "invalid peer certificate".
-        CallError::NoConnection(last)
+        CallError::NoConnection(last.chars().filter(|character| !character.is_control()).take(TOLD).collect())
     } else {
         CallError::Broken
     }

@@ -2,9 +2,11 @@
 //!
 //! A webhook is called from inside an operator's network, so its address must not lead back into it.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -49,17 +51,27 @@ pub struct Forbidden(pub IpAddr);
 pub(crate) struct Reach {
     networks: Arc<[IpNet]>,
     public: bool,
+    look_up: LookUp,
+}
+
+/// Finds the addresses of a name.
+type LookUp = fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
+/// Asks as every program on this machine does.
+fn system(name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    // The port is the address's own.
+    Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
 }
 
 impl Reach {
     /// Public addresses, and these networks.
     pub(crate) fn public_and(networks: &[IpNet]) -> Self {
-        Self { networks: networks.into(), public: true }
+        Self { networks: networks.into(), public: true, look_up: system }
     }
 
     /// These networks only.
     pub(crate) fn only(networks: &[IpNet]) -> Self {
-        Self { networks: networks.into(), public: false }
+        Self { networks: networks.into(), public: false, look_up: system }
     }
 
     /// Checks an address; an IPv4 address in the clothes of IPv6 is what it is.
@@ -83,8 +95,7 @@ impl Resolve for Reach {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.clone();
         Box::pin(async move {
-            // The port is the address's own.
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = (reach.look_up)(name.as_str().to_owned()).await?;
             for address in &found {
                 reach.check(address.ip())?;
             }
@@ -95,6 +106,11 @@ impl Resolve for Reach {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn address(text: &str) -> IpAddr {
@@ -140,6 +156,43 @@ mod tests {
         {
             assert_eq!(reach.check(address(outside)), Ok(()), "{outside}");
         }
+    }
+
+    static LOOKED_UP: AtomicUsize = AtomicUsize::new(0);
+
+    /// A name that leads to an allowed address once, and elsewhere from then on (DNS rebinding).
+    fn rebound(_: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let found = if LOOKED_UP.fetch_add(1, Ordering::SeqCst) == 0 { "127.0.0.1:0" } else { "127.0.0.2:0" };
+        Box::pin(async move { Ok(vec![found.parse().unwrap()]) })
+    }
+
+    #[tokio::test]
+    async fn the_address_that_was_checked_is_the_one_that_is_called() {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let everywhere = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = everywhere.local_addr().unwrap().port();
+        let reach = Reach { look_up: rebound, ..Reach::only(&["127.0.0.1/32".parse().unwrap()]) };
+        let client = reqwest::Client::builder().dns_resolver(reach).no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        let call = async || client.post(format!("http://hook.example:{port}/")).send().await;
+        let answering = async {
+            let (mut stream, _) = everywhere.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            stream.local_addr().unwrap().ip()
+        };
+        let (answer, reached) = tokio::join!(call(), answering);
+        assert_eq!((answer.unwrap().status().as_u16(), reached), (204, address("127.0.0.1")));
+        assert_eq!(LOOKED_UP.load(Ordering::SeqCst), 1, "nobody resolves a second time");
+
+        let error = call().await.unwrap_err();
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(found) = cause.filter(|error| !error.is::<Forbidden>()) {
+            cause = found.source();
+        }
+        assert_eq!(cause.and_then(|cause| cause.downcast_ref()), Some(&Forbidden(address("127.0.0.2"))));
     }
 
     #[test]

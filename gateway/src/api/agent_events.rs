@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -23,6 +24,9 @@ use crate::client::Client;
 use crate::hub::{Delivery, Entry, Subscription, Topic};
 use crate::mcp::{AgentCursors, Scope, Teller, Wait, is_heard};
 use crate::problem::{Code, Problem};
+
+/// How long a key that was good counts as such.
+const SURE_FOR: Duration = Duration::from_secs(1);
 
 /// To what, and from where.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,20 +67,29 @@ pub(super) async fn events(
     headers: HeaderMap,
     Query(params): Query<Params>,
 ) -> Result<Response, Problem> {
-    let principal = auth::authenticate(&app, &headers, client).await?;
-    let key = bearer(&headers).ok_or(Code::KeyInvalid)?.to_owned();
+    let presented = bearer(&headers);
+    let principal = match auth::authenticate(&app, &headers, client).await.and_then(may_hear) {
+        Ok(principal) => principal,
+        Err(problem) => return Ok(auth::refuse(problem, presented.is_some(), app.config())),
+    };
+    let key = presented.ok_or(Code::KeyInvalid)?.to_owned();
     match open(app, principal, key, params, &headers).await {
         Err(Problem { code: code @ (Code::CursorReset | Code::CursorInvalid), .. }) => Ok(sse::reset(code)),
         opened => opened,
     }
 }
 
+/// Refuses a key that may not read.
+fn may_hear(principal: Principal) -> Result<Principal, Problem> {
+    if principal.grant.allows(domain::agent::Scope::Read) {
+        return Ok(principal);
+    }
+    Err(Problem::with_detail(Code::ScopeMissing, "This stream needs a key with read."))
+}
+
 async fn open(app: App, principal: Principal, key: String, params: Params, headers: &HeaderMap) -> Result<Response, Problem> {
     let agent = principal.agent;
     let cursors = AgentCursors::new(app.cursors().clone(), app.backbone().secrets());
-    if !principal.grant.allows(domain::agent::Scope::Read) {
-        return Err(Problem::with_detail(Code::ScopeMissing, "This stream needs a key with read."));
-    }
     let asked = match params.link_id.as_deref() {
         Some(link) => Some(own_link(&app, &principal, link).await?),
         None => None,
@@ -94,7 +107,7 @@ async fn open(app: App, principal: Principal, key: String, params: Params, heade
         (None, Some(Beginning::Now)) => None,
         (None, None) => Some(beginning),
     };
-    let wait = app.waits().begin(agent, principal.key)?;
+    let wait = app.waits().begin(&principal)?;
     let subscription = app.hub().subscribe(topic, after).await?;
     let listener = Listener {
         app,
@@ -104,6 +117,7 @@ async fn open(app: App, principal: Principal, key: String, params: Params, heade
         cursors: Arc::new(cursors),
         subscription,
         beat: next_beat(),
+        asked_at: Instant::now(),
         began: false,
         over: false,
         _wait: wait,
@@ -131,6 +145,8 @@ struct Listener {
     cursors: Arc<AgentCursors>,
     subscription: Subscription,
     beat: Instant,
+    /// When it was last asked whether the key is still good.
+    asked_at: Instant,
     began: bool,
     over: bool,
     _wait: Wait,
@@ -156,7 +172,7 @@ impl Listener {
             let mut frames = Frames::default();
             tokio::select! {
                 biased;
-                // First, however much there is to tell: a key that was taken back is noticed here.
+                // First, however much there is to tell: a key that was taken back is noticed here, where nothing happens.
                 () = sleep_until(self.beat) => self.write_sign_of_life(&mut frames).await,
                 delivery = self.subscription.next() => self.write(delivery, &mut frames).await,
             }
@@ -171,7 +187,9 @@ impl Listener {
         match delivery {
             Delivery::Entry(entry, after) => {
                 // Boxed: a stream that only waits, as most do, should keep no room for this.
-                if let Err(problem) = Box::pin(self.write_entry(&entry, after, frames)).await {
+                if !Box::pin(self.is_still()).await {
+                    self.over = true;
+                } else if let Err(problem) = Box::pin(self.write_entry(&entry, after, frames)).await {
                     // The client resumes before this commit, and gets it when it can be opened.
                     tracing::warn!(code = problem.code.as_str(), "a commit cannot be told; the stream ends");
                     frames.put_retry_later();
@@ -202,23 +220,30 @@ impl Listener {
     /// Moves the cursor on over what was no news, and asks whether the key is still good.
     async fn write_sign_of_life(&mut self, frames: &mut Frames) {
         self.beat = next_beat();
-        match self.app.commands().authenticate(&self.key).await {
-            Ok(principal) if principal.key == self.principal.key => {
-                self.is_there().await;
-                if self.subscription.is_caught_up() {
-                    frames.put_id(&self.cursor(self.subscription.at()));
-                }
-                frames.put_sign_of_life();
-            }
-            Ok(_) | Err(command_service::Refusal::KeyInvalid) => self.over = true,
-            // The log is away for a moment: so is everything that could be told.
-            Err(_) => frames.put_sign_of_life(),
+        self.over = !self.is_still().await;
+        if self.over {
+            return;
         }
+        self.is_there().await;
+        if self.subscription.is_caught_up() {
+            frames.put_id(&self.cursor(self.subscription.at()));
+        }
+        frames.put_sign_of_life();
+    }
+
+    /// Tells whether the key is still good.
+    async fn is_still(&mut self) -> bool {
+        if self.asked_at.elapsed() < SURE_FOR {
+            return true;
+        }
+        self.asked_at = Instant::now();
+        auth::is_still(&self.app, &self.principal, &self.key).await.is_ok()
     }
 
     /// Tells the agent's pages that it listens.
     async fn is_there(&self) {
-        if let Err(error) = self.app.hub().agent_active(self.principal.agent, self.principal.key, true).await {
+        let Principal { agent, key, grant, .. } = &self.principal;
+        if let Err(error) = self.app.hub().agent_active(*agent, grant.link, *key, true).await {
             tracing::debug!(%error, "nobody could be told that the agent is there");
         }
     }

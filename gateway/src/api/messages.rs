@@ -145,7 +145,11 @@ pub(super) async fn get(
         events: found.events,
         next_cursor: app.cursors().seal(found.next),
         has_more: found.has_more,
-        agent_state: app.hub().agent_state(chatter.agent, found.owes_reply.unwrap_or(shown.state.owed_since.is_some())),
+        agent_state: app.hub().agent_state(
+            chatter.agent,
+            shown.link_id,
+            found.owes_reply.unwrap_or(shown.state.owed_since.is_some()),
+        ),
         typing: app.hub().agent_types(chatter.address()),
         stale: found.stale,
     }))

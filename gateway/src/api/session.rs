@@ -173,7 +173,7 @@ impl Shown {
             status: self.standing.status,
             title,
             agent_name,
-            agent_state: app.hub().agent_state(agent, self.state.owed_since.is_some()),
+            agent_state: app.hub().agent_state(agent, self.link_id, self.state.owed_since.is_some()),
             started_at: self.state.started_at.into(),
             expires_at: settings.expires_at.into(),
             ends_reason: self.standing.reason,

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use domain::Address;
 use domain::session::Status;
+use domain::{Address, LinkId};
 use futures_util::Stream;
 use http::StatusCode;
 use nats::Position;
@@ -38,8 +38,9 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
         Status::Active | Status::Idle | Status::Ended | Status::Erased => {}
     }
     let subscription = app.hub().view(session, after).await?;
-    let owes_reply = state.owed_since.is_some();
-    let viewer = Viewer { app, session, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
+    let (link, owes_reply) = (state.link.ok_or(Code::SessionUnknown)?, state.owed_since.is_some());
+    let viewer =
+        Viewer { app, session, link, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
     Ok(sse::response(viewer.frames()))
 }
 
@@ -55,6 +56,7 @@ async fn has_seen_all(app: &App, session: Address, after: Position) -> Result<bo
 struct Viewer {
     app: App,
     session: Address,
+    link: LinkId,
     subscription: Subscription,
     owes_reply: bool,
     /// The agent's state as it was last told.
@@ -159,7 +161,7 @@ impl Viewer {
 
     /// Tells what the agent is doing, where that has changed.
     fn tell_presence(&mut self, frames: &mut Frames) {
-        let state = self.app.hub().agent_state(self.session.agent, self.owes_reply);
+        let state = self.app.hub().agent_state(self.session.agent, self.link, self.owes_reply);
         if self.told.replace(state) != Some(state) {
             frames.put_event("presence", &Presence { who: Speaker::Agent, state, since: Moment::now() });
         }

@@ -1,4 +1,4 @@
-//! What a 401 says of how to get in (RFC 6750, section 3).
+//! What a 401 or a 403 says of how to get in (RFC 6750, section 3).
 
 use std::fmt::Write as _;
 
@@ -8,24 +8,27 @@ use http::{HeaderValue, StatusCode};
 
 use super::metadata::METADATA;
 use crate::config::Config;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Answers who is not let in; `presented` tells whether there was anything to refuse.
 pub(crate) fn refuse(problem: Problem, presented: bool, config: &Config) -> Response {
-    let challenge = challenge(&problem, presented, config);
+    // RFC 6750, section 3.1; a request without a key learns the scheme only, and no error.
+    let error = match problem.code {
+        Code::ScopeMissing => Some("insufficient_scope"),
+        _ if problem.code.status() != StatusCode::UNAUTHORIZED => return problem.into_response(),
+        _ => presented.then_some("invalid_token"),
+    };
+    let challenge = challenge(&problem, error, config);
     let mut response = problem.into_response();
-    if response.status() == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }
 
-/// A request without a key learns the scheme only, and no error (RFC 6750, section 3.1).
-fn challenge(problem: &Problem, presented: bool, config: &Config) -> HeaderValue {
+fn challenge(problem: &Problem, error: Option<&str>, config: &Config) -> HeaderValue {
     let mut challenge = "Bearer realm=\"tempchat\"".to_owned();
-    if presented {
+    if let Some(error) = error {
         // Our own words, which hold neither quotes nor backslashes.
-        let _infallible = write!(challenge, ", error=\"invalid_token\", error_description=\"{}\"", problem.detail);
+        let _infallible = write!(challenge, ", error=\"{error}\", error_description=\"{}\"", problem.detail);
     }
     if config.authorization_server.is_some() {
         let _infallible = write!(challenge, ", resource_metadata=\"{}\"", config.address_of(METADATA));

@@ -1,7 +1,7 @@
 //! An agent: whoever presents one of its valid API keys, or a token that names it.
 
 use command_service::Principal;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use super::bearer;
 use crate::app::App;
@@ -11,12 +11,34 @@ use crate::problem::{Code, Problem};
 
 /// Finds out who presents what is in `Authorization`.
 pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Result<Principal, Problem> {
-    let key = bearer(headers).ok_or(Code::KeyInvalid)?;
+    let presented = bearer(headers).ok_or(Code::KeyInvalid)?;
     app.limits().check(Limit::Key(client.0))?;
-    if let Some(tokens) = app.tokens().filter(|_| !key.starts_with("tc_")) {
-        return tokens.authenticate(app.commands(), key).await;
+    let principal = judge(app, presented).await?;
+    if is_api_key(presented) {
+        app.key_uses().note(principal.agent, principal.key);
     }
-    let principal = app.commands().authenticate(key).await?;
-    app.key_uses().note(principal.agent, principal.key);
     Ok(principal)
+}
+
+/// Holds what was let in before against what holds now: whoever waits for long may have lost its key meanwhile, or reached its end.
+/// Where the log or the authorization server is away, what was so before counts.
+pub(crate) async fn is_still(app: &App, principal: &Principal, presented: &str) -> Result<(), Problem> {
+    match judge(app, presented).await {
+        // Its end may have been moved; what it may do, and where, never changes.
+        Ok(now) if now.key == principal.key => Ok(()),
+        Ok(_) => Err(Code::KeyInvalid.into()),
+        Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => Err(problem),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn judge(app: &App, presented: &str) -> Result<Principal, Problem> {
+    match app.tokens() {
+        Some(tokens) if !is_api_key(presented) => tokens.authenticate(app.commands(), presented).await,
+        Some(_) | None => Ok(app.commands().authenticate(presented).await?),
+    }
+}
+
+fn is_api_key(presented: &str) -> bool {
+    presented.starts_with("tc_")
 }

@@ -113,17 +113,25 @@ impl Hub {
         self.signal(session, &Signal::Typing { by, typing }).await
     }
 
-    /// Tells the sessions of an agent that the agent does something; at most every few seconds on the wire.
-    pub async fn agent_active(&self, agent: AgentId, key: KeyId, listening: bool) -> Result<(), nats::Error> {
-        if !self.shard(agent).state.lock().presence.is_news(agent, listening) {
+    /// Tells the sessions of an agent, or of the only `link` that its key hears, that the agent does something; at most every few
+    /// seconds on the wire.
+    pub async fn agent_active(
+        &self,
+        agent: AgentId,
+        link: Option<LinkId>,
+        key: KeyId,
+        listening: bool,
+    ) -> Result<(), nats::Error> {
+        let place = link.map_or_else(|| Address::agent(agent), |link| Address::link(agent, link));
+        if !self.shard(agent).state.lock().presence.is_news(place, listening) {
             return Ok(());
         }
-        self.signal(Address::agent(agent), &Signal::Agent { key, listening }).await
+        self.signal(place, &Signal::Agent { key, listening }).await
     }
 
-    /// Tells what the agent seems to be doing, as far as this process has heard.
-    pub fn agent_state(&self, agent: AgentId, owes_reply: bool) -> AgentState {
-        self.shard(agent).state.lock().presence.state(agent, owes_reply)
+    /// Tells what the agent seems to be doing on a link, as far as this process has heard.
+    pub fn agent_state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
+        self.shard(agent).state.lock().presence.state(agent, link, owes_reply)
     }
 
     /// Tells whether the chatter of a session was typing a moment ago.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use domain::{Address, AgentId, KeyId};
+use domain::{Address, AgentId, KeyId, LinkId};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Speaker;
@@ -59,7 +59,8 @@ pub enum AgentState {
 /// What was heard lately.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
-    agents: Recent<AgentId, Heard>,
+    /// By where they may be: an agent is on all its links, a key that is limited to one on that one.
+    agents: Recent<Address, Heard>,
     typing: Recent<(Address, Speaker), Instant>,
 }
 
@@ -106,29 +107,30 @@ impl Presence {
                 self.typing.map.remove(&(address, by));
             }
             Signal::Agent { listening, .. } => {
-                let told = self.agents.map.get(&address.agent).and_then(|heard| heard.told);
-                self.note(address.agent, Heard { at: now, listening, told });
+                let told = self.agents.map.get(&address).and_then(|heard| heard.told);
+                self.note(address, Heard { at: now, listening, told });
             }
         }
     }
 
-    /// Takes in what an agent does here; tells whether other processes should hear of it.
-    pub(super) fn is_news(&mut self, agent: AgentId, listening: bool) -> bool {
+    /// Takes in what an agent does here, on all its links or one; tells whether other processes should hear of it.
+    pub(super) fn is_news(&mut self, place: Address, listening: bool) -> bool {
         let now = Instant::now();
-        let told = self.agents.map.get(&agent).and_then(|heard| heard.told);
+        let told = self.agents.map.get(&place).and_then(|heard| heard.told);
         let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
-        self.note(agent, Heard { at: now, listening, told: if news { Some((now, listening)) } else { told } });
+        self.note(place, Heard { at: now, listening, told: if news { Some((now, listening)) } else { told } });
         news
     }
 
-    fn note(&mut self, agent: AgentId, heard: Heard) {
-        self.agents.insert(agent, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
+    fn note(&mut self, place: Address, heard: Heard) {
+        self.agents.insert(place, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
     }
 
-    pub(super) fn state(&self, agent: AgentId, owes_reply: bool) -> AgentState {
-        let Some(heard) = self.agents.map.get(&agent) else { return AgentState::Away };
-        let silent = heard.at.elapsed();
-        if heard.listening && silent < LISTENS_FOR {
+    pub(super) fn state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
+        let places = [Address::agent(agent), Address::link(agent, link)];
+        let heard = || places.iter().filter_map(|place| self.agents.map.get(place));
+        let Some(silent) = heard().map(|heard| heard.at.elapsed()).min() else { return AgentState::Away };
+        if heard().any(|heard| heard.listening && heard.at.elapsed() < LISTENS_FOR) {
             // It waits, so it has read all that was said.
             AgentState::Listening
         } else if owes_reply && silent < THINKS_FOR {

@@ -11,6 +11,7 @@ use rmcp::service::RequestContext;
 use super::typed::clean;
 use super::{Agents, Gone};
 use crate::app::App;
+use crate::auth;
 use crate::observe::RequestId;
 use crate::problem::{Code, Problem};
 
@@ -43,6 +44,13 @@ impl Call {
             () = self.request.ct.cancelled() => {}
             () = self.gone.0.cancelled() => {}
         }
+    }
+
+    /// Refuses a caller that was let in and has waited since: meanwhile its key may have been taken back, or reached its end.
+    pub(super) async fn is_still_allowed(&self) -> Result<(), Problem> {
+        let parts = self.request.extensions.get::<http::request::Parts>();
+        let presented = parts.and_then(|parts| auth::bearer(&parts.headers)).ok_or(Code::KeyInvalid)?;
+        auth::is_still(self.app(), &self.principal, presented).await
     }
 
     /// Returns the request's name: commits and log lines carry it.
@@ -134,11 +142,17 @@ impl Call {
         }
     }
 
-    /// Tells the agent's pages that it is there.
+    /// Tells the agent's pages that it is there: all of them, or those of the only link that the key hears.
     pub(super) async fn is_active(&self, listening: bool) {
-        if let Err(error) = self.app().hub().agent_active(self.principal.agent, self.principal.key, listening).await {
+        let Principal { agent, key, grant, .. } = &self.principal;
+        if let Err(error) = self.app().hub().agent_active(*agent, grant.link, *key, listening).await {
             tracing::debug!(%error, "nobody could be told that the agent is there");
         }
+    }
+
+    /// Tells the agent's pages whether anybody still waits for their words.
+    pub(super) async fn has_done(&self) {
+        self.is_active(self.agents.waits.any(&self.principal)).await;
     }
 }
 

@@ -172,7 +172,7 @@ pub(super) struct Heard {
 
 /// Takes a place among the waits of the caller's key, where it wants to wait at all.
 pub(super) fn place(call: &Call, patience: Duration) -> Result<Option<Wait>, Problem> {
-    (!patience.is_zero()).then(|| call.agents.waits.begin(call.principal.agent, call.principal.key)).transpose()
+    (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal)).transpose()
 }
 
 /// Hears what is new in a scope; who has a place waits where there is nothing.
@@ -183,7 +183,9 @@ pub(super) async fn hear(call: &Call, ear: &Ear, order: Order, place: Option<Wai
     call.is_active(true).await;
     let heard = listen(call, ear, order).await;
     drop(place);
-    call.is_active(call.agents.waits.any(call.principal.agent)).await;
+    call.has_done().await;
+    // Who was let in before the wait hears nothing that came after its key was taken back.
+    call.is_still_allowed().await?;
     heard
 }
 

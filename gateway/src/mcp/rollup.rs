@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::shown::{asked_by, labels};
-use super::typed::clean_all;
+use super::typed::{clean, clean_all};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -230,7 +230,7 @@ impl<'a> Recipients<'a> {
         let Some(recipient) = recipient else { return Ok(None) };
         if !self.by_link.contains_key(&link) {
             let labels = self.app.commands().recipients(self.agent, link).await?;
-            self.by_link.insert(link, labels);
+            self.by_link.insert(link, labels.iter().map(|label| clean(label)).collect());
         }
         Ok(self.by_link.get(&link).and_then(|labels| labels.get(usize::from(recipient))).cloned())
     }

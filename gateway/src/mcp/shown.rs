@@ -17,7 +17,7 @@ use super::call::Call;
 use super::cursor::Scope;
 use super::place::Reach;
 use super::rollup::AnswerShown;
-use super::typed::clean;
+use super::typed::{clean, clean_all};
 use crate::moment::Moment;
 
 /// How little time a link may have left without a word about it.
@@ -311,7 +311,11 @@ impl SessionShown {
 
 /// Reads what a link asks everyone.
 pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
-    match Form::from_document(&questions.form) {
+    let cleaned = serde_json::from_str(&questions.form).map(|mut document| {
+        clean_all(&mut document);
+        document.to_string()
+    });
+    match cleaned.and_then(|document| Form::from_document(&document)) {
         Ok(form) => form.fields().to_vec(),
         Err(error) => {
             tracing::error!(question = %questions.question, %error, "a link's form cannot be read");
@@ -320,9 +324,10 @@ pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
     }
 }
 
-/// Reads the labels of a link's recipients.
+/// Reads the labels of a link's recipients; often they are not the agent's own words, but out of somebody's address book.
 pub(super) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
-    document.map(|document| serde_json::from_str(document)).and_then(Result::ok).unwrap_or_default()
+    let labels: Option<Vec<String>> = document.and_then(|document| serde_json::from_str(document).ok());
+    labels.into_iter().flatten().map(|label| clean(&label)).collect()
 }
 
 /// Tells a length in minutes, which may be less than whole.

@@ -78,12 +78,12 @@ impl<'a> Teller<'a> {
 
     async fn name(&mut self, key: KeyId) -> Result<Option<String>, Problem> {
         if key == self.principal.key {
-            return Ok(Some(self.principal.key_name.clone()));
+            return Ok(Some(clean(&self.principal.key_name)));
         }
         if let Some(name) = self.names.get(&key) {
             return Ok(name.clone());
         }
-        let name = self.app.commands().key_name(self.principal.agent, key).await?;
+        let name = self.app.commands().key_name(self.principal.agent, key).await?.map(|name| clean(&name));
         self.names.insert(key, name.clone());
         Ok(name)
     }
@@ -134,7 +134,7 @@ fn recipient_of(event: &AnyEvent) -> Option<u8> {
     if let AnyEvent::Session(SessionEvent::Started { recipient, .. }) = event { *recipient } else { None }
 }
 
-/// Cleans what somebody typed.
+/// Cleans what somebody typed; another key's words too, which may be quoted from anywhere.
 fn scrub(data: &mut Data) {
     let typed = match data {
         Data::SessionStarted { display_name, .. } => display_name.as_mut(),
@@ -144,8 +144,11 @@ fn scrub(data: &mut Data) {
             answer.values_mut().for_each(clean_all);
             None
         }
-        Data::Question { .. }
-        | Data::SessionIdle {}
+        Data::Question { form, .. } => {
+            form.values_mut().for_each(clean_all);
+            None
+        }
+        Data::SessionIdle {}
         | Data::SessionResumed {}
         | Data::Read { .. }
         | Data::SessionUpdated { .. }

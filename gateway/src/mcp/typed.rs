@@ -1,7 +1,8 @@
 //! What people typed, before a model reads it: nothing is in it that the person who reads along would not see.
 //!
-//! Letters that no screen shows carry whole orders to a model (Unicode's tags spell ASCII, runs of variation selectors spell bytes),
-//! and marks of direction show a line in another order than it is read. Each run of these becomes one U+FFFD: taken out, and not in silence.
+//! Letters that no screen shows carry whole orders to a model (Unicode's tags spell ASCII, variation selectors spell bytes, one behind each
+//! letter or many in a row), and marks of direction show a line in another order than it is read. Each run of these becomes one U+FFFD:
+//! taken out, and not in silence.
 
 use std::ops::RangeInclusive;
 
@@ -29,12 +30,18 @@ const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{e0000}'..='\u{e00ff}',
     '\u{e01f0}'..='\u{e0fff}',
 ];
-/// Shape the letter before them, once: emoji and some scripts need them.
+/// Shape the letter before them, once: emoji and some scripts need them (Unicode's `StandardizedVariants.txt` and ideographic variations).
 const SELECTORS: &[RangeInclusive<char>] = &['\u{180b}'..='\u{180d}', '\u{fe00}'..='\u{fe0f}', '\u{e0100}'..='\u{e01ef}'];
+/// Those of them that tell an emoji from a sign: they stand behind digits too.
+const PRESENTATION: RangeInclusive<char> = '\u{fe0e}'..='\u{fe0f}';
+/// Those of them that choose among the forms of an ideograph.
+const IDEOGRAPHIC: RangeInclusive<char> = '\u{e0100}'..='\u{e01ef}';
+const IDEOGRAPHS: &[RangeInclusive<char>] =
+    &['\u{3400}'..='\u{4dbf}', '\u{4e00}'..='\u{9fff}', '\u{f900}'..='\u{faff}', '\u{20000}'..='\u{3ffff}'];
 /// Join or part the letters around them, once; the last two give neighbours a direction.
 const JOINERS: RangeInclusive<char> = '\u{200c}'..='\u{200f}';
 
-/// What a character is to the one after it.
+/// What a character is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Seen,
@@ -46,26 +53,42 @@ enum Kind {
 /// Takes out of what somebody typed whatever no screen shows.
 pub(super) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
-    let mut before = Kind::Hidden;
-    for character in text.chars() {
+    // The last that was kept and what it is; none at the beginning, and behind what was taken out.
+    let mut before: Option<(char, Kind)> = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
         let kind = kind(character);
-        let is_kept = match kind {
-            Kind::Seen => true,
-            Kind::Selector => before == Kind::Seen,
-            Kind::Joiner => matches!(before, Kind::Seen | Kind::Selector),
-            Kind::Hidden => false,
+        let is_kept = match (kind, before) {
+            (Kind::Seen, _) => true,
+            (Kind::Selector, Some((letter, Kind::Seen))) => takes_shape(letter, character),
+            (Kind::Joiner, Some((letter, Kind::Seen | Kind::Selector))) => {
+                // Within a word of ours they do nothing.
+                !letter.is_ascii_alphanumeric() || !characters.peek().is_some_and(char::is_ascii_alphanumeric)
+            }
+            (Kind::Selector | Kind::Joiner | Kind::Hidden, _) => false,
         };
         if is_kept {
             cleaned.push(character);
-            before = kind;
+            before = Some((character, kind));
         } else {
             if !cleaned.ends_with(TAKEN_OUT) {
                 cleaned.push(TAKEN_OUT);
             }
-            before = Kind::Hidden;
+            before = None;
         }
     }
     cleaned
+}
+
+/// Tells whether a selector may stand behind a letter: anywhere else nobody would see that it is there.
+fn takes_shape(letter: char, selector: char) -> bool {
+    if PRESENTATION.contains(&selector) {
+        !letter.is_ascii_alphabetic() && !letter.is_whitespace()
+    } else if IDEOGRAPHIC.contains(&selector) {
+        IDEOGRAPHS.iter().any(|range| range.contains(&letter))
+    } else {
+        !letter.is_ascii() && !letter.is_whitespace()
+    }
 }
 
 /// Cleans every text of a document.
@@ -109,8 +132,12 @@ mod tests {
     fn nothing_is_spelled_in_letters_that_no_screen_shows() {
         let tags: String = "approve".chars().map(|letter| char::from_u32(0xe0000 + u32::from(letter)).unwrap()).collect();
         assert_eq!(clean(&format!("Hi{tags}!")), "Hi\u{fffd}!");
-        assert_eq!(clean("Hi\u{fe00}\u{fe0e}\u{fe01}\u{e0101}!"), "Hi\u{fe00}\u{fffd}!");
+        assert_eq!(clean("Hi\u{fe00}\u{fe0e}\u{fe01}\u{e0101}!"), "Hi\u{fffd}!");
+        assert_eq!(clean("葛\u{fe00}\u{fe0e}\u{fe01}\u{e0101}!"), "葛\u{fe00}\u{fffd}!");
         assert_eq!(clean("Hi\u{200d}\u{200c}\u{200d}\u{200c}!"), "Hi\u{200d}\u{fffd}!");
+        // One behind each letter spells as much as many in a row.
+        assert_eq!(clean("p\u{fe01}a\u{e0142}y\u{fe0f} \u{fe0e}u\u{200b}"), "p\u{fffd}a\u{fffd}y\u{fffd} \u{fffd}u\u{fffd}");
+        assert_eq!(clean("p\u{200c}a\u{200d}y\u{200e}me"), "p\u{fffd}a\u{fffd}y\u{fffd}me");
         assert_eq!(clean("\u{200b}Hi\u{2060}\u{feff}\u{ad}!"), "\u{fffd}Hi\u{fffd}!");
     }
 
@@ -122,9 +149,17 @@ mod tests {
 
     #[test]
     fn what_people_write_is_left_as_it_is() {
-        for text in
-            ["👩‍👩‍👧 ❤️‍🔥 👍🏽 🇨🇭", "می‌خواهم", "שלום\u{200f}!", "葛\u{e0100}城", "क्‍ष", "Grüße, 你好\r\n\t→ ok", "e\u{301}", "a\u{a0}b"]
-        {
+        for text in [
+            "👩‍👩‍👧 ❤️‍🔥 👍🏽 🇨🇭 1️⃣",
+            "C++\u{200e} \u{2194}\u{fe0e}",
+            "می‌خواهم",
+            "שלום\u{200f}!",
+            "葛\u{e0100}城",
+            "क्‍ष",
+            "Grüße, 你好\r\n\t→ ok",
+            "e\u{301}",
+            "a\u{a0}b",
+        ] {
             assert_eq!(clean(text), text);
         }
     }

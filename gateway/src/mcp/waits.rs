@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use domain::{AgentId, KeyId};
+use command_service::Principal;
+use domain::{AgentId, KeyId, LinkId};
 use parking_lot::Mutex;
 
 use crate::problem::{Code, Problem};
@@ -21,20 +22,28 @@ pub(crate) struct Waits {
 #[derive(Debug, Default)]
 struct Counts {
     keys: HashMap<KeyId, usize>,
-    agents: HashMap<AgentId, usize>,
+    heard: HashMap<Heard, usize>,
+}
+
+/// Of what a wait may hear: all of an agent's, or one link.
+type Heard = (AgentId, Option<LinkId>);
+
+const fn heard(principal: &Principal) -> Heard {
+    (principal.agent, principal.grant.link)
 }
 
 /// One wait; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Wait {
     waits: Arc<Waits>,
-    agent: AgentId,
+    heard: Heard,
     key: KeyId,
 }
 
 impl Waits {
     /// Begins a wait, unless the key has too many.
-    pub(crate) fn begin(self: &Arc<Self>, agent: AgentId, key: KeyId) -> Result<Wait, Problem> {
+    pub(crate) fn begin(self: &Arc<Self>, principal: &Principal) -> Result<Wait, Problem> {
+        let (key, heard) = (principal.key, heard(principal));
         let mut counts = self.counts.lock();
         let of_key = counts.keys.entry(key).or_default();
         if *of_key >= PER_KEY {
@@ -42,13 +51,13 @@ impl Waits {
             return Err(Problem::with_detail(Code::TooManyStreams, told));
         }
         *of_key += 1;
-        *counts.agents.entry(agent).or_default() += 1;
-        Ok(Wait { waits: Arc::clone(self), agent, key })
+        *counts.heard.entry(heard).or_default() += 1;
+        Ok(Wait { waits: Arc::clone(self), heard, key })
     }
 
-    /// Tells whether any of an agent's keys waits here.
-    pub(crate) fn any(&self, agent: AgentId) -> bool {
-        self.counts.lock().agents.contains_key(&agent)
+    /// Tells whether any key waits here that hears the same as this one.
+    pub(crate) fn any(&self, principal: &Principal) -> bool {
+        self.counts.lock().heard.contains_key(&heard(principal))
     }
 }
 
@@ -56,7 +65,7 @@ impl Drop for Wait {
     fn drop(&mut self) {
         let mut counts = self.waits.counts.lock();
         one_less(&mut counts.keys, &self.key);
-        one_less(&mut counts.agents, &self.agent);
+        one_less(&mut counts.heard, &self.heard);
     }
 }
 
@@ -71,17 +80,32 @@ fn one_less<K: Hash + Eq>(counts: &mut HashMap<K, usize>, of: &K) {
 
 #[cfg(test)]
 mod tests {
+    use domain::agent::Grant;
+
     use super::*;
+
+    fn principal(key: u8, link: Option<LinkId>) -> Principal {
+        let (agent, key, grant) = (AgentId::new([1; 16]), KeyId::new([key; 16]), Grant { link, ..Grant::default() });
+        Principal { agent, agent_name: String::new(), key, key_name: String::new(), grant }
+    }
+
+    #[test]
+    fn who_hears_one_link_waits_for_no_other() {
+        let waits = Arc::<Waits>::default();
+        let (whole, limited) = (principal(2, None), principal(3, Some(LinkId::new([4; 16]))));
+        let _held = waits.begin(&limited).unwrap();
+        assert_eq!((waits.any(&limited), waits.any(&whole)), (true, false));
+    }
 
     #[test]
     fn a_key_has_so_many_waits_and_gets_each_place_back() {
-        let (waits, agent, key) = (Arc::<Waits>::default(), AgentId::new([1; 16]), KeyId::new([2; 16]));
-        let mut held: Vec<_> = (0..PER_KEY).map(|_| waits.begin(agent, key).unwrap()).collect();
-        assert_eq!(waits.begin(agent, key).unwrap_err().code, Code::TooManyStreams);
-        waits.begin(agent, KeyId::new([3; 16])).unwrap();
+        let (waits, key) = (Arc::<Waits>::default(), principal(2, None));
+        let mut held: Vec<_> = (0..PER_KEY).map(|_| waits.begin(&key).unwrap()).collect();
+        assert_eq!(waits.begin(&key).unwrap_err().code, Code::TooManyStreams);
+        waits.begin(&principal(3, None)).unwrap();
         held.pop();
-        waits.begin(agent, key).unwrap();
+        waits.begin(&key).unwrap();
         drop(held);
-        assert!(!waits.any(agent));
+        assert!(!waits.any(&key));
     }
 }

@@ -1,16 +1,18 @@
 //! An agent's own server, where it is woken.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::serve::Listener;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::soon;
+use super::{Root, soon};
 
 /// A call as it came in.
 #[derive(Debug)]
@@ -31,6 +33,17 @@ impl Hook {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/secret-path", listener.local_addr().unwrap());
+        Self::on(listener, url)
+    }
+
+    /// Starts it over TLS at `localhost`, with a certificate for `name`.
+    pub(crate) async fn over_tls(root: &Root, name: &str) -> Self {
+        let listener = root.listen_as(name).await;
+        let url = format!("https://localhost:{}/secret-path", listener.local_addr().unwrap().port());
+        Self::on(listener, url)
+    }
+
+    fn on<L: Listener<Addr: Debug>>(listener: L, url: String) -> Self {
         let (sender, calls) = unbounded_channel();
         let router = Router::new().fallback(take).with_state(Arc::new(sender));
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -1,19 +1,27 @@
 //! The other side: an HTTP server that writes down what it gets, and answers as a test wants.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
 use data_encoding::BASE64;
+use futures_util::{StreamExt, stream};
 use ring::hmac;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::world::soon;
 
@@ -52,12 +60,30 @@ pub(crate) enum Answer {
     Long(u16, usize),
     /// Nothing, ever.
     Silence,
+    /// A status, and a body that never ends.
+    Endless(u16),
 }
 
 impl Receiver {
     /// Starts one that answers its calls, counted from 0.
     pub(crate) async fn start(answer: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+    }
+
+    /// Starts one that is always glad, over TLS, with a certificate that it has given itself.
+    pub(crate) async fn self_signed() -> Self {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(vec![certified.cert.der().clone()], key).unwrap();
+        let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(OverTls { plain, acceptor: Arc::new(config).into() }, |_, _| Answer::Status(204))
+    }
+
+    fn on<L: Listener<Addr = SocketAddr>>(
+        listener: L,
+        answer: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let (sender, calls) = unbounded_channel();
         let count = Arc::<AtomicUsize>::default();
@@ -105,6 +131,30 @@ impl Receiver {
     }
 }
 
+/// Whoever does not trust it never gets as far as a request.
+struct OverTls {
+    plain: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for OverTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, peer) = self.plain.accept().await.unwrap();
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.plain.local_addr()
+    }
+}
+
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.task.abort();
@@ -121,10 +171,19 @@ async fn take(State(desk): State<Arc<Desk>>, uri: Uri, headers: HeaderMap, body:
         Answer::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         Answer::Long(status, bytes) => (StatusCode::from_u16(status).unwrap(), vec![b'x'; bytes]).into_response(),
         Answer::Silence => std::future::pending().await,
+        Answer::Endless(status) => {
+            let body = stream::once(ready(Ok::<_, Infallible>("x"))).chain(stream::pending());
+            (StatusCode::from_u16(status).unwrap(), Body::from_stream(body)).into_response()
+        }
     }
 }
 
 impl Received {
+    /// Lists the names of its headers.
+    pub(crate) fn header_names(&self) -> Vec<&str> {
+        self.headers.keys().map(HeaderName::as_str).collect()
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }

@@ -81,6 +81,27 @@ async fn words_are_told_where_an_operator_chose_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_word_gets_into_a_header() {
+    let world = World::start().await;
+    let mut receiver = Receiver::glad().await;
+    let agent = world.agent().await;
+    world.set(agent, None, &receiver.url(), true).await;
+    let running = world.webhooks(&settings());
+    let link = world.link(agent).await;
+    let session = world.chat(agent, link).await;
+    world.say(session, 1, "x\r\nwebhook-id: evil\r\n\r\nGET / HTTP/1.1\r\n").await;
+    let message = receiver.find("message").await;
+    assert_eq!(message.json()["data"]["data"]["text"], "x\r\nwebhook-id: evil\r\n\r\nGET / HTTP/1.1\r\n");
+    assert!(message.id().starts_with("evt_"));
+    let mut names = message.header_names();
+    names.sort_unstable();
+    let expected = "accept content-length content-type host user-agent webhook-id webhook-signature webhook-timestamp";
+    assert_eq!(names.join(" "), expected);
+    world.endpoint("nothing waits", agent, |endpoint| endpoint.pending == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn words_that_are_erased_before_they_arrive_are_never_told() {
     let world = World::start().await;
     let mut deaf = Receiver::start(|_, _| Answer::Status(500)).await;

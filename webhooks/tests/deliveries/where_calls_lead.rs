@@ -85,6 +85,42 @@ async fn an_answer_is_waited_for_so_long_and_read_so_far() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_taken_a_call_is_not_called_again_however_long_the_answer_goes_on() {
+    let world = World::start().await;
+    let endless = Receiver::start(|_, _| Answer::Endless(200)).await;
+    let agent = world.agent_at(&endless.url()).await;
+    let running = world.webhooks(&settings());
+    let link = world.link(agent).await;
+    world.chat(agent, link).await;
+    world.endpoint("it waits", agent, |endpoint| endpoint.pending == 1).await;
+    let endpoint = world.endpoint("it has arrived", agent, |endpoint| endpoint.pending == 0).await;
+    assert_eq!((endpoint.failing_since, endpoint.dead, endless.count()), (None, 0, 1));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_nobody_vouches_for_is_not_trusted_and_the_operator_is_told() {
+    let world = World::start().await;
+    let receiver = Receiver::self_signed().await;
+    for host in ["127.0.0.1", "localhost"] {
+        let loopback = Settings { networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()], ..settings() };
+        let answered = test(&world, &loopback, &format!("https://{host}:{}/", receiver.address.port())).await;
+        assert_eq!(answered.describe(), "no connection: invalid peer certificate: UnknownIssuer", "{host}");
+    }
+    let agent = world.agent_at(&format!("https://{}/", receiver.address)).await;
+    let mut settings = settings();
+    settings.patience.gives_up_after = Duration::from_millis(50);
+    let running = world.webhooks(&settings);
+    let link = world.link(agent).await;
+    world.chat(agent, link).await;
+    let endpoint = world.endpoint("it is given up", agent, |endpoint| endpoint.dead == 1).await;
+    let error = endpoint.dead_letters[0].error.as_deref();
+    assert_eq!(error, Some("no connection: invalid peer certificate: UnknownIssuer"));
+    assert_eq!(receiver.count(), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_address_is_told_to_the_operator_and_nobody_is_called() {
     let world = World::start().await;
     let receiver = Receiver::glad().await;

@@ -7,6 +7,7 @@
 mod server_keys;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use command_service::{Commands, Principal, Refusal};
 use domain::agent::{Grant, Rejection, Scope};
@@ -45,7 +46,7 @@ const SHOWN: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Tokens {
     server: AuthorizationServer,
-    keys: ServerKeys,
+    keys: Arc<ServerKeys>,
 }
 
 /// What a token says, as far as it matters here.
@@ -63,7 +64,7 @@ struct Claims {
 impl Tokens {
     /// Makes a checker; the server is first asked for its keys when a token comes.
     pub(crate) fn new(server: AuthorizationServer) -> Self {
-        Self { keys: ServerKeys::new(server.issuer.clone()), server }
+        Self { keys: Arc::new(ServerKeys::new(server.issuer.clone())), server }
     }
 
     /// Finds out who presents a token.

@@ -1,5 +1,7 @@
 //! The public keys of an authorization server (RFC 7517), found by its metadata (RFC 8414, or `OpenID` Connect Discovery): kept for an
-//! hour, and asked for again when a token names one that is not among them, though not more than once a minute.
+//! hour, and asked for again when a token names one that is not among them, though not more than once in ten seconds.
+//!
+//! A server that is slow or away holds up nobody whose key is known: what it said within a day counts until it says something else.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::{Host, Url};
 
 use crate::problem::{Code, Problem};
@@ -24,10 +26,12 @@ use crate::problem::{Code, Problem};
 const FRESH_FOR: Duration = Duration::from_hours(1);
 /// How long they are, where the server does not answer.
 const GOOD_FOR: Duration = Duration::from_hours(24);
-/// How often the server is asked, at most.
-const ASKS_EVERY: Duration = Duration::from_mins(1);
+/// How often the server is asked, at most: a key that it has only just begun to use is known as soon.
+const ASKS_EVERY: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long whoever has a key that was good lately waits to hear whether it still is.
+const COURTESY: Duration = Duration::from_secs(1);
 /// The longest answer, in bytes.
 const LONGEST: usize = 256 * 1_024;
 /// How many keys of a server are looked at.
@@ -46,15 +50,17 @@ pub(super) struct ServerKey {
 #[derive(Debug)]
 pub(super) struct ServerKeys {
     issuer: String,
-    kept: RwLock<Kept>,
+    kept: RwLock<Option<Kept>>,
     /// When the server was last asked; whoever holds it asks.
-    asked: Mutex<Option<Instant>>,
+    asked: Arc<Mutex<Option<Instant>>>,
 }
 
-#[derive(Debug, Default)]
+/// What the server last said.
+#[derive(Debug)]
 struct Kept {
     keys: HashMap<String, Arc<ServerKey>>,
-    since: Option<Instant>,
+    fresh_until: Instant,
+    good_until: Instant,
 }
 
 /// What the server says of itself, as far as it matters here.
@@ -109,39 +115,67 @@ impl ServerKey {
     }
 }
 
+impl Kept {
+    fn now(keys: HashMap<String, Arc<ServerKey>>) -> Self {
+        let now = Instant::now();
+        Self { keys, fresh_until: now + FRESH_FOR, good_until: now + GOOD_FOR }
+    }
+}
+
 impl ServerKeys {
     pub(super) fn new(issuer: String) -> Self {
-        Self { issuer, kept: RwLock::default(), asked: Mutex::default() }
+        Self { issuer, kept: RwLock::default(), asked: Arc::default() }
     }
 
     /// Finds a key by its name; none where the server has no such key.
-    pub(super) async fn find(&self, kid: &str) -> Result<Option<Arc<ServerKey>>, Problem> {
-        if let Some(key) = self.kept(kid, FRESH_FOR) {
+    pub(super) async fn find(self: &Arc<Self>, kid: &str) -> Result<Option<Arc<ServerKey>>, Problem> {
+        if let Some(key) = self.fresh(kid) {
             return Ok(Some(key));
         }
-        // One asks, the others wait for what it hears.
-        let mut asked = self.asked.lock().await;
-        if let Some(key) = self.kept(kid, FRESH_FOR) {
-            return Ok(Some(key));
+        if !matches!(self.good(kid), Ok(Some(_))) {
+            self.ask(kid).await;
+        } else if timeout(COURTESY, self.ask(kid)).await.is_err() {
+            tracing::debug!("the authorization server is slow; what it said before counts");
         }
-        if asked.is_none_or(|at| at.elapsed() >= ASKS_EVERY) {
-            *asked = Some(Instant::now());
-            match self.fetch().await {
-                Ok(keys) => *self.kept.write() = Kept { keys, since: Some(Instant::now()) },
+        self.good(kid)
+    }
+
+    /// Asks the server for its keys, unless it was just asked. One asks, the others wait for what it hears; whoever stops waiting stops
+    /// nobody else.
+    async fn ask(self: &Arc<Self>, kid: &str) {
+        let mut asked = Arc::clone(&self.asked).lock_owned().await;
+        let is_due = asked.is_none_or(|at| at.elapsed() >= ASKS_EVERY);
+        if !is_due || self.fresh(kid).is_some() {
+            return;
+        }
+        *asked = Some(Instant::now());
+        let keys = Arc::clone(self);
+        let asking = tokio::spawn(async move {
+            let _asked = asked;
+            match keys.fetch().await {
+                Ok(fetched) => *keys.kept.write() = Some(Kept::now(fetched)),
                 Err(error) => tracing::warn!(%error, "the authorization server's keys cannot be had"),
             }
-        }
-        let has_any = self.kept.read().since.is_some_and(|since| since.elapsed() < GOOD_FOR);
-        match self.kept(kid, GOOD_FOR) {
-            None if !has_any => Err(Problem::with_detail(Code::Unavailable, "The authorization server's keys cannot be had.")),
-            found => Ok(found),
+        });
+        if let Err(error) = asking.await {
+            tracing::error!(%error, "nobody asks the authorization server any more");
         }
     }
 
-    fn kept(&self, kid: &str, age: Duration) -> Option<Arc<ServerKey>> {
+    /// Returns a key that needs no other look.
+    fn fresh(&self, kid: &str) -> Option<Arc<ServerKey>> {
         let kept = self.kept.read();
-        kept.since.filter(|since| since.elapsed() < age)?;
+        let kept = kept.as_ref().filter(|kept| Instant::now() < kept.fresh_until)?;
         kept.keys.get(kid).cloned()
+    }
+
+    /// Returns a key, or that there is no such key, by what the server said last; fails where that was too long ago.
+    fn good(&self, kid: &str) -> Result<Option<Arc<ServerKey>>, Problem> {
+        let kept = self.kept.read();
+        match kept.as_ref().filter(|kept| Instant::now() < kept.good_until) {
+            Some(kept) => Ok(kept.keys.get(kid).cloned()),
+            None => Err(Problem::with_detail(Code::Unavailable, "The authorization server's keys cannot be had.")),
+        }
     }
 
     async fn fetch(&self) -> Result<HashMap<String, Arc<ServerKey>>, FetchError> {
@@ -215,6 +249,32 @@ mod tests {
             ]
         );
         assert_eq!(of("https://as.example")[0], "https://as.example/.well-known/oauth-authorization-server");
+    }
+
+    /// What `issuer` said an hour ago: one key.
+    fn stale(issuer: String) -> Arc<ServerKeys> {
+        let (kid, key) = ServerKey::of(json!({"kty": "OKP", "crv": "Ed25519", "x": "A".repeat(43), "kid": "one"})).unwrap();
+        let kept = Kept { fresh_until: Instant::now(), ..Kept::now([(kid, Arc::new(key))].into()) };
+        Arc::new(ServerKeys { kept: RwLock::new(Some(kept)), ..ServerKeys::new(issuer) })
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_slow_or_away_holds_up_nobody_whose_key_is_known() {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let keys = stale(format!("http://{}", silent.local_addr().unwrap()));
+        let began = Instant::now();
+        assert!(keys.find("one").await.unwrap().is_some());
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+        // It is being asked, or was a moment ago: nobody asks again.
+        assert!(keys.find("one").await.unwrap().is_some());
+
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let keys = stale(format!("http://{gone}"));
+        assert!(keys.find("one").await.unwrap().is_some());
+        assert!(keys.find("two").await.unwrap().is_none(), "what it said before counts for that, too");
+        let forgotten = Arc::new(ServerKeys::new(format!("http://{gone}")));
+        assert_eq!(forgotten.find("one").await.unwrap_err().code, Code::Unavailable);
     }
 
     #[test]

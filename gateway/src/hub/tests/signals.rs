@@ -1,4 +1,4 @@
-use domain::KeyId;
+use domain::{KeyId, LinkId};
 
 use super::world::{Pen, World, agent, at, entry, hear_until, next, session};
 use crate::event::Speaker;
@@ -6,6 +6,7 @@ use crate::hub::bounds::Bounds;
 use crate::hub::{AgentState, Delivery, Hub, Signal, Topic};
 
 const KEY: KeyId = KeyId::new([8; 16]);
+const LINK: LinkId = LinkId::new([6; 16]);
 
 /// Waits until the hub hears signals: what is told before is gone.
 async fn listening(world: &World, hub: &Hub) -> Pen {
@@ -35,19 +36,38 @@ async fn what_an_agent_does_is_told_to_those_who_look_at_its_sessions() {
     let mut mine = hub.view(session(1, 0), at(0, 0)).await.unwrap();
     let mut theirs = hub.view(session(2, 0), at(0, 0)).await.unwrap();
     let mut reader = hub.subscribe(Topic::Session(session(1, 0)), Some(at(0, 0))).await.unwrap();
-    assert_eq!(hub.agent_state(agent(1), false), AgentState::Away);
-    hub.agent_active(agent(1), KEY, true).await.unwrap();
+    assert_eq!(hub.agent_state(agent(1), LINK, false), AgentState::Away);
+    hub.agent_active(agent(1), None, KEY, true).await.unwrap();
     assert!(matches!(next(&mut mine).await, Delivery::Signal(Signal::Agent { listening: true, .. })));
-    assert_eq!(hub.agent_state(agent(1), true), AgentState::Listening);
-    hub.agent_active(agent(1), KEY, true).await.unwrap();
-    hub.agent_active(agent(1), KEY, false).await.unwrap();
+    assert_eq!(hub.agent_state(agent(1), LINK, true), AgentState::Listening);
+    hub.agent_active(agent(1), None, KEY, true).await.unwrap();
+    hub.agent_active(agent(1), None, KEY, false).await.unwrap();
     // The second time was no news.
     assert!(matches!(next(&mut mine).await, Delivery::Signal(Signal::Agent { listening: false, .. })));
-    assert_eq!(hub.agent_state(agent(1), true), AgentState::Thinking);
-    assert_eq!(hub.agent_state(agent(1), false), AgentState::Online);
+    assert_eq!(hub.agent_state(agent(1), LINK, true), AgentState::Thinking);
+    assert_eq!(hub.agent_state(agent(1), LINK, false), AgentState::Online);
     assert!(theirs.next_missed().await.is_none() && reader.next_missed().await.is_none());
     assert!(theirs.try_next().is_none(), "another agent's");
     assert!(reader.try_next().is_none(), "who is no chatter is told nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_one_link_is_there_on_that_link_alone() {
+    let world = World::start().await;
+    let (hub, other) = (Hub::new(world.backbone().await), Hub::new(world.backbone().await));
+    let _pen = listening(&world, &hub).await;
+    let mut viewer = hub.view(session(1, 0), at(0, 0)).await.unwrap();
+    other.agent_active(agent(1), Some(LINK), KEY, true).await.unwrap();
+    assert!(matches!(next(&mut viewer).await, Delivery::Signal(Signal::Agent { listening: true, .. })));
+    let elsewhere = LinkId::new([5; 16]);
+    for hub in [&hub, &other] {
+        assert_eq!(hub.agent_state(agent(1), LINK, true), AgentState::Listening);
+        assert_eq!(hub.agent_state(agent(1), elsewhere, true), AgentState::Away);
+    }
+    // What the whole agent does counts everywhere.
+    hub.agent_active(agent(1), None, KEY, false).await.unwrap();
+    assert_eq!(hub.agent_state(agent(1), LINK, true), AgentState::Listening);
+    assert_eq!(hub.agent_state(agent(1), elsewhere, true), AgentState::Thinking);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ pub(in crate::mcp) fn followed(requested: &SubscriptionFilter) -> SubscriptionFi
 
 /// Tells of changes until the client goes, its time is up, or the service stops. Others' resources never change.
 pub(in crate::mcp) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<(), ErrorData> {
-    let _place = call.agents.streams.begin(call.principal.agent, call.principal.key).map_err(|problem| failed(&problem))?;
+    let _place = call.agents.streams.begin(&call.principal).map_err(|problem| failed(&problem))?;
     let ends_at = Instant::now() + LASTS;
     let mut hub = subscribe(call).await?;
     let mut following = Following::of(stream.accepted());
@@ -51,7 +51,8 @@ pub(in crate::mcp) async fn tell(call: &Call, stream: &SubscriptionContext) -> R
                 }
             },
             () = sleep_until(following.tell_at.unwrap_or(ends_at)), if following.tell_at.is_some() => {
-                if !following.told(stream.sink()).await {
+                // A key that was taken back hears no more; to ask again tells its holder why.
+                if call.is_still_allowed().await.is_err() || !following.told(stream.sink()).await {
                     return Ok(());
                 }
             }

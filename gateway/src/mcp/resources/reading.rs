@@ -12,6 +12,7 @@ use crate::mcp::era::{self, PRIVATE};
 use crate::mcp::hearing::HEARD;
 use crate::mcp::telling::Teller;
 use crate::mcp::tools::whole_link;
+use crate::mcp::typed::clean;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 use crate::transcript;
@@ -71,7 +72,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     };
     let count = entries.iter().rev().take_while(fits).count();
     let shown = entries.get(entries.len() - count..).unwrap_or_default();
-    let title = view.title.map_or_else(|| "Chat".to_owned(), |title| title.to_string());
+    let title = view.title.map_or_else(|| "Chat".to_owned(), |title| clean(&title));
     let text = transcript::markdown(&title, Moment::now(), shown);
     Ok(if page.has_more || count < entries.len() {
         format!("{text}\nEntries before these are left out: temp_chat_read_messages reads them.\n")

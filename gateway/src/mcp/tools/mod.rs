@@ -107,7 +107,7 @@ where
                 let call = call?;
                 call.has(definition.name, definition.scopes)?;
                 let read = read?;
-                call.is_active(call.agents.waits.any(call.principal.agent)).await;
+                call.has_done().await;
                 run(call, read).await
             };
             let id = id.unwrap_or_else(RequestId::draw);
