@@ -6,6 +6,7 @@
 mod agents;
 mod chance;
 pub mod clock;
+mod devices;
 mod ending;
 mod executor;
 mod joining;
@@ -29,6 +30,7 @@ use domain::{Address, AgentId, Policy, Timestamp};
 use nats::{ApiKeys, Backbone, DataKey, Derived, EventId, Position};
 
 pub use agents::{NewKey, Principal};
+pub use devices::{HandedOver, Offered};
 pub use joining::{Join, Joined, Known};
 pub use links::{LinkChanges, NewLink};
 pub use refusal::Refusal;

@@ -11,7 +11,7 @@ use crate::seal::Seal;
 use crate::{Commands, Receipt, Refusal, chance};
 
 /// How long a session's state may be old where nothing is decided by it.
-const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Commands {
     /// Says something; the same id with the same words again gets the first answer. A chatter's word brings back an idle session.
@@ -85,7 +85,11 @@ impl Commands {
     /// Sends a session command that is an attempt of its own.
     pub(crate) async fn ask_session(&self, session: Address, actor: Actor, command: Command) -> Result<Receipt, Refusal> {
         let reserve = match command {
-            Command::Rate { .. } | Command::End { .. } | Command::Expire | Command::Erase { .. } => Reserve::Ending,
+            Command::Rate { .. }
+            | Command::ForgetDevice { .. }
+            | Command::End { .. }
+            | Command::Expire
+            | Command::Erase { .. } => Reserve::Ending,
             Command::Start(_)
             | Command::Post { .. }
             | Command::Ask { .. }
@@ -93,7 +97,9 @@ impl Commands {
             | Command::MarkRead { .. }
             | Command::GoIdle
             | Command::Resume { .. }
-            | Command::Reschedule { .. } => Reserve::Ordinary,
+            | Command::Reschedule { .. }
+            | Command::OfferHandoff { .. }
+            | Command::TakeHandoff { .. } => Reserve::Ordinary,
         };
         let id = CommandId::new(chance::bytes());
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };

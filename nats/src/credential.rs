@@ -5,7 +5,7 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
-use domain::{AgentId, KeyId, LinkId, SessionId};
+use domain::{AgentId, DeviceId, KeyId, LinkId, SessionId};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -80,17 +80,20 @@ impl SessionCredentials {
         Self { cookies: Tags::new(secrets, context::SESSION_COOKIE), bearers: Tags::new(secrets, context::SESSION_BEARER) }
     }
 
-    /// Makes the credential of a session: `version u8 | agent 16 | session 16 | tag 16`, in base32 (79 letters and digits).
-    pub fn issue(&self, carrier: Carrier, agent: AgentId, session: SessionId) -> String {
-        self.tags(carrier).issue(&[&[SESSION_VERSION], agent.bytes(), session.bytes()])
+    /// Makes the credential of a session on one device: `version u8 | agent 16 | session 16 | device 16 | tag 16`, in base32 (104
+    /// letters and digits).
+    pub fn issue(&self, carrier: Carrier, agent: AgentId, session: SessionId, device: DeviceId) -> String {
+        self.tags(carrier).issue(&[&[SESSION_VERSION], agent.bytes(), session.bytes(), device.bytes()])
     }
 
-    /// Reads a credential that we made for this carrier; the caller compares the session with the one that is asked for.
-    pub fn check(&self, carrier: Carrier, text: &str) -> Option<(AgentId, SessionId)> {
+    /// Reads a credential that we made for this carrier; the caller compares the session with the one that is asked for, and the
+    /// session knows whether it has forgotten the device.
+    pub fn check(&self, carrier: Carrier, text: &str) -> Option<(AgentId, SessionId, DeviceId)> {
         let body = self.tags(carrier).check(text)?;
         let (&SESSION_VERSION, body) = body.split_first()? else { return None };
-        let (agent, session) = body.split_first_chunk()?;
-        Some((AgentId::new(*agent), SessionId::new(session.try_into().ok()?)))
+        let (agent, body) = body.split_first_chunk()?;
+        let (session, device) = body.split_first_chunk()?;
+        Some((AgentId::new(*agent), SessionId::new(*session), DeviceId::new(device.try_into().ok()?)))
     }
 
     fn tags(&self, carrier: Carrier) -> &Tags {
@@ -210,6 +213,7 @@ mod tests {
     const LINK: LinkId = LinkId::new([2; 16]);
     const SESSION: SessionId = SessionId::new([3; 16]);
     const KEY: KeyId = KeyId::new([4; 16]);
+    const DEVICE: DeviceId = DeviceId::new([6; 16]);
 
     fn fixed() -> Secrets {
         let (root, master) = ("01".repeat(32), "02".repeat(32));
@@ -221,8 +225,8 @@ mod tests {
         let sessions = SessionCredentials::new(&fixed());
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 0), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeularu3rpl7sgnncrrhn4d5ijnq");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 258), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeaicd72thlg6irvk73z56kk2pzy2qa");
-        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhg24v2eh2get4ovzyrcyhwnexry");
-        insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhqqmonmw5evnbpzene3llgmjl4q");
+        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE), @"");
+        insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION, DEVICE), @"");
         let keys = ApiKeys::new(&fixed());
         insta::assert_snapshot!(keys.issue(AGENT, KEY, &[5; 32]), @"tc_1_aeaqcaibaeaqcaibaeaqcaibae_aqcaibaeaqcaibaeaqcaibaeaq_aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq");
         insta::assert_snapshot!(data_encoding::HEXLOWER.encode(&keys.hash(&[5; 32])), @"5c94be1b954dcb433510f24ca181257e6c8f7d578edbfec5f3a130452227a6ea");
@@ -240,8 +244,8 @@ mod tests {
         let token = LinkTokens::new(&Secrets::generate()).issue(AGENT, LINK, 0);
         assert_eq!(LinkTokens::new(&fixed()).check(&token), None);
         let sessions = SessionCredentials::new(&fixed());
-        let cookie = sessions.issue(Carrier::Cookie, AGENT, SESSION);
-        assert_eq!(sessions.check(Carrier::Cookie, &cookie), Some((AGENT, SESSION)));
+        let cookie = sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE);
+        assert_eq!(sessions.check(Carrier::Cookie, &cookie), Some((AGENT, SESSION, DEVICE)));
         assert_eq!(sessions.check(Carrier::Bearer, &cookie), None);
         assert_eq!(LinkTokens::new(&fixed()).check(&cookie), None);
     }

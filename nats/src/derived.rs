@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use domain::{Address, AgentId, CommandId, LinkId, SessionId, Target};
+use domain::{Address, AgentId, CommandId, DeviceId, HandoffId, LinkId, SessionId, Target};
 use zeroize::Zeroizing;
 
-use crate::Secrets;
 use crate::secrets::context;
+use crate::{HandoffCode, Secrets};
 
 /// Derives ids; a client's own words are kept nowhere.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub struct Derived {
     links: Zeroizing<[u8; 32]>,
     sessions: Zeroizing<[u8; 32]>,
     commands: Zeroizing<[u8; 32]>,
+    devices: Zeroizing<[u8; 32]>,
+    handoffs: Zeroizing<[u8; 32]>,
 }
 
 impl Derived {
@@ -23,6 +25,8 @@ impl Derived {
             links: secrets.derive(context::LINK_ID),
             sessions: secrets.derive(context::SESSION_ID),
             commands: secrets.derive(context::COMMAND_ID),
+            devices: secrets.derive(context::DEVICE_ID),
+            handoffs: secrets.derive(context::HANDOFF_CODE),
         }
     }
 
@@ -34,6 +38,16 @@ impl Derived {
     /// Returns a client's session on a link; `ordinal` counts the sessions it had there before.
     pub fn session(&self, link: LinkId, client_id: &str, ordinal: u32) -> SessionId {
         SessionId::new(hash(&self.sessions, &[link.bytes(), client_id.as_bytes(), &ordinal.to_be_bytes()]))
+    }
+
+    /// Returns the device that a client is to a session: to every session another.
+    pub fn device(&self, session: SessionId, client_id: &str) -> DeviceId {
+        DeviceId::new(hash(&self.devices, &[session.bytes(), client_id.as_bytes()]))
+    }
+
+    /// Returns the name under which a session knows a hand-off code.
+    pub fn handoff(&self, session: SessionId, code: &HandoffCode) -> HandoffId {
+        HandoffId::new(hash(&self.handoffs, &[session.bytes(), code.as_str().as_bytes()]))
     }
 
     /// Returns the command to `owner` that a client's own id, or another fixed text, stands for.

@@ -8,6 +8,8 @@
 
 mod agent_tools;
 mod command_line;
+mod devices;
+mod embedding;
 mod erasure;
 mod in_a_browser;
 mod joining;

@@ -2,6 +2,7 @@
 
 mod command;
 mod decide;
+mod devices;
 mod event;
 mod evolve;
 #[cfg(test)]
@@ -10,10 +11,10 @@ mod tests;
 pub use command::{Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
 
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, LinkId, Millis, Policy, QuestionId, Timestamp};
+use crate::{Aggregate, DeviceId, HandoffId, LinkId, Millis, Policy, QuestionId, Timestamp};
 
 /// What is known of a session.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,14 @@ pub struct Session {
     pub read: OrdMap<Reader, ReadMark>,
     /// Whether the chatter has given a rating.
     pub rated: bool,
+    /// The newest code that lets in another device, until one was let in.
+    pub handoff: Option<Handoff>,
+    /// How many codes there were.
+    pub handoffs: u32,
+    /// How many devices were let in beside the one that began.
+    pub devices: u32,
+    /// The devices that were shut out.
+    pub forgotten: OrdSet<DeviceId>,
 }
 
 /// How a session stands.
@@ -86,6 +95,17 @@ impl Question {
         let asked = 1_u16.checked_shl(u32::from(self.fields)).map_or(u16::MAX, |next| next - 1);
         u16::from(self.required & !self.answered) & asked == 0 && self.answers > 0
     }
+}
+
+/// A code that lets in another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// The code, as a keyed hash.
+    pub code: HandoffId,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// How many wrong ones were brought since.
+    pub misses: u32,
 }
 
 /// How far a reader has read.
@@ -190,6 +210,24 @@ pub enum Rejection {
     /// The session was rated before.
     #[error("the session was rated before")]
     AlreadyRated,
+    /// Another device was offered the session too often.
+    #[error("a session is offered to other devices at most {limit} times")]
+    TooManyHandoffs {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// The session is on as many devices as it may be.
+    #[error("a session continues on at most {limit} other devices")]
+    TooManyDevices {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// The code is wrong, used up, expired, or there is none: nobody is told which.
+    #[error("this code opens nothing")]
+    HandoffUnknown,
+    /// No such device was let in.
+    #[error("there is no such device")]
+    DeviceUnknown,
     /// It is too early for this.
     #[error("this is not due yet")]
     NotDue {
@@ -205,6 +243,11 @@ impl Session {
     /// Tells how many messages the chatter has left.
     pub fn messages_left(&self) -> u32 {
         self.settings.as_ref().map_or(0, |settings| settings.max_messages.saturating_sub(self.chatter_messages))
+    }
+
+    /// Tells whether a device was shut out.
+    pub fn has_forgotten(&self, device: &DeviceId) -> bool {
+        self.forgotten.contains(device)
     }
 
     /// Counts what chatter and agent have written: messages, questions and answers.
@@ -251,11 +294,15 @@ impl Aggregate for Session {
             | Event::MessagePosted { .. }
             | Event::QuestionAsked { .. }
             | Event::QuestionAnswered { .. }
-            | Event::Rated { .. } => true,
+            | Event::Rated { .. }
+            | Event::DeviceAdded { .. } => true,
             Event::WentIdle
             | Event::Resumed
             | Event::MarkedRead { .. }
             | Event::Rescheduled { .. }
+            | Event::HandoffOffered { .. }
+            | Event::HandoffMissed
+            | Event::DeviceForgotten { .. }
             | Event::Ended { .. }
             | Event::Erased => false,
         }
@@ -273,6 +320,8 @@ impl Aggregate for Session {
             | Rejection::TooManyQuestions { .. }
             | Rejection::QuestionUnknown { .. }
             | Rejection::ReadTooSoon { .. }
+            | Rejection::HandoffUnknown
+            | Rejection::DeviceUnknown
             | Rejection::NotDue { .. }
             | Rejection::StillOpen => true,
             // Time alone ends a session on warm state that another writer may have prolonged.
@@ -287,7 +336,9 @@ impl Aggregate for Session {
             | Rejection::QuestionExists
             | Rejection::QuestionClosed
             | Rejection::RatingOutOfRange { .. }
-            | Rejection::AlreadyRated => false,
+            | Rejection::AlreadyRated
+            | Rejection::TooManyHandoffs { .. }
+            | Rejection::TooManyDevices { .. } => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The session's rules, one a test.
 
+mod devices;
 mod ending;
 mod idling;
 mod questions;
@@ -192,6 +193,8 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::TooManyQuestions { limit: 1 },
         Rejection::QuestionUnknown { question: question(1) },
         Rejection::ReadTooSoon { retry_at: minutes(1) },
+        Rejection::HandoffUnknown,
+        Rejection::DeviceUnknown,
         not_due(minutes(1)),
         Rejection::StillOpen,
     ] {
@@ -210,6 +213,8 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::QuestionClosed,
         Rejection::RatingOutOfRange { given: 0 },
         Rejection::AlreadyRated,
+        Rejection::TooManyHandoffs { limit: 1 },
+        Rejection::TooManyDevices { limit: 1 },
     ] {
         assert!(!Session::could_change(&rejection), "{rejection:?}");
     }

@@ -11,7 +11,7 @@ use crate::subject::{Subject, timestamp};
 
 /// Limits of any size.
 fn policy() -> impl Strategy<Value = Policy> {
-    (any::<[u32; 12]>(), any::<[i64; 6]>(), any::<[u16; 7]>(), any::<u8>()).prop_map(
+    (any::<[u32; 15]>(), any::<[i64; 7]>(), any::<[u16; 7]>(), any::<u8>()).prop_map(
         |(counts, lengths, sizes, question_fields)| Policy {
             agent_keys: sizes[0].into(),
             name_characters: sizes[1].into(),
@@ -39,6 +39,10 @@ fn policy() -> impl Strategy<Value = Policy> {
             answers_per_question: counts[10],
             feedback_characters: counts[11],
             between_read_marks: Millis(lengths[5]),
+            devices: counts[12],
+            handoffs: counts[13],
+            handoff_lifetime: Millis(lengths[6]),
+            handoff_tries: counts[14],
         },
     )
 }

@@ -55,7 +55,7 @@ pub(super) async fn events(
 
 async fn listen(app: App, chatter: &Chatter, after: Option<&str>) -> Result<Response, Problem> {
     let after: Option<Position> = after.map(|after| app.cursors().open(after)).transpose()?;
-    stream::open(app, chatter.address(), after).await
+    stream::open(app, chatter, after).await
 }
 
 /// Answers with nothing but the word that the cursor is of no use.

@@ -1,6 +1,7 @@
 //! The public API for chatters, under `/api/v1`: one module for each thing one can do.
 
 mod body;
+mod devices;
 mod events;
 mod face;
 mod history;
@@ -28,6 +29,8 @@ pub(crate) fn quick() -> OpenApiRouter<App> {
         .routes(routes!(signals::typing))
         .routes(routes!(signals::read))
         .routes(routes!(leave::end))
+        .routes(routes!(devices::handoff))
+        .routes(routes!(devices::forget))
         .routes(routes!(transcript::transcript))
 }
 

@@ -4,5 +4,5 @@ mod chatter;
 pub(crate) mod cookie;
 mod key;
 
-pub(crate) use chatter::{Chatter, bearer, held_sessions};
+pub(crate) use chatter::{Chatter, bearer, held};
 pub(crate) use key::authenticate;

@@ -341,7 +341,12 @@ fn is_heard(fact: &Fact, key: KeyId) -> bool {
     }
     match &fact.event {
         AnyEvent::Session(event) => match event {
-            SessionEvent::MarkedRead { .. } | SessionEvent::MessagePosted { from: Author::System, .. } => false,
+            SessionEvent::MarkedRead { .. }
+            | SessionEvent::MessagePosted { from: Author::System, .. }
+            | SessionEvent::HandoffOffered { .. }
+            | SessionEvent::HandoffMissed
+            | SessionEvent::DeviceAdded { .. }
+            | SessionEvent::DeviceForgotten { .. } => false,
             SessionEvent::Started { .. }
             | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
             | SessionEvent::QuestionAsked { .. }
