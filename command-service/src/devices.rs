@@ -78,7 +78,8 @@ impl Commands {
         let Target::Session(session) = address.target else { return Err(unknown()) };
         let device = self.device(session, client_id);
         let id = self.inner.derived.command(&address, &format!("handoff:{}:{client_id}", code.as_str()));
-        let command = Command::TakeHandoff { code: self.inner.derived.handoff(session, code), device };
+        let hash = self.inner.derived.handoff(session, code);
+        let command = Command::TakeHandoff { code: hash, device };
         let fingerprint = Fingerprint::new(*id.bytes());
         let order = Order { id, fingerprint, actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
         // Another process may have offered it a moment ago.
@@ -87,8 +88,8 @@ impl Commands {
             Refusal::Session(_) => unknown(),
             broken => broken,
         })?;
-        // Only the right code is remembered: a wrong one is an event too.
-        let came_in = |root: &Root<Session>| root.memory.get(&id).is_some() && !root.state.has_forgotten(&device);
+        // A wrong code is an event too, and no refusal.
+        let came_in = |root: &Root<Session>| root.state.devices.get(&device) == Some(&hash) && !root.state.has_forgotten(&device);
         if self.inner.sessions.look(address, SESSIONS_SEEN_WITHIN, came_in).await? {
             Ok(HandedOver { agent: address.agent, session, device, receipt: self.receipt(address.agent, &outcome) })
         } else {

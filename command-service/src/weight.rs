@@ -44,7 +44,7 @@ impl Weighed for Link {
 impl Weighed for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
-        AGGREGATE + moments + (self.questions.len() + self.read.len() + self.forgotten.len()) * ENTRY
+        AGGREGATE + moments + (self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len()) * ENTRY
     }
 }
 

@@ -132,15 +132,9 @@ impl Limits {
 
     /// Forgets everyone who could come again now.
     pub fn tidy(&self) {
-        for limiter in [
-            &self.visit,
-            &self.passcode,
-            &self.passcode_of_link,
-            &self.handoff,
-            &self.typing,
-            &self.session,
-            &self.key,
-        ] {
+        for limiter in
+            [&self.visit, &self.passcode, &self.passcode_of_link, &self.handoff, &self.typing, &self.session, &self.key]
+        {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }

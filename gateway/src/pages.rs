@@ -107,6 +107,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(|| async { html(&HOME) }))
         .route("/temp-chat/{token}", get(shell))
+        .route("/chat", get(shell))
         .route("/chat/{session_id}", get(shell))
         .route("/assets/{hash}/{file}", get(asset))
         .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }))

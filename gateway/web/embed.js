@@ -64,7 +64,7 @@
     button.focus();
   }
   button.addEventListener('click', () => {
-    const open = !frame || frame.hidden;
+    const open = !frame || Boolean(frame.hidden);
     show(open);
     if (open) frame?.focus();
   });

@@ -14,7 +14,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::fullness::Fullness;
-use crate::{Cursors, Epoch, Error, Feed, Handoffs, Hash, Keys, Opener, Options, Secrets, Shard, Store, fullness, streams, subjects};
+use crate::{
+    Cursors, Epoch, Error, Feed, Handoffs, Hash, Keys, Opener, Options, Secrets, Shard, Store, fullness, streams, subjects,
+};
 
 /// The oldest server with everything that the log needs.
 const NEEDED: &str = "2.11.0";

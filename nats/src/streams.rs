@@ -149,6 +149,7 @@ fn handoffs(options: &Options) -> Config {
         subjects: vec![subjects::ALL_HANDOFFS.to_owned()],
         max_age: handoffs::KEPT_FOR,
         max_bytes: handoffs::BYTES,
+        compression: Some(Compression::None),
         metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
         ..plain(subjects::HANDOFFS.to_owned(), options)
     }

@@ -9,6 +9,7 @@
 mod agent_tools;
 mod command_line;
 mod devices;
+mod devices_in_a_browser;
 mod embedding;
 mod erasure;
 mod in_a_browser;

@@ -17,7 +17,10 @@ impl Session {
             Ok(()) | Err(Rejection::Idle) => {}
             Err(refused) => return Err(refused),
         }
-        if self.devices >= policy.devices {
+        if self.handoff.is_some_and(|offered| offered.code == code) {
+            return Ok(vec![]);
+        }
+        if self.devices.len() >= policy.devices as usize {
             return Err(Rejection::TooManyDevices { limit: policy.devices });
         }
         if self.handoffs >= policy.handoffs {
@@ -55,7 +58,7 @@ impl Session {
             return Ok(vec![]);
         }
         // One that began the session, and those let in since: no others hold a credential.
-        if self.forgotten.len() > self.devices as usize {
+        if self.forgotten.len() > self.devices.len() {
             return Err(Rejection::DeviceUnknown);
         }
         Ok(vec![Event::DeviceForgotten { device }])

@@ -52,10 +52,11 @@ impl Session {
                     offered.misses = offered.misses.saturating_add(1);
                 }
             }
-            Event::DeviceAdded { .. } => {
+            Event::DeviceAdded { device } => {
                 // A code is good for one device.
-                self.handoff = None;
-                self.devices = self.devices.saturating_add(1);
+                if let Some(offered) = self.handoff.take() {
+                    self.devices.insert(*device, offered.code);
+                }
             }
             Event::DeviceForgotten { device } => {
                 self.forgotten.insert(*device);

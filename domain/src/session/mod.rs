@@ -51,8 +51,8 @@ pub struct Session {
     pub handoff: Option<Handoff>,
     /// How many codes there were.
     pub handoffs: u32,
-    /// How many devices were let in beside the one that began.
-    pub devices: u32,
+    /// The devices that were let in beside the one that began, each with the code that it brought.
+    pub devices: OrdMap<DeviceId, HandoffId>,
     /// The devices that were shut out.
     pub forgotten: OrdSet<DeviceId>,
 }
@@ -295,13 +295,13 @@ impl Aggregate for Session {
             | Event::QuestionAsked { .. }
             | Event::QuestionAnswered { .. }
             | Event::Rated { .. }
+            | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
             Event::WentIdle
             | Event::Resumed
             | Event::MarkedRead { .. }
             | Event::Rescheduled { .. }
             | Event::HandoffOffered { .. }
-            | Event::HandoffMissed
             | Event::DeviceForgotten { .. }
             | Event::Ended { .. }
             | Event::Erased => false,

@@ -193,9 +193,9 @@ proptest! {
         let mut log = Log::<Session>::new(history.policy);
         log.execute_all(&history.commands, |log, _| {
             let session = &log.root.state;
-            prop_assert!(session.devices <= policy.devices && session.handoffs <= policy.handoffs);
-            prop_assert!(session.devices <= session.handoffs, "a device came in twice by one code");
-            prop_assert!(session.forgotten.len() <= session.devices as usize + 1);
+            prop_assert!(session.devices.len() <= policy.devices as usize && session.handoffs <= policy.handoffs);
+            prop_assert!(session.devices.len() <= session.handoffs as usize, "a device came in twice by one code");
+            prop_assert!(session.forgotten.len() <= session.devices.len() + 1);
             prop_assert!(session.handoff.is_none_or(|offered| offered.misses <= policy.handoff_tries));
             Ok(())
         })?;
@@ -274,8 +274,9 @@ proptest! {
             let said = session.settings.as_ref().map_or(0, |settings| settings.max_messages as usize) + policy.agent_messages as usize;
             let answered = session.questions.len() * policy.answers_per_question as usize;
             let system = words(log, |word| word == Word::MessageOrQuestion(Author::System)).len();
-            // Beside the words: the start, the rating, and the devices that were let in.
-            prop_assert!(log.root.memory.len() <= said + answered + system + 2 + policy.devices as usize);
+            // Beside the words: the start, the rating, and the codes that were brought, right or wrong.
+            let codes = policy.handoffs as usize * (policy.handoff_tries as usize + 1);
+            prop_assert!(log.root.memory.len() <= said + answered + system + 2 + codes);
             Ok(())
         })?;
     }

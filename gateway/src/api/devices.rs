@@ -47,20 +47,14 @@ pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<
     let offered = app.commands().offer_handoff(chatter.agent, chatter.session).await?;
     app.wrote(chatter.agent, &offered.receipt);
     let code = offered.code.as_str().to_owned();
-    // A fragment is never sent: neither a server nor a link preview on the way sees the code.
-    let url = app.config().address_of(&format!("/chat/{}#{code}", chatter.session));
+    // A fragment is never sent: neither a server nor a link preview on the way sees the code. Short, to be typed too.
+    let url = app.config().address_of(&format!("/chat#{code}"));
     let qr = QrCode::of(&url);
     Ok(axum::Json(Handoff { now: Moment::now(), code, url, expires_at: offered.expires_at.into(), qr }))
 }
 
 /// Lets a client in by a code. Whoever tries many is held up, and is never told what was wrong.
-pub(super) async fn take(
-    app: &App,
-    client: Client,
-    code: &str,
-    client_id: &str,
-    carrier: Carrier,
-) -> Result<Chatter, Problem> {
+pub(super) async fn take(app: &App, client: Client, code: &str, client_id: &str, carrier: Carrier) -> Result<Chatter, Problem> {
     app.limits().check(Limit::Handoff(client.0))?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
     let taken = app.commands().take_handoff(&code, client_id).await?;

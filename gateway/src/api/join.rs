@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{Json, one_line, uuid};
-use super::{devices, history};
 use super::session::{SessionObject, Shown, cookie_until};
+use super::{devices, history};
 use crate::app::App;
 use crate::auth::{Chatter, held};
 use crate::client::Client;
@@ -112,7 +112,9 @@ pub(super) async fn join(
             return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
         }
         (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),
-        (Some(_), Some(_)) => return Err(Problem::field("handoff_code", "conflict", "Send a token or a handoff_code, not both.")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("handoff_code", "conflict", "Send a token or a handoff_code, not both."));
+        }
     };
     let (agent, link, rotation) = app.link_tokens().check(token).ok_or(Code::LinkUnknown)?;
     let passcode = request.passcode.filter(|passcode| !passcode.is_empty());

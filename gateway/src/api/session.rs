@@ -210,8 +210,7 @@ fn open_fields(session: &Session) -> u32 {
 pub(super) async fn get(State(app): State<App>, chatter: Chatter) -> Result<impl IntoResponse, Problem> {
     let shown = Shown::find(&app, &chatter).await?;
     let answer = shown.answer(&app, chatter.agent, chatter.session).await?;
-    let cookie =
-        (chatter.carrier == Carrier::Cookie).then(|| cookie_until(&app, &chatter, shown.standing.erase_at));
+    let cookie = (chatter.carrier == Carrier::Cookie).then(|| cookie_until(&app, &chatter, shown.standing.erase_at));
     Ok((AppendHeaders(cookie.map(|cookie| (SET_COOKIE, cookie))), axum::Json(answer)))
 }
 

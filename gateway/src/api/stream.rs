@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
-use domain::{Address, DeviceId};
 use domain::session::Status;
+use domain::{Address, DeviceId};
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -49,7 +49,8 @@ pub(crate) async fn open(app: App, chatter: &Chatter, after: Option<Position>) -
     }
     let subscription = app.hub().view(session, after).await?;
     let owes_reply = state.owed_since.is_some();
-    let viewer = Viewer { app, session, device, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
+    let viewer =
+        Viewer { app, session, device, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
     let mut response = Body::from_stream(viewer.frames()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -4,12 +4,14 @@
 
 import { Problem, getSession, inspectLink, joinSession } from './api.js';
 import { millisecondsUntil } from './clock.js';
+import { continueButton } from './devices.js';
 import { avatar, h, showScreen } from './dom.js';
 import { showLoading, showNotice } from './notice.js';
 import { clientIdFor, keepOrigin, linkKey, remove } from './storage.js';
 import { durationOf, momentOf, say, speak } from './words.js';
 
 /** @import { Joined, Link, Session } from '../contract.d.ts' */
+/** @import { Enter } from './devices.js' */
 /** @import { Matter } from './notice.js' */
 
 /** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
@@ -59,6 +61,7 @@ export async function showLink(token, enter) {
     showInvitation(link, {
       join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
       refused: (problem) => explain(problem, valuesOf(link), again),
+      elsewhere: (joined) => enter(joined.session, { joined }),
     });
   } catch (problem) {
     explain(problem, {}, again);
@@ -118,9 +121,9 @@ function explain(problem, values, again) {
 
 /**
  * @param {Link} link
- * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void }} actions
+ * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void, elsewhere: Enter }} actions
  */
-function showInvitation(link, { join, refused }) {
+function showInvitation(link, { join, refused, elsewhere }) {
   document.title = link.title;
   const name = h('input', {
     id: 'name', name: 'name', type: 'text', maxlength: 80, dir: 'auto', autocomplete: 'given-name', enterkeyhint: 'go',
@@ -182,6 +185,7 @@ function showInvitation(link, { join, refused }) {
           name),
         start,
         h('p', { class: 'quiet promise' }, say('join.promise'))),
+      continueButton(elsewhere),
     ),
   );
 }

@@ -4,6 +4,8 @@
 
 import { Problem, getSession } from './api.js';
 import { showChat } from './chat.js';
+import { continueButton, showContinue } from './devices.js';
+import { inFrame, leaveEmbedAddress, watchEscape } from './frame.js';
 import { showLink } from './join.js';
 import { showLoading, showNotice } from './notice.js';
 import { LiveSession } from './session.js';
@@ -31,7 +33,8 @@ function onLost(why, session) {
  * @param {Way} [way]
  */
 async function enter(session, { joined, startNew } = {}) {
-  history.replaceState(null, '', `/chat/${session.id}`);
+  // A frame keeps the address that the page around may show.
+  if (!inFrame) history.replaceState(null, '', `/chat/${session.id}`);
   live?.stop();
   const next = new LiveSession(session, onLost);
   live = next;
@@ -51,17 +54,28 @@ async function openSession(id) {
     if (code === 'session_erased' || code === 'session_unknown') {
       forgetSession(id);
       onLost(code === 'session_erased' ? 'gone' : 'elsewhere');
+      if (code === 'session_unknown') document.querySelector('.notice')?.append(continueButton(enterHere));
     } else {
       showNotice('away', {}, () => openSession(id));
     }
   }
 }
 
+/** Goes on with a chat from another device. @type {import('./devices.js').Enter} */
+const enterHere = (joined) => enter(joined.session, { joined });
+
 async function open() {
+  if (leaveEmbedAddress()) return;
+  watchEscape();
   await speak();
+  const code = location.hash.slice(1);
   const [, place, name] = location.pathname.split('/');
-  if (place === 'temp-chat' && name) await showLink(decodeURIComponent(name), enter);
-  else if (place === 'chat' && name) await openSession(decodeURIComponent(name));
+  if ((place === 'temp-chat' || place === 'embed') && name) await showLink(decodeURIComponent(name), enter);
+  else if (place === 'chat' && !name) {
+    // Once read, the code is in no history.
+    history.replaceState(null, '', '/chat');
+    showContinue(enterHere, code);
+  } else if (place === 'chat' && name) await openSession(decodeURIComponent(name));
   else showNotice('unknown');
 }
 

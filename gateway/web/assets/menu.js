@@ -1,9 +1,11 @@
 /**
- * The menu: keep a copy, end the chat, delete it.
+ * The menu: keep a copy, end the chat, go on elsewhere, be forgotten here, delete it.
  */
 
-import { transcriptUrl } from './api.js';
+import { fetchTranscript, transcriptUrl } from './api.js';
+import { forgetButton, handoffButton } from './devices.js';
 import { announce, confirmButton, h, icon } from './dom.js';
+import { inFrame } from './frame.js';
 import { say } from './words.js';
 
 /** @import { LiveSession } from './session.js' */
@@ -20,10 +22,13 @@ export function chatMenu(live) {
       live.end().catch(() => announce(say('menu.end_failed')));
     },
   });
+  const handoff = handoffButton(live);
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true },
     transcriptLink(live.id, 'txt'),
     transcriptLink(live.id, 'md'),
     end,
+    handoff,
+    forgetButton(live),
     eraseButton(live));
   const button = h('button', {
     type: 'button',
@@ -37,6 +42,7 @@ export function chatMenu(live) {
     class: 'menu-place',
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== 'Escape' || panel.hidden) return;
+      event.preventDefault();
       close();
       button.focus();
     },
@@ -64,6 +70,7 @@ export function chatMenu(live) {
     /** @param {State} state */
     update: ({ session }) => {
       end.hidden = session.status === 'ended';
+      handoff.hidden = end.hidden;
     },
   };
 }
@@ -73,7 +80,24 @@ export function chatMenu(live) {
  * @param {'txt' | 'md'} format
  */
 export const transcriptLink = (sessionId, format) =>
-  h('a', { href: transcriptUrl(sessionId, format), download: `chat.${format}` }, icon('text'), say(`menu.${format}`));
+  h('a', {
+    href: transcriptUrl(sessionId, format),
+    download: `chat.${format}`,
+    onclick: inFrame && ((/** @type {Event} */ event) => {
+      event.preventDefault();
+      save(sessionId, format).catch(() => announce(say('menu.save_failed')));
+    }),
+  }, icon('text'), say(`menu.${format}`));
+
+/**
+ * @param {string} sessionId
+ * @param {'txt' | 'md'} format
+ */
+async function save(sessionId, format) {
+  const url = URL.createObjectURL(await fetchTranscript(sessionId, format));
+  h('a', { href: url, download: `chat.${format}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
 
 /** @param {LiveSession} live */
 export function eraseButton(live) {

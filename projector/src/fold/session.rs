@@ -88,10 +88,7 @@ impl Rows {
                 row.feedback = feedback.as_ref().map(sealed);
             }
             // Who is let in is asked of the log alone.
-            Event::HandoffOffered { .. }
-            | Event::HandoffMissed
-            | Event::DeviceAdded { .. }
-            | Event::DeviceForgotten { .. } => {}
+            Event::HandoffOffered { .. } | Event::HandoffMissed | Event::DeviceAdded { .. } | Event::DeviceForgotten { .. } => {}
             Event::Ended { reason } => self.end(commit, id, *reason),
             Event::Erased => {
                 row.status = SessionStatus::Erased;

@@ -10,6 +10,7 @@ mod folder;
 mod installation;
 mod patience;
 mod process;
+mod site;
 mod stream;
 mod visitor;
 
@@ -23,5 +24,6 @@ pub(crate) use folder::Folder;
 pub(crate) use installation::Installation;
 pub(crate) use patience::{soon, until};
 pub(crate) use process::{Process, processes_on};
+pub(crate) use site::Site;
 pub(crate) use stream::Stream;
 pub(crate) use visitor::{Visitor, send, token_of};

@@ -43,6 +43,7 @@ fn forget(n: u8) -> At<Command> {
 #[test]
 fn a_code_lets_in_one_device() {
     given([started()]).when(offer(1)).then([offered(1)]);
+    given([started(), offered(1)]).when(offer(1)).does_nothing();
     given([started(), offered(1)]).when(take(1, 7)).then([added(7)]);
     given([started(), offered(1), added(7)]).when(take(1, 8)).rejects(Rejection::HandoffUnknown);
 }
@@ -90,7 +91,9 @@ fn a_resting_session_goes_on_elsewhere_and_an_ended_one_does_not() {
 
 #[test]
 fn codes_and_devices_have_an_end() {
-    let with = |devices, codes| given([started(), offered(1), added(7)]).under(|policy| (policy.devices, policy.handoffs) = (devices, codes));
+    let with = |devices, codes| {
+        given([started(), offered(1), added(7)]).under(|policy| (policy.devices, policy.handoffs) = (devices, codes))
+    };
     with(2, 2).when(offer(2)).then([offered(2)]);
     with(1, 2).when(offer(2)).rejects(Rejection::TooManyDevices { limit: 1 });
     with(2, 1).when(offer(2)).rejects(Rejection::TooManyHandoffs { limit: 1 });
