@@ -225,7 +225,7 @@ mod tests {
         let sessions = SessionCredentials::new(&fixed());
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 0), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeularu3rpl7sgnncrrhn4d5ijnq");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 258), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeaicd72thlg6irvk73z56kk2pzy2qa");
-        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE), @"");
+        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqgbqgaydambqgaydambqgaydambq5u7tww4kxoktf42r6oqsigsrg");
         insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION, DEVICE), @"");
         let keys = ApiKeys::new(&fixed());
         insta::assert_snapshot!(keys.issue(AGENT, KEY, &[5; 32]), @"tc_1_aeaqcaibaeaqcaibaeaqcaibae_aqcaibaeaqcaibaeaqcaibaeaq_aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq");

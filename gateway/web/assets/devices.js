@@ -17,19 +17,25 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** Free squares around a QR code, without which cameras do not see it. */
 const QUIET_ZONE = 4;
 
-/** @param {LiveSession} live */
-export function handoffButton(live) {
-  const button = h('button', { type: 'button', 'aria-haspopup': 'dialog', onclick: () => showHandoff(live, button) },
-    icon('text'), h('span', {}, say('menu.handoff')));
-  return button;
-}
+/**
+ * @param {LiveSession} live
+ * @param {() => void} leave closes what the button stands in, and moves the focus to what opened that
+ */
+export const handoffButton = (live, leave) => h('button', {
+  type: 'button',
+  'aria-haspopup': 'dialog',
+  onclick: () => {
+    leave();
+    showHandoff(live);
+  },
+}, icon('devices'), h('span', {}, say('menu.handoff')));
 
 /** @param {LiveSession} live */
 export function forgetButton(live) {
   return confirmButton({
     label: say('menu.forget'),
     confirm: say('menu.forget_confirm'),
-    icon: icon('lock'),
+    icon: icon('forget'),
     act: async () => {
       try {
         await forgetDevice(live.id);
@@ -47,10 +53,9 @@ export function forgetButton(live) {
 /**
  * Shows a new code until it is closed; the one before it is void.
  * @param {LiveSession} live
- * @param {HTMLElement} opener has the focus again afterwards
  */
-async function showHandoff(live, opener) {
-  const content = h('div', {}, h('p', { 'aria-busy': 'true' }, say('page.loading')));
+async function showHandoff(live) {
+  const content = h('div', { 'aria-live': 'polite' }, h('p', { 'aria-busy': 'true' }, say('page.loading')));
   const dialog = h('dialog', {
     class: 'handoff',
     'aria-labelledby': 'handoff-title',
@@ -60,10 +65,7 @@ async function showHandoff(live, opener) {
       event.preventDefault();
       dialog.close();
     },
-    onclose: () => {
-      dialog.remove();
-      opener.focus();
-    },
+    onclose: () => dialog.remove(),
   },
   h('h2', { id: 'handoff-title' }, say('handoff.title')),
   content,

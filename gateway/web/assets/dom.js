@@ -50,6 +50,8 @@ const ICONS = {
   text: 'M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5',
   leave: 'M14 4H6v16h8M10.5 12H20M16.5 8.5 20 12l-3.5 3.5',
   retry: 'M19 12a7 7 0 1 1-2-4.9L19 9M19 4.5V9h-4.5',
+  devices: 'M3 5h13v9H3zM2 18h10M15 10h6v10h-6z',
+  forget: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M5 20c0-3.5 3-6 7-6M16 15l5 5M21 15l-5 5',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
 };
 

@@ -22,7 +22,7 @@ export function chatMenu(live) {
       live.end().catch(() => announce(say('menu.end_failed')));
     },
   });
-  const handoff = handoffButton(live);
+  const handoff = handoffButton(live, () => leave());
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true },
     transcriptLink(live.id, 'txt'),
     transcriptLink(live.id, 'md'),
@@ -43,8 +43,7 @@ export function chatMenu(live) {
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== 'Escape' || panel.hidden) return;
       event.preventDefault();
-      close();
-      button.focus();
+      leave();
     },
     onfocusout: (/** @type {FocusEvent} */ event) => {
       if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) close();
@@ -63,6 +62,10 @@ export function chatMenu(live) {
     panel.hidden = true;
     button.setAttribute('aria-expanded', 'false');
     document.removeEventListener('pointerdown', onOutside);
+  }
+  function leave() {
+    close();
+    button.focus();
   }
   return {
     element,
