@@ -113,9 +113,10 @@ impl Commands {
                     let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
                     self.release(at_link, ended).await?;
                 }
-                self.start(join, &link, ordinal).await
+                Box::pin(self.start(join, &link, ordinal)).await
             }
-            None => self.start(join, &link, ordinal).await,
+            // Boxed: the way in is long, and is gone once.
+            None => Box::pin(self.start(join, &link, ordinal)).await,
         }
     }
 

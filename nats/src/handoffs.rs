@@ -3,11 +3,13 @@
 //! Nothing is granted here. Whether a code is good is the session's own decision; this is only the way there. So it is no part
 //! of the log: a lost entry costs its owner a new code, and an entry too many leads to a session that says no.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::RawMessageErrorKind;
+use data_encoding::{Encoding, Specification};
 use domain::{Address, AgentId, SessionId};
 
 use crate::{Error, chance, subjects};
@@ -16,42 +18,48 @@ use crate::{Error, chance, subjects};
 pub(crate) const KEPT_FOR: Duration = Duration::from_mins(5);
 /// Bytes of all entries: some 200,000 codes within [`KEPT_FOR`].
 pub(crate) const BYTES: i64 = 32 << 20;
-/// Crockford's base32: no I, L, O, U, so that what is read aloud or copied by hand has one spelling.
-const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Letters that find the session, and as many that only the session knows: 20 bits each.
 const HALF: usize = 4;
+/// The longest text that is looked at, in bytes.
+const LONGEST: usize = 64;
+
+/// Crockford's base32: no I, L, O, U, so that what is read aloud or copied by hand has one meaning, in any case and with dashes.
+static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut letters = Specification::new();
+    letters.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+    letters.translate.from.push_str("abcdefghjkmnpqrstvwxyzOoIiLl");
+    letters.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
+    letters.ignore.push_str(" -");
+    letters.encoding().expect("32 different letters, and others for some of them")
+});
 
 /// A hand-off code as it is typed: 8 letters and digits.
 #[derive(Clone, PartialEq, Eq)]
-pub struct HandoffCode([u8; 2 * HALF]);
+pub struct HandoffCode(String);
 
 impl HandoffCode {
-    /// Draws a code.
+    /// Draws a code: 40 random bits.
     pub fn draw() -> Self {
-        Self(chance::bytes::<{ 2 * HALF }>().map(|byte| LETTERS[usize::from(byte % 32)]))
+        Self::of(chance::bytes())
     }
 
-    /// Reads what a person typed: in any case, with spaces and dashes, and with the letters that look like others.
+    /// Reads what a person typed.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut letters = text.bytes().filter(|byte| !matches!(byte, b' ' | b'-')).map(|byte| match byte.to_ascii_uppercase() {
-            b'O' => b'0',
-            b'I' | b'L' => b'1',
-            letter => letter,
-        });
-        let mut code = [0; 2 * HALF];
-        for place in &mut code {
-            *place = letters.next().filter(|letter| LETTERS.contains(letter))?;
-        }
-        letters.next().is_none().then_some(Self(code))
+        let bytes = (text.len() <= LONGEST).then(|| CROCKFORD.decode(text.as_bytes()).ok())?;
+        bytes?.try_into().ok().map(Self::of)
+    }
+
+    fn of(bytes: [u8; 5]) -> Self {
+        Self(CROCKFORD.encode(&bytes))
     }
 
     /// Returns the letters.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("the letters are ASCII")
+        &self.0
     }
 
     fn locator(&self) -> &str {
-        self.as_str().split_at(HALF).0
+        self.0.split_at(HALF).0
     }
 }
 

@@ -20,7 +20,7 @@ async fn cut_off<F: Future>(work: F, polls: usize) {
         left -= 1;
         work.as_mut().poll(context).map(drop)
     })
-    .await
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

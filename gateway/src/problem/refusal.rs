@@ -159,7 +159,7 @@ fn of_session(rejection: &session::Rejection) -> Problem {
     use session::Rejection;
 
     match rejection {
-        Rejection::Unknown => Code::SessionUnknown.into(),
+        Rejection::Unknown | Rejection::DeviceUnknown => Code::SessionUnknown.into(),
         Rejection::AlreadyStarted => Code::SessionExists.into(),
         Rejection::TooLate { .. } => Code::PlaceExpired.into(),
         Rejection::Idle => Code::SessionIdle.into(),
@@ -188,7 +188,6 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         }
         // Nothing but the code: all that is wrong is told in the same words.
         Rejection::HandoffUnknown => Code::HandoffUnknown.into(),
-        Rejection::DeviceUnknown => Code::SessionUnknown.into(),
     }
 }
 

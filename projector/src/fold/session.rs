@@ -24,7 +24,12 @@ impl Rows {
         let cause = commit.cause(link);
         row.sequence = commit.sequence;
         match event {
-            Event::Started { .. } => {}
+            // The start was taken in above; who is let in is asked of the log alone.
+            Event::Started { .. }
+            | Event::HandoffOffered { .. }
+            | Event::HandoffMissed
+            | Event::DeviceAdded { .. }
+            | Event::DeviceForgotten { .. } => {}
             Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
             Event::QuestionAsked { question, from, fields, required, form: _ } => {
                 self.hear(commit, id, *from);
@@ -87,8 +92,6 @@ impl Rows {
                 row.rating = Some(i16::from(*rating));
                 row.feedback = feedback.as_ref().map(sealed);
             }
-            // Who is let in is asked of the log alone.
-            Event::HandoffOffered { .. } | Event::HandoffMissed | Event::DeviceAdded { .. } | Event::DeviceForgotten { .. } => {}
             Event::Ended { reason } => self.end(commit, id, *reason),
             Event::Erased => {
                 row.status = SessionStatus::Erased;
