@@ -4,6 +4,9 @@ use serde_json::json;
 
 use crate::support::{Browser, Installation, Site, token_of};
 
+/// How many credentials this page keeps.
+const BEARERS: &str = "return Object.keys(localStorage).filter((key) => key.endsWith(':bearer')).length";
+
 /// Opens the menu and takes what it calls `words`, tapping so often.
 async fn choose(browser: &Browser, words: &str, taps: usize) {
     browser.click(".menu-place > button").await;
@@ -88,13 +91,31 @@ async fn a_chat_in_another_sites_page_stays_between_two() {
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
     agent.say(&session, "A tree full.").await;
     browser.shows(".message.theirs", "A tree full.").await;
-    assert_eq!(browser.run("return document.cookie").await, "");
+    // Cookies are blocked here; what opens the chat is in storage that this frame has on this site's pages only.
+    assert_eq!(browser.run("return [navigator.cookieEnabled, document.cookie]").await, json!([false, ""]));
+    assert_eq!(browser.run(BEARERS).await, 1);
+    // A copy is saved without a cookie, too.
+    browser.run("const make = URL.createObjectURL; URL.createObjectURL = (blob) => (blob.text().then((text) => window.saved = text), make(blob))").await;
+    browser.click(".menu-place > button").await;
+    browser.click(".menu a").await;
+    browser.becomes("return Boolean(window.saved?.includes('A tree full.'))").await;
+    browser.click(".menu-place > button").await;
 
     // Escape closes it, gives the focus back, and is all that the page around hears.
     browser.press("\u{e00c}").await;
     browser.leave_frame().await;
     browser.becomes(&format!("{the_frame}.hidden && {root}.activeElement === {root}.querySelector('button')")).await;
     assert_eq!(browser.run("return heard").await, json!(["tempchat:close"]));
+    let peep = format!(
+        "try {{ return {root}.querySelector('iframe').contentWindow.document.title }} catch (error) {{ return error.name }}"
+    );
+    assert_eq!(browser.run(&peep).await, "SecurityError");
+    assert_eq!(
+        browser
+            .run("return [localStorage.length, document.cookie, Object.keys(window).filter((name) => /chat/i.test(name))]")
+            .await,
+        json!([0, "", []])
+    );
 
     // A reload of the page around finds the chat again.
     browser.reload().await;
@@ -102,6 +123,9 @@ async fn a_chat_in_another_sites_page_stays_between_two() {
     browser.run(&format!("{the_button}.click()")).await;
     browser.enter_frame(&the_frame).await;
     browser.shows(".message.theirs", "A tree full.").await;
+    choose(&browser, "Forget me on this device", 2).await;
+    browser.shows("h1", "This device is forgotten").await;
+    assert_eq!(browser.run(BEARERS).await, 0);
     browser.leave_frame().await;
 
     // Another site gets an empty frame.

@@ -8,8 +8,8 @@
 
 mod agent_events;
 mod agent_tools;
-mod bridge;
 mod bad_networks;
+mod bridge;
 mod command_line;
 mod conformance;
 mod devices;
@@ -18,8 +18,8 @@ mod embedding;
 mod erasure;
 mod errors_to_act_on;
 mod figures;
-mod hostile_words;
 mod for_everyone;
+mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod keys;

@@ -14,6 +14,7 @@ pub(crate) async fn walk(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     invitations(&agent, browser, &mut look).await;
     closed_doors(installation, &agent, browser, &mut look).await;
     conversation(installation, &agent, browser, &mut look).await;
+    other_devices(installation, &agent, browser, &mut look).await;
     other_languages(&agent, browser, &mut look).await;
 }
 
@@ -130,6 +131,29 @@ async fn conversation(installation: &Installation, agent: &Agent, browser: &Brow
     browser.click(".ending button.danger").await;
     browser.shows("h1", "It is gone").await;
     look("gone").await;
+}
+
+async fn other_devices(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
+    visit(browser, &link(agent, json!({})).await).await;
+    browser.click("form button[type=submit]").await;
+    browser.find("#message").await;
+    browser.click(".menu-place > button").await;
+    browser.click(".menu button[aria-haspopup=dialog]").await;
+    browser.shows(".handoff .code", "-").await;
+    look("another-device").await;
+    browser.click(".handoff button.primary").await;
+
+    browser.click(".menu-place > button").await;
+    browser.click(".menu .forget").await;
+    look("forget-me").await;
+    browser.click(".menu .forget").await;
+    browser.shows("h1", "This device is forgotten").await;
+    look("forgotten").await;
+
+    browser.visit(&format!("{}/chat#ZZZZ-ZZZZ", installation.url())).await;
+    browser.click("form button[type=submit]").await;
+    browser.shows("#code-error", "This code opens nothing").await;
+    look("continue-here").await;
 }
 
 async fn other_languages(agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {

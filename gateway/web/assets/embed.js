@@ -50,6 +50,7 @@
       frame = document.createElement('iframe');
       frame.title = label;
       frame.referrerPolicy = 'no-referrer';
+      frame.allow = 'clipboard-write';
       frame.src = `${origin}/embed/${link}#host=${encodeURIComponent(location.origin)}`;
       // Before the button, in the order of tabbing too.
       root.prepend(frame);

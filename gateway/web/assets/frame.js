@@ -21,7 +21,7 @@ export function settleIn() {
   carrier.headersFor = (path) => {
     const [, place, id] = path.split('/', 3);
     const bearer = place === 'sessions' && id && read(bearerKey(decodeURIComponent(id)));
-    return bearer ? { Authorization: `Bearer ${bearer}` } : {};
+    return /** @type {Record<string, string>} */ (bearer ? { Authorization: `Bearer ${bearer}` } : {});
   };
   carrier.keep = ({ session, session_token: token }) => {
     if (token) write(bearerKey(session.id), token);

@@ -35,6 +35,7 @@ export function chatMenu(live) {
   const forget = confirmButton({
     label: say('menu.forget'),
     confirm: say('menu.forget_confirm'),
+    class: 'forget',
     icon: icon('forget'),
     act: () => import('./devices.js').then(({ forgetHere }) => forgetHere(live))
       .catch(() => tell(forget, say('menu.forget_failed'))),
