@@ -92,7 +92,8 @@ async fn a_chat_in_another_sites_page_stays_between_two() {
     agent.say(&session, "A tree full.").await;
     browser.shows(".message.theirs", "A tree full.").await;
     // Cookies are blocked here; what opens the chat is in storage that this frame has on this site's pages only.
-    assert_eq!(browser.run("return [navigator.cookieEnabled, document.cookie]").await, json!([false, ""]));
+    browser.run("document.cookie = 'mine=1; SameSite=None; Secure'").await;
+    assert_eq!(browser.run("return document.cookie").await, "");
     assert_eq!(browser.run(BEARERS).await, 1);
     // A copy is saved without a cookie, too.
     browser.run("const make = URL.createObjectURL; URL.createObjectURL = (blob) => (blob.text().then((text) => window.saved = text), make(blob))").await;

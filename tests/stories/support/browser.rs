@@ -44,7 +44,7 @@ impl Browser {
         let binary = CHROMIUM.iter().find(|path| std::path::Path::new(path).exists());
         let mut wishes = Capabilities::new();
         // As in most browsers by now: a page in another site's frame has no cookies.
-        let settings = json!({"profile": {"block_third_party_cookies": true, "cookie_controls_mode": 1}});
+        let settings = json!({"profile.cookie_controls_mode": 1});
         wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary, "prefs": settings}));
         let connection = async { ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver).await };
         Self { client: soon("a browser window", connection).await.unwrap(), _folder: folder }
