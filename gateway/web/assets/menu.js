@@ -45,8 +45,8 @@ export function chatMenu(live) {
     transcriptLink(live.id, 'md'),
     printButton(),
     ...alertSwitches(),
-    end,
     handoff,
+    end,
     forget,
     eraseButton(live));
   const button = h('button', {
