@@ -74,7 +74,7 @@ impl Session {
             Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
             Command::OfferHandoff { code } => self.offer(settings, *code, now, policy),
             Command::TakeHandoff { code, device } => self.take(settings, *code, *device, now, policy),
-            Command::ForgetDevice { device } => self.forget(*device),
+            Command::ForgetDevice { device } => Ok(self.forget(*device)),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::Expire => match self.status {
                 Status::Ended | Status::Erased => Ok(vec![]),

@@ -53,10 +53,10 @@ impl Session {
     }
 
     /// Shuts out one device, whatever becomes of the session.
-    pub(super) fn forget(&self, device: DeviceId) -> Result<Vec<Event>, Rejection> {
+    pub(super) fn forget(&self, device: DeviceId) -> Vec<Event> {
         if self.status == Status::Erased || self.has_forgotten(&device) {
-            return Ok(vec![]);
+            return vec![];
         }
-        Ok(vec![Event::DeviceForgotten { device }])
+        vec![Event::DeviceForgotten { device }]
     }
 }
