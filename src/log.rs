@@ -137,6 +137,10 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | session::Event::WentIdle
             | session::Event::Resumed
             | session::Event::Rescheduled { .. }
+            | session::Event::HandoffOffered { .. }
+            | session::Event::HandoffMissed
+            | session::Event::DeviceAdded { .. }
+            | session::Event::DeviceForgotten { .. }
             | session::Event::Ended { .. }
             | session::Event::Erased,
         ) => None,

@@ -69,7 +69,7 @@ pub struct Known {
 }
 
 impl Commands {
-    /// Finds the newest session that a client has had on a link.
+    /// Finds the newest session that a client has had on a link; none once the session has forgotten it.
     pub async fn known_session(
         &self,
         agent: AgentId,
@@ -77,7 +77,8 @@ impl Commands {
         recipient: Option<u8>,
         client_id: &str,
     ) -> Result<Option<Known>, Refusal> {
-        Ok(self.newest(agent, link, &client(client_id, recipient)).await?.0)
+        let newest = self.newest(agent, link, &client(client_id, recipient)).await?.0;
+        Ok(newest.filter(|known| !self.is_forgotten(known, client_id)))
     }
 
     /// Walks a client's sessions on a link, each following one that ended; returns the newest and the next one's number.
@@ -95,6 +96,10 @@ impl Commands {
         Ok((newest, RETURNS))
     }
 
+    fn is_forgotten(&self, known: &Known, client_id: &str) -> bool {
+        known.state.has_forgotten(&self.device(known.session, client_id))
+    }
+
     /// Lets a chatter in: a place is reserved, then the session starts. The same client again gets the same session.
     pub async fn join(&self, join: &Join) -> Result<Joined, Refusal> {
         let link = self.link(join.agent, join.link).await?;
@@ -103,6 +108,8 @@ impl Commands {
         }
         let (known, ordinal) = self.newest(join.agent, join.link, &client(&join.client_id, join.recipient)).await?;
         match known {
+            // It took its leave of that session, and its id with it.
+            Some(known) if self.is_forgotten(&known, &join.client_id) => Err(Refusal::ClientIdUsed),
             Some(known) if !(join.start_new && known.state.ended.is_some()) => self.come_back(join, &link, &known).await,
             Some(known) if join.holds != Some(known.session) && clock::now() >= known.state.started_at + ANSWER_REPEATED_FOR => {
                 Err(Refusal::ClientIdUsed)

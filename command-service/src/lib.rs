@@ -7,6 +7,7 @@ mod agents;
 mod asking;
 mod chance;
 pub mod clock;
+mod devices;
 mod ending;
 mod executor;
 mod joining;
@@ -31,6 +32,7 @@ use domain::{Address, AgentId, Policy, Timestamp};
 use nats::{ApiKeys, Backbone, DataKey, Derived, EventId, Position};
 
 pub use agents::{NewKey, Principal};
+pub use devices::{HandedOver, Offered};
 pub use joining::{Join, Joined, Known};
 pub use links::{LinkChanges, NewLink};
 pub use refusal::Refusal;

@@ -90,7 +90,11 @@ impl Commands {
     /// Sends a session command that is an attempt of its own.
     pub(crate) async fn ask_session(&self, session: Address, actor: Actor, command: Command) -> Result<Receipt, Refusal> {
         let reserve = match command {
-            Command::Rate { .. } | Command::End { .. } | Command::Expire | Command::Erase { .. } => Reserve::Ending,
+            Command::Rate { .. }
+            | Command::ForgetDevice { .. }
+            | Command::End { .. }
+            | Command::Expire
+            | Command::Erase { .. } => Reserve::Ending,
             Command::Start(_)
             | Command::Post { .. }
             | Command::Ask { .. }
@@ -98,7 +102,9 @@ impl Commands {
             | Command::MarkRead { .. }
             | Command::GoIdle
             | Command::Resume { .. }
-            | Command::Reschedule { .. } => Reserve::Ordinary,
+            | Command::Reschedule { .. }
+            | Command::OfferHandoff { .. }
+            | Command::TakeHandoff { .. } => Reserve::Ordinary,
         };
         let id = CommandId::new(chance::bytes());
         let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };

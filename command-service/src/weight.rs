@@ -47,7 +47,8 @@ impl Weighed for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
         let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();
-        AGGREGATE + moments + forms + (self.questions.len() + self.read.len()) * ENTRY
+        let entries = self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len();
+        AGGREGATE + moments + forms + entries * ENTRY
     }
 }
 

@@ -16,7 +16,7 @@ mod spec;
 mod time;
 
 pub use aggregate::{Address, Aggregate, Issued, Rejected, Root, Target};
-pub use id::{AgentId, CommandId, Fingerprint, IdError, KeyId, LinkId, QuestionId, SessionId};
+pub use id::{AgentId, CommandId, DeviceId, Fingerprint, HandoffId, IdError, KeyId, LinkId, QuestionId, SessionId};
 pub use memory::{Memory, Remembered};
 pub use policy::Policy;
 pub use sealed::Sealed;

@@ -65,6 +65,15 @@ pub struct Policy {
     pub feedback_characters: u32,
     /// The least time between two read marks of one reader.
     pub between_read_marks: Millis,
+
+    /// Devices on which a session may go on beside the one that began it.
+    pub devices: u32,
+    /// Codes for that in one session.
+    pub handoffs: u32,
+    /// How long such a code is good.
+    pub handoff_lifetime: Millis,
+    /// Wrong codes after which the right one is void.
+    pub handoff_tries: u32,
 }
 
 impl Default for Policy {
@@ -99,6 +108,10 @@ impl Default for Policy {
             answers_per_question: 20,
             feedback_characters: 1_000,
             between_read_marks: Millis::seconds(1),
+            devices: 8,
+            handoffs: 32,
+            handoff_lifetime: Millis::minutes(5),
+            handoff_tries: 5,
         }
     }
 }

@@ -16,7 +16,7 @@ const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000,
 
 /// A file inside the binary, as it is and compressed.
 #[derive(Debug)]
-struct Embedded {
+pub(crate) struct Embedded {
     name: &'static str,
     plain: &'static [u8],
     brotli: &'static [u8],
@@ -46,6 +46,11 @@ impl Assets {
         Self { hash, files: FILES.iter().map(|file| (file.name, file)).collect() }
     }
 
+    /// Returns a file that is served under a name of its own, too.
+    pub(crate) fn file(&self, name: &str) -> &'static Embedded {
+        self.files.get(name).copied().expect("it is a file of the page")
+    }
+
     /// Returns where a file is found.
     pub(crate) fn address(&self, name: &str) -> String {
         debug_assert!(self.files.contains_key(name), "{name} is no file of the page");
@@ -61,17 +66,29 @@ impl Assets {
 /// Serves a file, in the smallest form that the browser reads.
 pub(crate) async fn asset(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, Problem> {
     let file = ASSETS.files.get(name.as_str()).filter(|_| hash == ASSETS.hash).ok_or(Code::NotFound)?;
-    let headers_of_all =
-        [(CONTENT_TYPE, media_type(file.name)), (CACHE_CONTROL, FOREVER), (VARY, HeaderValue::from_static("accept-encoding"))];
-    let compressed = |encoding, bytes| ([(CONTENT_ENCODING, HeaderValue::from_static(encoding))], bytes);
-    let body = if reads(&headers, "br") {
-        compressed("br", file.brotli).into_response()
-    } else if reads(&headers, "gzip") {
-        compressed("gzip", file.gzip).into_response()
-    } else {
-        file.plain.into_response()
-    };
-    Ok((headers_of_all, body).into_response())
+    Ok(([(CACHE_CONTROL, FOREVER)], file.smallest(&headers)).into_response())
+}
+
+impl Embedded {
+    /// Writes the file in the smallest form that a browser reads.
+    pub(crate) fn smallest(&self, headers: &HeaderMap) -> Response {
+        let headers_of_all = [(CONTENT_TYPE, media_type(self.name)), (VARY, HeaderValue::from_static("accept-encoding"))];
+        let compressed = |encoding, bytes| ([(CONTENT_ENCODING, HeaderValue::from_static(encoding))], bytes);
+        let body = if reads(headers, "br") {
+            compressed("br", self.brotli).into_response()
+        } else if reads(headers, "gzip") {
+            compressed("gzip", self.gzip).into_response()
+        } else {
+            self.plain.into_response()
+        };
+        (headers_of_all, body).into_response()
+    }
+
+    /// Names the content, in whatever form it comes (RFC 9110, section 8.8.3).
+    pub(crate) fn tag(&self) -> HeaderValue {
+        let hash = blake3::hash(self.plain).to_hex();
+        HeaderValue::try_from(format!("W/\"{}\"", &hash.as_str()[..16])).expect("a hash is visible ASCII")
+    }
 }
 
 /// Tells whether a browser reads an encoding (RFC 9110, section 12.5.3); what it names without a weight of zero, it reads.

@@ -19,6 +19,8 @@ pub enum Limit {
     Passcode(LinkId, IpAddr),
     /// Passcodes tried on one link by anyone.
     PasscodeOfLink(LinkId),
+    /// Hand-off codes tried by one client address.
+    Handoff(IpAddr),
     /// Typing signals of one session.
     Typing(SessionId),
     /// All other requests of one session.
@@ -45,6 +47,8 @@ pub struct Rates {
     pub passcode: Rate,
     /// See [`Limit::PasscodeOfLink`].
     pub passcode_of_link: Rate,
+    /// See [`Limit::Handoff`].
+    pub handoff: Rate,
     /// See [`Limit::Typing`].
     pub typing: Rate,
     /// See [`Limit::Session`].
@@ -60,6 +64,7 @@ impl Default for Rates {
             visit: Rate { burst: 120, per_minute: 240 },
             passcode: Rate { burst: 5, per_minute: 3 },
             passcode_of_link: Rate { burst: 30, per_minute: 10 },
+            handoff: Rate { burst: 5, per_minute: 3 },
             typing: Rate { burst: 10, per_minute: 60 },
             session: Rate { burst: 100, per_minute: 600 },
             key: Rate { burst: 600, per_minute: 6_000 },
@@ -73,11 +78,12 @@ impl Rates {
     pub fn times(self, factor: u32) -> Self {
         let times =
             |rate: Rate| Rate { burst: rate.burst.saturating_mul(factor), per_minute: rate.per_minute.saturating_mul(factor) };
-        let Self { visit, passcode, passcode_of_link, typing, session, key } = self;
+        let Self { visit, passcode, passcode_of_link, handoff, typing, session, key } = self;
         Self {
             visit: times(visit),
             passcode: times(passcode),
             passcode_of_link: times(passcode_of_link),
+            handoff: times(handoff),
             typing: times(typing),
             session: times(session),
             key: times(key),
@@ -93,6 +99,7 @@ pub struct Limits {
     visit: Limiter,
     passcode: Limiter,
     passcode_of_link: Limiter,
+    handoff: Limiter,
     typing: Limiter,
     session: Limiter,
     key: Limiter,
@@ -106,6 +113,7 @@ impl Limits {
             visit: limiter(rates.visit),
             passcode: limiter(rates.passcode),
             passcode_of_link: limiter(rates.passcode_of_link),
+            handoff: limiter(rates.handoff),
             typing: limiter(rates.typing),
             session: limiter(rates.session),
             key: limiter(rates.key),
@@ -124,7 +132,9 @@ impl Limits {
 
     /// Forgets everyone who could come again now.
     pub fn tidy(&self) {
-        for limiter in [&self.visit, &self.passcode, &self.passcode_of_link, &self.typing, &self.session, &self.key] {
+        for limiter in
+            [&self.visit, &self.passcode, &self.passcode_of_link, &self.handoff, &self.typing, &self.session, &self.key]
+        {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -135,6 +145,7 @@ impl Limits {
             Limit::Visit(_) => &self.visit,
             Limit::Passcode(..) => &self.passcode,
             Limit::PasscodeOfLink(_) => &self.passcode_of_link,
+            Limit::Handoff(_) => &self.handoff,
             Limit::Typing(_) => &self.typing,
             Limit::Session(_) => &self.session,
             Limit::Key(_) => &self.key,
@@ -144,7 +155,7 @@ impl Limits {
 
 fn code(limit: Limit) -> Code {
     match limit {
-        Limit::Passcode(..) | Limit::PasscodeOfLink(_) => Code::TooManyAttempts,
+        Limit::Passcode(..) | Limit::PasscodeOfLink(_) | Limit::Handoff(_) => Code::TooManyAttempts,
         Limit::Visit(_) | Limit::Typing(_) | Limit::Session(_) | Limit::Key(_) => Code::RateLimited,
     }
 }

@@ -118,7 +118,8 @@ pub(crate) async fn headers(State(app): State<App>, request: Request, next: Next
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(PERMISSIONS_POLICY, NO_SENSORS);
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    // One file is for other sites' pages, and says so itself.
+    headers.entry(RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(ROBOTS, HeaderValue::from_static("noindex, nofollow, noarchive"));
     if app.config().is_secure() {

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::protect::{self, BODY, Bounds};
-use crate::{api, auth, health, mcp, observe, pages};
+use crate::{api, auth, embed, health, mcp, observe, pages};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -63,7 +63,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/healthz", get(health::healthz));
     Router::new()
         .nest("/api/v1", public_api)
-        .merge(pages::routes().layer(bounded()))
+        .merge(pages::routes().merge(embed::routes()).layer(bounded()))
         .merge(operators)
         .merge(mcp::routes(app))
         .merge(auth::routes(app.config()).layer(bounded()))
@@ -114,6 +114,8 @@ mod tests {
             ("/api/v1/agent/events", &["get"]),
             ("/api/v1/sessions/{id}/typing", &["post"]),
             ("/api/v1/sessions/{id}/read", &["post"]),
+            ("/api/v1/sessions/{id}/handoff", &["post"]),
+            ("/api/v1/sessions/{id}/forget", &["post"]),
             ("/api/v1/sessions/{id}/end", &["post"]),
             ("/api/v1/sessions/{id}/transcript", &["get"]),
             ("/healthz", &["get"]),

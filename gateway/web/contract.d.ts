@@ -54,6 +54,15 @@ export interface Joined {
   events: ChatEvent[];
   has_earlier: boolean;
   next_cursor: string;
+  session_token?: string;
+}
+
+/** A code that lets another device in, once. */
+export interface Handoff {
+  code: string;
+  url: string;
+  expires_at: string;
+  qr: { size: number; path: string };
 }
 
 export interface Page {

@@ -14,7 +14,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::fullness::Fullness;
-use crate::{Cursors, Epoch, Error, Feed, Hash, Keys, Opener, Options, Secrets, Shard, Store, fullness, streams, subjects};
+use crate::{
+    Cursors, Epoch, Error, Feed, Handoffs, Hash, Keys, Opener, Options, Secrets, Shard, Store, fullness, streams, subjects,
+};
 
 /// The oldest server with everything that the log needs.
 const NEEDED: &str = "2.11.0";
@@ -152,6 +154,11 @@ impl Backbone {
     /// Returns the data keys.
     pub fn keys(&self) -> &Keys {
         &self.inner.keys
+    }
+
+    /// Returns the ways to sessions by hand-off code.
+    pub fn handoffs(&self) -> Handoffs {
+        Handoffs::new(self.inner.jetstream.clone())
     }
 
     /// Returns what seals and opens cursors of this log.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
-use domain::{AgentId, KeyId, LinkId, SessionId};
+use domain::{AgentId, DeviceId, KeyId, LinkId, SessionId};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -102,7 +102,20 @@ pub struct SessionCredentials {
     bearers: Tags,
 }
 
-const SESSION_VERSION: u8 = 1;
+const SESSION_VERSION: u8 = 2;
+/// Credentials from when a session was in one browser and named none; they live as long as their sessions.
+const DEVICELESS_VERSION: u8 = 1;
+
+/// What a session's credential names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionCredential {
+    /// The tenant.
+    pub agent: AgentId,
+    /// The session.
+    pub session: SessionId,
+    /// The device that it was given to; where it names none, a name for the one that began the session.
+    pub device: DeviceId,
+}
 
 impl SessionCredentials {
     /// Derives the keys of cookies and bearer tokens.
@@ -110,17 +123,25 @@ impl SessionCredentials {
         Self { cookies: Tags::new(secrets, context::SESSION_COOKIE), bearers: Tags::new(secrets, context::SESSION_BEARER) }
     }
 
-    /// Makes the credential of a session: `version u8 | agent 16 | session 16 | tag 16`, in base32 (79 letters and digits).
-    pub fn issue(&self, carrier: Carrier, agent: AgentId, session: SessionId) -> String {
-        self.tags(carrier).issue(&[&[SESSION_VERSION], agent.bytes(), session.bytes()])
+    /// Makes the credential of a session on one device: `version u8 | agent 16 | session 16 | device 16 | tag 16`, in base32 (104
+    /// letters and digits).
+    pub fn issue(&self, carrier: Carrier, agent: AgentId, session: SessionId, device: DeviceId) -> String {
+        self.tags(carrier).issue(&[&[SESSION_VERSION], agent.bytes(), session.bytes(), device.bytes()])
     }
 
-    /// Reads a credential that we made for this carrier; the caller compares the session with the one that is asked for.
-    pub fn check(&self, carrier: Carrier, text: &str) -> Option<(AgentId, SessionId)> {
+    /// Reads a credential that we made for this carrier; the caller compares the session with the one that is asked for, and the
+    /// session knows whether it has forgotten the device.
+    pub fn check(&self, carrier: Carrier, text: &str) -> Option<SessionCredential> {
         let body = self.tags(carrier).check(text)?;
-        let (&SESSION_VERSION, body) = body.split_first()? else { return None };
-        let (agent, session) = body.split_first_chunk()?;
-        Some((AgentId::new(*agent), SessionId::new(session.try_into().ok()?)))
+        let (&version, body) = body.split_first()?;
+        let (agent, body) = body.split_first_chunk()?;
+        let (session, device) = body.split_first_chunk()?;
+        let device = match version {
+            SESSION_VERSION => device.try_into().ok()?,
+            DEVICELESS_VERSION if device.is_empty() => *session,
+            _ => return None,
+        };
+        Some(SessionCredential { agent: AgentId::new(*agent), session: SessionId::new(*session), device: DeviceId::new(device) })
     }
 
     fn tags(&self, carrier: Carrier) -> &Tags {
@@ -240,6 +261,7 @@ mod tests {
     const LINK: LinkId = LinkId::new([2; 16]);
     const SESSION: SessionId = SessionId::new([3; 16]);
     const KEY: KeyId = KeyId::new([4; 16]);
+    const DEVICE: DeviceId = DeviceId::new([6; 16]);
 
     fn fixed() -> Secrets {
         let (root, master) = ("01".repeat(32), "02".repeat(32));
@@ -252,8 +274,8 @@ mod tests {
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 0), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeularu3rpl7sgnncrrhn4d5ijnq");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue(AGENT, LINK, 258), @"caaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaeaicd72thlg6irvk73z56kk2pzy2qa");
         insta::assert_snapshot!(LinkTokens::new(&fixed()).issue_to(7, AGENT, LINK, 258), @"eaaqcaibaeaqcaibaeaqcaibaeaqeaqcaibaeaqcaibaeaqcaibaebybalu4ypzovw3aggojuvy2pj7x7gwq");
-        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhg24v2eh2get4ovzyrcyhwnexry");
-        insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION), @"aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhqqmonmw5evnbpzene3llgmjl4q");
+        insta::assert_snapshot!(sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE), @"aiaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqgbqgaydambqgaydambqgaydambqf2ht625vsh3oe4abb4mbhpt54");
+        insta::assert_snapshot!(sessions.issue(Carrier::Bearer, AGENT, SESSION, DEVICE), @"aiaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqgbqgaydambqgaydambqgaydambxx5rnpj4oc2qfyno265gpy2pex");
         let keys = ApiKeys::new(&fixed());
         insta::assert_snapshot!(keys.issue(AGENT, KEY, &[5; 32]), @"tc_1_aeaqcaibaeaqcaibaeaqcaibae_aqcaibaeaqcaibaeaqcaibaeaq_aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq");
         insta::assert_snapshot!(data_encoding::HEXLOWER.encode(&keys.hash(&[5; 32])), @"5c94be1b954dcb433510f24ca181257e6c8f7d578edbfec5f3a130452227a6ea");
@@ -271,10 +293,23 @@ mod tests {
         let token = LinkTokens::new(&Secrets::generate()).issue(AGENT, LINK, 0);
         assert_eq!(LinkTokens::new(&fixed()).check(&token), None);
         let sessions = SessionCredentials::new(&fixed());
-        let cookie = sessions.issue(Carrier::Cookie, AGENT, SESSION);
-        assert_eq!(sessions.check(Carrier::Cookie, &cookie), Some((AGENT, SESSION)));
+        let cookie = sessions.issue(Carrier::Cookie, AGENT, SESSION, DEVICE);
+        assert_eq!(
+            sessions.check(Carrier::Cookie, &cookie),
+            Some(SessionCredential { agent: AGENT, session: SESSION, device: DEVICE })
+        );
         assert_eq!(sessions.check(Carrier::Bearer, &cookie), None);
         assert_eq!(LinkTokens::new(&fixed()).check(&cookie), None);
+    }
+
+    #[test]
+    fn credentials_that_name_no_device_still_open_their_session() {
+        let sessions = SessionCredentials::new(&fixed());
+        let first = Some(SessionCredential { agent: AGENT, session: SESSION, device: DeviceId::new(*SESSION.bytes()) });
+        let cookie = "aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhg24v2eh2get4ovzyrcyhwnexry";
+        let bearer = "aeaqcaibaeaqcaibaeaqcaibaeaqgaydambqgaydambqgaydambqhqqmonmw5evnbpzene3llgmjl4q";
+        assert_eq!((sessions.check(Carrier::Cookie, cookie), sessions.check(Carrier::Bearer, bearer)), (first, first));
+        assert_eq!((sessions.check(Carrier::Bearer, cookie), sessions.check(Carrier::Cookie, bearer)), (None, None));
     }
 
     #[test]
@@ -284,6 +319,13 @@ mod tests {
         assert_eq!(tokens.check(&newer), None);
         let longer = tokens.tags.issue(&[&[LINK_FORM], AGENT.bytes(), LINK.bytes(), &[1; 5]]);
         assert_eq!(tokens.check(&longer), None);
+        let sessions = SessionCredentials::new(&fixed());
+        for (version, device) in
+            [(SESSION_VERSION, &[][..]), (SESSION_VERSION, &[6; 15]), (DEVICELESS_VERSION, &[6; 16]), (3, &[6; 16])]
+        {
+            let odd = sessions.cookies.issue(&[&[version], AGENT.bytes(), SESSION.bytes(), device]);
+            assert_eq!(sessions.check(Carrier::Cookie, &odd), None, "version {version}, {device:?}");
+        }
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use domain::{Address, AgentId, CommandId, KeyId, LinkId, SessionId, Target};
+use domain::{Address, AgentId, CommandId, DeviceId, HandoffId, KeyId, LinkId, SessionId, Target};
 use zeroize::Zeroizing;
 
-use crate::Secrets;
 use crate::secrets::context;
+use crate::{HandoffCode, Secrets};
 
 /// Derives ids; a client's own words are kept nowhere.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Derived {
     sessions: Zeroizing<[u8; 32]>,
     commands: Zeroizing<[u8; 32]>,
     subjects: Zeroizing<[u8; 32]>,
+    devices: Zeroizing<[u8; 32]>,
+    handoffs: Zeroizing<[u8; 32]>,
 }
 
 impl Derived {
@@ -25,6 +27,8 @@ impl Derived {
             sessions: secrets.derive(context::SESSION_ID),
             commands: secrets.derive(context::COMMAND_ID),
             subjects: secrets.derive(context::SUBJECT_KEY_ID),
+            devices: secrets.derive(context::DEVICE_ID),
+            handoffs: secrets.derive(context::HANDOFF_CODE),
         }
     }
 
@@ -41,6 +45,16 @@ impl Derived {
     /// Returns the key id of a subject of an authorization server who acts for an agent.
     pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
         KeyId::new(hash(&self.subjects, &[agent.bytes(), issuer.as_bytes(), subject.as_bytes()]))
+    }
+
+    /// Returns the device that a client is to a session: to every session another.
+    pub fn device(&self, session: SessionId, client_id: &str) -> DeviceId {
+        DeviceId::new(hash(&self.devices, &[session.bytes(), client_id.as_bytes()]))
+    }
+
+    /// Returns the name under which a session knows a hand-off code.
+    pub fn handoff(&self, session: SessionId, code: &HandoffCode) -> HandoffId {
+        HandoffId::new(hash(&self.handoffs, &[session.bytes(), code.as_str().as_bytes()]))
     }
 
     /// Returns the command to `owner` that a client's own id, or another fixed text, stands for.

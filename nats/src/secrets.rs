@@ -33,6 +33,10 @@ pub mod context {
     pub const LINK_ID: &str = "tempchat 2026 link id";
     /// Session ids derived from (link, client id, ordinal).
     pub const SESSION_ID: &str = "tempchat 2026 session id";
+    /// Device ids derived from (session, client id).
+    pub const DEVICE_ID: &str = "tempchat 2026 device id";
+    /// The hash under which a hand-off code is recorded.
+    pub const HANDOFF_CODE: &str = "tempchat 2026 handoff code hash";
     /// Command ids derived from (aggregate, text given by a client).
     pub const COMMAND_ID: &str = "tempchat 2026 command id";
     /// The secrets that sign webhooks, derived from (agent or link, rotation).

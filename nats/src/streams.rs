@@ -6,7 +6,7 @@ use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
 
-use crate::{Epoch, Error, Options, Shard, chance, subjects};
+use crate::{Epoch, Error, Options, Shard, chance, handoffs, subjects};
 
 const EPOCH: &str = "tempchat-epoch";
 const SHARDS: &str = "tempchat-shards";
@@ -41,8 +41,8 @@ pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<F
     for shard in (0..shards).map(Shard) {
         found.push(verify_shard(jetstream, shard, shards, options).await?);
     }
-    let wanted = keys(options);
-    ensure(jetstream, &wanted).await?;
+    ensure(jetstream, &keys(options)).await?;
+    ensure(jetstream, &handoffs(options)).await?;
     Ok(found)
 }
 
@@ -140,6 +140,18 @@ fn keys(options: &Options) -> Config {
         compression: Some(Compression::None),
         metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
         ..plain(subjects::KEYS.to_owned(), options)
+    }
+}
+
+/// The stream of the ways to sessions by hand-off code: what is old goes by itself, and no two lead from one place.
+fn handoffs(options: &Options) -> Config {
+    Config {
+        subjects: vec![subjects::ALL_HANDOFFS.to_owned()],
+        max_age: handoffs::KEPT_FOR,
+        max_bytes: handoffs::BYTES,
+        compression: Some(Compression::None),
+        metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
+        ..plain(subjects::HANDOFFS.to_owned(), options)
     }
 }
 

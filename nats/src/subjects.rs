@@ -10,6 +10,10 @@ use crate::Shard;
 pub(crate) const KEYS: &str = "KEYS";
 /// All subjects of the data keys.
 pub(crate) const ALL_KEYS: &str = "key.>";
+/// The stream of the ways to sessions by hand-off code.
+pub(crate) const HANDOFFS: &str = "HANDOFFS";
+/// All subjects of those.
+pub(crate) const ALL_HANDOFFS: &str = "handoff.*";
 
 /// Names the stream of a shard.
 pub(crate) fn stream(shard: Shard) -> String {
@@ -41,6 +45,11 @@ pub(crate) fn key(owner: &Address) -> String {
     subject.push_str("key.");
     push_address(&mut subject, owner);
     subject
+}
+
+/// Spells the subject of a hand-off code, by the half of it that grants nothing.
+pub(crate) fn handoff(locator: &str) -> String {
+    format!("handoff.{locator}")
 }
 
 /// Spells the subject of an aggregate's fleeting signals: typing, presence.

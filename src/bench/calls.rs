@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use nats::{Carrier, SessionCredentials};
 use serde_json::{Value, json};
 
+use super::chats::DEVICE;
 use super::http::Connection;
 
 /// An agent's key, and the address from which it calls: limits count addresses.
@@ -103,7 +104,7 @@ pub(super) struct Chatter {
 
 impl Chatter {
     pub(super) fn of(credentials: &SessionCredentials, agent: AgentId, session: SessionId, gateway: SocketAddr) -> Self {
-        let credential = credentials.issue(Carrier::Bearer, agent, session);
+        let credential = credentials.issue(Carrier::Bearer, agent, session, DEVICE);
         Self { gateway, path: format!("/api/v1/sessions/{session}/messages"), credential }
     }
 

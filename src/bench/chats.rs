@@ -2,12 +2,15 @@
 
 use anyhow::Result;
 use command_service::{Commands, Join, NewLink};
-use domain::{Address, AgentId, Millis, Policy};
+use domain::{Address, AgentId, DeviceId, Millis, Policy};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nats::{Actor, Backbone};
 
 /// How many sessions start at once.
 const AT_ONCE: usize = 64;
+
+/// The one device of every session's chatter.
+pub(super) const DEVICE: DeviceId = DeviceId::new([1; 16]);
 
 /// Limits wide enough that none is measured.
 pub(super) fn policy() -> Policy {

@@ -169,7 +169,10 @@ impl Setup {
 
     fn path(&self, session: &Address) -> Option<(String, String)> {
         let Target::Session(id) = session.target else { return None };
-        Some((format!("/api/v1/sessions/{id}/messages"), self.credentials.issue(Carrier::Bearer, session.agent, id)))
+        Some((
+            format!("/api/v1/sessions/{id}/messages"),
+            self.credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE),
+        ))
     }
 
     async fn stop(self) {

@@ -255,7 +255,7 @@ impl Setup {
 impl Room {
     fn of(session: &Address, credentials: &SessionCredentials) -> Option<Self> {
         let Target::Session(id) = session.target else { return None };
-        let credential = credentials.issue(Carrier::Bearer, session.agent, id);
+        let credential = credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE);
         Some(Self {
             messages: format!("/api/v1/sessions/{id}/messages"),
             events: format!("/api/v1/sessions/{id}/events"),

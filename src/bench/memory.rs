@@ -58,7 +58,7 @@ async fn connect(folder: &Path, gateway: SocketAddr, connections: usize) -> Resu
     let mut open = Vec::with_capacity(connections);
     for session in &sessions {
         let Target::Session(id) = session.target else { continue };
-        let credential = credentials.issue(Carrier::Bearer, session.agent, id);
+        let credential = credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE);
         let mut connection = Connection::open(gateway).await?;
         let mut stream = connection.stream(&format!("/api/v1/sessions/{id}/events"), &credential).await?;
         // The first frame says that the server has set everything up.

@@ -45,6 +45,7 @@ fn gateway(commands: &Commands, backbone: &Backbone, pool: PgPool, address: Sock
         visit: unlimited,
         passcode: unlimited,
         passcode_of_link: unlimited,
+        handoff: unlimited,
         typing: unlimited,
         session: unlimited,
         key: unlimited,

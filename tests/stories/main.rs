@@ -8,16 +8,19 @@
 
 mod agent_events;
 mod agent_tools;
-mod bridge;
 mod bad_networks;
+mod bridge;
 mod command_line;
 mod complete_results;
 mod conformance;
+mod devices;
+mod devices_in_a_browser;
+mod embedding;
 mod erasure;
 mod errors_to_act_on;
 mod figures;
-mod hostile_words;
 mod for_everyone;
+mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod keys;

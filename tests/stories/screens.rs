@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Browser, Installation, Network, token_of, until};
+use crate::support::{Agent, Browser, Installation, Network, Site, token_of, until};
 
 const RICH: &str = "Here is the **plan**, as promised:\n\n1. We come at *nine*.\n2. You show us the [inventory](https://example.org/list).\n\n\
     ```\nboxes = 42\nvan   = \"large\"\n```\n\n| Room | Boxes |\n| --- | --- |\n| Kitchen | 12 |\n| Study | 30 |\n";
@@ -14,6 +14,8 @@ pub(crate) async fn walk(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     invitations(&agent, browser, &mut look).await;
     closed_doors(installation, &agent, browser, &mut look).await;
     conversation(installation, &agent, browser, &mut look).await;
+    other_devices(installation, &agent, browser, &mut look).await;
+    another_site(installation, &agent, browser, &mut look).await;
     other_languages(&agent, browser, &mut look).await;
 }
 
@@ -130,6 +132,52 @@ async fn conversation(installation: &Installation, agent: &Agent, browser: &Brow
     browser.click(".ending button.danger").await;
     browser.shows("h1", "It is gone").await;
     look("gone").await;
+}
+
+async fn other_devices(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
+    visit(browser, &link(agent, json!({})).await).await;
+    browser.click("form button[type=submit]").await;
+    browser.find("#message").await;
+    browser.click(".menu-place > button").await;
+    browser.click(".menu button[aria-haspopup=dialog]").await;
+    browser.shows(".handoff .code", "-").await;
+    look("another-device").await;
+    browser.click(".handoff button.primary").await;
+
+    browser.click(".menu-place > button").await;
+    browser.click(".menu .forget").await;
+    look("forget-me").await;
+    browser.click(".menu .forget").await;
+    browser.shows("h1", "This device is forgotten").await;
+    look("forgotten").await;
+
+    browser.visit(&format!("{}/chat#ZZZZ-ZZZZ", installation.url())).await;
+    browser.click("form button[type=submit]").await;
+    browser.shows("#code-error", "This code opens nothing").await;
+    look("continue-here").await;
+}
+
+async fn another_site(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
+    let site = Site::new().await;
+    let origin = site.origin();
+    let link = link(agent, json!({"allowed_origins": [origin]})).await;
+    let _shown = site.show(format!(
+        "<!doctype html><html lang=en><title>Birch Removals</title><meta name=viewport content='width=device-width'>\
+         <main><h1>Birch Removals</h1><p>We move you, gently.</p></main>\
+         <script src='{}/embed.js' data-link='{}' data-label='Ask us'></script></html>",
+        installation.url(),
+        token_of(&link)
+    ));
+    browser.visit(&origin).await;
+    let root = "document.body.lastElementChild.shadowRoot";
+    browser.becomes(&format!("return Boolean({root}?.querySelector('button'))")).await;
+    browser.run(&format!("{root}.querySelector('button').click()")).await;
+    let frame = format!("return {root}.querySelector('iframe')");
+    browser.enter_frame(&frame).await;
+    browser.click("form button[type=submit]").await;
+    browser.shows(".message.theirs", "I plan your move").await;
+    browser.leave_frame().await;
+    look("bubble").await;
 }
 
 async fn other_languages(agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {

@@ -1,7 +1,7 @@
 //! What one may ask of a session.
 
 use super::{Author, EndReason, MessageKind, Reader, Settings};
-use crate::{LinkId, QuestionId, Sealed, Timestamp};
+use crate::{DeviceId, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
 
 /// A command to a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,23 @@ pub enum Command {
         rating: u8,
         /// A line to go with it.
         feedback: Option<Sealed>,
+    },
+    /// Offers the session to whoever brings a code.
+    OfferHandoff {
+        /// The code, as a keyed hash.
+        code: HandoffId,
+    },
+    /// Brings a code on another device.
+    TakeHandoff {
+        /// The code, as a keyed hash.
+        code: HandoffId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Shuts out a device.
+    ForgetDevice {
+        /// The device.
+        device: DeviceId,
     },
     /// Ends the chat.
     End {

@@ -22,6 +22,9 @@ impl Session {
                 | Command::Resume { .. }
                 | Command::Reschedule { .. }
                 | Command::Rate { .. }
+                | Command::OfferHandoff { .. }
+                | Command::TakeHandoff { .. }
+                | Command::ForgetDevice { .. }
                 | Command::End { .. }
                 | Command::Expire
                 | Command::Erase { .. } => Err(Rejection::Unknown),
@@ -69,6 +72,9 @@ impl Session {
                 Status::Unknown | Status::Active | Status::Idle | Status::Ended | Status::Erased => Ok(vec![]),
             },
             Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
+            Command::OfferHandoff { code } => self.offer(settings, *code, now, policy),
+            Command::TakeHandoff { code, device } => self.take(settings, *code, *device, now, policy),
+            Command::ForgetDevice { device } => Ok(self.forget(*device)),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::Expire => match self.status {
                 Status::Ended | Status::Erased => Ok(vec![]),
@@ -87,7 +93,7 @@ impl Session {
     }
 
     /// Holds while words may be exchanged and the session has its place.
-    fn live(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
+    pub(super) fn live(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
         match self.status {
             Status::Unknown => Err(Rejection::Unknown),
             Status::Erased => Err(Rejection::Erased),

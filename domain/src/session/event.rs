@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::domain_event;
-use crate::{KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
+use crate::{DeviceId, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
 
 /// A session's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,29 @@ pub enum Event {
         rating: u8,
         /// A line to go with it.
         feedback: Option<Sealed>,
+    },
+    /// A code was offered that lets in one more device.
+    #[serde(rename = "session.handoff_offered")]
+    HandoffOffered {
+        /// The code, as a keyed hash.
+        code: HandoffId,
+        /// Until when it is good.
+        expires_at: Timestamp,
+    },
+    /// A wrong code was brought.
+    #[serde(rename = "session.handoff_missed")]
+    HandoffMissed,
+    /// The right code was brought; it is used up.
+    #[serde(rename = "session.device_added")]
+    DeviceAdded {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A device was shut out.
+    #[serde(rename = "session.device_forgotten")]
+    DeviceForgotten {
+        /// The device.
+        device: DeviceId,
     },
     /// Nothing can be said any more.
     #[serde(rename = "session.ended")]

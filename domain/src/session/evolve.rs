@@ -1,6 +1,6 @@
 //! How a session changes by what happened.
 
-use super::{Author, Event, Question, ReadMark, Session, Status};
+use super::{Author, Event, Handoff, Question, ReadMark, Session, Status};
 use crate::Timestamp;
 use crate::time::note;
 
@@ -44,6 +44,24 @@ impl Session {
                 }
             }
             Event::Rated { .. } => self.rated = true,
+            Event::HandoffOffered { code, expires_at } => {
+                self.handoff = Some(Handoff { code: *code, expires_at: *expires_at, misses: 0 });
+                self.handoffs = self.handoffs.saturating_add(1);
+            }
+            Event::HandoffMissed => {
+                if let Some(offered) = &mut self.handoff {
+                    offered.misses = offered.misses.saturating_add(1);
+                }
+            }
+            Event::DeviceAdded { device } => {
+                // A code is good for one device.
+                if let Some(offered) = self.handoff.take() {
+                    self.devices.insert(*device, offered.code);
+                }
+            }
+            Event::DeviceForgotten { device } => {
+                self.forgotten.insert(*device);
+            }
             Event::Ended { reason } => {
                 self.status = Status::Ended;
                 self.ended = Some((*reason, at));

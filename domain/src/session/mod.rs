@@ -2,6 +2,7 @@
 
 mod command;
 mod decide;
+mod devices;
 mod event;
 mod evolve;
 #[cfg(test)]
@@ -10,10 +11,10 @@ mod tests;
 pub use command::{Asked, Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
 
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, LinkId, Millis, Policy, QuestionId, Sealed, Timestamp};
+use crate::{Aggregate, DeviceId, HandoffId, LinkId, Millis, Policy, QuestionId, Sealed, Timestamp};
 
 /// What is known of a session.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,14 @@ pub struct Session {
     pub read: OrdMap<Reader, ReadMark>,
     /// Whether the chatter has given a rating.
     pub rated: bool,
+    /// The newest code that lets in another device, until one was let in.
+    pub handoff: Option<Handoff>,
+    /// How many codes there were.
+    pub handoffs: u32,
+    /// The devices that were let in beside the one that began, each with the code that it brought.
+    pub devices: OrdMap<DeviceId, HandoffId>,
+    /// The devices that were shut out.
+    pub forgotten: OrdSet<DeviceId>,
 }
 
 /// How a session stands.
@@ -98,6 +107,17 @@ impl Question {
         let asked = 1_u8.checked_shl(u32::from(self.fields)).map_or(u8::MAX, |next| next - 1);
         self.required & !answered & asked
     }
+}
+
+/// A code that lets in another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// The code, as a keyed hash.
+    pub code: HandoffId,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// How many wrong ones were brought since.
+    pub misses: u32,
 }
 
 /// How far a reader has read.
@@ -202,6 +222,21 @@ pub enum Rejection {
     /// The session was rated before.
     #[error("the session was rated before")]
     AlreadyRated,
+    /// Another device was offered the session too often.
+    #[error("a session is offered to other devices at most {limit} times")]
+    TooManyHandoffs {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// The session is on as many devices as it may be.
+    #[error("a session continues on at most {limit} other devices")]
+    TooManyDevices {
+        /// What is allowed.
+        limit: u32,
+    },
+    /// The code is wrong, used up, expired, or there is none: nobody is told which.
+    #[error("this code opens nothing")]
+    HandoffUnknown,
     /// It is too early for this.
     #[error("this is not due yet")]
     NotDue {
@@ -217,6 +252,13 @@ impl Session {
     /// Tells how many messages the chatter has left.
     pub fn messages_left(&self) -> u32 {
         self.settings.as_ref().map_or(0, |settings| settings.max_messages.saturating_sub(self.chatter_messages))
+    }
+
+    /// Tells whether a device was shut out.
+    pub fn has_forgotten(&self, device: &DeviceId) -> bool {
+        // Whoever came by no code is the one that began, under whatever name.
+        self.forgotten.contains(device)
+            || (!self.devices.contains_key(device) && self.forgotten.iter().any(|gone| !self.devices.contains_key(gone)))
     }
 
     /// Counts what chatter and agent have written: messages, questions and answers.
@@ -263,11 +305,15 @@ impl Aggregate for Session {
             | Event::MessagePosted { .. }
             | Event::QuestionAsked { .. }
             | Event::QuestionAnswered { .. }
-            | Event::Rated { .. } => true,
+            | Event::Rated { .. }
+            | Event::HandoffMissed
+            | Event::DeviceAdded { .. } => true,
             Event::WentIdle
             | Event::Resumed
             | Event::MarkedRead { .. }
             | Event::Rescheduled { .. }
+            | Event::HandoffOffered { .. }
+            | Event::DeviceForgotten { .. }
             | Event::Ended { .. }
             | Event::Erased => false,
         }
@@ -285,6 +331,7 @@ impl Aggregate for Session {
             | Rejection::TooManyQuestions { .. }
             | Rejection::QuestionUnknown { .. }
             | Rejection::ReadTooSoon { .. }
+            | Rejection::HandoffUnknown
             | Rejection::NotDue { .. }
             | Rejection::StillOpen => true,
             // Time alone ends a session on warm state that another writer may have prolonged.
@@ -299,7 +346,9 @@ impl Aggregate for Session {
             | Rejection::QuestionExists
             | Rejection::QuestionClosed
             | Rejection::RatingOutOfRange { .. }
-            | Rejection::AlreadyRated => false,
+            | Rejection::AlreadyRated
+            | Rejection::TooManyHandoffs { .. }
+            | Rejection::TooManyDevices { .. } => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The session's rules, one a test.
 
+mod devices;
 mod ending;
 mod idling;
 mod questions;
@@ -198,6 +199,7 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::TooManyQuestions { limit: 1 },
         Rejection::QuestionUnknown { question: question(1) },
         Rejection::ReadTooSoon { retry_at: minutes(1) },
+        Rejection::HandoffUnknown,
         not_due(minutes(1)),
         Rejection::StillOpen,
     ] {
@@ -216,6 +218,8 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::QuestionClosed,
         Rejection::RatingOutOfRange { given: 0 },
         Rejection::AlreadyRated,
+        Rejection::TooManyHandoffs { limit: 1 },
+        Rejection::TooManyDevices { limit: 1 },
     ] {
         assert!(!Session::could_change(&rejection), "{rejection:?}");
     }

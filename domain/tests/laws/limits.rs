@@ -57,6 +57,10 @@ fn word(event: &session::Event) -> Option<Word> {
         | session::Event::Resumed
         | session::Event::Rescheduled { .. }
         | session::Event::Rated { .. }
+        | session::Event::HandoffOffered { .. }
+        | session::Event::HandoffMissed
+        | session::Event::DeviceAdded { .. }
+        | session::Event::DeviceForgotten { .. }
         | session::Event::Ended { .. }
         | session::Event::Erased => None,
     }
@@ -186,6 +190,23 @@ proptest! {
     }
 
     #[test]
+    fn a_session_is_on_no_more_devices_than_it_may_be(history in history::<Session>()) {
+        let policy = history.policy.clone();
+        let mut log = Log::<Session>::new(history.policy);
+        log.execute_all(&history.commands, |log, _| {
+            let session = &log.root.state;
+            prop_assert!(session.devices.len() <= policy.devices as usize && session.handoffs <= policy.handoffs);
+            prop_assert!(session.devices.len() <= session.handoffs as usize, "a device came in twice by one code");
+            prop_assert!(session.forgotten.len() <= session.devices.len() + 1);
+            prop_assert!(session.handoff.is_none_or(|offered| offered.misses <= policy.handoff_tries));
+            Ok(())
+        })?;
+        let counts = counted(&log);
+        let of = |name: &str| counts.get(name).copied().unwrap_or(0);
+        prop_assert!(of("session.handoff_missed") <= of("session.handoff_offered") * policy.handoff_tries as usize);
+    }
+
+    #[test]
     fn an_ended_session_takes_no_words_ever(history in history::<Session>()) {
         let mut over = None;
         Log::<Session>::new(history.policy).execute_all(&history.commands, |log, issued| {
@@ -255,8 +276,9 @@ proptest! {
             let said = session.settings.as_ref().map_or(0, |settings| settings.max_messages as usize) + policy.agent_messages as usize;
             let answered = session.questions.len() * policy.answers_per_question as usize;
             let system = words(log, |word| word == Word::MessageOrQuestion(Author::System)).len();
-            // Beside the words: the start and the rating.
-            prop_assert!(log.root.memory.len() <= said + answered + system + 2);
+            // Beside the words: the start, the rating, and the codes that were brought, right or wrong.
+            let codes = policy.handoffs as usize * (policy.handoff_tries as usize + 1);
+            prop_assert!(log.root.memory.len() <= said + answered + system + 2 + codes);
             Ok(())
         })?;
     }

@@ -53,6 +53,10 @@ fn session_name(event: &session::Event) -> &'static str {
         session::Event::Resumed => "session.resumed",
         session::Event::Rescheduled { .. } => "session.rescheduled",
         session::Event::Rated { .. } => "session.rated",
+        session::Event::HandoffOffered { .. } => "session.handoff_offered",
+        session::Event::HandoffMissed => "session.handoff_missed",
+        session::Event::DeviceAdded { .. } => "session.device_added",
+        session::Event::DeviceForgotten { .. } => "session.device_forgotten",
         session::Event::Ended { .. } => "session.ended",
         session::Event::Erased => "session.erased",
     }
@@ -89,7 +93,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
     assert_eq!(names::<Link>(link_name).len(), 12);
-    assert_eq!(names::<Session>(session_name).len(), 11);
+    assert_eq!(names::<Session>(session_name).len(), 15);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::subject::{Subject, timestamp};
 
 /// Limits of any size.
 fn policy() -> impl Strategy<Value = Policy> {
-    (any::<[u32; 12]>(), any::<[i64; 7]>(), any::<[u16; 8]>(), any::<u8>()).prop_map(
+    (any::<[u32; 15]>(), any::<[i64; 8]>(), any::<[u16; 8]>(), any::<u8>()).prop_map(
         |(counts, lengths, sizes, question_fields)| Policy {
             retired_secrets: sizes[7].into(),
             longest_overlap: Millis(lengths[6]),
@@ -42,6 +42,10 @@ fn policy() -> impl Strategy<Value = Policy> {
             answers_per_question: counts[10],
             feedback_characters: counts[11],
             between_read_marks: Millis(lengths[5]),
+            devices: counts[12],
+            handoffs: counts[13],
+            handoff_lifetime: Millis(lengths[7]),
+            handoff_tries: counts[14],
         },
     )
 }

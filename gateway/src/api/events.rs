@@ -46,5 +46,5 @@ pub(super) async fn events(
 
 async fn listen(app: App, chatter: &Chatter, after: Option<&str>) -> Result<Response, Problem> {
     let after: Option<Position> = after.map(|after| app.cursors().open(after)).transpose()?;
-    stream::open(app, chatter.address(), after).await
+    stream::open(app, chatter, after).await
 }

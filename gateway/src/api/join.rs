@@ -1,9 +1,8 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use axum::extract::State;
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use command_service::{Join, Joined};
-use domain::AgentId;
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use nats::{Carrier, LinkToken};
@@ -12,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{Json, one_line, uuid};
-use super::history;
 use super::session::{SessionObject, Shown, cookie_until};
+use super::{devices, history};
 use crate::app::App;
-use crate::auth::{Chatter, held_sessions};
+use crate::auth::{Chatter, held};
 use crate::client::Client;
 use crate::event::Event;
 use crate::limits::Limit;
@@ -31,8 +30,8 @@ const PASSCODE_CHARACTERS: usize = 200;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Join)]
 pub(super) struct Request {
-    /// The last part of the link's address.
-    token: String,
+    /// The last part of the link's address; not with a hand-off code.
+    token: Option<String>,
     /// A secret random UUID made by the client: the same one again is the same session.
     client_id: String,
     /// The name the chatter chose.
@@ -45,6 +44,8 @@ pub(super) struct Request {
     /// How the client carries its credential.
     #[serde(default)]
     credential: Credential,
+    /// A code from another device of this person's: its session goes on here too. Instead of a token.
+    handoff_code: Option<String>,
 }
 
 /// How a client carries its credential.
@@ -90,7 +91,7 @@ pub(super) struct Answer {
         (status = 201, description = "A session began.", body = Answer),
         (status = 200, description = "The client has this session already.", body = Answer),
         (status = 401, description = "passcode_required, passcode_wrong", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
-        (status = 404, description = "link_unknown", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 404, description = "link_unknown, handoff_unknown", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "link_expired, link_revoked", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_attempts, rate_limited", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
@@ -101,10 +102,21 @@ pub(super) async fn join(
     client: Client,
     headers: HeaderMap,
     Json(request): Json<Request>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = uuid("client_id", &request.client_id)?;
-    let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
+    let token = match (&request.token, &request.handoff_code) {
+        (Some(token), None) => token,
+        (None, Some(code)) => {
+            let chatter = devices::take(&app, client, code, &client_id, carrier(request.credential)).await?;
+            return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
+        }
+        (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("handoff_code", "conflict", "Send a token or a handoff_code, not both."));
+        }
+    };
+    let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(token).ok_or(Code::LinkUnknown)?;
     let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
     if let Some(passcode) = &passcode {
         app.limits().check(Limit::Passcode(link, client.0))?;
@@ -121,8 +133,12 @@ pub(super) async fn join(
             link,
             rotation,
             recipient,
-            holds: known.and_then(|known| held_sessions(&headers, &app, agent).find(|held| *held == known.session)),
-            client_id,
+            holds: known.and_then(|known| {
+                held(&headers, &app)
+                    .find(|held| held.session == known.session && !known.state.has_forgotten(&held.device))
+                    .map(|held| held.session)
+            }),
+            client_id: client_id.clone(),
             display_name: request.display_name.as_deref().and_then(one_line),
             passcode,
             language: preferred_language(&headers),
@@ -136,27 +152,26 @@ pub(super) async fn join(
         }
         Joined::Back(_) => false,
     };
-    welcome(&app, agent, &joined, request.credential, started).await
+    let session = joined.session();
+    let device = app.commands().device(session, &client_id);
+    let chatter = Chatter { agent, session, device, carrier: carrier(request.credential) };
+    welcome(&app, &chatter, started).await.map(IntoResponse::into_response)
+}
+
+fn carrier(credential: Credential) -> Carrier {
+    match credential {
+        Credential::Cookie => Carrier::Cookie,
+        Credential::Bearer => Carrier::Bearer,
+    }
 }
 
 /// Answers with the session and the credential for it.
-async fn welcome(
-    app: &App,
-    agent: AgentId,
-    joined: &Joined,
-    credential: Credential,
-    started: bool,
-) -> Result<impl IntoResponse + use<>, Problem> {
-    let session = joined.session();
-    let carrier = match credential {
-        Credential::Cookie => Carrier::Cookie,
-        Credential::Bearer => Carrier::Bearer,
-    };
-    let chatter = Chatter { agent, session, carrier };
-    let shown = Shown::find(app, &chatter).await?;
+async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl IntoResponse + use<>, Problem> {
+    let Chatter { agent, session, device, carrier } = *chatter;
+    let shown = Shown::find(app, chatter).await?;
     let (object, newest) =
-        tokio::try_join!(shown.object(app, agent, session), history::read(app, &chatter, Range::Newest, NEWEST))?;
-    let last = newest.span.map_or_else(|| history::beginning(app, &chatter), |(_, last)| last);
+        tokio::try_join!(shown.object(app, agent, session), history::read(app, chatter, Range::Newest, NEWEST))?;
+    let last = newest.span.map_or_else(|| history::beginning(app, chatter), |(_, last)| last);
     let answer = Answer {
         now: Moment::now(),
         session: object,
@@ -164,10 +179,10 @@ async fn welcome(
         has_earlier: newest.has_more,
         next_cursor: app.cursors().seal(last),
         can_start_new: shown.can_start_new(),
-        session_token: (carrier == Carrier::Bearer).then(|| app.credentials().issue(carrier, agent, session)),
+        session_token: (carrier == Carrier::Bearer).then(|| app.credentials().issue(carrier, agent, session, device)),
         stale: newest.stale,
     };
-    let cookie = (carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie_until(app, agent, session, shown.standing.erase_at)));
+    let cookie = (carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie_until(app, chatter, shown.standing.erase_at)));
     let status = if started { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, AppendHeaders(cookie), axum::Json(answer)))
 }

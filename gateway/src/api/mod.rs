@@ -3,6 +3,7 @@
 mod agent_events;
 mod answers;
 mod body;
+mod devices;
 mod events;
 mod face;
 mod history;
@@ -32,6 +33,8 @@ pub(crate) fn quick() -> OpenApiRouter<App> {
         .routes(routes!(signals::typing))
         .routes(routes!(signals::read))
         .routes(routes!(leave::end))
+        .routes(routes!(devices::handoff))
+        .routes(routes!(devices::forget))
         .routes(routes!(transcript::transcript))
 }
 

@@ -213,14 +213,14 @@ fn open_fields(session: &Session) -> u32 {
 pub(super) async fn get(State(app): State<App>, chatter: Chatter) -> Result<impl IntoResponse, Problem> {
     let shown = Shown::find(&app, &chatter).await?;
     let answer = shown.answer(&app, chatter.agent, chatter.session).await?;
-    let cookie =
-        (chatter.carrier == Carrier::Cookie).then(|| cookie_until(&app, chatter.agent, chatter.session, shown.standing.erase_at));
+    let cookie = (chatter.carrier == Carrier::Cookie).then(|| cookie_until(&app, &chatter, shown.standing.erase_at));
     Ok((AppendHeaders(cookie.map(|cookie| (SET_COOKIE, cookie))), axum::Json(answer)))
 }
 
 /// Gives a client its session's cookie until the session is erased.
-pub(super) fn cookie_until(app: &App, agent: AgentId, session: SessionId, erase_at: Timestamp) -> http::HeaderValue {
-    let credential = app.credentials().issue(Carrier::Cookie, agent, session);
+pub(super) fn cookie_until(app: &App, chatter: &Chatter, erase_at: Timestamp) -> http::HeaderValue {
+    let Chatter { agent, session, device, .. } = *chatter;
+    let credential = app.credentials().issue(Carrier::Cookie, agent, session, device);
     cookie::set(session, &credential, app.config().is_secure(), command_service::clock::now(), erase_at)
 }
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::session::Status;
-use domain::{Address, LinkId};
+use domain::{Address, DeviceId, LinkId};
 use futures_util::Stream;
 use http::StatusCode;
 use nats::Position;
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::sse::{self, Frames, next_beat};
 use crate::app::App;
+use crate::auth::Chatter;
 use crate::event::Speaker;
 use crate::hub::{AgentState, Delivery, Entry, Signal, Subscription};
 use crate::moment::Moment;
@@ -25,7 +26,8 @@ const WRITTEN_AT_ONCE: usize = 64;
 /// Opens the stream of a session from what comes after `after` on; without it, from the beginning.
 ///
 /// 204 when nothing will come any more: the standard's way to end reconnecting (WHATWG HTML, section 9.2.3).
-pub(crate) async fn open(app: App, session: Address, after: Option<Position>) -> Result<Response, Problem> {
+pub(crate) async fn open(app: App, chatter: &Chatter, after: Option<Position>) -> Result<Response, Problem> {
+    let (session, device) = (chatter.address(), chatter.device);
     let shard = app.backbone().shard_of(session.agent);
     let after = after.unwrap_or(Position { shard, sequence: 0, index: 0 });
     if after.shard != shard {
@@ -39,8 +41,8 @@ pub(crate) async fn open(app: App, session: Address, after: Option<Position>) ->
     }
     let subscription = app.hub().view(session, after).await?;
     let (link, owes_reply) = (state.link.ok_or(Code::SessionUnknown)?, state.owed_since.is_some());
-    let viewer =
-        Viewer { app, session, link, subscription, owes_reply, told: None, beat: next_beat(), began: false, over: false };
+    let (told, beat) = (None, next_beat());
+    let viewer = Viewer { app, session, device, link, subscription, owes_reply, told, beat, began: false, over: false };
     Ok(sse::response(viewer.frames()))
 }
 
@@ -56,6 +58,7 @@ async fn has_seen_all(app: &App, session: Address, after: Position) -> Result<bo
 struct Viewer {
     app: App,
     session: Address,
+    device: DeviceId,
     link: LinkId,
     subscription: Subscription,
     owes_reply: bool,
@@ -148,7 +151,8 @@ impl Viewer {
             Ok(bytes) => {
                 frames.put(bytes);
                 self.owes_reply = entry.leaves_reply_owed().unwrap_or(self.owes_reply);
-                self.over = entry.erases();
+                // Whoever was forgotten is told nothing more, and refused when they come back.
+                self.over = entry.erases() || entry.forgets(self.device);
             }
             Err(error) => {
                 // The client resumes before this commit, and gets it when it can be opened.

@@ -1,11 +1,11 @@
 //! A chatter: whoever shows the credential of the session that the address names.
 
 use axum::extract::{FromRequestParts, Path};
-use domain::{Address, AgentId, SessionId};
+use domain::{Address, AgentId, DeviceId, SessionId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use nats::Carrier;
+use nats::{Carrier, SessionCredential};
 use serde::Deserialize;
 
 use super::cookie;
@@ -20,6 +20,8 @@ pub(crate) struct Chatter {
     pub(crate) agent: AgentId,
     /// The session.
     pub(crate) session: SessionId,
+    /// The device to which the credential was given.
+    pub(crate) device: DeviceId,
     /// How the credential came.
     pub(crate) carrier: Carrier,
 }
@@ -39,24 +41,28 @@ impl Chatter {
 impl FromRequestParts<App> for Chatter {
     type Rejection = Problem;
 
-    /// A session that is unknown and one of somebody else's are refused alike.
+    /// A session that is unknown, one of somebody else's, and one that has forgotten the device are refused alike.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
         let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
-        let (agent, _, carrier) = held(&parts.headers, app).find(|(_, held, _)| *held == session).ok_or(Code::SessionUnknown)?;
-        app.limits().check(Limit::Session(session))?;
-        Ok(Self { agent, session, carrier })
+        let shown: Vec<_> = held(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
+        if !shown.is_empty() {
+            app.limits().check(Limit::Session(session))?;
+        }
+        for chatter in shown {
+            if !app.commands().has_forgotten(chatter.address(), chatter.device).await? {
+                return Ok(chatter);
+            }
+        }
+        Err(Code::SessionUnknown.into())
     }
 }
 
-/// Walks the sessions of one agent whose credentials a request carries.
-pub(crate) fn held_sessions<'a>(headers: &'a HeaderMap, app: &'a App, agent: AgentId) -> impl Iterator<Item = SessionId> + 'a {
-    held(headers, app).filter_map(move |(of, session, _)| (of == agent).then_some(session))
-}
-
-fn held<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = (AgentId, SessionId, Carrier)> + 'a {
+/// Walks all that a request's credentials say; whether a session has forgotten the device is for the session to say.
+pub(crate) fn held<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = Chatter> + 'a {
     let check = move |carrier: Carrier, text: &str| {
-        app.credentials().check(carrier, text).map(|(agent, session)| (agent, session, carrier))
+        let SessionCredential { agent, session, device } = app.credentials().check(carrier, text)?;
+        Some(Chatter { agent, session, device, carrier })
     };
     let bearer = bearer(headers).into_iter().filter_map(move |text| check(Carrier::Bearer, text));
     bearer.chain(cookie::values(headers, app.config().is_secure()).filter_map(move |text| check(Carrier::Cookie, text)))

@@ -8,7 +8,7 @@ mod metadata;
 mod token;
 
 pub(crate) use challenge::refuse;
-pub(crate) use chatter::{Chatter, bearer, held_sessions};
+pub(crate) use chatter::{Chatter, bearer, held};
 pub(crate) use key::{authenticate, is_still};
 pub(crate) use metadata::routes;
 pub(crate) use token::{Tokens, is_secure};

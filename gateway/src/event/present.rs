@@ -35,7 +35,7 @@ pub fn present(fact: &Fact, vault: &Vault, cursors: &Cursors, audience: Audience
         (AnyEvent::Session(event), Target::Session(session)) => {
             let Some(link) = fact.link else { return Ok(None) };
             let data = of_session(event, fact.position, vault, cursors, audience)?;
-            Ok(Some(place(link, Some(session), data)))
+            Ok(data.map(|data| place(link, Some(session), data)))
         }
         (AnyEvent::Link(event), Target::Link(link)) if audience == Audience::Agent => {
             Ok(of_link(event).map(|data| place(link, None, data)))
@@ -86,14 +86,14 @@ fn of_session(
     vault: &Vault,
     cursors: &Cursors,
     audience: Audience,
-) -> Result<Data, OpenError> {
+) -> Result<Option<Data>, OpenError> {
     let open = |field, sealed: &Sealed| match vault.open(field, 0, &sealed.bytes) {
         Ok(Text::Open(text)) => Ok(Some(text)),
         Ok(Text::Erased) => Ok(None),
         Err(error) => Err(error),
     };
     let optional = |field, sealed: &Option<Sealed>| sealed.as_ref().map_or(Ok(None), |sealed| open(field, sealed));
-    Ok(match event {
+    Ok(Some(match event {
         SessionEvent::Started { display_name, language, .. } => {
             let display_name = optional(Field::DisplayName, display_name)?;
             let untrusted = display_name.is_some();
@@ -138,7 +138,12 @@ fn of_session(
         }
         SessionEvent::Ended { reason } => Data::SessionEnded { reason: *reason },
         SessionEvent::Erased => Data::Erased {},
-    })
+        // On which devices a person reads is nobody's news.
+        SessionEvent::HandoffOffered { .. }
+        | SessionEvent::HandoffMissed
+        | SessionEvent::DeviceAdded { .. }
+        | SessionEvent::DeviceForgotten { .. } => return Ok(None),
+    }))
 }
 
 fn speaker(author: Author, kind: Option<MessageKind>) -> Speaker {

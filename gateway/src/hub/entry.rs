@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::session::{Author, Event as SessionEvent};
-use domain::{Address, Target};
+use domain::{Address, DeviceId, Target};
 use nats::{AnyEvent, Backbone, Fact, Position, Recorded, Vault};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -98,6 +98,12 @@ impl Entry {
     /// Tells whether the words of its session are gone with it.
     pub(crate) fn erases(&self) -> bool {
         self.fate() == Some(Fate::Erased)
+    }
+
+    /// Tells whether its session has forgotten `device` with it.
+    pub(crate) fn forgets(&self, device: DeviceId) -> bool {
+        let is_it = |event: &AnyEvent| matches!(event, AnyEvent::Session(SessionEvent::DeviceForgotten { device: forgotten }) if *forgotten == device);
+        self.recorded.commit.events.iter().any(is_it)
     }
 
     /// Tells what becomes of its session's words, if anything.

@@ -361,7 +361,11 @@ pub(super) fn is_news(event: &AnyEvent) -> bool {
         AnyEvent::Session(event) => match event {
             SessionEvent::MarkedRead { .. }
             | SessionEvent::MessagePosted { from: Author::System, .. }
-            | SessionEvent::QuestionAsked { from: Author::System, .. } => false,
+            | SessionEvent::QuestionAsked { from: Author::System, .. }
+            | SessionEvent::HandoffOffered { .. }
+            | SessionEvent::HandoffMissed
+            | SessionEvent::DeviceAdded { .. }
+            | SessionEvent::DeviceForgotten { .. } => false,
             SessionEvent::Started { .. }
             | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
             | SessionEvent::QuestionAsked { from: Author::Chatter | Author::Agent(_), .. }

@@ -88,6 +88,10 @@ codes! {
         client "Send a message: it resumes the session.", agent "Call temp_chat_wait_for_messages: the person's next message resumes it.";
     PlaceExpired = "place_expired", CONFLICT, "The reserved place ran out.",
         client "Join again.", agent "Call temp_chat_list_sessions.";
+    HandoffUnknown = "handoff_unknown", NOT_FOUND, "This code opens nothing.",
+        client "Check the code, or ask for a new one on the device where the chat is open.", agent "Only the person's own devices use such codes.";
+    HandoffLimitReached = "handoff_limit_reached", CONFLICT, "The session is on as many devices as it may be.",
+        client "Go on with one of the devices it is on.", agent "Only the person's own devices use such codes.";
     TextEmpty = "text_empty", UNPROCESSABLE_ENTITY, "The text is empty.",
         client "Send at least one character.", agent "Send at least one character.";
     TextTooLong = "text_too_long", UNPROCESSABLE_ENTITY, "The text is too long.",

@@ -191,6 +191,11 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::AlreadyRated => Code::AlreadyRated.into(),
         Rejection::NotDue { until } => not_due(*until),
         Rejection::StillOpen => Code::SessionOpen.into(),
+        Rejection::TooManyHandoffs { .. } | Rejection::TooManyDevices { .. } => {
+            Problem::with_detail(Code::HandoffLimitReached, sentence(rejection))
+        }
+        // Nothing but the code: all that is wrong is told in the same words.
+        Rejection::HandoffUnknown => Code::HandoffUnknown.into(),
     }
 }
 

@@ -3,6 +3,7 @@
  * notification says who wrote, never what: it may stand on a locked screen.
  */
 
+import { inFrame } from './carrier.js';
 import { announce, h, icon } from './dom.js';
 import { read, remove, write } from './storage.js';
 import { say } from './words.js';
@@ -22,7 +23,8 @@ export function alertSwitches() {
       chime();
       return true;
     }),
-    'Notification' in window && toggle('menu.notify', NOTIFY, async () => {
+    // No browser notifies on behalf of a frame.
+    'Notification' in window && !inFrame() && toggle('menu.notify', NOTIFY, async () => {
       if (await Notification.requestPermission() === 'granted') return true;
       announce(say('menu.notify_refused'));
       return false;

@@ -2,9 +2,10 @@
  * The chatter's side of the public contract over HTTP: JSON in, JSON out, every refusal a `Problem`.
  */
 
+import { carrier } from './carrier.js';
 import { learnTime } from './clock.js';
 
-/** @import { ChatEvent, FieldChanges, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
 
 const BASE = '/api/v1';
 const PATIENCE_MS = 15_000;
@@ -64,7 +65,7 @@ async function call(method, path, { body, signal, patience = PATIENCE_MS } = {})
   try {
     const response = await fetch(BASE + path, {
       method,
-      headers: body ? { 'Content-Type': 'application/json' } : {},
+      headers: { ...carrier.headersFor(path), ...(body && { 'Content-Type': 'application/json' }) },
       body: body ? JSON.stringify(body) : undefined,
       cache: 'no-store',
       signal: abort.signal,
@@ -95,7 +96,21 @@ export const inspectLink = (body) => call('POST', '/links/inspect', { body });
  * @param {{ token: string, client_id: string, display_name?: string, passcode?: string, start_new?: boolean }} body
  * @returns {Promise<Joined>}
  */
-export const joinSession = (body) => call('POST', '/sessions', { body: { ...body, credential: 'cookie' } });
+export const joinSession = (body) => enterSession(body);
+
+/**
+ * Goes on with a chat of another device.
+ * @param {{ client_id: string, handoff_code: string }} body
+ * @returns {Promise<Joined>}
+ */
+export const takeHandoff = (body) => enterSession(body);
+
+/** @param {object} body */
+async function enterSession(body) {
+  const joined = await call('POST', '/sessions', { body: { ...body, credential: carrier.credential } });
+  carrier.keep(joined);
+  return joined;
+}
 
 /**
  * @param {string} id
@@ -126,7 +141,7 @@ export function getMessages(id, { after, wait = 0, signal }) {
 export function openStream(id, after, signal) {
   const query = after ? `?${new URLSearchParams({ after })}` : '';
   return fetch(`${BASE}${at(id)}/events${query}`, {
-    headers: { Accept: 'text/event-stream' },
+    headers: { Accept: 'text/event-stream', ...carrier.headersFor(at(id)) },
     cache: 'no-store',
     signal,
   });
@@ -171,6 +186,30 @@ export const endSession = (id, body) => call('POST', `${at(id)}/end`, { body });
  * @returns {Promise<{ status: string }>}
  */
 export const eraseSession = (id) => call('DELETE', at(id), { patience: 30_000 });
+
+/**
+ * Asks for a code that lets another device in; the one before it is void.
+ * @param {string} id
+ * @returns {Promise<Handoff>}
+ */
+export const offerHandoff = (id) => call('POST', `${at(id)}/handoff`);
+
+/**
+ * Gives up this device's way into the session.
+ * @param {string} id
+ */
+export const forgetDevice = (id) => call('POST', `${at(id)}/forget`);
+
+/**
+ * Fetches a transcript: in a frame, where a plain link would show no credential.
+ * @param {string} id
+ * @param {'txt' | 'md'} format
+ */
+export async function fetchTranscript(id, format) {
+  const response = await fetch(transcriptUrl(id, format), { headers: carrier.headersFor(at(id)), cache: 'no-store' });
+  if (!response.ok) throw await problemOf(response);
+  return response.blob();
+}
 
 /**
  * @param {string} id

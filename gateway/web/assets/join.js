@@ -3,6 +3,7 @@
  */
 
 import { Problem, getSession, inspectLink, joinSession } from './api.js';
+import { inFrame } from './carrier.js';
 import { millisecondsUntil } from './clock.js';
 import { avatar, h, showScreen } from './dom.js';
 import { showLoading, showNotice } from './notice.js';
@@ -10,6 +11,7 @@ import { clientIdFor, keepOrigin, linkKey, remove } from './storage.js';
 import { durationOf, momentOf, say, speak } from './words.js';
 
 /** @import { Joined, Link, Session } from '../contract.d.ts' */
+/** @import { Enter } from './devices.js' */
 /** @import { Matter } from './notice.js' */
 
 /** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
@@ -62,6 +64,7 @@ export async function showLink(token, enter) {
     showInvitation(link, {
       join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
       refused: (problem) => explain(problem, valuesOf(link), again),
+      elsewhere: (joined) => enter(joined.session, { joined }),
     });
   } catch (problem) {
     await spoken;
@@ -122,9 +125,9 @@ function explain(problem, values, again) {
 
 /**
  * @param {Link} link
- * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void }} actions
+ * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void, elsewhere: Enter }} actions
  */
-function showInvitation(link, { join, refused }) {
+function showInvitation(link, { join, refused, elsewhere }) {
   document.title = link.title;
   const name = h('input', {
     id: 'name', name: 'name', type: 'text', maxlength: 80, dir: 'auto', autocomplete: 'given-name', enterkeyhint: 'go',
@@ -186,6 +189,20 @@ function showInvitation(link, { join, refused }) {
           name),
         start,
         h('p', { class: 'quiet promise' }, say('join.promise'))),
+      // A frame finds a chat again by its link alone.
+      !inFrame() && continueButton(elsewhere),
     ),
   );
 }
+
+/**
+ * A way to a chat that is open on another device, for screens that lead to none.
+ * @param {Enter} enter
+ */
+export const continueButton = (enter) => h('button', {
+  type: 'button',
+  class: 'quiet plain',
+  onclick: () => import('./devices.js').then(
+    ({ showContinue }) => showContinue(enter),
+    () => showNotice('away', {}, () => location.reload())),
+}, say('continue.offer'));

@@ -3,8 +3,9 @@
  */
 
 import { Problem, getSession } from './api.js';
+import { inFrame } from './carrier.js';
 import { showChat } from './chat.js';
-import { showLink } from './join.js';
+import { continueButton, showLink } from './join.js';
 import { showLoading, showNotice } from './notice.js';
 import { LiveSession } from './session.js';
 import { forgetSession, originOf } from './storage.js';
@@ -23,6 +24,8 @@ let live;
 function onLost(why, session) {
   live = undefined;
   showNotice(why, { agent: session?.agent_name ?? say('notice.gone_agent') });
+  // A frame finds a chat again by its link alone.
+  if (why === 'elsewhere' && !inFrame()) document.querySelector('.notice')?.append(continueButton(enterHere));
 }
 
 /**
@@ -31,7 +34,8 @@ function onLost(why, session) {
  * @param {Way} [way]
  */
 async function enter(session, { joined, startNew } = {}) {
-  history.replaceState(null, '', `/chat/${session.id}`);
+  // A frame keeps the address that the page around may show.
+  if (!inFrame()) history.replaceState(null, '', `/chat/${session.id}`);
   live?.stop();
   const next = new LiveSession(session, onLost);
   live = next;
@@ -57,10 +61,22 @@ async function openSession(id) {
   }
 }
 
+/** Goes on with a chat from another device. @type {import('./devices.js').Enter} */
+const enterHere = (joined) => enter(joined.session, { joined });
+
+/** Takes a code from another device; once read from the address, it is in no history. */
+async function openOther() {
+  const code = location.hash.slice(1);
+  history.replaceState(null, '', '/chat');
+  const [{ showContinue }] = await Promise.all([import('./devices.js'), speak()]);
+  showContinue(enterHere, code);
+}
+
 async function open() {
   const [, place, name] = location.pathname.split('/');
-  if (place === 'temp-chat' && name) return showLink(decodeURIComponent(name), enter);
-  if (place === 'chat' && name) return openSession(decodeURIComponent(name));
+  if (place === 'embed' && !(await import('./frame.js')).settleIn()) return;
+  if ((place === 'temp-chat' || place === 'embed') && name) return showLink(decodeURIComponent(name), enter);
+  if (place === 'chat') return name ? openSession(decodeURIComponent(name)) : openOther();
   await speak();
   showNotice('unknown');
 }

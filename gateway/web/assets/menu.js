@@ -1,9 +1,10 @@
 /**
- * The menu: keep a copy, end the chat, delete it.
+ * The menu: keep a copy, end the chat, go on elsewhere, be forgotten here, delete it.
  */
 
 import { alertSwitches } from './alerts.js';
 import { transcriptUrl } from './api.js';
+import { inFrame } from './carrier.js';
 import { announce, confirmButton, h, icon } from './dom.js';
 import { say } from './words.js';
 
@@ -23,12 +24,30 @@ export function chatMenu(live) {
       live.end().catch(() => announce(say('menu.end_failed')));
     },
   });
+  const handoff = h('button', {
+    type: 'button',
+    'aria-haspopup': 'dialog',
+    onclick: () => import('./devices.js').then(({ showHandoff }) => {
+      leave();
+      showHandoff(live);
+    }, () => tell(handoff, say('handoff.failed'))),
+  }, icon('devices'), h('span', {}, say('menu.handoff')));
+  const forget = confirmButton({
+    label: say('menu.forget'),
+    confirm: say('menu.forget_confirm'),
+    class: 'forget',
+    icon: icon('forget'),
+    act: () => import('./devices.js').then(({ forgetHere }) => forgetHere(live))
+      .catch(() => tell(forget, say('menu.forget_failed'))),
+  });
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true },
     transcriptLink(live.id, 'txt'),
     transcriptLink(live.id, 'md'),
     printButton(),
     ...alertSwitches(),
+    handoff,
     end,
+    forget,
     eraseButton(live));
   const button = h('button', {
     type: 'button',
@@ -42,8 +61,8 @@ export function chatMenu(live) {
     class: 'menu-place',
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== 'Escape' || panel.hidden) return;
-      close();
-      button.focus();
+      event.preventDefault();
+      leave();
     },
     onfocusout: (/** @type {FocusEvent} */ event) => {
       if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) close();
@@ -63,12 +82,17 @@ export function chatMenu(live) {
     button.setAttribute('aria-expanded', 'false');
     document.removeEventListener('pointerdown', onOutside);
   }
+  function leave() {
+    close();
+    button.focus();
+  }
   return {
     element,
     close,
     /** @param {State} state */
     update: ({ session }) => {
       end.hidden = session.status === 'ended';
+      handoff.hidden = end.hidden;
     },
   };
 }
@@ -77,8 +101,18 @@ export function chatMenu(live) {
  * @param {string} sessionId
  * @param {'txt' | 'md'} format
  */
-export const transcriptLink = (sessionId, format) =>
-  h('a', { href: transcriptUrl(sessionId, format), download: `chat.${format}` }, icon('text'), say(`menu.${format}`));
+export function transcriptLink(sessionId, format) {
+  const link = h('a', {
+    href: transcriptUrl(sessionId, format),
+    download: `chat.${format}`,
+    onclick: inFrame() && ((/** @type {Event} */ event) => {
+      event.preventDefault();
+      import('./frame.js').then(({ saveTranscript }) => saveTranscript(sessionId, format))
+        .catch(() => tell(link, say('menu.save_failed')));
+    }),
+  }, icon('text'), h('span', {}, say(`menu.${format}`)));
+  return link;
+}
 
 /** Prints what is on the page, or keeps it as a PDF. */
 export const printButton = () =>
@@ -92,22 +126,29 @@ export function eraseButton(live) {
     class: 'danger',
     icon: icon('bin'),
     act: async () => {
-      const text = button.querySelector('span');
-      const label = text?.textContent ?? '';
-      const tell = (/** @type {string} */ words) => {
-        if (text) text.textContent = words;
-        announce(words);
-      };
       button.setAttribute('aria-disabled', 'true');
-      tell(say('menu.erasing'));
+      tell(button, say('menu.erasing'), { stays: true });
       try {
         await live.erase();
       } catch {
-        tell(say('menu.erase_failed'));
-        setTimeout(() => text && (text.textContent = label), 6000);
+        tell(button, say('menu.erase_failed'));
         button.removeAttribute('aria-disabled');
       }
     },
   });
   return button;
+}
+
+/**
+ * Lets a button say what becomes of its tap, in the place of its name.
+ * @param {HTMLElement} button
+ * @param {string} words
+ * @param {{ stays?: boolean }} [options] otherwise the name comes back after a while
+ */
+function tell(button, words, { stays } = {}) {
+  const text = /** @type {HTMLElement} */ (button.querySelector('span'));
+  const name = text.dataset.name ??= text.textContent ?? '';
+  text.textContent = words;
+  announce(words);
+  if (!stays) setTimeout(() => text.textContent === words && (text.textContent = name), 6000);
 }

@@ -5,7 +5,7 @@
 import { h, icon, showScreen } from './dom.js';
 import { say } from './words.js';
 
-/** @typedef {'full' | 'used_up' | 'paused' | 'expired' | 'revoked' | 'unknown' | 'away' | 'busy' | 'elsewhere' | 'gone'} Matter */
+/** @typedef {'full' | 'used_up' | 'paused' | 'expired' | 'revoked' | 'unknown' | 'away' | 'busy' | 'elsewhere' | 'forgotten' | 'gone'} Matter */
 
 /** @type {Record<Matter, Parameters<typeof icon>[0]>} */
 const ICONS = {
@@ -18,6 +18,7 @@ const ICONS = {
   away: 'retry',
   busy: 'clock',
   elsewhere: 'lock',
+  forgotten: 'lock',
   gone: 'bin',
 };
 

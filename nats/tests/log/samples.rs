@@ -1,6 +1,6 @@
 //! One event of every kind, with every field filled; those with optional fields twice. A new event must get its sample here.
 
-use domain::{KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session};
+use domain::{DeviceId, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session};
 use nats::AnyEvent;
 
 use crate::world::sealed;
@@ -48,8 +48,12 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::Resumed
             | session::Event::Rescheduled { .. }
             | session::Event::Rated { .. }
+            | session::Event::HandoffOffered { .. }
+            | session::Event::HandoffMissed
+            | session::Event::DeviceAdded { .. }
+            | session::Event::DeviceForgotten { .. }
             | session::Event::Ended { .. }
-            | session::Event::Erased => 11,
+            | session::Event::Erased => 15,
         },
     }
 }
@@ -189,6 +193,10 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ("session.rescheduled", Event::Rescheduled { expires_at: AT }),
         ("session.rated", Event::Rated { rating: 5, feedback: Some(sealed("good")) }),
         ("session.rated-silently", Event::Rated { rating: 1, feedback: None }),
+        ("session.handoff_offered", Event::HandoffOffered { code: HandoffId::new([5; 16]), expires_at: AT }),
+        ("session.handoff_missed", Event::HandoffMissed),
+        ("session.device_added", Event::DeviceAdded { device: DeviceId::new([6; 16]) }),
+        ("session.device_forgotten", Event::DeviceForgotten { device: DeviceId::new([6; 16]) }),
         ("session.ended", ended(EndReason::ChatterLeft)),
         ("session.ended-agent_ended", ended(EndReason::AgentEnded)),
         ("session.ended-link_expired", ended(EndReason::LinkExpired)),

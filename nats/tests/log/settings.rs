@@ -46,6 +46,9 @@ async fn the_streams_are_as_designed() {
     assert_eq!(keys.subjects, ["key.>"]);
     assert!(!keys.allow_direct && !keys.deny_delete);
     assert_eq!((keys.max_messages_per_subject, keys.compression), (-1, Some(Compression::None)));
+    let handoffs = jetstream.get_stream("HANDOFFS").await.unwrap().cached_info().config.clone();
+    assert_eq!((handoffs.subjects, handoffs.max_age.as_secs()), (vec!["handoff.*".to_owned()], 300));
+    assert!(handoffs.max_bytes > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,10 @@ impl Needs {
                     | sessions::Event::Resumed
                     | sessions::Event::Rescheduled { .. }
                     | sessions::Event::Rated { .. }
+                    | sessions::Event::HandoffOffered { .. }
+                    | sessions::Event::HandoffMissed
+                    | sessions::Event::DeviceAdded { .. }
+                    | sessions::Event::DeviceForgotten { .. }
                     | sessions::Event::Ended { .. }
                     | sessions::Event::Erased => {}
                 }

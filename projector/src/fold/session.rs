@@ -27,7 +27,12 @@ impl Rows {
         let cause = commit.cause(link);
         row.sequence = commit.sequence;
         match event {
-            Event::Started { .. } => {}
+            // The start was taken in above; who is let in is asked of the log alone.
+            Event::Started { .. }
+            | Event::HandoffOffered { .. }
+            | Event::HandoffMissed
+            | Event::DeviceAdded { .. }
+            | Event::DeviceForgotten { .. } => {}
             Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
             Event::QuestionAsked { question, from, fields, required, form: _ } => {
                 self.hear(commit, id, *from);

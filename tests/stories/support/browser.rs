@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use fantoccini::elements::Element;
+use fantoccini::elements::{Element, ElementRef};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -43,7 +43,9 @@ impl Browser {
         ];
         let binary = CHROMIUM.iter().find(|path| std::path::Path::new(path).exists());
         let mut wishes = Capabilities::new();
-        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary}));
+        // As in most browsers by now: a page in another site's frame has no cookies.
+        let settings = json!({"profile.cookie_controls_mode": 1});
+        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary, "prefs": settings}));
         let connection = async { ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver).await };
         Self { client: soon("a browser window", connection).await.unwrap(), _folder: folder }
     }
@@ -99,6 +101,29 @@ impl Browser {
             (shown == true).then_some(())
         })
         .await;
+    }
+
+    /// Waits until a script returns true.
+    pub(crate) async fn becomes(&self, script: &str) {
+        until(script, async || (self.client.execute(script, vec![]).await.ok()? == true).then_some(())).await;
+    }
+
+    /// Goes into a frame that a script returns; [`Self::leave_frame`] leads out of it.
+    pub(crate) async fn enter_frame(&self, script: &str) {
+        let frame = self.run(script).await;
+        let (_, id) = frame.as_object().and_then(|element| element.iter().next()).expect("the script returns an element");
+        let id = ElementRef::from(id.as_str().unwrap().to_owned());
+        Element::from_element_id(self.client.clone(), id).enter_frame().await.unwrap();
+    }
+
+    /// Goes back to the page around the frame.
+    pub(crate) async fn leave_frame(&self) {
+        self.client.clone().enter_parent_frame().await.unwrap();
+    }
+
+    /// Presses a key where the focus is.
+    pub(crate) async fn press(&self, key: &str) {
+        self.client.active_element().await.unwrap().send_keys(key).await.unwrap();
     }
 
     /// Counts the elements that a selector fits.

@@ -1,7 +1,7 @@
 //! Any session.
 
 use domain::session::{Author, Command, EndReason, Event, MessageKind, Reader, Session, Settings, Start};
-use domain::{LinkId, Millis, Timestamp};
+use domain::{DeviceId, HandoffId, LinkId, Millis, Timestamp};
 use proptest::prelude::*;
 
 use super::{Subject, count, key, maybe, millis, question, sealed, short_text, timestamp};
@@ -102,6 +102,15 @@ fn answer() -> impl Strategy<Value = Command> {
         .prop_map(|(question, values, answered, withdrawn)| Command::Answer { question, values, answered, withdrawn })
 }
 
+/// Few of them, so that histories meet the right code and known devices.
+fn code() -> impl Strategy<Value = HandoffId> {
+    (0_u8..3).prop_map(|n| HandoffId::new([n; 16]))
+}
+
+fn device() -> impl Strategy<Value = DeviceId> {
+    (0_u8..6).prop_map(|n| DeviceId::new([n; 16]))
+}
+
 impl Subject for Session {
     fn beginning() -> BoxedStrategy<Command> {
         (acceptable(), maybe(short_text()), maybe(short_text()))
@@ -133,6 +142,9 @@ impl Subject for Session {
             8 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
             1 => timestamp().prop_map(|expires_at| Command::Reschedule { expires_at }),
             1 => (0_u8..8, maybe(sealed())).prop_map(|(rating, feedback)| Command::Rate { rating, feedback }),
+            4 => code().prop_map(|code| Command::OfferHandoff { code }),
+            6 => (code(), device()).prop_map(|(code, device)| Command::TakeHandoff { code, device }),
+            2 => device().prop_map(|device| Command::ForgetDevice { device }),
             1 => (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell }),
             2 => Just(Command::Expire),
             2 => any::<bool>().prop_map(|requested| Command::Erase { requested }),
@@ -169,6 +181,10 @@ impl Subject for Session {
             Just(Event::Resumed),
             timestamp().prop_map(|expires_at| Event::Rescheduled { expires_at }),
             (any::<u8>(), maybe(sealed())).prop_map(|(rating, feedback)| Event::Rated { rating, feedback }),
+            (code(), timestamp()).prop_map(|(code, expires_at)| Event::HandoffOffered { code, expires_at }),
+            Just(Event::HandoffMissed),
+            device().prop_map(|device| Event::DeviceAdded { device }),
+            device().prop_map(|device| Event::DeviceForgotten { device }),
             reason().prop_map(|reason| Event::Ended { reason }),
             Just(Event::Erased),
         ]

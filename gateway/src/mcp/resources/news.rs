@@ -126,16 +126,27 @@ impl Address {
     fn is_changed_by(self, call: &Call, entry: &Entry) -> bool {
         match self {
             // Its sessions change its counts.
-            Self::Link(link) => entry.is_heard_in(Topic::Link(call.principal.agent, link)) && !is_only_read(entry),
+            Self::Link(link) => entry.is_heard_in(Topic::Link(call.principal.agent, link)) && !is_unseen(entry),
             Self::Transcript(session) => {
                 let Owner { target, .. } = entry.address();
-                target == Target::Session(session) && !is_only_read(entry)
+                target == Target::Session(session) && !is_unseen(entry)
             }
         }
     }
 }
 
-/// Tells whether nothing happened but that somebody has read.
-fn is_only_read(entry: &Entry) -> bool {
-    entry.facts(None).all(|fact| matches!(fact.event, AnyEvent::Session(SessionEvent::MarkedRead { .. })))
+/// Tells whether nothing happened but that somebody has read, or goes on on another device.
+fn is_unseen(entry: &Entry) -> bool {
+    entry.facts(None).all(|fact| {
+        matches!(
+            fact.event,
+            AnyEvent::Session(
+                SessionEvent::MarkedRead { .. }
+                    | SessionEvent::HandoffOffered { .. }
+                    | SessionEvent::HandoffMissed
+                    | SessionEvent::DeviceAdded { .. }
+                    | SessionEvent::DeviceForgotten { .. }
+            )
+        )
+    })
 }

@@ -1,0 +1,83 @@
+/**
+ * A link's chat as a bubble in another site's page: `<script src="…/embed.js" data-link="TOKEN" data-label="Chat" async></script>`.
+ * The chat itself is a frame of its own origin. Nothing that is said there reaches this page, and of this page nothing
+ * reaches the chat but its origin, so that the frame knows to whom it may say "close".
+ */
+(() => {
+  const script = document.currentScript;
+  if (!(script instanceof HTMLScriptElement)) return;
+  const { origin } = new URL(script.src);
+  const { link = '', label = 'Chat', closeLabel = 'Close the chat' } = script.dataset;
+  if (!/^[a-z2-7]{40,200}$/.test(link)) {
+    console.error('Tempchat: data-link must be the last part of a link’s address.');
+    return;
+  }
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    :host { all: initial; }
+    button { position: fixed; inset-block-end: 20px; inset-inline-end: 20px; z-index: 2147483647; inline-size: 60px;
+      block-size: 60px; padding: 0; border: 0; border-radius: 50%; background: #1c6b57; color: #fff; cursor: pointer;
+      box-shadow: 0 4px 16px rgb(0 0 0 / .3); }
+    button:focus-visible { outline: 3px solid #fff; box-shadow: 0 0 0 6px #1c6b57; }
+    svg { inline-size: 28px; block-size: 28px; vertical-align: middle; fill: none; stroke: currentColor; stroke-width: 2;
+      stroke-linecap: round; stroke-linejoin: round; }
+    iframe { position: fixed; inset-block-end: 92px; inset-inline-end: 20px; z-index: 2147483646;
+      inline-size: min(390px, calc(100vw - 40px)); block-size: min(640px, calc(100vh - 112px)); border: 0; border-radius: 16px;
+      background: Canvas; box-shadow: 0 8px 40px rgb(0 0 0 / .35); }
+    iframe[hidden] { display: none; }
+    @media (forced-colors: active) { button, iframe { border: 2px solid ButtonText; } }
+    @media print { :host { display: none; } }`);
+
+  const bubble = document.createElement('div');
+  const root = bubble.attachShadow({ mode: 'open' });
+  root.adoptedStyleSheets = [sheet];
+  const button = document.createElement('button');
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  button.type = 'button';
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('aria-hidden', 'true');
+  svg.append(path);
+  button.append(svg);
+  root.append(button);
+  /** @type {HTMLIFrameElement | undefined} made at the first tap: until then nothing is loaded but this script */
+  let frame;
+
+  /** @param {boolean} open */
+  function show(open) {
+    if (open && !frame) {
+      frame = document.createElement('iframe');
+      frame.title = label;
+      frame.referrerPolicy = 'no-referrer';
+      frame.allow = 'clipboard-write';
+      frame.src = `${origin}/embed/${link}#host=${encodeURIComponent(location.origin)}`;
+      // Before the button, in the order of tabbing too.
+      root.prepend(frame);
+    }
+    if (frame) frame.hidden = !open;
+    button.setAttribute('aria-expanded', String(open));
+    button.setAttribute('aria-label', open ? closeLabel : label);
+    path.setAttribute('d', open ? 'M6 6l12 12M18 6 6 18' : 'M4 5h16v11h-9l-5 4v-4H4z');
+  }
+  function close() {
+    show(false);
+    button.focus();
+  }
+  button.addEventListener('click', () => {
+    const open = !frame || Boolean(frame.hidden);
+    show(open);
+    if (open) frame?.focus();
+  });
+  root.addEventListener('keydown', (event) => {
+    if (event instanceof KeyboardEvent && event.key === 'Escape' && frame && !frame.hidden) close();
+  });
+  // One word, from our own frame: Escape was pressed there.
+  addEventListener('message', (event) => {
+    if (event.origin === origin && frame && event.source === frame.contentWindow && event.data === 'tempchat:close') close();
+  });
+
+  show(false);
+  if (document.body) document.body.append(bubble);
+  else addEventListener('DOMContentLoaded', () => document.body.append(bubble));
+})();
