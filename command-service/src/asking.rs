@@ -59,12 +59,17 @@ impl Commands {
         let given = serde_json::to_vec(values).expect("values are JSON");
         let fingerprint = key.fingerprint(&[b"answer", question.bytes(), &given]);
         for age in [SESSIONS_SEEN_WITHIN, Duration::ZERO] {
-            let look = |root: &Root<Session>| (root.replay(&id, &fingerprint), root.state.questions.get(&question).cloned());
-            let (replay, known) = self.inner.sessions.look(session, age, look).await?;
+            let look = |root: &Root<Session>| {
+                (root.replay(&id, &fingerprint), root.state.questions.get(&question).cloned(), root.state.ended)
+            };
+            let (replay, known, ended) = self.inner.sessions.look(session, age, look).await?;
             match replay {
                 Ok(Some(answer)) => return Ok(self.receipt(session.agent, &Outcome { command: id, answer, replayed: true })),
                 Err(Rejected::IdReused | Rejected::Rule(_)) => return Err(Refusal::IdReused),
                 Ok(None) => {}
+            }
+            if let Some((reason, _)) = ended {
+                return Err(Refusal::Session(Rejection::Ended { reason }));
             }
             // Another process may have asked a moment ago.
             let Some(known) = known else { continue };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::link::{Changes, Command, Link, Recipients, Rejection, Settings, Status};
+use domain::link::{Changes, Command, Link, MoreRecipients, Recipients, Rejection, Settings, Status};
 use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, Timestamp};
 use forms::Form;
 use nats::{Actor, DataKey, Field, Reserve};
@@ -61,6 +61,8 @@ pub struct LinkChanges {
     pub language: Option<Option<String>>,
     pub allowed_origins: Option<Vec<String>>,
     pub questions: Option<Option<Form>>,
+    /// Labels of recipients; those that are there already stay as they are, so that a repeat adds nobody.
+    pub add_recipients: Vec<String>,
 }
 
 impl Commands {
@@ -142,6 +144,24 @@ impl Commands {
         link: LinkId,
         changes: LinkChanges,
     ) -> Result<Receipt, Refusal> {
+        // Whoever loses has been overtaken by one recipient more, of whom a link has only so many.
+        for _ in 0..=self.policy().recipients {
+            match self.try_to_update_link(agent, actor, link, changes.clone()).await {
+                // Somebody else came first: the labels are put together with theirs.
+                Err(Refusal::Link(Rejection::RecipientsChanged { .. })) => {}
+                done => return done,
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    async fn try_to_update_link(
+        &self,
+        agent: AgentId,
+        actor: Actor,
+        link: LinkId,
+        changes: LinkChanges,
+    ) -> Result<Receipt, Refusal> {
         let address = Address::link(agent, link);
         let key = self.link_key(address).await?;
         let id = CommandId::new(chance::bytes());
@@ -168,6 +188,7 @@ impl Commands {
             language: changes.language,
             allowed_origins: changes.allowed_origins,
             questions: changes.questions.map(|form| form.map(|form| self.questions(&seal, &form))),
+            more_recipients: self.more_recipients(&seal, &changes.add_recipients).await?,
         };
         self.ask_link(address, actor, id, Command::Update(Box::new(changes))).await
     }
@@ -201,11 +222,36 @@ impl Commands {
 
     /// Reads the labels of a link's recipients; none where there are none, or none any more.
     pub async fn recipients(&self, agent: AgentId, link: LinkId) -> Result<Vec<String>, Refusal> {
-        let settings = self.link(agent, link).await?.settings;
-        let Some(Recipients { labels, .. }) = settings.and_then(|settings| settings.recipients) else { return Ok(vec![]) };
-        let document = self.words(Address::link(agent, link), Field::Recipients, Some(&labels)).await?;
+        let recipients = self.link(agent, link).await?.settings.and_then(|settings| settings.recipients);
+        self.labels(Address::link(agent, link), recipients.as_ref()).await
+    }
+
+    async fn labels(&self, link: Address, recipients: Option<&Recipients>) -> Result<Vec<String>, Refusal> {
+        let document = self.words(link, Field::Recipients, recipients.map(|recipients| &recipients.labels)).await?;
         let labels = document.map_or(Ok(vec![]), |document| serde_json::from_str(&document));
         labels.map_err(|error| Refusal::Form(error.to_string()))
+    }
+
+    /// Seals the labels of those there are with the new ones; none where nobody is new.
+    async fn more_recipients(&self, seal: &Seal<'_>, added: &[String]) -> Result<Option<MoreRecipients>, Refusal> {
+        if added.is_empty() {
+            return Ok(None);
+        }
+        let recipients = |link: &Link| link.settings.as_ref().and_then(|settings| settings.recipients.clone());
+        let known = self.inner.links.look(seal.address, Duration::ZERO, |root| recipients(&root.state)).await?;
+        let mut labels = self.labels(seal.address, known.as_ref()).await?;
+        let before = known.map_or(0, |recipients| recipients.count);
+        if labels.len() != usize::from(before) {
+            // Erased while we looked.
+            return Err(Refusal::Link(Rejection::Erased));
+        }
+        for label in added {
+            if !labels.contains(label) {
+                labels.push(label.clone());
+            }
+        }
+        let added = u8::try_from(labels.len() - usize::from(before)).unwrap_or(u8::MAX);
+        Ok((added > 0).then(|| MoreRecipients { before, added, labels: seal.text(Field::Recipients, &document(&labels)) }))
     }
 
     /// Shows a link as the log has it, at most a second old.
@@ -249,7 +295,10 @@ impl Commands {
 
 /// Seals the labels of recipients; a token names each by its place among them.
 fn recipients(seal: &Seal<'_>, labels: &[String]) -> Option<Recipients> {
-    let document = serde_json::to_string(labels).expect("a list of texts is JSON");
     let count = u8::try_from(labels.len()).unwrap_or(u8::MAX);
-    (count > 0).then(|| Recipients { labels: seal.text(Field::Recipients, &document), count })
+    (count > 0).then(|| Recipients { labels: seal.text(Field::Recipients, &document(labels)), count })
+}
+
+fn document(labels: &[String]) -> String {
+    serde_json::to_string(labels).expect("a list of texts is JSON")
 }

@@ -23,6 +23,10 @@ const OPTION: usize = 100;
 /// Characters that a text may have at most, and where the field says nothing.
 const TEXT: u32 = 4_000;
 const TEXT_USUALLY: u32 = 1_000;
+/// Characters that all texts of an answer may have together: an agent's tool shows some 15,000 at once, and must not cut a word.
+const TEXTS: u32 = 8_000;
+/// Characters of a form as it is written (JSON), for the same reason.
+const WRITTEN: usize = 10_000;
 
 /// Fields that may be asked together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,8 +41,9 @@ impl Form {
     pub fn new(intro: Option<String>, fields: Vec<Field>) -> Result<Self, Vec<FieldError>> {
         let intro = intro.filter(|intro| !intro.trim().is_empty());
         let mut errors = Vec::new();
-        if intro.as_ref().is_some_and(|intro| intro.chars().count() > INTRO) {
-            errors.push(FieldError::new("intro", "too_long", format!("The intro has at most {INTRO} characters.")));
+        if intro.as_deref().is_some_and(|intro| characters(intro) > INTRO) {
+            let given = intro.as_deref().map_or(0, characters);
+            errors.push(FieldError::new("intro", "too_long", format!("The intro has at most {INTRO} characters, not {given}.")));
         }
         if fields.is_empty() || fields.len() > MOST_FIELDS {
             let detail = format!("There must be 1 to {MOST_FIELDS} fields, not {}.", fields.len());
@@ -51,6 +56,9 @@ impl Form {
             if !keys.insert(field.key.as_str()) {
                 errors.push(FieldError::new(at("key"), "duplicate", format!("The key {:?} stands twice.", field.key)));
             }
+        }
+        if errors.is_empty() {
+            errors.extend(size_fault(&fields));
         }
         if errors.is_empty() { Ok(Self { intro, fields }) } else { Err(errors) }
     }
@@ -97,26 +105,42 @@ impl Field {
     }
 }
 
+/// Finds out whether fields that are right one by one are too much together.
+fn size_fault(fields: &[Field]) -> Option<FieldError> {
+    let too_long = |detail| Some(FieldError::new("fields", "too_long", detail));
+    let texts = fields.iter().filter(|field| field.kind == Kind::Text).map(Field::longest);
+    let texts = texts.fold(0, u32::saturating_add);
+    let written = serde_json::to_string(fields).map_or(usize::MAX, |written| written.chars().count());
+    if texts > TEXTS {
+        too_long(format!("All texts together may have {TEXTS} characters, not {texts}: lower max_length, or ask in two parts."))
+    } else if written > WRITTEN {
+        too_long(format!("The fields may have {WRITTEN} characters as JSON, not {written}: shorten them, or ask in two parts."))
+    } else {
+        None
+    }
+}
+
 /// Finds what is wrong with a field: which part of it, and a sentence.
 fn faults(field: &Field) -> Vec<(&'static str, String)> {
     let mut faults = Vec::new();
     let is_name = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if field.key.is_empty() || field.key.len() > KEY || !is_name(&field.key) {
-        faults.push(("key", format!("A key has 1 to {KEY} letters, digits, _ and -.")));
+        let key: String = field.key.chars().take(KEY).collect();
+        faults.push(("key", format!("A key has 1 to {KEY} letters of a-z, digits, _ and -, and is not {key:?}.")));
     }
     if !is_filled(&field.label, LABEL) {
-        faults.push(("label", format!("A label has 1 to {LABEL} characters.")));
+        faults.push(("label", format!("A label has 1 to {LABEL} characters, not {}.", characters(field.label.trim()))));
     }
-    if field.help.as_ref().is_some_and(|help| help.chars().count() > HELP) {
-        faults.push(("help", format!("A help text has at most {HELP} characters.")));
+    if let Some(given) = field.help.as_deref().map(characters).filter(|given| *given > HELP) {
+        faults.push(("help", format!("A help text has at most {HELP} characters, not {given}.")));
     }
     faults.extend(options_fault(field).map(|detail| ("options", detail)));
     faults.extend(range_fault(field).map(|detail| ("min", detail)));
     match (field.kind, field.max_length) {
         (_, None) => {}
         (Kind::Text, Some(longest)) if (1..=TEXT).contains(&longest) => {}
-        (Kind::Text, Some(_)) => faults.push(("max_length", format!("A text has 1 to {TEXT} characters."))),
-        (_, Some(_)) => faults.push(("max_length", "Only a text has max_length.".to_owned())),
+        (Kind::Text, Some(longest)) => faults.push(("max_length", format!("A text has 1 to {TEXT} characters, not {longest}."))),
+        (kind, Some(_)) => faults.push(("max_length", format!("Only a text has max_length, not {}.", kind.as_str()))),
     }
     faults
 }
@@ -124,17 +148,19 @@ fn faults(field: &Field) -> Vec<(&'static str, String)> {
 fn options_fault(field: &Field) -> Option<String> {
     let Field { kind, options, .. } = field;
     if !kind.has_options() {
-        return (!options.is_empty()).then(|| "Only choice and choices have options.".to_owned());
+        return (!options.is_empty()).then(|| format!("Only choice and choices have options, not {}.", kind.as_str()));
     }
     if options.is_empty() || options.len() > OPTIONS {
         return Some(format!("{} has 1 to {OPTIONS} options, not {}.", kind.as_str(), options.len()));
     }
-    let is_fine = |Choice { value, label }: &Choice| is_filled(value, OPTION) && is_filled(label, OPTION);
-    if !options.iter().all(is_fine) {
-        return Some(format!("An option's value and label have 1 to {OPTION} characters."));
+    let is_wrong = |text: &&String| !is_filled(text, OPTION);
+    if let Some(wrong) = options.iter().flat_map(|Choice { value, label }| [value, label]).find(is_wrong) {
+        let given = characters(wrong.trim());
+        return Some(format!("An option's value and label have 1 to {OPTION} characters, not {given}."));
     }
-    let values: HashSet<_> = options.iter().map(|option| &option.value).collect();
-    (values.len() < options.len()).then(|| "Two options have the same value.".to_owned())
+    let mut values = HashSet::new();
+    let twice = options.iter().find(|option| !values.insert(&option.value));
+    twice.map(|option| format!("The value {:?} stands twice.", option.value))
 }
 
 fn range_fault(field: &Field) -> Option<String> {
@@ -153,13 +179,17 @@ fn range_fault(field: &Field) -> Option<String> {
                 .then(|| "min and max of a date are dates like 2026-01-31, min first.".to_owned())
         }
         Kind::Choice | Kind::Choices | Kind::YesNo | Kind::Text | Kind::Email | Kind::Rating => {
-            limits().next().map(|_| "Only number and date have min and max.".to_owned())
+            limits().next().map(|_| format!("Only number and date have min and max, not {}.", field.kind.as_str()))
         }
     }
 }
 
 fn is_filled(text: &str, longest: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= longest
+    !text.trim().is_empty() && characters(text) <= longest
+}
+
+fn characters(text: &str) -> usize {
+    text.chars().count()
 }
 
 #[cfg(test)]
@@ -198,6 +228,29 @@ mod tests {
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "date", "min": "2026-02-30"})), ["fields[0].min"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "rating", "max": 10})), ["fields[0].min"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "text", "max_length": 0})), ["fields[0].max_length"]);
+    }
+
+    #[test]
+    fn the_actual_value_is_told() {
+        let told = |field: Value| form(json!([field])).unwrap_err().remove(0).detail;
+        let key = told(json!({"key": "Größe", "label": "A", "type": "text"}));
+        assert_eq!(key, "A key has 1 to 40 letters of a-z, digits, _ and -, and is not \"Größe\".");
+        let label = told(json!({"key": "a", "label": "x".repeat(301), "type": "text"}));
+        assert_eq!(label, "A label has 1 to 300 characters, not 301.");
+        let twice = told(json!({"key": "a", "label": "A", "type": "choice", "options": ["x", "y", "x"]}));
+        assert_eq!(twice, "The value \"x\" stands twice.");
+    }
+
+    #[test]
+    fn what_is_too_much_together_is_refused_before_anybody_fills_it_in() {
+        let text = |key: &str, longest: u32| json!({"key": key, "label": "A", "type": "text", "max_length": longest});
+        assert!(form(json!([text("a", 4_000), text("b", 4_000)])).is_ok());
+        let error = form(json!([text("a", 4_000), text("b", 4_000), text("c", 1)])).unwrap_err().remove(0);
+        assert!((error.key.as_str(), error.code) == ("fields", "too_long") && error.detail.contains("not 8001"), "{error:?}");
+        let options: Vec<_> = (0..20).map(|n| format!("{n:0>100}")).collect();
+        let choice = |key: &str| json!({"key": key, "label": "A", "type": "choice", "options": options});
+        assert!(form(json!([choice("a"), choice("b")])).is_ok());
+        assert!(form(json!([choice("a"), choice("b"), choice("c")])).unwrap_err()[0].detail.contains("as JSON, not 1"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod accept;
 mod api;
 mod app;
+mod assets;
 mod auth;
 mod chance;
 mod client;

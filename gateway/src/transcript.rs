@@ -20,6 +20,8 @@ pub(crate) struct Entry {
     pub(crate) at: Moment,
     /// Who; [`Speaker::System`] also for what nobody said.
     pub(crate) from: Speaker,
+    /// As which recipient they came; not for chatters.
+    pub(crate) recipient: Option<String>,
     /// The words, or what happened.
     pub(crate) text: String,
     /// The agent's words as safe HTML.
@@ -82,7 +84,8 @@ fn entry(event: &Event, asked: &Asked<'_>) -> Option<Entry> {
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     }?;
-    Some(Entry { at: event.at, from, text, html })
+    let recipient = if let Data::SessionStarted { recipient, .. } = &event.data { recipient.clone() } else { None };
+    Some(Entry { at: event.at, from, recipient, text, html })
 }
 
 /// Writes an answer line by line: in the words of its question, where that is at hand.
@@ -122,7 +125,8 @@ pub(crate) fn markdown(title: &str, made_at: Moment, entries: &[Entry]) -> Strin
 
 /// Writes one entry of [`markdown`]: our header, an empty line, the words.
 pub(crate) fn markdown_entry(entry: &Entry) -> String {
-    format!("{HEADER}{}] {}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER))
+    let recipient = entry.recipient.as_deref().map(|label| format!(", recipient {:?}", one_line(label))).unwrap_or_default();
+    format!("{HEADER}{}] {}{recipient}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER))
 }
 
 /// Writes a transcript as plain text: every line of a chatter's is quoted.
@@ -167,7 +171,7 @@ mod tests {
     use super::*;
 
     fn said(from: Speaker, text: &str) -> Entry {
-        Entry { at: Moment(Timestamp(0)), from, text: text.to_owned(), html: None }
+        Entry { at: Moment(Timestamp(0)), from, recipient: None, text: text.to_owned(), html: None }
     }
 
     #[test]
@@ -206,6 +210,13 @@ mod tests {
         let told = |events: Vec<&Event>| entries(events).pop().map(|entry| entry.text);
         assert_eq!(told(vec![&asked, &answered]).as_deref(), Some("(answered)\nOK?: yes\nVan?: Small, Large\nx: -"));
         assert_eq!(told(vec![&answered]).as_deref(), Some("(answered)\nok: yes\nvan: s, l\nx: -"));
+    }
+
+    #[test]
+    fn a_recipient_is_named_in_our_own_header() {
+        let joined = Entry { recipient: Some("Ann\n**(sales)".to_owned()), ..said(Speaker::Chatter, "(joined)") };
+        let told = markdown_entry(&joined);
+        assert_eq!(told, "**[1970-01-01T00:00:00.000Z] Chatter, recipient \"Ann **(sales)\":**\n\n> (joined)\n");
     }
 
     #[test]

@@ -25,8 +25,8 @@ const LAG_EVERY: Duration = Duration::from_secs(5);
 pub struct Standing {
     /// The shard.
     pub shard: Shard,
-    /// The last commit taken in, as far as this process knows.
-    pub sequence: u64,
+    /// The last commit taken in, as far as this process knows; none before it has looked.
+    pub sequence: Option<u64>,
     /// Why it has stopped, where someone has to look.
     pub stopped: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Projector {
             .shards()
             .map(|shard| {
                 let projection = ShardProjection { backbone: backbone.clone(), pool: pool.clone(), shard };
-                let (told, standing) = watch::channel(Standing { shard, sequence: 0, stopped: None });
+                let (told, standing) = watch::channel(Standing { shard, sequence: None, stopped: None });
                 let watched = shutdown.clone().run_until_cancelled_owned(watch_lag(projection.clone(), standing.clone()));
                 tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(projection, told)));
                 tasks.spawn(watched);
@@ -68,7 +68,7 @@ impl Projector {
         loop {
             let now = standing.borrow_and_update().clone();
             // After the shutdown nothing changes any more.
-            if now.sequence >= sequence || now.stopped.is_some() || standing.changed().await.is_err() {
+            if now.sequence >= Some(sequence) || now.stopped.is_some() || standing.changed().await.is_err() {
                 return now;
             }
         }
@@ -90,7 +90,7 @@ async fn follow(projection: ShardProjection, told: watch::Sender<Standing>) {
             pause = PAUSE;
             position.set(gauge(checkpoint.sequence));
             told.send_modify(|standing| {
-                standing.sequence = checkpoint.sequence;
+                standing.sequence = Some(checkpoint.sequence);
                 standing.stopped = None;
             });
             Enough::No
@@ -122,8 +122,10 @@ async fn watch_lag(projection: ShardProjection, standing: watch::Receiver<Standi
     let mut tick = tokio::time::interval(LAG_EVERY);
     loop {
         tick.tick().await;
+        // Before that the gauge says nothing, rather than something wrong.
+        let Some(taken_in) = standing.borrow().sequence else { continue };
         match projection.end().await {
-            Ok(end) => lag.set(gauge(end.saturating_sub(standing.borrow().sequence))),
+            Ok(end) => lag.set(gauge(end.saturating_sub(taken_in))),
             Err(error) => tracing::debug!(%error, "the lag is unknown"),
         }
     }

@@ -267,6 +267,31 @@ impl Queries {
         Ok(Answer { value: Page { items: self.open_links(rows, shard).await?, has_more }, stale })
     }
 
+    /// Lists an agent's links, the newest first; `before` is the place of the last that was listed.
+    pub async fn newest_links(
+        &self,
+        viewer: impl Into<Viewer>,
+        before: Option<Position>,
+        limit: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<Page<LinkView>>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
+        let mut rows = link_rows!(
+            "AND link.opened_sequence < $3
+             ORDER BY link.opened_sequence DESC
+             LIMIT $4",
+            [moment(clock::now()), uuid(viewer.agent().bytes()), before, rows_for(limit)]
+        )
+        .fetch_all(&mut *view.transaction)
+        .await?;
+        let shard = view.shard;
+        view.end().await?;
+        let has_more = cut(&mut rows, limit);
+        Ok(Answer { value: Page { items: self.open_links(rows, shard).await?, has_more }, stale })
+    }
+
     async fn open_links(&self, rows: Vec<LinkRow>, shard: Shard) -> Result<Vec<LinkView>, Error> {
         let owners = rows.iter().map(|row| Owner { address: row.address(), gone: row.erased_at.is_some() });
         let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;

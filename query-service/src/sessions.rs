@@ -306,6 +306,32 @@ impl Queries {
         Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
     }
 
+    /// Lists an agent's sessions, the newest first; `before` is the place of the last that was listed.
+    pub async fn newest_sessions(
+        &self,
+        viewer: impl Into<Viewer>,
+        before: Option<Position>,
+        limit: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<Page<SessionView>>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let now = clock::now();
+        let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
+        let mut rows = session_rows!(
+            "AND session.started_sequence < $3
+             ORDER BY session.started_sequence DESC
+             LIMIT $4",
+            [moment(now), uuid(viewer.agent().bytes()), before, rows_for(limit)]
+        )
+        .fetch_all(&mut *view.transaction)
+        .await?;
+        let shard = view.shard;
+        view.end().await?;
+        let has_more = cut(&mut rows, limit);
+        Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
+    }
+
     async fn open_rows(&self, rows: Vec<SessionRow>, shard: Shard, now: Timestamp) -> Result<Vec<SessionView>, Error> {
         let owners: Vec<Owner> = rows.iter().flat_map(|row| row.owners(now)).collect();
         let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;

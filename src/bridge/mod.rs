@@ -10,12 +10,14 @@ mod post;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 use crate::cli::Target;
 use crate::clients::Access;
@@ -29,6 +31,8 @@ use post::Server;
 const AT_ONCE: usize = 100;
 /// How many answers may wait to be written.
 const QUEUE: usize = 64;
+/// How long calls may still take once the host has closed its end: enough for an answer, and no wait.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Bridges until the host closes its end, or a signal comes.
 pub(crate) async fn run(config: &Config, target: Target) -> Result<()> {
@@ -46,16 +50,16 @@ pub(crate) async fn run(config: &Config, target: Target) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    let bridging = async {
+    let bridging = async move {
         while let Some(line) = lines.next().await? {
             bridge.take(line).await;
         }
+        bridge.finish().await;
         anyhow::Ok(())
     };
     tokio::select! {
-        done = bridging => done,
-        // The host reads no more.
-        done = writing => done,
+        // Writing ends with the last call, or because the host reads no more.
+        done = async { tokio::try_join!(bridging, writing) } => done.map(|_| ()),
         () = stop.next() => Ok(()),
     }
 }
@@ -102,6 +106,14 @@ impl Bridge {
         let call = self.calls.spawn(async move { server.carry(&message, &say).await });
         if let Some(id) = id {
             self.running.insert(id, call);
+        }
+    }
+
+    /// Lets the calls under way end, as far as that takes no time: a host that is a pipe wants their answers.
+    async fn finish(mut self) {
+        let all = async { while self.calls.join_next().await.is_some() {} };
+        if timeout(LAST, all).await.is_err() {
+            tracing::debug!("calls are given up: the host has closed its end");
         }
     }
 

@@ -140,6 +140,24 @@ async fn a_call_that_the_host_gives_up_frees_its_place() {
 }
 
 #[tokio::test]
+async fn a_pipe_gets_its_answers_though_it_has_closed_its_end() {
+    let installation = Installation::shared();
+    let mut bridge = start(installation.folder(), &[]);
+    let mut say = bridge.stdin.take().unwrap();
+    let call = |id: u32, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    let wait = json!({"name": "temp_chat_wait_for_messages", "arguments": {"timeout_seconds": 50}});
+    for line in [call(1, "tools/list", json!({})), call(2, "tools/call", wait), call(3, "prompts/list", json!({}))] {
+        say.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+    drop(say);
+    let output = soon("the end of the bridge", bridge.wait_with_output()).await.unwrap();
+    let heard = String::from_utf8(output.stdout).unwrap();
+    let ids: Vec<_> = heard.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();
+    // What takes long is given up with the host.
+    assert!(ids.contains(&json!(1)) && ids.contains(&json!(3)) && output.status.success(), "{heard}");
+}
+
+#[tokio::test]
 async fn a_printed_configuration_works_as_it_stands() {
     let installation = Installation::shared();
     for client in ["claude-code", "cursor", "vs-code", "codex", "gemini-cli"] {

@@ -1,8 +1,10 @@
 //! Every wrong call of every tool is told the actual value, and a next call that is right.
 
+use rmcp::ServiceError;
+use rmcp::model::{CallToolRequestParams, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Installation, arguments_of, text_of};
+use crate::support::{Agent, Installation, arguments_of, text_of, uuid};
 
 const NO_LINK: &str = "lnk_aaaaaaaaaaaaaaaaaaaaaaaaaa";
 const NO_SESSION: &str = "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -139,4 +141,94 @@ async fn a_full_link_is_told_to_whoever_comes_and_seen_by_its_agent() {
     refused.refused(409, "link_full");
     let seen = agent.ask("temp_chat_get_link", json!({"link_id": link["link_id"]})).await;
     assert_eq!(seen["counts"]["places_taken"], 1);
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_there_is_answered_with_those_that_are() {
+    let agent = agent("Inventive").await;
+    let mut request = CallToolRequestParams::new("temp_chat_reply");
+    request.arguments = json!({}).as_object().cloned();
+    match agent.client().call_tool(request).await {
+        Err(ServiceError::McpError(error)) => {
+            assert_eq!(error.code, ErrorCode::INVALID_PARAMS);
+            assert!(error.message.starts_with("There is no tool temp_chat_reply. There are: temp_chat_"), "{}", error.message);
+            assert!(agent.tools().await.iter().all(|tool| error.message.contains(&*tool.name)), "{}", error.message);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_list_is_not_taken_for_one_of_this() {
+    let agent = agent("Mixed up").await;
+    let link = agent.link(json!({})).await;
+    Installation::shared().visitor().enter(&link).await;
+    let of = async |tool: &'static str| agent.ask(tool, json!({})).await["next_cursor"].clone();
+    let (links, sessions) = (of("temp_chat_list_links").await, of("temp_chat_list_sessions").await);
+    // Taken all the same, it would leave out sessions in silence.
+    let told = agent.is_refused("temp_chat_list_sessions", json!({"after": links})).await;
+    assert_eq!(
+        told,
+        "cursor_scope: The cursor comes from temp_chat_list_links. \
+         Call temp_chat_list_sessions with its own next_cursor, or leave after out."
+    );
+    let told = agent.is_refused("temp_chat_list_links", json!({"after": sessions})).await;
+    assert!(
+        told.starts_with("cursor_scope: The cursor comes from temp_chat_list_sessions. Call temp_chat_list_links "),
+        "{told}"
+    );
+    let told = agent.is_refused("temp_chat_wait_for_messages", json!({"after": sessions, "timeout_seconds": 0})).await;
+    assert!(told.starts_with("cursor_scope: The cursor comes from temp_chat_list_sessions. "), "{told}");
+    let told = agent.is_refused("temp_chat_list_sessions", json!({"after": link["next_cursor"]})).await;
+    assert!(told.starts_with("cursor_scope: The cursor does not come from this list. Call temp_chat_list_sessions "), "{told}");
+    assert_eq!(agent.ask("temp_chat_list_sessions", json!({"after": sessions})).await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_id_at_all_is_told_what_an_id_looks_like() {
+    let agent = agent("Literal").await;
+    let link = agent.link(json!({})).await;
+    let told = agent.is_refused("temp_chat_get_link", json!({"link_id": link["url"]})).await;
+    assert!(parts(&told).0 == "link_unknown" && told.contains("A link_id begins with lnk_ and is no url"), "{told}");
+    let told = agent.is_refused("temp_chat_read_messages", json!({"session_id": link["link_id"]})).await;
+    assert!(parts(&told).0 == "session_unknown" && told.contains("A session_id begins with ses_"), "{told}");
+    let past = json!({"link_id": link["link_id"], "expires_at": "2020-01-01T00:00:00Z"});
+    let told = agent.is_refused("temp_chat_update_link", past).await;
+    assert!(
+        told.ends_with("Call temp_chat_update_link again with a moment in that range, or with expires_in_minutes."),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn who_may_ask_nothing_more_may_still_speak() {
+    let agent = agent("Curious").await;
+    let link = agent.link(json!({})).await;
+    let chatter = Installation::shared().visitor().enter(&link).await;
+    let ask = json!({"session_id": chatter.session, "fields": [{"key": "ok", "label": "OK?", "type": "yes_no"}]});
+    for _ in 0..8 {
+        agent.ask("temp_chat_ask", ask.clone()).await;
+    }
+    let told = agent.is_refused("temp_chat_ask", ask).await;
+    assert_eq!(
+        told,
+        "question_limit_reached: 8 questions are open; wait for answers first. \
+         Call temp_chat_wait_for_messages for answers first, or ask in words with temp_chat_send_message."
+    );
+    agent.say(&chatter.session, "Is that all right?").await;
+}
+
+#[tokio::test]
+async fn an_answer_after_the_end_is_told_that_it_ended() {
+    let agent = agent("Hasty").await;
+    let link = agent.link(json!({})).await;
+    let chatter = Installation::shared().visitor().enter(&link).await;
+    let ask = json!({"session_id": chatter.session, "fields": [{"key": "ok", "label": "OK?", "type": "yes_no"}]});
+    let question = agent.ask("temp_chat_ask", ask).await["sent"]["question_id"].clone();
+    let answer = |ok: bool| json!({"client_message_id": uuid(), "question_id": question, "values": {"ok": ok}});
+    chatter.post("/answers", &answer(true)).await.expect(201);
+    agent.say(&chatter.session, "Thanks.").await;
+    chatter.post("/answers", &answer(false)).await.refused(409, "question_closed");
+    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session})).await;
+    chatter.post("/answers", &answer(false)).await.refused(409, "session_ended");
 }

@@ -29,6 +29,8 @@ async fn a_person_opens_the_link_chats_reloads_and_sees_it_end() {
     // Enter sends.
     browser.type_into("#message", "At nine, please.\u{e007}").await;
     browser.shows(".message.mine", "At nine, please.").await;
+    // It shows before it is sent.
+    browser.shows(".message.mine .meta", "Sent").await;
 
     let heard = agent.wait(&link, None).await;
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
@@ -74,8 +76,8 @@ async fn a_person_ends_the_chat_and_deletes_it() {
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
 
     browser.click(".menu-place > button").await;
-    browser.click(".menu button").await;
-    browser.click(".menu button").await;
+    browser.click(".menu .end").await;
+    browser.click(".menu .end").await;
     browser.shows(".ending", "You ended it.").await;
     browser.click(".ending button.danger").await;
     browser.click(".ending button.danger").await;

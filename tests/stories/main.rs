@@ -8,12 +8,15 @@
 
 mod agent_events;
 mod agent_tools;
+mod bad_networks;
 mod bridge;
 mod command_line;
+mod complete_results;
 mod conformance;
 mod erasure;
 mod errors_to_act_on;
 mod figures;
+mod for_everyone;
 mod hostile_words;
 mod in_a_browser;
 mod joining;
@@ -30,6 +33,8 @@ mod recipients;
 mod recovery;
 mod refusals;
 mod resources;
+mod screens;
+mod screenshots;
 mod signatures;
 mod small_print;
 mod strangers;

@@ -122,6 +122,33 @@ async fn an_id_is_completed_from_what_is_the_callers_own() {
     let session = "tempchat://sessions/{session_id}/transcript";
     assert_eq!(complete(session, "session_id", "ses_").await, [chatter.session]);
     assert_eq!(complete(session, "session_id", "lnk_").await, [""; 0]);
+    assert_eq!(complete(link, "link_id", "lnk_aaaaaaaaaaaaaaaaaaaaaaaaaa").await, [""; 0]);
+    for (template, argument) in [(link, "session_id"), ("test://{link_id}", "link_id")] {
+        match agent.client().complete_resource_simple(template, argument, "").await {
+            Err(ServiceError::McpError(error)) => assert_eq!(error.code, ErrorCode::INVALID_PARAMS),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_many_the_newest_are_offered_and_the_others_said_to_be_there() {
+    let agent = Installation::shared().another_agent("Busy").await;
+    let mut ids = Vec::new();
+    for number in 0..22 {
+        let link = agent.link(json!({"title": format!("Interview {number}")})).await;
+        ids.push(link["link_id"].as_str().unwrap().to_owned());
+    }
+    let complete = async |typed: &str| {
+        agent.client().complete_resource_argument("tempchat://links/{link_id}", "link_id", typed, None).await.unwrap()
+    };
+    let all = complete("interview").await;
+    let newest: Vec<_> = ids.iter().rev().take(20).cloned().collect();
+    assert_eq!((all.values, all.total, all.has_more), (newest, Some(22), Some(true)));
+    let one = complete(&ids[0]).await;
+    assert_eq!((one.values, one.has_more), (ids[..1].to_vec(), Some(false)));
+    let some = complete("Interview 2").await;
+    assert_eq!((some.values, some.total), (vec![ids[21].clone(), ids[20].clone(), ids[2].clone()], Some(3)));
 }
 
 /// Waits until a resource is said to have changed.

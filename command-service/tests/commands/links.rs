@@ -90,3 +90,26 @@ async fn an_update_seals_its_words_and_leaves_the_rest() {
     let refused = process.commands.update_link(agent, AGENT, nobody, LinkChanges::default()).await;
     assert!(matches!(refused, Err(Refusal::Link(Rejection::Unknown))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_that_two_processes_add_at_once_are_all_there_and_once() {
+    let world = World::start().await;
+    let processes = [world.process().await, world.process().await];
+    let agent = processes[0].agent().await;
+    let link = processes[0].link(agent, NewLink { recipients: vec!["Ann".to_owned()], ..an_hour() }).await;
+    let additions = (0..12).map(|n| {
+        let commands = processes[n % 2].commands.clone();
+        let add_recipients = vec!["Ann".to_owned(), format!("Person {}", n / 2)];
+        let changes = LinkChanges { add_recipients, ..LinkChanges::default() };
+        tokio::spawn(async move { commands.update_link(agent, AGENT, link, changes).await.unwrap() })
+    });
+    for addition in join_all(additions).await {
+        addition.unwrap();
+    }
+    let fresh = world.process().await;
+    let mut labels = fresh.commands.recipients(agent, link).await.unwrap();
+    assert_eq!(labels[0], "Ann", "who was there first stays first");
+    labels.sort();
+    assert_eq!(labels, ["Ann", "Person 0", "Person 1", "Person 2", "Person 3", "Person 4", "Person 5"]);
+    assert_eq!(fresh.names(Address::link(agent, link)).await, [&["link.opened"][..], &["link.updated"; 6]].concat());
+}

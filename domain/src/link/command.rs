@@ -1,6 +1,6 @@
 //! What one may ask of a link.
 
-use super::{Questions, Settings};
+use super::{Questions, Recipients, Settings};
 use crate::agent::Webhook;
 use crate::{Millis, Sealed, SessionId, Timestamp};
 
@@ -114,6 +114,19 @@ pub struct Changes {
     pub allowed_origins: Option<Vec<String>>,
     /// See [`Settings::questions`].
     pub questions: Option<Option<Questions>>,
+    /// Who is added to [`Settings::recipients`].
+    pub more_recipients: Option<MoreRecipients>,
+}
+
+/// Recipients to add: a token names its recipient by number, so those before stay where they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MoreRecipients {
+    /// How many there were when the labels were put together; by another number now they would be others' labels.
+    pub before: u8,
+    /// How many are new.
+    pub added: u8,
+    /// The labels of all, those from before first, as one sealed document.
+    pub labels: Sealed,
 }
 
 impl Changes {
@@ -138,8 +151,12 @@ impl Changes {
             language: self.language.as_ref().unwrap_or(&settings.language).clone(),
             allowed_origins: self.allowed_origins.as_ref().unwrap_or(&settings.allowed_origins).clone(),
             questions: self.questions.as_ref().unwrap_or(&settings.questions).clone(),
-            // A token names its recipient by number: whom a link is for is said once.
-            recipients: settings.recipients.clone(),
+            recipients: match &self.more_recipients {
+                Some(MoreRecipients { before, added, labels }) => {
+                    Some(Recipients { labels: labels.clone(), count: before.saturating_add(*added) })
+                }
+                None => settings.recipients.clone(),
+            },
         }
     }
 }

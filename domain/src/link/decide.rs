@@ -156,7 +156,14 @@ impl Link {
 
     fn update(&self, settings: &Settings, changes: &Changes, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
         self.open(settings, now)?;
-        let updated = changes.applied_to(settings);
+        let count = settings.recipient_count();
+        if let Some(expected) = changes.more_recipients.as_ref().map(|more| more.before).filter(|before| *before != count) {
+            return Err(Rejection::RecipientsChanged { count, expected });
+        }
+        let mut updated = changes.applied_to(settings);
+        if changes.max_sessions_at_once.is_none() {
+            updated.max_sessions_at_once = places_for(&updated, settings, policy);
+        }
         if updated == *settings {
             return Ok(vec![]);
         }
@@ -198,9 +205,8 @@ impl Link {
 
     /// Holds while nobody but `session` has come with a recipient's token.
     fn admit_recipient(&self, settings: &Settings, recipient: u8, session: SessionId) -> Result<(), Rejection> {
-        let count = settings.recipients.as_ref().map_or(0, |recipients| recipients.count);
         match self.came.get(&recipient) {
-            _ if recipient >= count => Err(Rejection::Unknown),
+            _ if recipient >= settings.recipient_count() => Err(Rejection::Unknown),
             Some(came) if *came != session => Err(Rejection::RecipientCame),
             Some(_) | None => Ok(()),
         }
@@ -234,6 +240,17 @@ impl Link {
             Some(until) if now < until => Err(Rejection::NotDue { until }),
             Some(_) => Ok(vec![Event::Erased]),
         }
+    }
+}
+
+/// Counts the places of a link that has more recipients than before: one for each, if there was one for each.
+fn places_for(updated: &Settings, before: &Settings, policy: &Policy) -> u32 {
+    let places = before.max_sessions_at_once;
+    let has_more = updated.recipient_count() > before.recipient_count();
+    if has_more && places >= u32::from(before.recipient_count()) {
+        places.max(u32::from(updated.recipient_count()).min(policy.sessions_at_once))
+    } else {
+        places
     }
 }
 

@@ -145,4 +145,11 @@ pub struct Recipients {
     pub count: u8,
 }
 
+impl Settings {
+    /// Counts the recipients.
+    pub(super) fn recipient_count(&self) -> u8 {
+        self.recipients.as_ref().map_or(0, |recipients| recipients.count)
+    }
+}
+
 domain_event!(Event);

@@ -7,7 +7,7 @@ mod evolve;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Changes, Command, Passcode, Release};
+pub use command::{Changes, Command, MoreRecipients, Passcode, Release};
 pub use event::{Event, Questions, Recipients, Settings};
 
 use imbl::{OrdMap, Vector};
@@ -121,6 +121,14 @@ pub enum Rejection {
     /// The token is for one person, who has come already.
     #[error("this link is for one person, and somebody has come in by it")]
     RecipientCame,
+    /// Recipients were added to others than there are.
+    #[error("the link has {count} recipients now, not {expected}")]
+    RecipientsChanged {
+        /// How many there are.
+        count: u8,
+        /// How many there were thought to be.
+        expected: u8,
+    },
     /// Too many sessions started within a minute.
     #[error("too many sessions started; try again later")]
     TooManyStarts {
@@ -228,6 +236,7 @@ impl Aggregate for Link {
             | Rejection::NotDue { .. }
             | Rejection::UsedUp { .. }
             | Rejection::RecipientCame
+            | Rejection::RecipientsChanged { .. }
             | Rejection::InUse => true,
             Rejection::AlreadyOpen | Rejection::Revoked | Rejection::Erased | Rejection::OutOfRange { .. } => false,
         }

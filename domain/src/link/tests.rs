@@ -7,7 +7,7 @@ mod recipients;
 mod telling;
 mod updating;
 
-use super::{Changes, Command, Event, Link, Passcode, Questions, Recipients, Rejection, Release, Settings};
+use super::{Changes, Command, Event, Link, MoreRecipients, Passcode, Questions, Recipients, Rejection, Release, Settings};
 use crate::spec::{At, Given, id, minutes, seconds, text};
 use crate::{Aggregate, Millis, QuestionId, Sealed, SessionId, Timestamp, spec};
 
@@ -191,6 +191,7 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::PasscodeRequired,
         Rejection::PasscodeWrong,
         not_due(minutes(1)),
+        Rejection::RecipientsChanged { count: 1, expected: 0 },
         Rejection::InUse,
     ] {
         assert!(Link::could_change(&rejection), "{rejection:?}");

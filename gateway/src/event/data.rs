@@ -21,6 +21,9 @@ pub enum Data {
         /// The chatter's language (BCP 47).
         #[serde(skip_serializing_if = "Option::is_none")]
         language: Option<String>,
+        /// The label of the recipient by whose address the chatter came; for agents only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recipient: Option<String>,
         /// Whether a chatter typed this.
         #[serde(skip_serializing_if = "Not::not")]
         untrusted: bool,
@@ -158,7 +161,7 @@ mod tests {
     #[test]
     fn the_name_of_a_type_is_the_one_that_is_sent() {
         for data in [
-            Data::SessionStarted { display_name: None, language: None, untrusted: false },
+            Data::SessionStarted { display_name: None, language: None, recipient: None, untrusted: false },
             Data::SessionIdle {},
             Data::SessionResumed {},
             Data::Message { from: Speaker::Agent, text: None, html: None, kind: None, client_message_id: None, untrusted: false },

@@ -97,7 +97,8 @@ fn of_session(
         SessionEvent::Started { display_name, language, .. } => {
             let display_name = optional(Field::DisplayName, display_name)?;
             let untrusted = display_name.is_some();
-            Data::SessionStarted { display_name, language: language.clone(), untrusted }
+            // Whoever tells agents opens the label: it is the link's.
+            Data::SessionStarted { display_name, language: language.clone(), recipient: None, untrusted }
         }
         SessionEvent::MessagePosted { from, text, kind, client_message_id } => {
             let text = open(Field::Message, text)?;

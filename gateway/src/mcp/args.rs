@@ -14,6 +14,8 @@ use crate::problem::{Code, Problem};
 
 /// How much of a wrong value is told back, in characters.
 const TOLD: usize = 60;
+/// Arguments that name something: an empty text names nothing, and is how some models leave an argument out.
+const NAMES: [&str; 3] = ["after", "link_id", "session_id"];
 
 /// The range of a number, of a text's characters, or of a list's items; and the value in force where none is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,10 +73,11 @@ impl Arguments {
         Arc::clone(&self.schema)
     }
 
-    /// Reads the arguments of a call; what is null counts as left out.
+    /// Reads the arguments of a call; what is null counts as left out, and so does a name that is empty.
     pub(super) fn read<A: DeserializeOwned>(&self, given: Option<JsonObject>) -> Result<A, Problem> {
         let mut given = given.unwrap_or_default();
-        given.retain(|_, value| !value.is_null());
+        let is_left_out = |name: &str, value: &Value| value.is_null() || (value == "" && NAMES.contains(&name));
+        given.retain(|name, value| !is_left_out(name, value));
         for (name, value) in &mut given {
             let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
             self.check(name, value, property)?;
@@ -232,6 +235,9 @@ mod tests {
         #[serde(default)]
         #[schemars(with = "Vec<String>")]
         origins: Option<Vec<String>>,
+        #[serde(default)]
+        #[schemars(with = "String")]
+        after: Option<String>,
     }
 
     fn arguments() -> Arguments {
@@ -256,6 +262,7 @@ mod tests {
                     "count": {"type": "integer", "minimum": 1, "maximum": 50},
                     "status": {"type": "string", "enum": ["active", "paused"]},
                     "origins": {"type": "array", "items": {"type": "string"}},
+                    "after": {"type": "string"},
                 },
                 "required": ["title"],
                 "additionalProperties": false,
@@ -265,9 +272,10 @@ mod tests {
 
     #[test]
     fn a_right_call_is_read() {
-        let given = json!({"title": "Hello", "minutes": 0.5, "count": 3.0, "status": null, "origins": ["a"]});
+        let given = json!({"title": "Hello", "minutes": 0.5, "count": 3.0, "status": null, "origins": ["a"], "after": ""});
         let origins = Some(vec!["a".to_owned()]);
-        let expected = Example { title: "Hello".to_owned(), minutes: Some(0.5), count: Some(3), status: None, origins };
+        let expected =
+            Example { title: "Hello".to_owned(), minutes: Some(0.5), count: Some(3), status: None, origins, after: None };
         assert_eq!(read(&given), Ok(expected));
     }
 
@@ -277,7 +285,7 @@ mod tests {
             (
                 json!({"titel": "x"}),
                 "invalid_request: There is no argument titel. \
-                 Call temp_chat_example with these only: count, minutes, origins, status, title.",
+                 Call temp_chat_example with these only: after, count, minutes, origins, status, title.",
             ),
             (json!({}), "invalid_request: title is missing. Call temp_chat_example again with title."),
             (

@@ -78,7 +78,10 @@ impl Call {
 
     /// Reads a link's id; of a key that is limited to one link, every other is unknown.
     pub(super) fn link_id(&self, text: &str) -> Result<LinkId, Problem> {
-        let link = LinkId::parse(text).map_err(|_| unknown_link(text))?;
+        let link = LinkId::parse(text).map_err(|_| {
+            unknown_link(text)
+                .next("A link_id begins with lnk_ and is no url; call temp_chat_list_links for the links there are.")
+        })?;
         if self.principal.grant.link.is_some_and(|only| only != link) {
             return Err(unknown_link(link));
         }
@@ -87,7 +90,9 @@ impl Call {
 
     /// Reads a session's id; one that is none is as unknown as one of another agent's, and as one beyond the key's only link.
     pub(super) async fn session_id(&self, text: &str) -> Result<SessionId, Problem> {
-        let session = SessionId::parse(text).map_err(|_| unknown_session(text))?;
+        let session = SessionId::parse(text).map_err(|_| {
+            unknown_session(text).next("A session_id begins with ses_; call temp_chat_list_sessions for the sessions there are.")
+        })?;
         if let Some(only) = self.principal.grant.link
             && self.app().link_of(self.session(session)).await.map_err(about_session(session))? != only
         {

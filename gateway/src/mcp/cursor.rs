@@ -24,8 +24,21 @@ pub(crate) enum Scope {
     Link(LinkId),
     /// One session.
     Session(SessionId),
-    /// A list of links or sessions: no history at all.
-    List,
+    /// The list of links: no history at all.
+    Links,
+    /// The list of sessions.
+    Sessions,
+}
+
+impl Scope {
+    /// Names the list whose cursor it is.
+    fn list(self) -> Option<&'static str> {
+        match self {
+            Self::Links => Some("temp_chat_list_links"),
+            Self::Sessions => Some("temp_chat_list_sessions"),
+            Self::Agent | Self::Link(_) | Self::Session(_) => None,
+        }
+    }
 }
 
 /// Seals and opens agents' cursors.
@@ -54,7 +67,9 @@ impl AgentCursors {
         if scopes.iter().any(|scope| self.tag(agent, *scope, sealed) == tag) {
             return Ok(position);
         }
-        Err(Code::CursorScope.into())
+        let is_of = |list: &Scope| self.tag(agent, *list, sealed) == tag;
+        let given = [Scope::Links, Scope::Sessions].into_iter().find(is_of).and_then(Scope::list);
+        Err(misplaced(given, scopes.first().and_then(|scope| scope.list())))
     }
 
     fn tag(&self, agent: AgentId, scope: Scope, sealed: &str) -> String {
@@ -62,12 +77,26 @@ impl AgentCursors {
             Scope::Agent => (0, &[]),
             Scope::Link(link) => (1, link.bytes()),
             Scope::Session(session) => (2, session.bytes()),
-            Scope::List => (3, &[]),
+            Scope::Links => (3, &[]),
+            Scope::Sessions => (4, &[]),
         };
         let mut tag = [0; TAG];
         let mut hasher = self.tags.clone();
         hasher.update(agent.bytes()).update(&[kind]).update(id).update(sealed.as_bytes()).finalize_xof().fill(&mut tag);
         BASE64URL_NOPAD.encode(&tag)
+    }
+}
+
+/// Says that a cursor is of another kind than the call: of `given` list, where it is wanted for the list `wanted`.
+fn misplaced(given: Option<&str>, wanted: Option<&str>) -> Problem {
+    let problem = match (given, wanted) {
+        (Some(list), _) => Problem::with_detail(Code::CursorScope, format!("The cursor comes from {list}.")),
+        (None, Some(_)) => Problem::with_detail(Code::CursorScope, "The cursor does not come from this list."),
+        (None, None) => Problem::new(Code::CursorScope),
+    };
+    match wanted {
+        Some(list) => problem.next(format!("Call {list} with its own next_cursor, or leave after out.")),
+        None => problem,
     }
 }
 
@@ -114,7 +143,31 @@ mod tests {
         let of_link = cursors.seal(AGENT, LINK, PLACE);
         assert_eq!(code(cursors.open(AgentId::new([4; 16]), &[Scope::Agent, LINK], &of_link)), Code::CursorScope);
         assert_eq!(code(cursors.open(AGENT, &[Scope::Agent, Scope::Link(LinkId::new([5; 16]))], &of_link)), Code::CursorScope);
-        assert_eq!(code(cursors.open(AGENT, &[Scope::Agent, LINK], &cursors.seal(AGENT, Scope::List, PLACE))), Code::CursorScope);
+        assert_eq!(
+            code(cursors.open(AGENT, &[Scope::Agent, LINK], &cursors.seal(AGENT, Scope::Links, PLACE))),
+            Code::CursorScope
+        );
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_told_so() {
+        let cursors = cursors();
+        let told =
+            |scopes: &[Scope], given| cursors.open(AGENT, scopes, &cursors.seal(AGENT, given, PLACE)).unwrap_err().tool_text();
+        assert_eq!(
+            told(&[Scope::Sessions], Scope::Links),
+            "cursor_scope: The cursor comes from temp_chat_list_links. \
+             Call temp_chat_list_sessions with its own next_cursor, or leave after out."
+        );
+        assert_eq!(
+            told(&[Scope::Links], Scope::Agent),
+            "cursor_scope: The cursor does not come from this list. \
+             Call temp_chat_list_links with its own next_cursor, or leave after out."
+        );
+        assert!(
+            told(&[Scope::Agent], Scope::Sessions).starts_with("cursor_scope: The cursor comes from temp_chat_list_sessions. ")
+        );
+        assert!(told(&[Scope::Agent], LINK).starts_with("cursor_scope: The cursor comes from a narrower scope. "));
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Ear {
                 match link {
                     Some(link) if !ear.cursors.contains(&cursor::Scope::Link(link)) => {
                         let told = format!("{session} is not a session of {link}.");
-                        Err(Problem::with_detail(Code::InvalidRequest, told).next("Call again with session_id only."))
+                        Err(Problem::with_detail(Code::InvalidRequest, told)
+                            .next("Call temp_chat_wait_for_messages again with session_id only."))
                     }
                     Some(_) | None => Ok(ear),
                 }

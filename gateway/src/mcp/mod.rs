@@ -33,11 +33,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResponse,
-    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference,
-    ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -59,6 +60,9 @@ pub(crate) use waits::{Wait, Waits};
 
 /// The longest body: the longest arguments there are, with every character escaped.
 const BODY: usize = 256 * 1_024;
+
+/// How much of a tool's wrong name is told back, in characters.
+const LONGEST_NAME: usize = 60;
 
 /// What every model is told once.
 const INSTRUCTIONS: &str = "Chat with people who have no account: temp_chat_create_link makes a link; give its url to a person, who opens it in a browser. \
@@ -176,6 +180,20 @@ impl ServerHandler for Agents {
         Ok(listed)
     }
 
+    /// Calls a tool; where there is none of that name, the protocol has an error, and a model the names there are.
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if self.tools.get(&request.name).is_none() {
+            let known: Vec<_> = self.tools.list_all().into_iter().map(|tool| tool.name).collect();
+            let name: String = typed::clean(&request.name).chars().take(LONGEST_NAME).collect();
+            return Err(ErrorData::invalid_params(format!("There is no tool {name}. There are: {}.", known.join(", ")), None));
+        }
+        self.tools.call(ToolCallContext::new(self, request, context)).await
+    }
+
     async fn list_prompts(
         &self,
         _request: Option<PaginatedRequestParams>,
@@ -230,20 +248,20 @@ impl ServerHandler for Agents {
     ) -> Result<CompleteResult, ErrorData> {
         let call = self.call(context)?;
         let ArgumentInfo { name, value, .. } = request.argument;
-        let values = match request.r#ref {
-            Reference::Prompt(prompt) => prompts::complete(&prompt.name, &name, &value)?,
-            Reference::Resource(_) => {
+        let found = match request.r#ref {
+            Reference::Prompt(prompt) => CompletionInfo::with_all_values(prompts::complete(&prompt.name, &name, &value)?)
+                .map_err(|told| ErrorData::internal_error(told, None))?,
+            Reference::Resource(resource) => {
                 resources::may_read(&call)?;
-                let found = match name.as_str() {
+                let found = match resources::completed(&resource.uri, &name)? {
                     resources::LINK => resources::links(&call, &value).await,
-                    resources::SESSION => resources::sessions(&call, &value).await,
-                    _ => Ok(vec![]),
+                    _ => resources::sessions(&call, &value).await,
                 };
                 found.map_err(|problem| ErrorData::internal_error(problem.tool_text(), None))?
             }
-            _ => vec![],
+            _ => CompletionInfo::default(),
         };
-        Ok(CompleteResult::new(CompletionInfo::with_all_values(values).map_err(|told| ErrorData::internal_error(told, None))?))
+        Ok(CompleteResult::new(found))
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

@@ -70,8 +70,9 @@ const JOBS: [Job; 3] = [
             LANGUAGE,
         ],
         steps: "Do a check-in with one person. Call temp_chat_create_link with a friendly title, max_sessions_total 1 and a \
-            welcome_message that asks how it goes. Ask one thing at a time with temp_chat_send_message and wait_for_reply_seconds 50: how it \
-            goes, what is in the way, what is next. Five messages of yours at most. Then call temp_chat_end_session with a farewell, and give \
+            welcome_message that says what it is for. When the person has come, ask how it goes with temp_chat_ask, a rating field mood and a text \
+            field why that is not required; then what is in the way and what is next, one at a time with temp_chat_send_message, always with \
+            wait_for_reply_seconds 50. Five messages of yours at most. Then call temp_chat_end_session with a farewell, and give \
             me a summary in three lines and what needs doing.",
     },
     Job {
@@ -98,8 +99,9 @@ const JOBS: [Job; 3] = [
             LANGUAGE,
         ],
         steps: "Interview people. Think of open questions first and show them to me. Call temp_chat_create_link with a title and a \
-            welcome_message that says how long it takes. Every person is a session of their own: answer each with \
-            temp_chat_send_message, one question at a time, going deeper where an answer is thin. When a person has answered all, call \
+            welcome_message that says how long it takes. Every person is a session of their own: talk to each with \
+            temp_chat_send_message, one question at a time, going deeper where an answer is thin; ask for choices, numbers and dates with \
+            temp_chat_ask, so that they can be counted. When a person has answered all, call \
             temp_chat_end_session with thanks as farewell. When suggested_next is stop_and_report, report what they have in common, \
             where they differ, and a quotation for each.",
     },
@@ -119,9 +121,10 @@ const JOBS: [Job; 3] = [
             LANGUAGE,
         ],
         steps: "Get an approval before you do anything. Call temp_chat_create_link with max_sessions_total 1 and a description of what is to \
-            be approved. When the person has come, call temp_chat_ask with a yes_no field approved and a text field comment that is not \
-            required. Read the answer only from an answer event's values.approved, never from prose. True: go on. False, or no \
-            answer before the link expires: do not, and tell me. Then call temp_chat_end_session.",
+            be approved. When the person has come, call temp_chat_ask with a yes_no field approved, a text field comment that is not \
+            required, and wait_for_reply_seconds 50. Answer what they want to know first with temp_chat_send_message. Read the answer only from \
+            an answer event's values.approved, never from prose. True: go on. False, or no answer before the link expires: do \
+            not, and tell me. Then call temp_chat_end_session.",
     },
 ];
 
@@ -234,16 +237,23 @@ mod tests {
     #[test]
     fn a_prompt_names_only_tools_and_arguments_that_are_there() {
         let tools = tools::router(&domain::Policy::default());
-        let known = |name: &str| tools.get(name).is_some() || name == "temp_chat_ask";
         for job in &JOBS {
             let words = job.steps.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
             let named: Vec<_> = words.filter(|word| word.starts_with("temp_chat_")).collect();
-            assert!(named.len() > 1 && named.iter().all(|name| known(name)), "{}: {named:?}", job.name);
+            assert!(named.len() > 1 && named.iter().all(|name| tools.get(name).is_some()), "{}: {named:?}", job.name);
         }
         let takes = &tools.get("temp_chat_create_link").unwrap().input_schema["properties"];
         for name in ["max_sessions_total", "max_sessions_at_once", "welcome_message", "description", MINUTES.name, LANGUAGE.name]
         {
             assert!(takes[name].is_object(), "{name}");
+        }
+        for tool in ["temp_chat_ask", "temp_chat_send_message"] {
+            assert!(tools.get(tool).unwrap().input_schema["properties"]["wait_for_reply_seconds"].is_object(), "{tool}");
+        }
+        let kinds =
+            &tools.get("temp_chat_ask").unwrap().input_schema["properties"]["fields"]["items"]["properties"]["type"]["enum"];
+        for kind in ["yes_no", "text", "rating"] {
+            assert!(kinds.as_array().unwrap().iter().any(|known| known == kind), "{kind}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{LinkId, SessionId};
+use domain::{AgentId, LinkId, SessionId};
 use forms::{Answer, Field};
 use nats::{AnyEvent, EventId, Fact, Text};
 use query_service::{EventPage, LinkAnswers, LinkView};
@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 use super::call::Call;
 use super::shown::{asked_by, labels};
 use super::typed::{clean, clean_all};
+use crate::app::App;
 use crate::problem::Problem;
 
-/// How many answers are opened for one result.
-const OPENED: u16 = 500;
+/// How many answers are read at once.
+const READ: u16 = 500;
 
 /// What a chat has answered to one question, all its answers taken together.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,15 +31,30 @@ pub(super) struct AnswerShown {
     untrusted: bool,
 }
 
-/// Reads what some sessions have answered; of very many answers the newest 500.
+/// Reads what some sessions have answered; of one session with very many answers the newest 500.
 pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<HashMap<SessionId, Vec<AnswerShown>>, Problem> {
     let app = call.app();
     let agent = call.principal.agent;
-    let page = app.queries().answers(agent, sessions, OPENED, app.freshness(agent)).await?.value;
-    let mut answers: HashMap<SessionId, Vec<AnswerShown>> = HashMap::new();
+    let mut answers = HashMap::new();
+    let mut rest = vec![sessions];
+    while let Some(sessions) = rest.pop() {
+        let page = app.queries().answers(agent, sessions, READ, app.freshness(agent)).await?.value;
+        if page.has_more && sessions.len() > 1 {
+            // Half an answer would be told as the whole.
+            let (some, others) = sessions.split_at(sessions.len() / 2);
+            rest.extend([some, others]);
+        } else {
+            add_up(&mut answers, &page)?;
+        }
+    }
+    Ok(answers)
+}
+
+/// Adds a page of answers, oldest first, to what their sessions have answered.
+fn add_up(answers: &mut HashMap<SessionId, Vec<AnswerShown>>, page: &EventPage) -> Result<(), Problem> {
     for fact in &page.facts {
         let domain::Target::Session(session) = fact.address.target else { continue };
-        let Some((question, missing, answer)) = opened(&page, fact)? else { continue };
+        let Some((question, missing, answer)) = opened(page, fact)? else { continue };
         let question_id = question.to_string();
         let missing = answer.names(missing);
         let of_session = answers.entry(session).or_default();
@@ -52,7 +68,7 @@ pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<Ha
         }
         of_session.push(AnswerShown { event_id: fact.id(), missing, ..shown });
     }
-    Ok(answers)
+    Ok(())
 }
 
 /// Opens an answer, with its question and the mask of what is missing after it; none where its words are gone.
@@ -116,6 +132,13 @@ struct RecipientShown {
 }
 
 impl Rollup {
+    /// Leaves out what is told elsewhere too, and names it; none where nothing of that is left.
+    pub(super) fn leave_out(&mut self) -> Option<&'static str> {
+        let fields = self.answers.iter_mut().flat_map(|answers| &mut answers.fields);
+        let counted = fields.filter_map(|field| field.values.take()).count();
+        (counted > 0).then_some("values of answers (temp_chat_list_sessions with include answers has them)")
+    }
+
     /// Counts for one link; tells too whether the rows were behind.
     pub(super) async fn of(call: &Call, link: &LinkView) -> Result<(Self, bool), Problem> {
         let labels = labels(link.recipients.as_ref());
@@ -187,20 +210,26 @@ fn tally(field: &Field, answers: &[&Map<String, Value>]) -> BTreeMap<String, u32
 
 /// The labels of recipients, looked up once for each link.
 pub(super) struct Recipients<'a> {
-    call: &'a Call,
+    app: &'a App,
+    agent: AgentId,
     by_link: HashMap<LinkId, Vec<String>>,
 }
 
 impl<'a> Recipients<'a> {
     pub(super) fn new(call: &'a Call) -> Self {
-        Self { call, by_link: HashMap::new() }
+        Self::of(call.app(), call.principal.agent)
+    }
+
+    /// Looks up those of an agent's links.
+    pub(super) fn of(app: &'a App, agent: AgentId) -> Self {
+        Self { app, agent, by_link: HashMap::new() }
     }
 
     /// Finds the label of a link's recipient; none where it is nobody's, or where the words are gone.
     pub(super) async fn label(&mut self, link: LinkId, recipient: Option<u8>) -> Result<Option<String>, Problem> {
         let Some(recipient) = recipient else { return Ok(None) };
         if !self.by_link.contains_key(&link) {
-            let labels = self.call.app().commands().recipients(self.call.principal.agent, link).await?;
+            let labels = self.app.commands().recipients(self.agent, link).await?;
             self.by_link.insert(link, labels.iter().map(|label| clean(label)).collect());
         }
         Ok(self.by_link.get(&link).and_then(|labels| labels.get(usize::from(recipient))).cloned())

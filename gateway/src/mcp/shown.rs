@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::answer::length;
 use super::args::number;
 use super::call::Call;
 use super::cursor::Scope;
@@ -21,6 +22,8 @@ use crate::moment::Moment;
 
 /// How little time a link may have left without a word about it.
 const SOON: Millis = Millis::minutes(10);
+/// The most characters of one session's answers in a list.
+const ANSWERS: usize = 15_000;
 
 /// A link.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -90,6 +93,7 @@ impl LinkShown {
         let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
         let left = link.expires_at - command_service::clock::now();
         let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
+        let recipients = labels(link.recipients.as_ref()).len();
         Self {
             link_id: link.id,
             url: app.config().address_of(&format!("/temp-chat/{token}")),
@@ -114,22 +118,37 @@ impl LinkShown {
             language: link.language,
             allowed_origins: link.allowed_origins,
             questions: link.questions.as_ref().map(asked_by).unwrap_or_default(),
-            recipients: Some(labels(link.recipients.as_ref()).len()).filter(|count| *count > 0),
+            recipients: Some(recipients).filter(|count| *count > 0),
             counts: CountsShown::of(link.counts),
             next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
             warnings: if is_open {
                 let mut warnings = warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts);
-                if link.recipients.is_some() {
-                    warnings.push(
-                        "Give each recipient their own url of urls: who comes by the link's own url is nobody's recipient."
-                            .to_owned(),
-                    );
-                }
+                warnings.extend(warnings_of_recipients(recipients, link.max_sessions_total));
                 warnings
             } else {
                 vec![]
             },
         }
+    }
+}
+
+impl LinkShown {
+    /// Adds what a model should know of this answer.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Leaves out one more of what the agent wrote itself, and names it; none where nothing of that is left.
+    pub(super) fn leave_out(&mut self) -> Option<&'static str> {
+        if !std::mem::take(&mut self.questions).is_empty() {
+            return Some("questions");
+        }
+        let texts = [
+            ("description", &mut self.description),
+            ("welcome_message", &mut self.welcome_message),
+            ("purpose", &mut self.purpose),
+        ];
+        texts.into_iter().find_map(|(name, text)| text.take().map(|_| name))
     }
 }
 
@@ -163,6 +182,18 @@ fn warnings(reachable: Reach, scheme: &str, left: Millis, most: Option<u32>, cou
         warnings.push("All sessions of the link have been used: nobody new can come in.".to_owned());
     }
     warnings
+}
+
+/// Says what is easily overlooked where a link has recipients.
+fn warnings_of_recipients(recipients: usize, most: Option<u32>) -> Vec<String> {
+    if recipients == 0 {
+        return vec![];
+    }
+    let own = "Give each recipient their own url of urls: who comes by the link's own url is nobody's recipient.".to_owned();
+    let too_few = most.filter(|most| (*most as usize) < recipients);
+    let too_few =
+        too_few.map(|most| format!("max_sessions_total is {most}, but there are {recipients} recipients: not all can come in."));
+    [own].into_iter().chain(too_few).collect()
 }
 
 /// A session.
@@ -211,6 +242,9 @@ pub(super) struct SessionShown {
     /// What they answered, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Vec<AnswerShown>>,
+    /// How many answers, the earliest, were too long to be shown beside the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers_left_out: Option<usize>,
     /// Whether a chatter typed some of this.
     #[serde(skip_serializing_if = "Not::not")]
     untrusted: bool,
@@ -232,6 +266,7 @@ impl SessionShown {
             language: session.language,
             recipient: None,
             answers: None,
+            answers_left_out: None,
             waiting_for: is_open.then(|| if session.owed_since.is_some() { Party::Agent } else { Party::Chatter }),
             chatter_online: is_open && call.app().hub().chatter_online(call.session(session.id)),
             started_at: session.started_at.into(),
@@ -258,9 +293,19 @@ impl SessionShown {
         Self { recipient, ..self }
     }
 
-    /// Adds what was answered in it.
-    pub(super) fn with_answers(self, answers: Vec<AnswerShown>) -> Self {
-        Self { untrusted: self.untrusted || !answers.is_empty(), answers: Some(answers), ..self }
+    /// Adds what was answered in it, the newest as far as one result holds them.
+    pub(super) fn with_answers(self, mut answers: Vec<AnswerShown>) -> Self {
+        let mut room = ANSWERS;
+        let fits = |answer: &&AnswerShown| {
+            let length = length(&serde_json::to_string(answer).expect("an answer is plain values"));
+            let fits = length <= room;
+            room = room.saturating_sub(length);
+            fits
+        };
+        let left_out = answers.len() - answers.iter().rev().take_while(fits).count();
+        answers.drain(..left_out);
+        let untrusted = self.untrusted || !answers.is_empty();
+        Self { untrusted, answers: Some(answers), answers_left_out: Some(left_out).filter(|count| *count > 0), ..self }
     }
 }
 
@@ -304,6 +349,14 @@ mod tests {
         let told = warnings(Reach::ThisMachine, "http", Millis::minutes(9), Some(1), LinkCounts { admitted: 1, ..quiet });
         assert_eq!(told.len(), 3);
         assert!(told.iter().any(|warning| warning.contains("540 s")), "{told:?}");
+    }
+
+    #[test]
+    fn a_model_is_warned_where_not_every_recipient_can_come() {
+        assert!(warnings_of_recipients(0, Some(1)).is_empty());
+        assert_eq!(warnings_of_recipients(2, Some(2)).len(), 1);
+        let told = warnings_of_recipients(5, Some(3)).pop().unwrap();
+        assert_eq!(told, "max_sessions_total is 3, but there are 5 recipients: not all can come in.");
     }
 
     #[test]

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use command_service::Principal;
+use domain::session::Event as SessionEvent;
 use domain::{Address, KeyId, Target};
-use nats::{Actor, Cursors, Fact, OpenError, Vault};
+use nats::{Actor, AnyEvent, Cursors, Fact, OpenError, Vault};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::call::Call;
 use super::hearing::{Named, is_news};
+use super::rollup::Recipients;
 use super::typed::{clean, clean_all};
 use crate::app::App;
 use crate::event::{Audience, Data, Event, present};
@@ -22,6 +24,7 @@ pub(crate) struct Teller<'a> {
     principal: &'a Principal,
     vaults: HashMap<Address, Vault>,
     names: HashMap<KeyId, Option<String>>,
+    recipients: Recipients<'a>,
 }
 
 impl<'a> Teller<'a> {
@@ -31,7 +34,8 @@ impl<'a> Teller<'a> {
 
     /// Tells them to whoever holds one of the agent's keys.
     pub(crate) fn of(app: &'a App, principal: &'a Principal) -> Self {
-        Self { app, principal, vaults: HashMap::new(), names: HashMap::new() }
+        let recipients = Recipients::of(app, principal.agent);
+        Self { app, principal, vaults: HashMap::new(), names: HashMap::new(), recipients }
     }
 
     /// Tells a fact, if it is one for agents.
@@ -43,6 +47,9 @@ impl<'a> Teller<'a> {
             return Ok(None);
         }
         scrub(&mut event.data);
+        if let (Data::SessionStarted { recipient, .. }, Some(number)) = (&mut event.data, recipient_of(&fact.event)) {
+            *recipient = self.recipients.label(event.link_id, Some(number)).await?;
+        }
         if let Actor::Agent(key) = fact.actor {
             event.by = self.name(key).await?;
         }
@@ -122,6 +129,11 @@ pub(super) fn written(event: &Event, named: Named, redelivered: bool) -> Value {
     value
 }
 
+/// Tells as which recipient of its link somebody came.
+fn recipient_of(event: &AnyEvent) -> Option<u8> {
+    if let AnyEvent::Session(SessionEvent::Started { recipient, .. }) = event { *recipient } else { None }
+}
+
 /// Cleans what somebody typed; another key's words too, which may be quoted from anywhere.
 fn scrub(data: &mut Data) {
     let typed = match data {
@@ -189,9 +201,13 @@ mod tests {
 
     #[test]
     fn typed_words_are_cleaned() {
-        let mut data = Data::SessionStarted { display_name: Some("A\u{7}".to_owned()), language: None, untrusted: true };
+        let started = |name: &str| {
+            let display_name = Some(name.to_owned());
+            Data::SessionStarted { display_name, language: None, recipient: None, untrusted: true }
+        };
+        let mut data = started("A\u{7}");
         scrub(&mut data);
-        assert_eq!(data, Data::SessionStarted { display_name: Some("A\u{fffd}".to_owned()), language: None, untrusted: true });
+        assert_eq!(data, started("A\u{fffd}"));
         let answer = |name: &str| serde_json::Map::from_iter([("values".to_owned(), serde_json::json!({"name": name}))]);
         let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
         scrub(&mut data);

@@ -109,7 +109,7 @@ codes! {
     AnswerInvalid = "answer_invalid", UNPROCESSABLE_ENTITY, "The answer does not fit the question.",
         client "Correct the values that errors names.", agent "Correct the values.";
     QuestionLimitReached = "question_limit_reached", CONFLICT, "Too many questions are open.",
-        client "Wait for answers first.", agent "Call temp_chat_wait_for_messages for answers first.";
+        client "Wait for answers first.", agent "Call temp_chat_wait_for_messages for answers first, or ask in words with temp_chat_send_message.";
     FieldCount = "field_count", UNPROCESSABLE_ENTITY, "The question has no fields or too many.",
         client "Change the fields.", agent "Call temp_chat_ask with fewer fields.";
     RatingInvalid = "rating_invalid", UNPROCESSABLE_ENTITY, "A rating is 1 to 5.",

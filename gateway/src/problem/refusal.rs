@@ -157,6 +157,7 @@ fn of_link(rejection: &link::Rejection) -> Problem {
             let told = Problem::field(*setting, "out_of_range", said.clone());
             Problem { code: Code::SettingOutOfRange, detail: said.into(), ..told }
         }
+        Rejection::RecipientsChanged { .. } => Code::Busy.into(),
         Rejection::NotDue { until } => not_due(*until),
         Rejection::InUse => Code::LinkInUse.into(),
     }

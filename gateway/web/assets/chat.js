@@ -2,8 +2,9 @@
  * The chat's screen: header, banner, conversation, composer; and after the end, the ending below the words.
  */
 
+import { alert } from './alerts.js';
 import { composer } from './composer.js';
-import { avatar, h, showScreen } from './dom.js';
+import { announce, avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
 import { endingPanel } from './ending.js';
 import { chatMenu } from './menu.js';
@@ -13,6 +14,9 @@ import { say } from './words.js';
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
+/** How long an agent is said to be back. */
+const BACK_MS = 20_000;
+
 /**
  * @param {LiveSession} live
  * @param {() => Promise<void>} [startNew] joins the link again, where this page still knows it
@@ -21,7 +25,7 @@ export function showChat(live, startNew) {
   const { session } = live.state;
   const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
   const presence = h('span', {});
-  const conversation = timeline(live);
+  const conversation = timeline(live, alert);
   const strip = banner(live);
   const menu = chatMenu(live);
   const writer = composer(live);
@@ -41,11 +45,12 @@ export function showChat(live, startNew) {
   );
   followKeyboard();
 
+  const back = comingBack(live);
   let ended = false;
   live.watch((state) => {
     const over = state.session.status === 'ended';
     dot.dataset.state = over ? 'away' : state.session.agent_state;
-    presence.textContent = over ? '' : presenceOf(state);
+    presence.textContent = over ? '' : presenceOf(state, back.is(state));
     strip.update(state);
     menu.update(state);
     writer.update(state);
@@ -69,8 +74,30 @@ export function showChat(live, startNew) {
   if (matchMedia('(pointer: fine)').matches) writer.focus();
 }
 
-/** @param {State} state */
-const presenceOf = ({ session }) => ` · ${say(`agent.${session.agent_state}`)}`;
+/**
+ * @param {State} state
+ * @param {boolean} isBack
+ */
+const presenceOf = ({ session }, isBack) =>
+  ` · ${say(isBack && session.agent_state !== 'thinking' ? 'agent.back' : `agent.${session.agent_state}`)}`;
+
+/** Notices an agent that was away and is here again, and says so for a while. @param {LiveSession} live */
+function comingBack(live) {
+  let away = live.state.session.agent_state === 'away';
+  let until = 0;
+  return {
+    /** @param {State} state */
+    is: ({ session }) => {
+      const isAway = session.agent_state === 'away';
+      if (away && !isAway) {
+        until = Date.now() + BACK_MS;
+        announce(`${session.agent_name}: ${say('agent.back')}`);
+      }
+      away = isAway;
+      return !isAway && Date.now() < until;
+    },
+  };
+}
 
 /**
  * @param {State} state

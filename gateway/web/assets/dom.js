@@ -48,6 +48,7 @@ const ICONS = {
   checks: 'm2 12.5 4.5 4.5L16 7.5M12 16.5l.5.5L22 7.5',
   bin: 'M5 7h14M10 11v6M14 11v6M7 7l.8 12h8.4L17 7M9.5 7V4h5v3',
   text: 'M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5',
+  printer: 'M7 8V4h10v4M7 17H4V8h16v9h-3M7 14h10v6H7z',
   leave: 'M14 4H6v16h8M10.5 12H20M16.5 8.5 20 12l-3.5 3.5',
   retry: 'M19 12a7 7 0 1 1-2-4.9L19 9M19 4.5V9h-4.5',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',

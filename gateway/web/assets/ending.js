@@ -5,7 +5,7 @@
 import { Problem } from './api.js';
 import { h } from './dom.js';
 import { fieldControl } from './fields.js';
-import { eraseButton, transcriptLink } from './menu.js';
+import { eraseButton, printButton, transcriptLink } from './menu.js';
 import { momentOf, say, sayCode } from './words.js';
 
 /** @import { LiveSession } from './session.js' */
@@ -28,7 +28,7 @@ export function endingPanel(live, startNew) {
     h('p', {}, why),
     erased,
     log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
-    h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), eraseButton(live)),
+    h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), printButton(), eraseButton(live)),
     startNew && newChat(startNew));
 }
 

@@ -2,7 +2,7 @@
  * What the conversation shows, from the state: day marks, messages, notes and question cards, each with a stable key.
  */
 
-import { h, icon } from './dom.js';
+import { announce, h, icon } from './dom.js';
 import { setAgentHtml } from './html-policy.js';
 import { questionCard } from './question.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
@@ -145,10 +145,11 @@ function message({ key, at, pending }, data, { last, mark }, state, live) {
     key,
     from: data.from,
     version: `${last} ${mark} ${pending?.reason}`,
-    make: () => h('article', { class: `message ${side}` },
+    // One's own words need no reading out; neither do times and marks, which change.
+    make: () => h('article', { class: `message ${side}`, 'aria-live': side === 'mine' ? 'off' : null },
       h('span', { class: 'unseen' }, `${speaker}: `),
       bubble(data, side),
-      h('p', { class: 'meta' })),
+      h('p', { class: 'meta', 'aria-live': 'off' })),
     update: (element) => {
       element.classList.toggle('last', last);
       element.classList.toggle('unsent', mark === 'waiting' || mark === 'failed');
@@ -224,8 +225,10 @@ function marks(mark, pending, live) {
   const retry = h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.retry(pending.id) },
     say(mark === 'failed' ? 'mark.retry' : 'mark.try_now'));
   if (mark === 'waiting') return [h('span', { class: 'mark' }, icon('clock'), words), retry];
+  const failure = `${words}: ${sayCode('refused', pending.reason, say('refused.other'))}`;
+  announce(failure);
   return [
-    h('span', { class: 'mark error' }, `${words}: ${sayCode('refused', pending.reason, say('refused.other'))}`),
+    h('span', { class: 'mark error' }, failure),
     retry,
     h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.discard(pending.id) }, say('mark.discard')),
   ];

@@ -35,6 +35,8 @@ const MATTERS = {
  */
 export async function showLink(token, enter) {
   showLoading();
+  // The words and what the link says come side by side.
+  const spoken = speak();
   const key = await linkKey(token);
   const again = () => showLink(token, enter);
 
@@ -50,6 +52,7 @@ export async function showLink(token, enter) {
 
   try {
     const { link, your_session: mine } = await inspectLink({ token, client_id: clientIdFor(key) });
+    await spoken;
     language = link.language ?? undefined;
     await speak(language);
     const returning = mine && mine.status !== 'erased' && await returnTo(mine.id, token, key);
@@ -61,6 +64,7 @@ export async function showLink(token, enter) {
       refused: (problem) => explain(problem, valuesOf(link), again),
     });
   } catch (problem) {
+    await spoken;
     explain(problem, {}, again);
   }
 }

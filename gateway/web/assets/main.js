@@ -58,11 +58,11 @@ async function openSession(id) {
 }
 
 async function open() {
-  await speak();
   const [, place, name] = location.pathname.split('/');
-  if (place === 'temp-chat' && name) await showLink(decodeURIComponent(name), enter);
-  else if (place === 'chat' && name) await openSession(decodeURIComponent(name));
-  else showNotice('unknown');
+  if (place === 'temp-chat' && name) return showLink(decodeURIComponent(name), enter);
+  if (place === 'chat' && name) return openSession(decodeURIComponent(name));
+  await speak();
+  showNotice('unknown');
 }
 
 open();

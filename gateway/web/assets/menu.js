@@ -2,6 +2,7 @@
  * The menu: keep a copy, end the chat, delete it.
  */
 
+import { alertSwitches } from './alerts.js';
 import { transcriptUrl } from './api.js';
 import { announce, confirmButton, h, icon } from './dom.js';
 import { say } from './words.js';
@@ -14,15 +15,19 @@ export function chatMenu(live) {
   const end = confirmButton({
     label: say('menu.end'),
     confirm: say('menu.end_confirm'),
+    class: 'end',
     icon: icon('leave'),
     act: () => {
       close();
+      button.focus();
       live.end().catch(() => announce(say('menu.end_failed')));
     },
   });
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true },
     transcriptLink(live.id, 'txt'),
     transcriptLink(live.id, 'md'),
+    printButton(),
+    ...alertSwitches(),
     end,
     eraseButton(live));
   const button = h('button', {
@@ -74,6 +79,10 @@ export function chatMenu(live) {
  */
 export const transcriptLink = (sessionId, format) =>
   h('a', { href: transcriptUrl(sessionId, format), download: `chat.${format}` }, icon('text'), say(`menu.${format}`));
+
+/** Prints what is on the page, or keeps it as a PDF. */
+export const printButton = () =>
+  h('button', { type: 'button', class: 'print', onclick: () => print() }, icon('printer'), h('span', {}, say('menu.print')));
 
 /** @param {LiveSession} live */
 export function eraseButton(live) {

@@ -39,8 +39,9 @@ export function showNotice(matter, values, retry) {
   );
 }
 
-/** Shown until the first answer is here. */
+/** Shown until the first answer is here; the shell comes with it, in English, before there is a language. */
 export function showLoading() {
   const app = /** @type {HTMLElement} */ (document.getElementById('app'));
+  if (app.querySelector('.loading')) return;
   app.replaceChildren(h('main', { class: 'loading', 'aria-busy': 'true' }, h('p', {}, say('page.loading'))));
 }

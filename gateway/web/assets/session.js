@@ -4,10 +4,10 @@
 
 import { endSession, eraseSession, getMessages, getSession, postAnswer, postMessage } from './api.js';
 import { Outbox } from './outbox.js';
+import { SharedStream } from './shared-stream.js';
 import { Signals } from './signals.js';
 import { forgetSession, sessionPrefix } from './storage.js';
 import { initialState, newestFromAgent, reduce } from './store.js';
-import { Stream } from './stream.js';
 
 /** @import { ChatEvent, FieldChanges, Joined, Outgoing, Session } from '../contract.d.ts' */
 /** @import { Problem } from './api.js' */
@@ -20,7 +20,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class LiveSession {
   /** @type {Set<(state: State) => void>} */
   #watchers = new Set();
-  /** @type {Stream | undefined} */
+  /** @type {SharedStream | undefined} */
   #stream;
   #typingTimer = 0;
   #listening = new AbortController();
@@ -52,7 +52,7 @@ export class LiveSession {
     let cursor = joined?.next_cursor ?? null;
     if (joined && !joined.has_earlier) this.#dispatch({ type: 'history', events: joined.events });
     else cursor = await this.#loadHistory();
-    this.#stream = new Stream(this.id, cursor, {
+    this.#stream = new SharedStream(this.id, cursor, {
       onEvent: (event) => this.#onEvent(event),
       onSignal: (type, data) => this.#onSignal(type, data),
       onPage: (page) => {
@@ -60,7 +60,11 @@ export class LiveSession {
         this.#agentTyping(page.typing === true);
       },
       onReset: () => this.#reload(),
-      onConnection: (connection) => this.#dispatch({ type: 'connection', connection }),
+      onConnection: (connection) => {
+        const again = connection === 'live' && this.state.connection !== 'live';
+        this.#dispatch({ type: 'connection', connection });
+        if (again) this.outbox.flush();
+      },
       onRefused: (problem) => this.#refused(problem),
     });
     this.#listen();
@@ -143,6 +147,8 @@ export class LiveSession {
     const { event } = answer
       ? await postAnswer(this.id, { client_message_id: id, ...answer })
       : await postMessage(this.id, { client_message_id: id, text: message ?? '' });
+    // What can be sent can be heard.
+    if (this.state.connection === 'offline') this.#stream?.wake(false);
     return event;
   }
 

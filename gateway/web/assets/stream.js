@@ -9,7 +9,7 @@ import { serverEvents } from './sse.js';
 /** @import { ChatEvent, Page } from '../contract.d.ts' */
 
 /** No byte for this long after opening: something between us holds the stream back. */
-const FIRST_BYTE_MS = 8_000;
+const FIRST_BYTE_MS = 4_000;
 /** No byte for this long on an open stream, heartbeats included: it is dead. */
 const SILENCE_MS = 60_000;
 /** A stream that was silent for this long while the phone slept is not trusted after it. */

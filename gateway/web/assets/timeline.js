@@ -16,8 +16,11 @@ const NEAR_END = 80;
 
 /** @typedef {{ element: HTMLElement, version: string }} Drawn */
 
-/** @param {LiveSession} live */
-export function timeline(live) {
+/**
+ * @param {LiveSession} live
+ * @param {(state: State) => void} onNews the agent has written
+ */
+export function timeline(live, onNews) {
   /** @type {Map<string, Drawn>} */
   const drawn = new Map();
   const log = h('div', { class: 'log', role: 'log', 'aria-label': say('chat.log'), 'aria-live': 'off' });
@@ -84,6 +87,7 @@ export function timeline(live) {
     else toEnd();
     if (document.visibilityState === 'hidden') unread += theirs;
     showJump();
+    if (theirs) onNews(state);
     live.markRead();
   }
 

@@ -1,9 +1,12 @@
 /**
- * English. Every other language is a module of this shape; `{name}` is filled in, `one` and `other` are chosen by the
- * plural rules of the language for `{count}`.
+ * English. Every other language is a module with the same words and the same `{names}`, which are filled in; where there
+ * are forms, the plural rules of the language choose one for `{count}`.
  */
 
-export const english = {
+/** @typedef {string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>)} Phrase */
+/** @typedef {Record<keyof typeof words, Phrase>} Catalogue */
+
+export const words = {
   'page.title': 'Temporary chat',
   'page.loading': 'One moment…',
 
@@ -53,14 +56,16 @@ export const english = {
   'chat.jump_new': { one: '{count} new message', other: '{count} new messages' },
   'chat.unread_title': '({count}) {title}',
   'chat.more': 'Show all',
+  'chat.news': '{agent} wrote to you',
   'chat.menu': 'More',
   'chat.copy': 'Copy',
   'chat.copied': 'Copied',
 
   'agent.online': 'Online',
-  'agent.listening': 'Listening',
+  'agent.listening': 'Reading along',
   'agent.thinking': 'Thinking…',
   'agent.away': 'Away. Your words will be waiting',
+  'agent.back': 'Back again',
   'agent.is_typing': '{agent} is writing',
   'agent.is_thinking': '{agent} is thinking',
 
@@ -90,7 +95,7 @@ export const english = {
   'refused.other': 'the server refused it',
 
   'banner.offline': 'No connection. What you write is kept, and sent when you are back.',
-  'banner.ending': 'This chat ends in {duration}.',
+  'banner.ending': 'This chat ends in {duration}. You can save a copy in the menu.',
   'banner.ending_soon': 'This chat ends in {duration}. Say what matters now.',
   'banner.ending_now': 'This chat ends in a moment.',
 
@@ -123,6 +128,10 @@ export const english = {
 
   'menu.txt': 'Save as text',
   'menu.md': 'Save as Markdown',
+  'menu.print': 'Print',
+  'menu.sound': 'Sound for new messages',
+  'menu.notify': 'Notify me of new messages',
+  'menu.notify_refused': 'This browser does not allow notifications here.',
   'menu.end': 'End the chat',
   'menu.end_confirm': 'Tap again to end it',
   'menu.end_failed': 'The chat could not be ended. Try again in a moment.',

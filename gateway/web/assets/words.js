@@ -2,27 +2,39 @@
  * The page's words in the reader's language; dates, durations and plurals come from the platform's `Intl`.
  */
 
-import { english } from './words-en.js';
-
-/** @typedef {typeof english} Catalogue */
+/** @import { Catalogue, Phrase } from './words-en.js' */
 /** @typedef {keyof Catalogue} Word */
 
-/** Other languages join here, each loaded only where it is wanted. @type {Record<string, () => Promise<Catalogue>>} */
-const LANGUAGES = { en: async () => english };
-const RIGHT_TO_LEFT = ['ar', 'fa', 'he', 'ur'];
+/** Each is loaded only where it is wanted. @type {Record<string, () => Promise<{ words: Catalogue }>>} */
+const LANGUAGES = {
+  ar: () => import('./words-ar.js'),
+  de: () => import('./words-de.js'),
+  en: () => import('./words-en.js'),
+  es: () => import('./words-es.js'),
+  fr: () => import('./words-fr.js'),
+  ja: () => import('./words-ja.js'),
+  pt: () => import('./words-pt.js'),
+  zh: () => import('./words-zh.js'),
+};
+const RIGHT_TO_LEFT = ['ar'];
 
 /** @type {Catalogue} */
-let catalogue = english;
+let catalogue;
 let locale = 'en';
 
 /**
- * Chooses the language: the link's, then the browser's, then English.
+ * Chooses the language: the link's, then the browser's, then English. Where it cannot be loaded, the one before stays.
  * @param {string | null} [wanted] BCP 47
  */
 export async function speak(wanted) {
   const candidates = [...(wanted ? [wanted] : []), ...navigator.languages];
   const chosen = candidates.find((tag) => base(tag) in LANGUAGES) ?? 'en';
-  catalogue = await LANGUAGES[base(chosen)]();
+  try {
+    catalogue = (await LANGUAGES[base(chosen)]()).words;
+  } catch (error) {
+    if (catalogue) return;
+    throw error;
+  }
   // A reader's own region decides how dates look, where it is the same language.
   locale = navigator.languages.find((tag) => base(tag) === base(chosen)) ?? chosen;
   document.documentElement.lang = chosen;
@@ -41,7 +53,7 @@ const base = (tag) => tag.toLowerCase().split('-')[0];
 export function say(word, values = {}) {
   const entry = catalogue[word];
   const count = Number(values.count);
-  const template = typeof entry === 'string' ? entry : entry[pluralOf(count, entry)];
+  const template = typeof entry === 'string' ? entry : formFor(count, entry);
   return template.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
     return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : value ?? '';
@@ -61,14 +73,10 @@ export function sayCode(group, code, otherwise, values) {
 }
 
 /**
- * @template {object} T
  * @param {number} count
- * @param {T} forms
+ * @param {Exclude<Phrase, string>} forms
  */
-function pluralOf(count, forms) {
-  const rule = new Intl.PluralRules(locale).select(count);
-  return /** @type {keyof T} */ (rule in forms ? rule : 'other');
-}
+const formFor = (count, forms) => forms[new Intl.PluralRules(locale).select(count)] ?? forms.other;
 
 /** A time of day. @param {string | Date} moment */
 export const timeOf = (moment) => new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(new Date(moment));

@@ -140,7 +140,7 @@ async fn a_broken_commit_stops_its_shard() {
     let projector = Projector::start(&world.backbone, &world.pool, &stop);
     let shard = world.backbone.shard_of(agent(1));
     let standing = projector.reached(shard, 2).await;
-    assert_eq!(standing.sequence, 1, "what comes before it is taken in");
+    assert_eq!(standing.sequence, Some(1), "what comes before it is taken in");
     assert!(standing.stopped.unwrap().contains("sequence 2"));
     stop.cancel();
     projector.finished().await;

@@ -58,3 +58,37 @@ async fn pages_of_sessions_hold_each_session_once() {
     assert_eq!(walk(SessionFilter { link: Some(link(1)), status: Some(SessionStatus::Idle) }).await, [session(7)]);
     assert_eq!(walk(SessionFilter { link: None, status: Some(SessionStatus::Ended) }).await, []);
 }
+
+#[tokio::test]
+async fn the_newest_come_first_and_each_once() {
+    let world = World::start().await;
+    let opened = [5, 3, 1, 4, 2].map(link);
+    for link in opened {
+        world.link(agent(1), link).await;
+    }
+    let (mut found, mut before) = (vec![], None);
+    loop {
+        let page = world.queries.newest_links(agent(1), before, 2, ANY).await.unwrap().value;
+        found.extend(page.items.iter().map(|link| link.id));
+        before = page.items.last().map(|link| link.place);
+        if !page.has_more {
+            break;
+        }
+    }
+    found.reverse();
+    assert_eq!(found, opened);
+
+    let started = [9, 7, 8].map(|n| talk(1, n));
+    for talk in started {
+        world.session(talk.agent, talk.link, talk.session).await;
+    }
+    let page = world.queries.newest_sessions(agent(1), None, 2, ANY).await.unwrap().value;
+    assert_eq!(
+        (page.items.iter().map(|session| session.id).collect::<Vec<_>>(), page.has_more),
+        (vec![session(8), session(7)], true)
+    );
+    let before = page.items.last().map(|session| session.place);
+    let page = world.queries.newest_sessions(agent(1), before, 2, ANY).await.unwrap().value;
+    assert_eq!((page.items.iter().map(|session| session.id).collect::<Vec<_>>(), page.has_more), (vec![session(9)], false));
+    assert!(world.queries.newest_links(agent(2), None, 2, ANY).await.unwrap().value.items.is_empty());
+}

@@ -7,9 +7,10 @@ use fantoccini::elements::Element;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Folder, soon, until};
+use super::screen::DevTools;
+use super::{Folder, Screen, soon, until};
 
 /// Chromium under these names.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -45,6 +46,18 @@ impl Browser {
         wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary}));
         let connection = async { ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver).await };
         Self { client: soon("a browser window", connection).await.unwrap(), _folder: folder }
+    }
+
+    /// Looks through a screen of another size or brightness from here on.
+    pub(crate) async fn look_through(&self, screen: Screen) {
+        for command in screen.commands() {
+            soon("a screen", self.client.issue_cmd(command)).await.unwrap();
+        }
+    }
+
+    /// Prefers a language from here on.
+    pub(crate) async fn prefer(&self, language: &str) {
+        soon("a language", self.client.issue_cmd(DevTools::language(language))).await.unwrap();
     }
 
     /// Goes to an address.
@@ -91,6 +104,45 @@ impl Browser {
     /// Counts the elements that a selector fits.
     pub(crate) async fn count(&self, selector: &str) -> usize {
         self.client.find_all(Locator::Css(selector)).await.unwrap().len()
+    }
+
+    /// Returns what the elements that a selector fits have to read, in their order.
+    pub(crate) async fn texts(&self, selector: &str) -> Vec<String> {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText.trim())";
+        serde_json::from_value(self.client.execute(script, vec![selector.into()]).await.unwrap()).unwrap()
+    }
+
+    /// Runs a script in the page; its result is what it returns.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        soon("a script", self.client.execute(script, Vec::new())).await.unwrap()
+    }
+
+    /// Runs a script in the page; its result is what it gives to `arguments[0]`.
+    pub(crate) async fn run_until_it_tells(&self, script: &str) -> Value {
+        soon("a script's word", self.client.execute_async(script, Vec::new())).await.unwrap()
+    }
+
+    /// Takes a picture of what is on screen (PNG).
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        soon("a picture", self.client.screenshot()).await.unwrap()
+    }
+
+    /// Opens another tab, and goes on there.
+    pub(crate) async fn open_tab(&self) {
+        let tab = self.client.new_window(true).await.unwrap();
+        self.client.switch_to_window(tab.handle).await.unwrap();
+    }
+
+    /// Closes all tabs but this one.
+    pub(crate) async fn close_other_tabs(&self) {
+        let here = self.client.window().await.unwrap();
+        for tab in self.client.windows().await.unwrap() {
+            if tab != here {
+                self.client.switch_to_window(tab).await.unwrap();
+                self.client.close_window().await.unwrap();
+            }
+        }
+        self.client.switch_to_window(here).await.unwrap();
     }
 
     /// Closes the window.

@@ -52,6 +52,47 @@ fn a_link_is_for_at_most_50_recipients() {
     given([]).when(link_for(51)).rejects(Rejection::OutOfRange { setting: "recipients", given: 51, least: 1, most: 50 });
 }
 
+fn add(before: u8, added: u8) -> At<Command> {
+    update(Changes { more_recipients: Some(MoreRecipients { before, added, labels: text(40) }), ..Changes::default() })
+}
+
+fn for_more(count: u8, places: u32) -> At<Event> {
+    updated_with(|settings| {
+        settings.recipients = Some(Recipients { labels: text(40), count });
+        settings.max_sessions_at_once = places;
+    })
+}
+
+#[test]
+fn recipients_are_added_with_a_place_for_each() {
+    given([for_two()]).when(add(2, 1)).then([for_more(3, 3)]);
+    given([opened()]).when(add(0, 3)).then([for_more(3, 3)]);
+    // Who came stays who they are, and the new one is another.
+    given([for_two(), came(1, 0), for_more(3, 3)]).when(admit_recipient(2, 0)).rejects(Rejection::RecipientCame);
+    given([for_two(), came(1, 0), for_more(3, 3)]).when(admit_recipient(2, 2)).then([came(2, 2)]);
+}
+
+#[test]
+fn places_stay_as_the_agent_set_them() {
+    let narrow = |settings: &mut Settings| {
+        settings.recipients = Some(Recipients { labels: text(20), count: 2 });
+        settings.max_sessions_at_once = 1;
+    };
+    given([opened_with(narrow)]).when(add(2, 1)).then([for_more(3, 1)]);
+    let more_recipients = Some(MoreRecipients { before: 2, added: 1, labels: text(40) });
+    let named = Changes { more_recipients, max_sessions_at_once: Some(2), ..Changes::default() };
+    given([for_two()]).when(update(named)).then([for_more(3, 2)]);
+    given([for_two()]).under(|policy| policy.sessions_at_once = 2).when(add(2, 1)).then([for_more(3, 2)]);
+}
+
+#[test]
+fn recipients_are_added_to_those_there_are() {
+    given([for_two()]).when(add(1, 1)).rejects(Rejection::RecipientsChanged { count: 2, expected: 1 });
+    given([for_two(), for_more(3, 3)]).when(add(2, 1)).rejects(Rejection::RecipientsChanged { count: 3, expected: 2 });
+    given([for_two()]).when(add(2, 49)).rejects(out_of_range("recipients", 51, 1, 50));
+    given([for_two()]).when(add(2, 255)).rejects(out_of_range("recipients", 255, 1, 50));
+}
+
 #[test]
 fn a_link_asks_1_to_8_fields() {
     let link_with = |fields| open_with(|settings| settings.questions = Some(questions(fields)));

@@ -35,7 +35,7 @@ fn an_update_may_name_every_setting() {
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://a.example".to_owned()],
         questions: Some(questions(2)),
-        recipients: None,
+        recipients: Some(Recipients { labels: text(30), count: 3 }),
     };
     let Settings { title, purpose, description, welcome_message, agent_name, passcode, .. } = wanted.clone();
     let changes = Changes {
@@ -55,6 +55,7 @@ fn an_update_may_name_every_setting() {
         language: Some(Some("de".to_owned())),
         allowed_origins: Some(vec!["https://a.example".to_owned()]),
         questions: Some(Some(questions(2))),
+        more_recipients: Some(MoreRecipients { before: 0, added: 3, labels: text(30) }),
     };
     given([opened()]).when(update(changes)).then([Event::Updated { settings: Box::new(wanted) }.into()]);
 }

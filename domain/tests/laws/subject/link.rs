@@ -1,6 +1,6 @@
 //! Any link.
 
-use domain::link::{Changes, Command, Event, Link, Passcode, Recipients, Release, Settings};
+use domain::link::{Changes, Command, Event, Link, MoreRecipients, Passcode, Recipients, Release, Settings};
 use domain::{Millis, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -77,7 +77,10 @@ fn settings() -> impl Strategy<Value = Box<Settings>> {
 fn changes() -> impl Strategy<Value = Box<Changes>> {
     let texts = (maybe(short_text()), maybe(maybe(sealed())), maybe(maybe(short_text())));
     let numbers = (maybe(timestamp()), maybe(count()), maybe(maybe(count())), maybe(millis()), maybe(millis()));
-    (texts, numbers).prop_map(|((title, purpose, passcode), (expires_at, at_once, total, idle_timeout, keep_after_end))| {
+    let more =
+        maybe((0_u8..4, 0_u8..3, short_text()).prop_map(|(before, added, labels)| MoreRecipients { before, added, labels }));
+    (texts, numbers, more).prop_map(|(texts, (expires_at, at_once, total, idle_timeout, keep_after_end), more_recipients)| {
+        let (title, purpose, passcode) = texts;
         Box::new(Changes {
             title,
             purpose,
@@ -87,6 +90,7 @@ fn changes() -> impl Strategy<Value = Box<Changes>> {
             max_sessions_total: total,
             idle_timeout,
             keep_after_end,
+            more_recipients,
             ..Changes::default()
         })
     })

@@ -42,10 +42,10 @@ pub(super) fn may_read(call: &Call) -> Result<(), ErrorData> {
 pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
-    let after = after.map(|after| cursors.open(agent, &[Scope::List], after)).transpose().map_err(|problem| failed(&problem))?;
+    let after = after.map(|after| cursors.open(agent, &[Scope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
     let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
-    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::List, last.place));
+    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::Links, last.place));
     let resources = page.items.into_iter().map(|link| {
         let title = link.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)
@@ -69,6 +69,18 @@ pub(super) fn templates(call: &Call) -> ListResourceTemplatesResult {
     let mut listed = ListResourceTemplatesResult::with_all_items(vec![link, transcript]);
     (listed.ttl_ms, listed.cache_scope) = era::hints(&call.request, (era::CONSTANT, CacheScope::Public));
     listed
+}
+
+/// Finds which id a template's variable is; a client may name the template, or a resource of it.
+pub(super) fn completed(uri: &str, variable: &str) -> Result<&'static str, ErrorData> {
+    let known = [("tempchat://links/", LINK), ("tempchat://sessions/", SESSION)];
+    match known.into_iter().find(|(template, _)| uri.starts_with(template)) {
+        Some((_, id)) if id == variable => Ok(id),
+        Some((_, id)) => Err(ErrorData::invalid_params(format!("The template takes {id}."), None)),
+        None => {
+            Err(ErrorData::invalid_params("There is no such template; resources/templates/list names those there are.", None))
+        }
+    }
 }
 
 /// Says that the caller has no such resource; other agents' are as unknown as made-up ones (SEP-2164).

@@ -25,7 +25,8 @@ const DAYS: u16 = 31;
 const ANALYTICS: Definition = Definition {
     name: "temp_chat_get_analytics",
     title: "Chat figures",
-    description: "Figures of the chats that began in the last days: joined, answered how soon, ended how, ratings, unanswered.",
+    description: "Figures of the chats that began in the last days: joined, answered how soon, ended how, ratings, unanswered. \
+        For one chat after the other use temp_chat_list_sessions.",
     effect: Effect::Reads,
     scopes: &[Scope::Read],
 };

@@ -99,7 +99,8 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
             return Err(Problem::with_detail(Code::InvalidRequest, "Both after and last were given.")
                 .next("Call temp_chat_read_messages again with one of them."));
         }
-        (None, Some(last)) => (Range::Newest, last),
+        // Of the newest so many, the newest that one answer is to have; the others are earlier.
+        (None, Some(last)) => (Range::Newest, last.min(arguments.limit.unwrap_or(last))),
         (after, None) => (Range::After(after), arguments.limit.unwrap_or(20)),
     };
     let filter = Filter { types: Some(HEARD), not_by: None };

@@ -99,6 +99,7 @@ pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
         Bound::new("allowed_origins", 0, u32::try_from(policy.allowed_origins).unwrap_or(u32::MAX)),
         Bound::new("questions", 0, u32::from(policy.question_fields)),
         Bound::new("recipients", 1, u32::from(policy.recipients)),
+        Bound::new("add_recipients", 1, u32::from(policy.recipients)),
         Bound::new("idempotency_key", 1, 200),
     ]
 }
@@ -140,7 +141,7 @@ impl Settings {
             agent_name: self.agent_name,
             passcode: self.passcode,
             questions: self.questions.and_then(questions).transpose()?,
-            recipients: labels(recipients)?,
+            recipients: labels("recipients", recipients)?,
         })
     }
 
@@ -149,6 +150,7 @@ impl Settings {
         self,
         title: Option<String>,
         expires_at: Option<Timestamp>,
+        add_recipients: &[String],
         policy: &Policy,
     ) -> Result<LinkChanges, Problem> {
         let text = |text: Option<String>| text.map(|text| Some(text).filter(|text| !text.is_empty()));
@@ -181,6 +183,7 @@ impl Settings {
                 Some(None) => Some(None),
                 None => None,
             },
+            add_recipients: labels("add_recipients", add_recipients)?,
         })
     }
 }
@@ -193,7 +196,8 @@ pub(super) fn end(text: &str, policy: &Policy) -> Result<Timestamp, Problem> {
         return Ok(at);
     }
     let range = format!("{} to {} minutes from now", minutes(least), minutes(most));
-    Err(Problem::with_detail(Code::SettingOutOfRange, format!("expires_at must be {range}, not {text}.")))
+    Err(Problem::with_detail(Code::SettingOutOfRange, format!("expires_at must be {range}, not {text}."))
+        .next("Call temp_chat_update_link again with a moment in that range, or with expires_in_minutes."))
 }
 
 fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
@@ -207,19 +211,19 @@ fn moment(argument: &str, text: &str) -> Result<Timestamp, Problem> {
 
 /// Makes a form of the fields that everyone is asked; of none, nothing.
 fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
-    (!fields.is_empty()).then(|| form(None, fields))
+    (!fields.is_empty()).then(|| form("questions", None, fields))
 }
 
 /// Checks the labels of recipients: each has one of its own.
-fn labels(given: &[String]) -> Result<Vec<String>, Problem> {
+fn labels(argument: &str, given: &[String]) -> Result<Vec<String>, Problem> {
     let mut labels = Vec::with_capacity(given.len());
     for label in given.iter().map(|label| label.trim()) {
         if label.is_empty() || label.chars().count() > LONGEST_LABEL {
             let label: String = label.chars().take(60).collect();
-            return Err(wrong(format!("recipients must have 1 to {LONGEST_LABEL} characters each, not {label:?}.")));
+            return Err(wrong(format!("{argument} must have 1 to {LONGEST_LABEL} characters each, not {label:?}.")));
         }
         if labels.iter().any(|before| before == label) {
-            return Err(wrong(format!("recipients must differ; {label:?} stands twice.")));
+            return Err(wrong(format!("{argument} must differ; {label:?} stands twice.")));
         }
         labels.push(label.to_owned());
     }
@@ -333,11 +337,11 @@ mod tests {
             language: Some(String::new()),
             ..Settings::default()
         };
-        let changes = settings.into_changes(None, None, &Policy::default()).unwrap();
+        let changes = settings.into_changes(None, None, &[], &Policy::default()).unwrap();
         assert_eq!((changes.purpose, changes.max_sessions_total, changes.passcode), (Some(None), Some(None), Some(None)));
         assert_eq!((changes.language, changes.description), (Some(None), None));
         let short = Settings { passcode: Some("abc".to_owned()), ..Settings::default() };
-        let refused = short.into_changes(None, None, &Policy::default()).err();
+        let refused = short.into_changes(None, None, &[], &Policy::default()).err();
         assert_eq!(refused.map(|problem| problem.code), Some(Code::SettingOutOfRange));
     }
 

@@ -1,6 +1,8 @@
 //! Making, showing, changing and taking back links.
 
+use command_service::Refusal;
 use domain::agent::Scope;
+use domain::link::{Link, Rejection, Status};
 use domain::{LinkId, Policy};
 use query_service::LinkStatus;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -22,6 +24,8 @@ use crate::problem::{Code, Problem};
 
 /// How many characters of a list's text are not items.
 const AROUND: usize = 300;
+/// How many labels a warning names.
+const NAMED: usize = 5;
 
 const CREATE: Definition = Definition {
     name: "temp_chat_create_link",
@@ -43,7 +47,8 @@ const LIST: Definition = Definition {
 const GET: Definition = Definition {
     name: "temp_chat_get_link",
     title: "Show a chat link",
-    description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet.",
+    description: "Shows one link: url, settings in force, counts, warnings; how its questions were answered, field by field, and which recipients have not yet. \
+        For who answered what use temp_chat_list_sessions with include answers.",
     effect: Effect::Reads,
     scopes: &[Scope::Read],
 };
@@ -118,6 +123,10 @@ struct Update {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["active", "paused"]))]
     status: Option<Standing>,
+    /// More labels; those that are there stay, with their urls.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    add_recipients: Option<Vec<String>>,
 }
 
 /// How an agent may let a link stand.
@@ -150,6 +159,35 @@ pub(in crate::mcp) struct Whole {
     rollup: Rollup,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+}
+
+impl Whole {
+    /// Says of labels that were to be added that they are no news.
+    fn warned_of_known(mut self, labels: &[String]) -> Self {
+        if !labels.is_empty() {
+            let named: Vec<_> = labels.iter().take(NAMED).map(|label| format!("{label:?}")).collect();
+            let others = match labels.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            let named = named.join(", ");
+            self.link
+                .warn(format!("Recipients before, with the same url as before: {named}{others}. Nobody was added for these."));
+        }
+        self
+    }
+
+    /// Answers with as much of it as hosts show; what is left out is named.
+    fn answer(mut self) -> Answer<Self> {
+        let mut answer = Answer::of(&self);
+        while answer.length() >= MOST
+            && let Some(name) = self.link.leave_out().or_else(|| self.rollup.leave_out())
+        {
+            self.link.warn(format!("{name} is left out here: with it, this would be too long to be shown whole."));
+            answer = Answer::of(&self);
+        }
+        answer
+    }
 }
 
 /// A part of the list.
@@ -193,7 +231,7 @@ async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem>
 async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
-    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::List], after)).transpose()?;
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::Links], after)).transpose()?;
     let limit = arguments.limit.unwrap_or(20);
     let answer = app.queries().links(call.viewer(), arguments.status, after, limit, app.freshness(agent)).await?;
     let links = answer.value.items;
@@ -202,7 +240,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment::now(),
-        next_cursor: cursors.seal(agent, cursor::Scope::List, last.unwrap_or_else(|| call.beginning())),
+        next_cursor: cursors.seal(agent, cursor::Scope::Links, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
         stale: answer.stale,
@@ -215,7 +253,8 @@ async fn get(call: Call, arguments: Get) -> Result<Answer<Whole>, Problem> {
 }
 
 async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem> {
-    let Update { link_id: link, title, settings, expires_at, status } = arguments;
+    let Update { link_id: link, title, settings, expires_at, status, add_recipients } = arguments;
+    let add_recipients = add_recipients.unwrap_or_default();
     let link = call.link_id(&link)?;
     let (commands, agent) = (call.app().commands(), call.principal.agent);
     if expires_at.is_some() && settings.expires_in_minutes.is_some() {
@@ -223,15 +262,29 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
             .next("Call temp_chat_update_link again with one of them."));
     }
     let expires_at = expires_at.as_deref().map(|at| end(at, commands.policy())).transpose().map_err(again(UPDATE))?;
-    let changes = settings.into_changes(title, expires_at, commands.policy()).map_err(again(UPDATE))?;
-    let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_link(link))?;
+    let changes = settings.into_changes(title, expires_at, &add_recipients, commands.policy()).map_err(again(UPDATE))?;
+    let known = if add_recipients.is_empty() { vec![] } else { commands.recipients(agent, link).await? };
+    let known: Vec<_> = known.into_iter().filter(|label| changes.add_recipients.contains(label)).collect();
+    let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_recipients(link))?;
     call.app().wrote(agent, &receipt);
     if let Some(status) = status {
         let receipt =
             commands.pause_link(agent, call.actor(), link, status == Standing::Paused).await.map_err(about_link(link))?;
         call.app().wrote(agent, &receipt);
     }
-    whole(&call, link).await
+    Ok(shown(&call, link).await?.warned_of_known(&known).answer())
+}
+
+/// Tells a refusal about a link, and what is left where it would have too many recipients.
+fn about_recipients(link: LinkId) -> impl Fn(Refusal) -> Problem {
+    move |refusal| match refusal {
+        Refusal::Link(Rejection::OutOfRange { setting: "recipients", given, most, .. }) => {
+            let told = format!("A link has at most {most} recipients; with add_recipients, {link} would have {given}.");
+            Problem::with_detail(Code::SettingOutOfRange, told)
+                .next("Call temp_chat_update_link with fewer of them, and temp_chat_create_link with the others as recipients.")
+        }
+        refusal => about_link(link)(refusal),
+    }
 }
 
 async fn revoke(call: Call, arguments: Revoke) -> Result<Answer<Whole>, Problem> {
@@ -239,25 +292,48 @@ async fn revoke(call: Call, arguments: Revoke) -> Result<Answer<Whole>, Problem>
     let link = call.link_id(&link)?;
     let agent = call.principal.agent;
     let farewell = farewell.as_deref().filter(|text| !text.trim().is_empty());
-    let revoked = call.app().commands().revoke_link(agent, call.actor(), link, end_sessions, farewell).await;
+    let commands = call.app().commands();
+    let before = commands.link(agent, link).await?;
+    let revoked = commands.revoke_link(agent, call.actor(), link, end_sessions, farewell).await;
     call.app().wrote(agent, &revoked.map_err(about_link(link))?);
-    whole(&call, link).await
+    let mut shown = shown(&call, link).await?;
+    if farewell.is_some() && is_closed(&before, end_sessions) {
+        shown.link.warn("The link was closed before this call: the farewell was not said.".to_owned());
+    }
+    Ok(shown.answer())
+}
+
+/// Tells whether nothing is left that revoking would change.
+fn is_closed(link: &Link, end_sessions: bool) -> bool {
+    let has_ended_sessions = link.revocation.as_ref().is_some_and(|revocation| revocation.end_sessions);
+    match link.status {
+        Status::Unknown | Status::Active | Status::Paused => false,
+        Status::Revoked => has_ended_sessions || !end_sessions,
+        Status::Expired | Status::Erased => true,
+    }
 }
 
 /// Names the next call where a setting has the wrong form.
 fn again(tool: Definition) -> impl Fn(Problem) -> Problem {
-    move |problem| problem.next(format!("Call {} again with a value of that form.", tool.name))
+    move |problem| match problem.next {
+        Some(_) => problem,
+        None => problem.next(format!("Call {} again with a value of that form.", tool.name)),
+    }
 }
 
 /// Shows a link.
 pub(in crate::mcp) async fn whole(call: &Call, link: LinkId) -> Result<Answer<Whole>, Problem> {
+    shown(call, link).await.map(Whole::answer)
+}
+
+async fn shown(call: &Call, link: LinkId) -> Result<Whole, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let answer = app.queries().link(call.viewer(), link, app.freshness(agent)).await?;
     match answer.value {
         Some(view) => {
             let (rollup, is_behind) = Rollup::of(call, &view).await?;
             let stale = answer.stale || is_behind;
-            Ok(Answer::of(&Whole { now: Moment::now(), link: LinkShown::of(call, view), rollup, stale }))
+            Ok(Whole { now: Moment::now(), link: LinkShown::of(call, view), rollup, stale })
         }
         // The rows are behind: nobody knows whether there is such a link.
         None if answer.stale => Err(Code::Unavailable.into()),

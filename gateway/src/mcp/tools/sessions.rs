@@ -1,7 +1,7 @@
 //! Listing, ending and erasing sessions.
 
 use domain::agent::Scope;
-use domain::session::EndReason;
+use domain::session::{EndReason, Status};
 use domain::{Policy, SessionId};
 use query_service::{SessionFilter, SessionStatus};
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -36,7 +36,8 @@ const LIST: Definition = Definition {
 const END: Definition = Definition {
     name: "temp_chat_end_session",
     title: "End a chat",
-    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before.",
+    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before. \
+        To close the link for everyone use temp_chat_revoke_link.",
     effect: Effect::Ends,
     scopes: &[Scope::Read, Scope::EndSessions],
 };
@@ -79,7 +80,7 @@ struct End {
     #[serde(default)]
     #[schemars(with = "String")]
     farewell: Option<String>,
-    /// Tells the person that they were shut out.
+    /// Tells the person that they were shut out; it keeps nobody from coming again.
     #[serde(default)]
     block: bool,
 }
@@ -108,6 +109,8 @@ struct Whole {
     now: Moment,
     #[serde(flatten)]
     session: SessionShown,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
 }
@@ -144,7 +147,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     {
         return Err(unknown_link(link));
     }
-    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::List], after)).transpose()?;
+    let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[cursor::Scope::Sessions], after)).transpose()?;
     let filter = SessionFilter { link, status: arguments.status };
     let answer =
         app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
@@ -174,7 +177,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment::now(),
-        next_cursor: cursors.seal(agent, cursor::Scope::List, last.unwrap_or_else(|| call.beginning())),
+        next_cursor: cursors.seal(agent, cursor::Scope::Sessions, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
         stale: answer.stale,
@@ -186,12 +189,21 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
     let farewell = arguments.farewell.as_deref().filter(|text| !text.trim().is_empty());
+    let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
     let receipt =
         app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
     app.wrote(agent, &receipt);
     let answer = app.queries().session(call.viewer(), session, app.freshness(agent)).await?;
     match answer.value {
-        Some(view) => Ok(Answer::of(&Whole { now: Moment::now(), session: SessionShown::of(&call, view), stale: answer.stale })),
+        Some(view) => {
+            let was_over = matches!(before, Status::Ended | Status::Erased);
+            let unsaid = (was_over && farewell.is_some())
+                .then(|| "The chat had ended before this call: the farewell was not said.".to_owned());
+            let warnings = unsaid.into_iter().collect();
+            let recipient = Recipients::new(&call).label(view.link, view.recipient).await?;
+            let session = SessionShown::of(&call, view).with_recipient(recipient);
+            Ok(Answer::of(&Whole { now: Moment::now(), session, warnings, stale: answer.stale }))
+        }
         None if answer.stale => {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
                 .next("Call temp_chat_list_sessions in a moment."))

@@ -1,5 +1,6 @@
-//! Other people's MCP clients, run as programs: those that `./dev test` has fetched, as pinned in `tests/clients`.
+//! Other people's programs, MCP clients first: those that `./dev test` has fetched, as pinned in `tests/tools`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,16 +11,16 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::soon;
 
 /// Our own scripts that use the libraries.
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools");
 
 /// Finds the folder of `./dev`'s cache.
 fn folder() -> PathBuf {
     let user = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-    let places = [Some(PathBuf::from("/var/cache")), user].into_iter().flatten().map(|cache| cache.join("tempchat/clients"));
+    let places = [Some(PathBuf::from("/var/cache")), user].into_iter().flatten().map(|cache| cache.join("tempchat/tools"));
     places.into_iter().find(|place| place.join("as_pinned").exists()).unwrap_or_else(|| {
-        panic!("Node.js and the MCP clients of tests/clients are not in the cache: run `./dev clients` once (`./dev test` does)")
+        panic!("Node.js and the programs of tests/tools are not in the cache: run `./dev tools` once (`./dev test` does)")
     })
 }
 
@@ -29,6 +30,11 @@ pub(crate) fn npm_tool(name: &str) -> Command {
     let mut command = Command::new(folder.join("node/bin/node"));
     command.arg(folder.join("node_modules/.bin").join(name));
     command
+}
+
+/// Reads axe-core, which looks for what shuts people out of a page.
+pub(crate) fn axe() -> String {
+    fs::read_to_string(folder().join("node_modules/axe-core/axe.min.js")).expect("axe-core is among the tools")
 }
 
 /// Prepares the Inspector's command line for a server and a method.

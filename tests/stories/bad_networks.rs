@@ -1,0 +1,176 @@
+//! What a phone lives through: no network for a while, a proxy that holds streams back, several tabs; and nothing is lost or doubled.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Agent, Browser, Installation, Network, until};
+
+/// A person at a browser behind a bad network, and the agent they talk to.
+struct Talk {
+    agent: Agent,
+    network: Network,
+    browser: Browser,
+    session: String,
+}
+
+impl Talk {
+    async fn begin() -> Self {
+        let installation = Installation::shared();
+        let agent = installation.agent().await;
+        let link = agent.link(json!({"messages_per_minute": 100, "max_messages_per_session": 1000})).await;
+        let network = Network::to(installation.url()).await;
+        let browser = Browser::open().await;
+        browser.visit(&network.address(&link)).await;
+        browser.click("form button[type=submit]").await;
+        browser.type_into("#message", "Hello\u{e007}").await;
+        let heard = agent.wait(&link, None).await;
+        let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
+        Self { agent, network, browser, session }
+    }
+
+    /// Writes from both sides while the network is away for `outage`, and waits until everything is on both sides.
+    async fn through(&self, name: &str, outage: Duration) {
+        // Before anybody writes: what is written is written without a network.
+        self.network.cut();
+        let talking = async {
+            for part in ["a", "b", "c"] {
+                self.browser.type_into("#message", &format!("mine {name}{part}\u{e007}")).await;
+                self.agent.say(&self.session, &format!("theirs {name}{part}")).await;
+            }
+        };
+        tokio::join!(self.network.fail_for(outage), talking);
+        for part in ["a", "b", "c"] {
+            self.browser.shows(".message.theirs", &format!("theirs {name}{part}")).await;
+            self.logged(&format!("mine {name}{part}")).await;
+        }
+        until("everything is sent", async || (self.browser.count(".unsent").await == 0).then_some(())).await;
+    }
+
+    /// Writes from both sides, one after the other.
+    async fn to_and_fro(&self, name: &str) {
+        self.agent.say(&self.session, &format!("theirs {name}")).await;
+        self.browser.shows(".message.theirs", &format!("theirs {name}")).await;
+        self.browser.type_into("#message", &format!("mine {name}\u{e007}")).await;
+        self.logged(&format!("mine {name}")).await;
+    }
+
+    /// Waits until the agent can read a text.
+    async fn logged(&self, text: &str) {
+        until(text, async || self.texts("chatter").await.iter().any(|logged| logged == text).then_some(())).await;
+    }
+
+    /// Returns what one side has said, as the log has it.
+    async fn texts(&self, from: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let mut arguments = json!({"session_id": self.session, "limit": 100});
+            if !after.is_null() {
+                arguments["after"] = after;
+            }
+            let page = self.agent.ask("temp_chat_read_messages", arguments).await;
+            let events = page["events"].as_array().unwrap();
+            texts.extend(
+                events
+                    .iter()
+                    .filter(|event| event["data"]["from"] == from)
+                    .map(|event| event["data"]["text"].as_str().unwrap().to_owned()),
+            );
+            if page["has_more"] != true {
+                return texts;
+            }
+            after = page["next_cursor"].clone();
+        }
+    }
+
+    /// Compares both sides: each text once, in the same order.
+    async fn agrees(&self) -> usize {
+        let (mine, theirs) = (self.texts("chatter").await, self.texts("agent").await);
+        until("the same words on both sides", async || {
+            let shown = (self.browser.texts(".message.mine .bubble").await, self.browser.texts(".message.theirs .bubble").await);
+            (shown == (mine.clone(), theirs.clone())).then_some(())
+        })
+        .await;
+        for texts in [&mine, &theirs] {
+            let mut once = texts.clone();
+            once.sort();
+            once.dedup();
+            assert_eq!(once.len(), texts.len(), "{texts:?}");
+        }
+        mine.len() + theirs.len()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_while_the_network_comes_and_goes() {
+    let talk = Talk::begin().await;
+    for (name, seconds) in [("one", 1), ("two", 3), ("three", 6)] {
+        talk.through(name, Duration::from_secs(seconds)).await;
+    }
+    assert_eq!(talk.agrees().await, 19);
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+#[ignore = "takes some minutes: as long as networks are away"]
+async fn nothing_is_lost_or_doubled_however_long_the_network_is_away() {
+    let talk = Talk::begin().await;
+    for (name, seconds) in [("one", 1), ("two", 10), ("three", 30), ("four", 60), ("five", 120)] {
+        talk.through(name, Duration::from_secs(seconds)).await;
+    }
+    assert_eq!(talk.agrees().await, 31);
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_holds_streams_back_delays_and_loses_nothing() {
+    let talk = Talk::begin().await;
+    talk.network.hold_back();
+    talk.to_and_fro("held").await;
+    talk.network.mend();
+    talk.to_and_fro("free").await;
+    assert_eq!(talk.agrees().await, 5);
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_written_without_a_network_survives_the_page_and_is_sent_once() {
+    let talk = Talk::begin().await;
+    talk.browser.shows(".message.mine .meta", "Sent").await;
+    talk.network.cut();
+    for text in ["First", "Second"] {
+        talk.browser.type_into("#message", &format!("{text}\u{e007}")).await;
+    }
+    talk.browser.shows(".message.mine .meta", "Waiting to be sent").await;
+    let chat = talk.browser.address().await;
+    talk.browser.visit("about:blank").await;
+    talk.network.mend();
+    talk.browser.visit(&chat).await;
+    talk.logged("Second").await;
+    assert_eq!(talk.texts("chatter").await, ["Hello", "First", "Second"]);
+    talk.agrees().await;
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+async fn tabs_share_one_stream_and_one_takes_over_from_another() {
+    let talk = Talk::begin().await;
+    let chat = talk.browser.address().await;
+    talk.browser.open_tab().await;
+    talk.browser.visit(&chat).await;
+    talk.browser.shows(".message.mine", "Hello").await;
+    talk.agent.say(&talk.session, "To both").await;
+    talk.browser.shows(".message.theirs", "To both").await;
+    until("one stream", async || (talk.network.streams() == 1).then_some(())).await;
+
+    // The first tab leads; without it the second one goes on.
+    talk.browser.close_other_tabs().await;
+    talk.agent.say(&talk.session, "To the other").await;
+    talk.browser.shows(".message.theirs", "To the other").await;
+    talk.browser.type_into("#message", "Still here\u{e007}").await;
+    talk.logged("Still here").await;
+    assert_eq!(talk.agrees().await, 4);
+    assert_eq!(talk.network.streams(), 1);
+    talk.browser.close().await;
+}

@@ -1,0 +1,65 @@
+//! What a page is looked at with: its size, light or dark, and the language of the browser.
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use http::Method;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+/// A screen, as Chromium emulates it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    /// In CSS pixels.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) dark: bool,
+}
+
+impl Screen {
+    pub(crate) const PHONE: Self = Self { width: 360, height: 640, dark: false };
+    pub(crate) const DESK: Self = Self { width: 1280, height: 800, dark: false };
+
+    /// Returns the same screen in the dark.
+    pub(crate) fn dark(self) -> Self {
+        Self { dark: true, ..self }
+    }
+
+    /// Returns what a browser has to be told to be like this.
+    pub(super) fn commands(self) -> [DevTools; 2] {
+        let Self { width, height, dark } = self;
+        let scheme = if dark { "dark" } else { "light" };
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")];
+        let features = features.map(|(name, value)| json!({"name": name, "value": value}));
+        [
+            DevTools {
+                command: "Emulation.setDeviceMetricsOverride",
+                parameters: json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
+            },
+            DevTools { command: "Emulation.setEmulatedMedia", parameters: json!({"features": features}) },
+        ]
+    }
+}
+
+/// A command of Chromium's own protocol, which chromedriver passes on.
+#[derive(Debug)]
+pub(super) struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl DevTools {
+    /// Makes the browser ask for pages in a language.
+    pub(super) fn language(language: &str) -> Self {
+        let agent = "Mozilla/5.0 (X11; Linux x86_64) Chrome";
+        Self { command: "Emulation.setUserAgentOverride", parameters: json!({"userAgent": agent, "acceptLanguage": language}) }
+    }
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base_url: &Url, session_id: Option<&str>) -> Result<Url, ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session_id.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _request_url: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"cmd": self.command, "params": self.parameters}).to_string()))
+    }
+}
