@@ -51,11 +51,6 @@ impl Assets {
         debug_assert!(self.files.contains_key(name), "{name} is no file of the page");
         format!("/assets/{}/{name}", self.hash)
     }
-
-    /// Returns where the modules are found that the page's first one imports, to be fetched all at once.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = String> {
-        MODULES.iter().map(|name| self.address(name))
-    }
 }
 
 /// Serves a file, in the smallest form that the browser reads.
@@ -115,8 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_are_wanted_later_are_not_fetched_at_once() {
-        assert!(MODULES.contains(&"chat.js") && !MODULES.iter().any(|name| name.starts_with("words-")), "{MODULES:?}");
+    fn one_file_has_what_every_visitor_needs() {
+        let scripts: Vec<_> = FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js")).collect();
+        assert!(scripts.contains(&"main.js"), "{scripts:?}");
+        assert!(scripts.iter().all(|name| *name == "main.js" || name.starts_with("words-")), "{scripts:?}");
     }
 
     /// Reads a catalogue: each word, and the names of what is filled in; forms of the plural share theirs.

@@ -1,6 +1,5 @@
 /** Chinese, simplified. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': '临时聊天',
   'page.loading': '请稍候…',
 
   'join.from': '{agent} · {operator}',
@@ -103,6 +102,8 @@ export const words = {
   'question.number': '请填写数字。',
   'question.too_small': '至少 {limit}。',
   'question.too_large': '至多 {limit}。',
+  'question.too_early': '不早于 {date}。',
+  'question.too_late': '不晚于 {date}。',
   'question.too_long': '至多 {count} 个字符。',
   'question.optional': '选填',
   'question.send': '发送回答',
@@ -113,6 +114,7 @@ export const words = {
   'question.answered': '您的回答',
   'question.unanswered': '未回答',
   'question.change': '更改',
+  'question.complete': '回答其余问题',
   'question.closed': '此问题已关闭。',
   'question.yes': '是',
   'question.no': '否',

@@ -41,9 +41,8 @@ impl Browser {
             "--window-size=390,844",
             &format!("--user-data-dir={}", folder.path().join("profile").display()),
         ];
-        let binary = CHROMIUM.iter().find(|path| std::path::Path::new(path).exists());
         let mut wishes = Capabilities::new();
-        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary}));
+        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": chromium()}));
         let connection = async { ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver).await };
         Self { client: soon("a browser window", connection).await.unwrap(), _folder: folder }
     }
@@ -149,6 +148,12 @@ impl Browser {
     pub(crate) async fn close(self) {
         soon("the end of the browser", self.client.close()).await.unwrap();
     }
+}
+
+/// Finds the browser.
+pub(crate) fn chromium() -> &'static str {
+    let found = CHROMIUM.into_iter().find(|path| std::path::Path::new(path).exists());
+    found.expect("Chromium is installed; ./dev test does that")
 }
 
 /// Starts chromedriver on a free port, and returns its address.
