@@ -112,21 +112,28 @@ function form(question, values, known, refused, live) {
     const given = value();
     return given === undefined ? [] : [[field.key, given]];
   }));
+  const wrong = () => controls.filter((control) => control.check());
+  /** A question that someone cannot answer must not keep back the answers they have. */
+  const offerPartial = () => {
+    const open = wrong();
+    partial.hidden = !open.length || !Object.keys(filled()).length || open.some(({ value }) => value() !== undefined);
+  };
+  let tried = false;
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const wrong = controls.filter((control) => {
-      const words = control.check();
-      control.showError(words);
-      return words;
-    });
-    if (!wrong.length) return send(filled());
-    // A question that someone cannot answer must not keep back the answers they have.
-    partial.hidden = !Object.keys(filled()).length || wrong.some(({ value }) => value() !== undefined);
-    wrong[0].focus();
+    controls.forEach((control) => control.showError(control.check()));
+    const [first] = wrong();
+    if (!first) return send(filled());
+    tried = true;
+    offerPartial();
+    first.focus();
   };
-  // A draft outlives the page.
-  const keep = () => write(draftKey, JSON.stringify(filled()));
-  return h('form', { novalidate: true, onsubmit: submit, oninput: keep },
+  const changed = () => {
+    // A draft outlives the page.
+    write(draftKey, JSON.stringify(filled()));
+    if (tried) offerPartial();
+  };
+  return h('form', { novalidate: true, onsubmit: submit, oninput: changed },
     ...controls.map(({ element }) => element),
     error,
     h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary' }, say('question.send')), partial));
@@ -158,7 +165,8 @@ function quickReplies(field, labelled, choose) {
  */
 function summary(question, values) {
   return h('dl', { class: 'answers', 'aria-label': say('question.answered') }, ...question.fields.flatMap((field) => [
-    h('dt', { dir: 'auto' }, field.label),
+    // A single question stands above its answer already.
+    h('dt', { class: isQuick(question) && !question.intro ? 'unseen' : null, dir: 'auto' }, field.label),
     values[field.key] === undefined
       ? h('dd', { class: 'quiet' }, say('question.unanswered'))
       : h('dd', { dir: 'auto' }, icon('check'), inWords(field, values[field.key])),
