@@ -46,7 +46,8 @@ pub(crate) fn join(sources: &BTreeMap<String, String>, main: &str) -> BTreeMap<S
         writeln!(file, "export {{ {} }};", shared.join(", ")).expect("a string takes everything");
     }
     files.insert(main.to_owned(), file);
-    let joined: BTreeSet<_> = files.values().flat_map(|file| modules.keys().filter(|name| file.contains(&declaration(name)))).collect();
+    let joined: BTreeSet<_> =
+        files.values().flat_map(|file| modules.keys().filter(|name| file.contains(&declaration(name)))).collect();
     let left: Vec<_> = modules.keys().filter(|name| !joined.contains(name)).collect();
     assert!(left.is_empty(), "nothing imports {left:?}");
     files

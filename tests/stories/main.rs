@@ -8,15 +8,15 @@
 
 mod agent_events;
 mod agent_tools;
-mod bridge;
 mod bad_networks;
+mod bridge;
 mod command_line;
 mod conformance;
 mod erasure;
 mod errors_to_act_on;
 mod figures;
-mod hostile_words;
 mod for_everyone;
+mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod keys;
@@ -37,6 +37,7 @@ mod screenshots;
 mod small_print;
 mod strangers;
 mod support;
+mod talking;
 mod tap_to_eye;
 mod the_story;
 mod tokens;
