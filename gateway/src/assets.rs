@@ -12,6 +12,11 @@ use crate::problem::{Code, Problem};
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
+/// What the build joins modules with, so that its laws are held here.
+#[cfg(test)]
+#[path = "../build/join.rs"]
+mod join;
+
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A file inside the binary, as it is and compressed.
@@ -55,11 +60,6 @@ impl Assets {
     pub(crate) fn address(&self, name: &str) -> String {
         debug_assert!(self.files.contains_key(name), "{name} is no file of the page");
         format!("/assets/{}/{name}", self.hash)
-    }
-
-    /// Returns where the modules are found that the page's first one imports, to be fetched all at once.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = String> {
-        MODULES.iter().map(|name| self.address(name))
     }
 }
 
@@ -132,8 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_are_wanted_later_are_not_fetched_at_once() {
-        assert!(MODULES.contains(&"chat.js") && !MODULES.iter().any(|name| name.starts_with("words-")), "{MODULES:?}");
+    fn one_file_has_what_every_visitor_needs() {
+        let scripts: Vec<_> =
+            FILES.iter().map(|file| file.name).filter(|name| media_type(name).to_str().unwrap().contains("script")).collect();
+        assert!(scripts.contains(&"main.js"), "{scripts:?}");
+        assert!(scripts.iter().all(|name| *name == "main.js" || name.starts_with("words-")), "{scripts:?}");
     }
 
     /// Reads a catalogue: each word, and the names of what is filled in; forms of the plural share theirs.
