@@ -56,11 +56,6 @@ impl Assets {
         debug_assert!(self.files.contains_key(name), "{name} is no file of the page");
         format!("/assets/{}/{name}", self.hash)
     }
-
-    /// Returns where the modules are found that the page's first one imports, to be fetched all at once.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = String> {
-        MODULES.iter().map(|name| self.address(name))
-    }
 }
 
 /// Serves a file, in the smallest form that the browser reads.
@@ -132,8 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_are_wanted_later_are_not_fetched_at_once() {
-        assert!(MODULES.contains(&"chat.js") && !MODULES.iter().any(|name| name.starts_with("words-")), "{MODULES:?}");
+    fn one_file_has_what_every_visitor_needs() {
+        let scripts = FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !name.starts_with("words-"));
+        // Two others are fetched when they are wanted, and one by other sites.
+        assert_eq!(scripts.collect::<Vec<_>>(), ["devices.js", "embed.js", "frame.js", "main.js"]);
     }
 
     /// Reads a catalogue: each word, and the names of what is filled in; forms of the plural share theirs.

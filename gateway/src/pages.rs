@@ -37,10 +37,6 @@ impl Shell<'_> {
     fn asset(&self, name: &str) -> String {
         self.assets.address(name)
     }
-
-    fn modules(&self) -> impl Iterator<Item = String> {
-        self.assets.modules()
-    }
 }
 
 impl Home<'_> {
@@ -102,7 +98,7 @@ mod tests {
     #[test]
     fn the_shell_names_the_files_it_loads() {
         let shell = std::str::from_utf8(&SHELL).unwrap();
-        for name in ["main.js", "chat.css", "icon.svg", "chat.js"] {
+        for name in ["main.js", "chat.css", "icon.svg"] {
             assert!(shell.contains(&format!("\"{}\"", ASSETS.address(name))), "{name}");
         }
     }

@@ -14,6 +14,7 @@ pub(crate) async fn walk(browser: &Browser, mut look: impl AsyncFnMut(&str)) {
     invitations(&agent, browser, &mut look).await;
     closed_doors(installation, &agent, browser, &mut look).await;
     conversation(installation, &agent, browser, &mut look).await;
+    cards(installation, &agent, browser, &mut look).await;
     other_devices(installation, &agent, browser, &mut look).await;
     another_site(installation, &agent, browser, &mut look).await;
     other_languages(&agent, browser, &mut look).await;
@@ -75,6 +76,24 @@ async fn closed_doors(installation: &Installation, agent: &Agent, browser: &Brow
     browser.shows("h1", "withdrawn").await;
     look("revoked").await;
 
+    let used_up = link(agent, json!({"max_sessions_total": 1})).await;
+    installation.visitor().enter(&used_up).await.post("/end", &json!({})).await.expect(200);
+    visit(browser, &used_up).await;
+    browser.shows("h1", "This link has been used").await;
+    look("used-up").await;
+
+    browser.visit(&format!("{}/chat/ses_of_somebody_else", installation.url())).await;
+    browser.shows("h1", "not on this device").await;
+    look("elsewhere").await;
+
+    let network = Network::to(installation.url()).await;
+    browser.visit(&network.address(&link(agent, json!({})).await)).await;
+    browser.find("form button[type=submit]").await;
+    network.cut();
+    browser.click("form button[type=submit]").await;
+    browser.shows("h1", "We cannot reach the chat").await;
+    look("away").await;
+
     let expired = link(agent, json!({})).await;
     agent.update(&expired, json!({"expires_in_minutes": 0.0167})).await;
     until("the link has run out", async || {
@@ -85,6 +104,69 @@ async fn closed_doors(installation: &Installation, agent: &Agent, browser: &Brow
     visit(browser, &expired).await;
     browser.shows("h1", "run out").await;
     look("expired").await;
+}
+
+/// A question of every kind, as it comes, as it is filled in wrongly, and as it was answered.
+async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
+    let network = Network::to(installation.url()).await;
+    let link = link(agent, json!({"welcome_message": "Hello! I plan your move for Birch Removals."})).await;
+    browser.visit(&network.address(&link)).await;
+    browser.click("form button[type=submit]").await;
+    browser.find("#message").await;
+    let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
+    let ask = async |mut question: Value| {
+        question["session_id"] = session.clone();
+        agent.ask("temp_chat_ask", question).await
+    };
+
+    ask(json!({"fields": [{"key": "lift", "label": "Is there a lift?", "type": "yes_no"}]})).await;
+    browser.find(".card .option").await;
+    look("quick-replies").await;
+    network.cut();
+    browser.click(".card .option").await;
+    browser.shows(".card", "sent when you are back").await;
+    look("answer-waits").await;
+    network.mend();
+    browser.find(".card .answers + .text-button").await;
+    look("quick-reply-given").await;
+
+    ask(json!({"intro": "So that the right van comes:", "fields": [
+        {"key": "van", "label": "Which van?", "type": "choice", "options": [
+            {"value": "s", "label": "Small: up to 20 boxes"}, {"value": "l", "label": "Large: up to 60 boxes, and a piano"}]},
+        {"key": "extras", "label": "What else do you need?", "type": "choices", "options": ["Boxes", "Straps", "Two more hands"], "required": false},
+        {"key": "day", "label": "When?", "type": "date", "min": "2026-01-01"},
+    ]}))
+    .await;
+    browser.find(".card .choices").await;
+    look("question").await;
+    browser.click(".card form button[type=submit]").await;
+    browser.shows(".card .error", "Please choose").await;
+    look("question-incomplete").await;
+    browser.click(".card form .choice .option:nth-child(2)").await;
+    browser.click(".card form .actions .text-button").await;
+    browser.shows(".card:last-child", "Not answered").await;
+    look("partly-answered").await;
+
+    ask(json!({"intro": "The last details", "fields": [
+        {"key": "boxes", "label": "How many boxes?", "type": "number", "help": "A guess is enough.", "min": 1, "max": 500},
+        {"key": "mail", "label": "Where shall the bill go?", "type": "email", "required": false},
+        {"key": "note", "label": "Anything that we should know?", "type": "text", "required": false},
+        {"key": "stars", "label": "How do you like to plan it this way?", "type": "rating", "required": false},
+    ]}))
+    .await;
+    browser.type_into(".card input[type=number]", "501").await;
+    browser.type_into(".card input[type=email]", "ann at home").await;
+    browser.click(".card:last-child form button[type=submit]").await;
+    browser.shows(".card .error", "At most 500").await;
+    look("question-wrong").await;
+    browser.type_into(".card input[type=number]", "\u{e003}\u{e003}\u{e003}40").await;
+    browser.type_into(".card input[type=email]", "\u{e009}a\u{e000}ann@example.org").await;
+    browser.type_into(".card textarea", "Mind the dog.").await;
+    browser.click(".card:last-child .rating .option:nth-child(4)").await;
+    look("question-filled-in").await;
+    browser.click(".card:last-child form button[type=submit]").await;
+    browser.shows(".card:last-child .answers", "ann@example.org").await;
+    look("answered").await;
 }
 
 async fn conversation(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
@@ -181,6 +263,11 @@ async fn another_site(installation: &Installation, agent: &Agent, browser: &Brow
 }
 
 async fn other_languages(agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {
+    let fields = json!([
+        {"key": "van", "label": "أي سيارة؟", "type": "choice", "options": ["صغيرة", "كبيرة"]},
+        {"key": "boxes", "label": "كم صندوقًا؟", "type": "number", "help": "التقدير يكفي.", "max": 500},
+        {"key": "stars", "label": "ما رأيك؟", "type": "rating", "required": false},
+    ]);
     let arabic = json!({
         "language": "ar",
         "title": "موعد الانتقال يوم السبت",
@@ -199,4 +286,8 @@ async fn other_languages(agent: &Agent, browser: &Browser, look: &mut impl Async
     agent.say(&session, "حسنًا، نراكم في **التاسعة**.").await;
     browser.find(".message.theirs strong").await;
     look("arabic-chat").await;
+    agent.ask("temp_chat_ask", json!({"session_id": session, "fields": fields})).await;
+    browser.click(".card form button[type=submit]").await;
+    browser.find(".card .error:not([hidden])").await;
+    look("arabic-question").await;
 }

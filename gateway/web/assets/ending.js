@@ -77,7 +77,7 @@ function newChat(startNew) {
   const error = h('p', { class: 'error', role: 'alert' });
   const start = h('button', {
     type: 'button',
-    class: 'primary',
+    class: 'primary wide',
     onclick: async () => {
       try {
         await startNew();
@@ -88,5 +88,5 @@ function newChat(startNew) {
       }
     },
   }, say('ending.new'));
-  return h('div', {}, start, error);
+  return h('div', { class: 'anew' }, start, error);
 }

@@ -3,7 +3,7 @@
  */
 
 import { h } from './dom.js';
-import { say } from './words.js';
+import { calendarDate, say } from './words.js';
 
 /** @import { Field, FieldValue } from '../contract.d.ts' */
 
@@ -65,20 +65,26 @@ function choiceControl(field, options, value) {
     type: several ? 'checkbox' : 'radio', name: id, value: index, id: `${id}-${index}`,
     checked: isChosen(option.value), 'aria-label': option.name,
   }));
-  const element = h('fieldset', { class: `field ${field.type}`, 'aria-describedby': describedBy },
+  const element = h('fieldset', {
+    class: `field ${field.type}`, role: several ? null : 'radiogroup', 'aria-describedby': describedBy,
+    'aria-required': several || !isRequired(field) ? null : 'true',
+  },
     h('legend', { dir: 'auto' }, ...labelOf(field)),
     help,
     h('div', { class: 'options' }, ...options.map((option, index) =>
       h('label', { class: 'option', for: `${id}-${index}`, dir: 'auto' }, inputs[index], h('span', {}, option.label)))),
     error);
   const chosen = () => options.filter((_, index) => inputs[index].checked).map((option) => option.value);
-  return {
+  return whichForgives({
     element,
     value: () => (several ? (chosen().length ? chosen().map(String) : undefined) : chosen()[0]),
     check: () => (isRequired(field) && !chosen().length ? say('question.choose') : ''),
-    showError,
+    showError: (words) => {
+      showError(words);
+      markInvalid(several ? inputs : [element], words);
+    },
     focus: () => (inputs.find((input) => input.checked) ?? inputs[0])?.focus(),
-  };
+  });
 }
 
 /**
@@ -102,7 +108,7 @@ function inputControl(field, value) {
     });
   if (value !== undefined) input.value = String(value);
   const element = h('div', { class: 'field' }, h('label', { for: id, dir: 'auto' }, ...labelOf(field)), help, input, error);
-  return {
+  return whichForgives({
     element,
     value: () => {
       const typed = input.value.trim();
@@ -112,11 +118,33 @@ function inputControl(field, value) {
     check: () => checkInput(field, input),
     showError: (words) => {
       showError(words);
-      if (words) input.setAttribute('aria-invalid', 'true');
-      else input.removeAttribute('aria-invalid');
+      markInvalid([input], words);
     },
     focus: () => input.focus(),
-  };
+  });
+}
+
+/**
+ * Takes a complaint back as soon as there is no more reason for it; a new one waits until the form is sent.
+ * @param {Control} control
+ * @returns {Control}
+ */
+function whichForgives(control) {
+  control.element.addEventListener('input', () => {
+    if (control.element.querySelector('.error:not([hidden])')) control.showError(control.check());
+  });
+  return control;
+}
+
+/**
+ * @param {Element[]} elements
+ * @param {string} words what is wrong with them
+ */
+function markInvalid(elements, words) {
+  for (const element of elements) {
+    if (words) element.setAttribute('aria-invalid', 'true');
+    else element.removeAttribute('aria-invalid');
+  }
 }
 
 /**
@@ -130,11 +158,20 @@ function checkInput(field, input) {
   if (validity.badInput) return say(field.type === 'number' ? 'question.number' : 'question.invalid');
   if (!length) return isRequired(field) ? say('question.missing') : '';
   if (validity.typeMismatch) return say('question.email');
-  if (validity.rangeUnderflow) return say('question.too_small', { limit: field.min ?? '' });
-  if (validity.rangeOverflow) return say('question.too_large', { limit: field.max ?? '' });
+  if (validity.rangeUnderflow) return outOfRange(field, field.min, 'question.too_small', 'question.too_early');
+  if (validity.rangeOverflow) return outOfRange(field, field.max, 'question.too_large', 'question.too_late');
   if (field.max_length && length > field.max_length) return say('question.too_long', { count: field.max_length });
   return '';
 }
+
+/**
+ * @param {Field} field
+ * @param {number | string | undefined} limit
+ * @param {'question.too_small' | 'question.too_large'} ofNumber
+ * @param {'question.too_early' | 'question.too_late'} ofDate
+ */
+const outOfRange = (field, limit, ofNumber, ofDate) =>
+  (field.type === 'date' ? say(ofDate, { date: calendarDate(String(limit)) }) : say(ofNumber, { limit: limit ?? '' }));
 
 /** @param {Field} field */
 const isRequired = ({ required = true }) => required;

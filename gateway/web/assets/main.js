@@ -24,6 +24,8 @@ let live;
 function onLost(why, session) {
   live = undefined;
   showNotice(why, { agent: session?.agent_name ?? say('notice.gone_agent') });
+  // A frame finds a chat again by its link alone.
+  if (why === 'elsewhere' && !inFrame()) document.querySelector('.notice')?.append(continueButton(enterHere));
 }
 
 /**
@@ -53,7 +55,6 @@ async function openSession(id) {
     if (code === 'session_erased' || code === 'session_unknown') {
       forgetSession(id);
       onLost(code === 'session_erased' ? 'gone' : 'elsewhere');
-      if (code === 'session_unknown') document.querySelector('.notice')?.append(continueButton(enterHere));
     } else {
       showNotice('away', {}, () => openSession(id));
     }

@@ -2,12 +2,14 @@
  * A question card: a form while it is open, afterwards what was answered. One simple choice becomes quick replies.
  */
 
-import { h, icon } from './dom.js';
+import { fill, h, icon } from './dom.js';
 import { fieldControl, optionsOf } from './fields.js';
+import { readJson, remove, sessionPrefix, write } from './storage.js';
 import { unlogged } from './store.js';
 import { calendarDate, say, sayCode } from './words.js';
 
 /** @import { Answered, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
+/** @import { Child } from './dom.js' */
 /** @import { Entry } from './entries.js' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
@@ -31,11 +33,15 @@ export function questionCard(event, answer, state, live) {
     version: JSON.stringify([closed, answer, pending?.state, pending?.reason]),
     make: () => h('section', { class: 'card', 'aria-labelledby': `${event.id}-intro` }),
     update: (element) => {
-      const heading = h('p', { class: 'intro', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
-        question.intro ?? (question.fields.length > 1 ? state.session.agent_name : question.fields[0]?.label));
-      const show = (/** @type {Node[]} */ ...content) => {
+      // A card is read out when it comes, not whenever something in it changes.
+      if (element.firstChild) element.setAttribute('aria-live', 'off');
+      const [only] = question.fields;
+      const words = question.intro ?? (isQuick(question) ? only.label : '');
+      const heading = h('h2', { class: words ? 'intro' : 'unseen', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
+        words || state.session.agent_name);
+      const show = (/** @type {Child[]} */ ...content) => {
         const hadFocus = element.contains(document.activeElement);
-        element.replaceChildren(heading, ...content);
+        fill(element, heading, ...content);
         if (hadFocus) heading.focus({ preventScroll: true });
       };
       const known = answer?.values ?? {};
@@ -46,7 +52,8 @@ export function questionCard(event, answer, state, live) {
         show(summary(question, filledIn(pending)),
           h('p', { class: 'help' }, say(pending.state === 'waiting' ? 'question.waiting' : 'question.sending')));
       } else if (closed) {
-        show(...(answer ? [summary(question, answer.values)] : []), h('p', { class: 'help' }, say('question.closed')));
+        show(refused && refusal(pending), answer && summary(question, answer.values),
+          h('p', { class: 'help' }, say('question.closed')));
       } else if (answer && !refused) {
         const change = h('button', { type: 'button', class: 'text-button', onclick: () => showForm(known) },
           say(answer.missing.length ? 'question.complete' : 'question.change'));
@@ -57,6 +64,10 @@ export function questionCard(event, answer, state, live) {
     },
   };
 }
+
+/** Says that an answer was not taken. @param {Pending} [pending] */
+const refusal = (pending) => h('p', { class: 'error', role: 'alert' }, pending
+  && say('question.not_sent', { reason: sayCode('refused', pending.reason, say('refused.other')) }));
 
 /**
  * What the person has filled in, and the server has not yet.
@@ -76,25 +87,24 @@ function filledIn(pending) {
  * @param {LiveSession} live
  */
 function form(question, values, known, refused, live) {
+  const draftKey = `${sessionPrefix(live.id)}card:${question.question_id}`;
   const send = (/** @type {FieldValues} */ answers) => {
     if (refused) live.outbox.discard(refused.id);
+    remove(draftKey);
     /** @type {FieldChanges} */
     const emptied = Object.fromEntries(Object.keys(known).map((key) => [key, null]));
     live.answer(question.question_id, { ...emptied, ...answers });
   };
-  const error = h('p', { class: 'error', role: 'alert' });
-  if (refused) {
-    error.textContent = say('question.not_sent', { reason: sayCode('refused', refused.reason, say('refused.other')) });
-  }
-  const [only] = question.fields;
-  if (question.fields.length === 1 && isQuick(only)) {
+  const error = refusal(refused);
+  if (isQuick(question)) {
+    const [only] = question.fields;
     return h('div', {}, quickReplies(only, question.intro !== undefined, (value) => send({ [only.key]: value })), error);
   }
 
-  const controls = question.fields.map((field) => ({ field, ...fieldControl(field, values[field.key]) }));
-  for (const { field, showError } of controls) {
-    const found = refused?.errors?.find(({ key }) => key === field.key);
-    if (found) showError(found.detail);
+  const drafted = /** @type {FieldValues | null} */ (readJson(draftKey)) ?? values;
+  const controls = question.fields.map((field) => ({ field, ...fieldControl(field, drafted[field.key]) }));
+  for (const { field, check, showError } of controls) {
+    if (refused?.errors?.some(({ key }) => key === field.key)) showError(check() || say('question.invalid'));
   }
   const partial = h('button', { type: 'button', class: 'text-button', hidden: true, onclick: () => send(filled()) },
     say('question.send_partial'));
@@ -102,28 +112,37 @@ function form(question, values, known, refused, live) {
     const given = value();
     return given === undefined ? [] : [[field.key, given]];
   }));
+  const wrong = () => controls.filter((control) => control.check());
+  /** A question that someone cannot answer must not keep back the answers they have. */
+  const offerPartial = () => {
+    const open = wrong();
+    partial.hidden = !open.length || !Object.keys(filled()).length || open.some(({ value }) => value() !== undefined);
+  };
+  let tried = false;
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const wrong = controls.filter((control) => {
-      const words = control.check();
-      control.showError(words);
-      return words;
-    });
-    if (!wrong.length) return send(filled());
-    // A question that someone cannot answer must not keep back the answers they have.
-    partial.hidden = !Object.keys(filled()).length || wrong.some(({ value }) => value() !== undefined);
-    wrong[0].focus();
+    controls.forEach((control) => control.showError(control.check()));
+    const [first] = wrong();
+    if (!first) return send(filled());
+    tried = true;
+    offerPartial();
+    first.focus();
   };
-  return h('form', { novalidate: true, onsubmit: submit },
+  const changed = () => {
+    // A draft outlives the page.
+    write(draftKey, JSON.stringify(filled()));
+    if (tried) offerPartial();
+  };
+  return h('form', { novalidate: true, onsubmit: submit, oninput: changed },
     ...controls.map(({ element }) => element),
     error,
     h('div', { class: 'actions' }, h('button', { type: 'submit', class: 'primary' }, say('question.send')), partial));
 }
 
-/** @param {Field} field */
-function isQuick(field) {
+/** Whether one tap is a whole answer. @param {QuestionData} question */
+function isQuick({ fields: [field, ...others] }) {
   const options = optionsOf(field);
-  return options !== null && field.type !== 'choices' && options.length <= MOST_QUICK_REPLIES;
+  return !others.length && options !== null && field.type !== 'choices' && options.length <= MOST_QUICK_REPLIES;
 }
 
 /**
@@ -145,8 +164,9 @@ function quickReplies(field, labelled, choose) {
  * @param {FieldValues} values
  */
 function summary(question, values) {
-  return h('dl', { class: 'answers' }, ...question.fields.flatMap((field) => [
-    h('dt', { dir: 'auto' }, field.label),
+  return h('dl', { class: 'answers', 'aria-label': say('question.answered') }, ...question.fields.flatMap((field) => [
+    // A single question stands above its answer already.
+    h('dt', { class: isQuick(question) && !question.intro ? 'unseen' : null, dir: 'auto' }, field.label),
     values[field.key] === undefined
       ? h('dd', { class: 'quiet' }, say('question.unanswered'))
       : h('dd', { dir: 'auto' }, icon('check'), inWords(field, values[field.key])),

@@ -1,6 +1,5 @@
 /** Arabic. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': 'محادثة مؤقتة',
   'page.loading': 'لحظة من فضلك…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': 'يرجى إدخال رقم.',
   'question.too_small': 'الحد الأدنى {limit}.',
   'question.too_large': 'الحد الأقصى {limit}.',
+  'question.too_early': 'ليس قبل {date}.',
+  'question.too_late': 'ليس بعد {date}.',
   'question.too_long': 'الحد الأقصى لعدد الأحرف: {count}.',
   'question.optional': 'اختياري',
   'question.send': 'إرسال الإجابات',

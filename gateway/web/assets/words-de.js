@@ -1,6 +1,5 @@
 /** German. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': 'Chat auf Zeit',
   'page.loading': 'Einen Moment…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': 'Bitte gib eine Zahl an.',
   'question.too_small': 'Mindestens {limit}.',
   'question.too_large': 'Höchstens {limit}.',
+  'question.too_early': 'Nicht vor dem {date}.',
+  'question.too_late': 'Nicht nach dem {date}.',
   'question.too_long': 'Höchstens {count} Zeichen.',
   'question.optional': 'freiwillig',
   'question.send': 'Antworten senden',
@@ -115,7 +116,7 @@ export const words = {
   'question.answered': 'Deine Antwort',
   'question.unanswered': 'Nicht beantwortet',
   'question.change': 'Ändern',
-  'question.complete': 'Den Rest beantworten',
+  'question.complete': 'Rest beantworten',
   'question.closed': 'Diese Frage ist geschlossen.',
   'question.yes': 'Ja',
   'question.no': 'Nein',

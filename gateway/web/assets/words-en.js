@@ -7,7 +7,6 @@
 /** @typedef {Record<keyof typeof words, Phrase>} Catalogue */
 
 export const words = {
-  'page.title': 'Temporary chat',
   'page.loading': 'One moment…',
 
   'join.from': '{agent} · {operator}',
@@ -112,6 +111,8 @@ export const words = {
   'question.number': 'Please give a number.',
   'question.too_small': 'At least {limit}.',
   'question.too_large': 'At most {limit}.',
+  'question.too_early': 'Not before {date}.',
+  'question.too_late': 'Not after {date}.',
   'question.too_long': 'At most {count} characters.',
   'question.optional': 'optional',
   'question.send': 'Send answers',

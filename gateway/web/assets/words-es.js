@@ -1,6 +1,5 @@
 /** Spanish. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': 'Chat temporal',
   'page.loading': 'Un momento…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': 'Indica un número.',
   'question.too_small': 'Como mínimo, {limit}.',
   'question.too_large': 'Como máximo, {limit}.',
+  'question.too_early': 'No antes del {date}.',
+  'question.too_late': 'No después del {date}.',
   'question.too_long': 'Como máximo, {count} caracteres.',
   'question.optional': 'opcional',
   'question.send': 'Enviar respuestas',
@@ -115,7 +116,7 @@ export const words = {
   'question.answered': 'Respondiste',
   'question.unanswered': 'Sin respuesta',
   'question.change': 'Cambiar',
-  'question.complete': 'Responder lo que falta',
+  'question.complete': 'Responder al resto',
   'question.closed': 'Esta pregunta está cerrada.',
   'question.yes': 'Sí',
   'question.no': 'No',

@@ -1,6 +1,5 @@
 /** French. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': 'Discussion temporaire',
   'page.loading': 'Un instant…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': 'Indiquez un nombre.',
   'question.too_small': 'Au moins {limit}.',
   'question.too_large': 'Au plus {limit}.',
+  'question.too_early': 'Pas avant le {date}.',
+  'question.too_late': 'Pas après le {date}.',
   'question.too_long': 'Au plus {count} caractères.',
   'question.optional': 'facultatif',
   'question.send': 'Envoyer les réponses',

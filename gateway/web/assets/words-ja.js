@@ -1,6 +1,5 @@
 /** Japanese. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': '一時チャット',
   'page.loading': 'お待ちください…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': '数字を入力してください。',
   'question.too_small': '{limit} 以上にしてください。',
   'question.too_large': '{limit} 以下にしてください。',
+  'question.too_early': '{date} 以降の日付にしてください。',
+  'question.too_late': '{date} 以前の日付にしてください。',
   'question.too_long': '{count} 文字以内にしてください。',
   'question.optional': '任意',
   'question.send': '回答を送る',

@@ -1,6 +1,5 @@
 /** Portuguese, as it is written in Brazil. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': 'Conversa temporária',
   'page.loading': 'Um momento…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': 'Informe um número.',
   'question.too_small': 'No mínimo {limit}.',
   'question.too_large': 'No máximo {limit}.',
+  'question.too_early': 'Não antes de {date}.',
+  'question.too_late': 'Não depois de {date}.',
   'question.too_long': 'No máximo {count} caracteres.',
   'question.optional': 'opcional',
   'question.send': 'Enviar respostas',
@@ -115,7 +116,7 @@ export const words = {
   'question.answered': 'Você respondeu',
   'question.unanswered': 'Sem resposta',
   'question.change': 'Alterar',
-  'question.complete': 'Responder o restante',
+  'question.complete': 'Responder ao resto',
   'question.closed': 'Esta pergunta está encerrada.',
   'question.yes': 'Sim',
   'question.no': 'Não',

@@ -1,6 +1,5 @@
 /** Chinese, simplified. @type {import('./words-en.js').Catalogue} */
 export const words = {
-  'page.title': '临时聊天',
   'page.loading': '请稍候…',
 
   'join.from': '{agent} · {operator}',
@@ -105,6 +104,8 @@ export const words = {
   'question.number': '请填写数字。',
   'question.too_small': '至少 {limit}。',
   'question.too_large': '至多 {limit}。',
+  'question.too_early': '不早于 {date}。',
+  'question.too_late': '不晚于 {date}。',
   'question.too_long': '至多 {count} 个字符。',
   'question.optional': '选填',
   'question.send': '发送回答',

@@ -41,11 +41,10 @@ impl Browser {
             "--window-size=390,844",
             &format!("--user-data-dir={}", folder.path().join("profile").display()),
         ];
-        let binary = CHROMIUM.iter().find(|path| std::path::Path::new(path).exists());
         let mut wishes = Capabilities::new();
         // As in most browsers by now: a page in another site's frame has no cookies.
         let settings = json!({"profile.cookie_controls_mode": 1});
-        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": binary, "prefs": settings}));
+        wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": chromium(), "prefs": settings}));
         let connection = async { ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver).await };
         Self { client: soon("a browser window", connection).await.unwrap(), _folder: folder }
     }
@@ -174,6 +173,12 @@ impl Browser {
     pub(crate) async fn close(self) {
         soon("the end of the browser", self.client.close()).await.unwrap();
     }
+}
+
+/// Finds the browser.
+pub(crate) fn chromium() -> &'static str {
+    let found = CHROMIUM.into_iter().find(|path| std::path::Path::new(path).exists());
+    found.expect("Chromium is installed; ./dev test does that")
 }
 
 /// Starts chromedriver on a free port, and returns its address.

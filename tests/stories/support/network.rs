@@ -66,11 +66,10 @@ impl Network {
         self.weather.send_replace(Weather::Fair);
     }
 
-    /// Is away for a while.
+    /// Is away for a while, and stays away.
     pub(crate) async fn fail_for(&self, outage: Duration) {
         self.cut();
         tokio::time::sleep(outage).await;
-        self.mend();
     }
 
     /// Counts the event streams that are open.

@@ -37,6 +37,14 @@ pub(crate) fn axe() -> String {
     fs::read_to_string(folder().join("node_modules/axe-core/axe.min.js")).expect("axe-core is among the tools")
 }
 
+/// Prepares Lighthouse, to look at a link's page; without categories at all that it can tell of.
+pub(crate) fn lighthouse(url: &str, categories: &[&str]) -> Command {
+    let folder = folder();
+    let mut command = Command::new(folder.join("node/bin/node"));
+    command.arg(Path::new(SCRIPTS).join("lighthouse.mjs")).arg(&folder).arg(super::chromium()).arg(url).args(categories);
+    command
+}
+
 /// Prepares the Inspector's command line for a server and a method.
 pub(crate) fn inspector(url: &str, key: &str, era: &str, method: &str) -> Command {
     let mut command = npm_tool("mcp-inspector");
