@@ -40,6 +40,7 @@ mod screenshots;
 mod small_print;
 mod strangers;
 mod support;
+mod talking;
 mod tap_to_eye;
 mod the_story;
 mod tokens;

@@ -38,7 +38,8 @@ async fn a_word_is_on_the_other_side_in_no_time() {
 
     let mut heard = listen(installation, &agent).await;
     let session = heard.find("session_started").await["session_id"].as_str().unwrap().to_owned();
-    let mut to_agent = Vec::new();
+    browser.run(NOTE).await;
+    let (mut to_agent, mut to_eye) = (Vec::new(), Vec::new());
     for word in 0..WORDS {
         let tap = TAP.replace("WORD", &format!("'word {word}'"));
         let (tapped, there) = tokio::join!(browser.run(&tap), async {
@@ -46,16 +47,12 @@ async fn a_word_is_on_the_other_side_in_no_time() {
             now()
         });
         to_agent.push(there - tapped.as_f64().unwrap());
-    }
 
-    browser.run(NOTE).await;
-    let mut to_eye = Vec::new();
-    for word in 0..WORDS {
-        let text = format!("answer {word}");
+        let answer = format!("answer {word}");
         let said = now();
-        agent.say(&session, &text).await;
-        let seen = format!("return seen['{text}'] ?? null");
-        to_eye.push(until(&text, async || browser.run(&seen).await.as_f64()).await - said);
+        agent.say(&session, &answer).await;
+        let seen = format!("return seen['{answer}'] ?? null");
+        to_eye.push(until(&answer, async || browser.run(&seen).await.as_f64()).await - said);
     }
     tell("tap on Send -> agent's event stream", to_agent);
     tell("agent's send -> visible in the page", to_eye);

@@ -11,6 +11,7 @@ const READ_EVERY_MS = 2_000;
 
 export class Signals {
   #typingSent = 0;
+  #isTyping = false;
   #typingTimer = 0;
   /** @type {string | undefined} */
   #read;
@@ -29,14 +30,15 @@ export class Signals {
     this.#typingTimer = setTimeout(() => this.stopTyping(), TYPING_ENDS_MS);
     if (Date.now() - this.#typingSent < TYPING_EVERY_MS) return;
     this.#typingSent = Date.now();
+    this.#isTyping = true;
     postTyping(this.sessionId, true).catch(() => {});
   }
 
   /** Takes the typing back; after a message that is the server's own conclusion (`told`). */
   stopTyping({ told = false } = {}) {
     clearTimeout(this.#typingTimer);
-    if (this.#typingSent && !told) postTyping(this.sessionId, false).catch(() => {});
-    this.#typingSent = 0;
+    if (this.#isTyping && !told) postTyping(this.sessionId, false).catch(() => {});
+    this.#isTyping = false;
   }
 
   /** Marks everything up to an event as read. @param {string} cursor */

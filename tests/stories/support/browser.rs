@@ -71,6 +71,16 @@ impl Browser {
         soon("a reload", self.client.refresh()).await.unwrap();
     }
 
+    /// Goes back to the page before.
+    pub(crate) async fn back(&self) {
+        soon("the page before", self.client.back()).await.unwrap();
+    }
+
+    /// Runs no page's scripts from here on.
+    pub(crate) async fn without_scripts(&self) {
+        soon("no scripts", self.client.issue_cmd(DevTools::no_scripts())).await.unwrap();
+    }
+
     /// Returns the page's address.
     pub(crate) async fn address(&self) -> String {
         self.client.current_url().await.unwrap().into()

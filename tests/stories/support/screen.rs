@@ -52,6 +52,11 @@ impl DevTools {
         let agent = "Mozilla/5.0 (X11; Linux x86_64) Chrome";
         Self { command: "Emulation.setUserAgentOverride", parameters: json!({"userAgent": agent, "acceptLanguage": language}) }
     }
+
+    /// Makes the browser run no scripts of pages.
+    pub(super) fn no_scripts() -> Self {
+        Self { command: "Emulation.setScriptExecutionDisabled", parameters: json!({"value": true}) }
+    }
 }
 
 impl WebDriverCompatibleCommand for DevTools {
