@@ -29,7 +29,7 @@ const LOST: &str = "return [document.documentElement.scrollWidth > innerWidth &&
 async fn every_screen_is_for_everyone() {
     let axe = axe();
     // As narrow as 1280 pixels at 400 % (WCAG 2.2, 1.4.10); and in the dark, where colours are others.
-    for screen in [Screen { width: 320, height: 640, dark: false }, Screen::PHONE.dark()] {
+    for screen in [Screen { width: 320, ..Screen::PHONE }, Screen::PHONE.dark()] {
         let browser = Browser::open().await;
         browser.look_through(screen).await;
         let mut wrong = Vec::new();

@@ -50,10 +50,12 @@ async fn scores() {
         _ => link().await,
     };
     println!("{:<12} {:<6} {:>11} {:>13} {:>14}", "screen", "theme", "performance", "accessibility", "best practices");
-    for Look { screen, theme, scores, findings } in look(&url, &[]).await.into_iter().map(Look::of) {
+    for Look { screen, theme, scores, findings } in look(&url, &[]).await.iter().map(Look::of) {
         let [performance, accessibility, best_practices] = scores;
         println!("{screen:<12} {theme:<6} {performance:>11} {accessibility:>13} {best_practices:>14}");
-        findings.iter().for_each(|finding| println!("  {finding}"));
+        for finding in findings {
+            println!("  {finding}");
+        }
     }
 }
 
@@ -66,7 +68,7 @@ struct Look {
 }
 
 impl Look {
-    fn of(line: Value) -> Self {
+    fn of(line: &Value) -> Self {
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
         let score = |name: &str| line["scores"][name].as_i64().unwrap();
         Self {

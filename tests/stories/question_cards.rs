@@ -10,8 +10,8 @@ struct Asked {
     network: Network,
     browser: Browser,
     session: Value,
-    /// What asking gave.
-    asked: Value,
+    /// Where the agent is, having asked.
+    cursor: Value,
 }
 
 impl Asked {
@@ -27,12 +27,12 @@ impl Asked {
         let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
         let asked = agent.ask("temp_chat_ask", json!({"session_id": session, "fields": fields})).await;
         browser.find(".card").await;
-        Self { agent, network, browser, session, asked }
+        Self { agent, network, browser, session, cursor: asked["next_cursor"].clone() }
     }
 
     /// Waits for what the agent hears after it has asked.
     async fn heard(&self) -> Vec<Value> {
-        let arguments = json!({"session_id": self.session, "after": self.asked["next_cursor"], "timeout_seconds": 40});
+        let arguments = json!({"session_id": self.session, "after": self.cursor, "timeout_seconds": 40});
         self.agent.ask("temp_chat_wait_for_messages", arguments).await["events"].as_array().unwrap().clone()
     }
 

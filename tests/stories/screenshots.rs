@@ -11,11 +11,14 @@ use crate::support::{Browser, Screen};
 async fn screenshots() {
     let folder = PathBuf::from(std::env::var("TEMPCHAT_SCREENSHOTS").expect("./dev screenshots names a folder"));
     fs::create_dir_all(&folder).unwrap();
-    let screens = [("narrow", Screen::PHONE), ("wide", Screen::DESK)];
-    for (name, screen) in screens
-        .into_iter()
-        .flat_map(|(name, screen)| [(format!("{name}-light"), screen), (format!("{name}-dark"), screen.dark())])
-    {
+    let screens = [
+        ("narrow-light", Screen::PHONE),
+        ("narrow-dark", Screen::PHONE.dark()),
+        ("narrow-forced-colors", Screen::PHONE.in_forced_colors()),
+        ("wide-light", Screen::DESK),
+        ("wide-dark", Screen::DESK.dark()),
+    ];
+    for (name, screen) in screens {
         let browser = Browser::open().await;
         browser.look_through(screen).await;
         screens::walk(&browser, async |scene| {

@@ -195,6 +195,46 @@ async fn who_has_little_time_is_told_and_who_gets_more_too() {
     talk.browser.close().await;
 }
 
+/// Notes what the page asks of a browser that grants everything.
+const GRANTS: &str = "window.asked = 0;
+    window.told = [];
+    window.Notification = class {
+        static permission = 'granted';
+        static async requestPermission() { asked += 1; return 'granted'; }
+        constructor(title) { told.push(title); }
+    };
+    navigator.clipboard.writeText = async (text) => { window.copied = text; }";
+
+#[tokio::test]
+async fn notices_are_asked_for_on_a_tap_only_and_tell_who_wrote_but_not_what() {
+    let talk = Talk::begin(json!({"agent_name": "Ada"})).await;
+    let Talk { browser, .. } = &talk;
+    browser.run(GRANTS).await;
+    browser.run(&look("hidden")).await;
+    talk.hear("Nobody is told of this").await;
+    assert_eq!(browser.run("return [asked, told]").await, json!([0, []]));
+    browser.click(".menu-place > button").await;
+    browser.click(".menu .switch + .switch").await;
+    browser.find(".menu .switch + .switch[aria-pressed=true]").await;
+    talk.hear("A secret").await;
+    assert_eq!(browser.run("return [asked, told]").await, json!([1, ["Ada wrote to you"]]));
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+async fn code_is_copied_on_a_tap_and_a_link_opens_without_taking_the_chat_along() {
+    let talk = Talk::begin(json!({})).await;
+    let Talk { browser, .. } = &talk;
+    browser.run(GRANTS).await;
+    talk.agent.say(&talk.session, "Run this:\n\n```\nls -l\n```\n\nand read [this](https://example.org/).").await;
+    browser.click(".copy").await;
+    browser.shows(".copy", "Copied").await;
+    assert_eq!(browser.run("return copied").await, "ls -l\n");
+    let link = "const { target, rel, protocol } = document.querySelector('.rich a'); return [target, rel, protocol]";
+    assert_eq!(browser.run(link).await, json!(["_blank", "noopener noreferrer nofollow", "https:"]));
+    talk.browser.close().await;
+}
+
 #[tokio::test]
 async fn a_page_without_scripts_says_what_it_is_and_what_to_do() {
     let browser = Browser::open().await;

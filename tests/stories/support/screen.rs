@@ -12,22 +12,30 @@ pub(crate) struct Screen {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) dark: bool,
+    /// Whether the reader's own few colours stand in for all of the page's.
+    pub(crate) forced_colors: bool,
 }
 
 impl Screen {
-    pub(crate) const PHONE: Self = Self { width: 360, height: 640, dark: false };
-    pub(crate) const DESK: Self = Self { width: 1280, height: 800, dark: false };
+    pub(crate) const PHONE: Self = Self { width: 360, height: 640, dark: false, forced_colors: false };
+    pub(crate) const DESK: Self = Self { width: 1280, height: 800, ..Self::PHONE };
 
     /// Returns the same screen in the dark.
     pub(crate) fn dark(self) -> Self {
         Self { dark: true, ..self }
     }
 
+    /// Returns the same screen in the reader's own colours.
+    pub(crate) fn in_forced_colors(self) -> Self {
+        Self { forced_colors: true, ..self }
+    }
+
     /// Returns what a browser has to be told to be like this.
     pub(super) fn commands(self) -> [DevTools; 2] {
-        let Self { width, height, dark } = self;
+        let Self { width, height, dark, forced_colors } = self;
         let scheme = if dark { "dark" } else { "light" };
-        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")];
+        let forced = if forced_colors { "active" } else { "none" };
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce"), ("forced-colors", forced)];
         let features = features.map(|(name, value)| json!({"name": name, "value": value}));
         [
             DevTools {

@@ -1,5 +1,6 @@
 //! Makes the page's files ready to be served: modules joined, comments and spaces gone, compressed as far as they go, once, at build.
 
+#[path = "build/join.rs"]
 mod join;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ const ENTRANCE: &str = "main.js";
 const EMBED: &str = "embed.js";
 
 fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed={FOLDER}");
     let out = std::env::var("OUT_DIR").expect("cargo names a folder for what a build makes");
@@ -45,9 +47,9 @@ fn files() -> BTreeMap<String, String> {
         let content = fs::read_to_string(entry.path()).expect("the page's files are text");
         (entry.file_name().into_string().expect("our names are plain"), content)
     });
-    let (modules, mut files): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        read.partition(|(name, _)| name.ends_with(".js") && name != EMBED);
-    files.extend(join::join(&modules, ENTRANCE));
+    let is_module = |name: &str| name != EMBED && Path::new(name).extension().is_some_and(|kind| kind == "js");
+    let (modules, mut files): (BTreeMap<_, _>, BTreeMap<_, _>) = read.partition(|(name, _)| is_module(name));
+    files.extend(join::join(&modules, ENTRANCE).expect("the page's modules can be joined"));
     files
 }
 
