@@ -14,8 +14,8 @@ use flate2::write::GzEncoder;
 
 const FOLDER: &str = "web/assets";
 const ENTRANCE: &str = "main.js";
-/// What other sites' pages load: no module.
-const SCRIPT: &str = "embed.js";
+/// What other sites load; it stands by itself.
+const EMBED: &str = "embed.js";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -47,7 +47,7 @@ fn files() -> BTreeMap<String, String> {
         let content = fs::read_to_string(entry.path()).expect("the page's files are text");
         (entry.file_name().into_string().expect("our names are plain"), content)
     });
-    let is_module = |name: &str| Path::new(name).extension().is_some_and(|kind| kind == "js") && name != SCRIPT;
+    let is_module = |name: &str| name != EMBED && Path::new(name).extension().is_some_and(|kind| kind == "js");
     let (modules, mut files): (BTreeMap<_, _>, BTreeMap<_, _>) = read.partition(|(name, _)| is_module(name));
     files.extend(join::join(&modules, ENTRANCE).expect("the page's modules can be joined"));
     files

@@ -6,8 +6,8 @@ import { alert } from './alerts.js';
 import { composer } from './composer.js';
 import { announce, avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
+import { endingPanel } from './ending.js';
 import { chatMenu } from './menu.js';
-import { fetchCards } from './entries.js';
 import { timeline } from './timeline.js';
 import { say } from './words.js';
 
@@ -58,20 +58,14 @@ export function showChat(live, startNew) {
     document.title = titleOf(state, conversation.unread());
     if (over && !ended) {
       ended = true;
-      fetchEnding().then((endingPanel) => close(endingPanel(live, startNew)));
+      const hadFocus = foot.contains(document.activeElement) || menu.element.contains(document.activeElement);
+      const panel = endingPanel(live, startNew);
+      menu.close();
+      foot.remove();
+      conversation.close(panel);
+      if (hadFocus) panel.querySelector('h2')?.focus({ preventScroll: true });
     }
   });
-  /** @param {HTMLElement} ending */
-  function close(ending) {
-    const hadFocus = foot.contains(document.activeElement) || menu.element.contains(document.activeElement);
-    menu.close();
-    foot.remove();
-    conversation.close(ending);
-    if (hadFocus) ending.querySelector('h2')?.focus({ preventScroll: true });
-  }
-  // What comes later is here before it is needed: then the network may be gone.
-  fetchCards();
-  fetchEnding();
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState !== 'visible') return;
     conversation.seen();
@@ -79,11 +73,6 @@ export function showChat(live, startNew) {
   }, { signal: live.closed });
   if (matchMedia('(pointer: fine)').matches) writer.focus();
 }
-
-/** Fetches what comes after the end; where that is out of reach, its heading has to do. */
-const fetchEnding = () => import('./ending.js').then(
-  ({ endingPanel }) => endingPanel,
-  () => () => h('section', { class: 'ending' }, h('h2', { tabindex: -1 }, say('ending.title'))));
 
 /**
  * @param {State} state

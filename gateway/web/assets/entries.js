@@ -4,10 +4,11 @@
 
 import { announce, h, icon } from './dom.js';
 import { setAgentHtml } from './html-policy.js';
+import { questionCard } from './question.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
 import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
 
-/** @import { ChatEvent, EventOf, MessageData, Pending } from '../contract.d.ts' */
+/** @import { ChatEvent, MessageData, Pending } from '../contract.d.ts' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
@@ -19,25 +20,6 @@ import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
  * @property {() => HTMLElement} make
  * @property {(element: HTMLElement) => void} [update]
  */
-
-/** Draws a question, once there is one. @type {typeof import('./question.js').questionCard | undefined} */
-let questionCard;
-
-/** Whether there are questions that cannot be drawn yet. @param {State} state */
-export const lacksCards = ({ log }) => !questionCard && log.some(({ type }) => type === 'question');
-
-/** Fetches what draws questions; where that is out of reach, they are shown in plain words, and answered in such. */
-export const fetchCards = () => import('./question.js').then(
-  (cards) => {
-    questionCard = cards.questionCard;
-  },
-  () => {
-    questionCard ??= plainCard;
-  });
-
-/** @param {EventOf<'question'>} event @returns {Entry} */
-const plainCard = ({ id, data }) =>
-  ({ key: id, from: 'agent', version: '', make: () => h('section', { class: 'card', dir: 'auto' }, data.text) });
 
 /** Messages of one side within this time stand together under one time. */
 const TOGETHER_MS = 3 * 60_000;
@@ -67,7 +49,7 @@ export function entriesOf(state, live) {
         || Date.parse(next.at) - Date.parse(line.at) > TOGETHER_MS;
       const mark = line.pending?.state ?? (line === lastMine ? (line.index < read ? 'read' : 'sent') : undefined);
       entries.push(message(line, line.message, { last, mark }, state, live));
-    } else if (line.event?.type === 'question' && questionCard) {
+    } else if (line.event?.type === 'question') {
       entries.push(questionCard(line.event, answers.get(line.event.data.question_id), state, live));
     } else if (line.event) {
       const words = noteWords(line.event);

@@ -4,7 +4,7 @@
  */
 
 import { h, icon } from './dom.js';
-import { entriesOf, fetchCards, lacksCards } from './entries.js';
+import { entriesOf } from './entries.js';
 import { say } from './words.js';
 
 /** @import { Entry } from './entries.js' */
@@ -69,10 +69,6 @@ export function timeline(live, onNews) {
 
   /** @param {State} state */
   function update(state) {
-    if (lacksCards(state)) {
-      fetchCards().then(() => live.closed.aborted || update(live.state));
-      return;
-    }
     const entries = entriesOf(state, live);
     const fresh = first ? [] : entries.filter(({ key }) => !drawn.has(key));
     draw(log, drawn, entries);
