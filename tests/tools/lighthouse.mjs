@@ -14,11 +14,16 @@ const flags = {
   onlyCategories,
   // The cookie of the chat is in the profile.
   disableStorageReset: true,
-  throttlingMethod: onlyCategories.includes('performance') ? 'simulate' : 'provided',
+  // A chat's stream of events never ends.
+  maxWaitForLoad: 15_000,
+  ...(onlyCategories.includes('performance')
+    ? { throttlingMethod: 'simulate' }
+    : { throttlingMethod: 'provided', networkQuietThresholdMs: 500, cpuQuietThresholdMs: 500 }),
   logLevel: 'silent',
 };
 
-const browser = await launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+// By a pipe: the browser ends with this program, however that ends.
+const browser = await launch({ executablePath, pipe: true, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
 try {
   const guest = await browser.newPage();
   await look('invitation', url);
