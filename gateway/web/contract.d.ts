@@ -28,6 +28,8 @@ export interface Session {
   messages_left: number;
   limits: { max_message_chars: number; messages_per_minute: number };
   erase_at?: string | null;
+  /** The link's, where the agent chose one. */
+  language?: string;
 }
 
 export interface Link {

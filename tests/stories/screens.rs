@@ -51,6 +51,12 @@ async fn invitations(agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMu
     browser.type_into("#passcode", "plum tart\u{e007}").await;
     browser.shows("#passcode-error", "not the passcode").await;
     look("wrong-passcode").await;
+    until("there were too many tries", async || {
+        browser.run("document.querySelector('form button[type=submit]')?.click()").await;
+        browser.texts("h1").await.concat().contains("A little too fast").then_some(())
+    })
+    .await;
+    look("busy").await;
 }
 
 async fn closed_doors(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {

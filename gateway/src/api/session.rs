@@ -55,6 +55,9 @@ pub(super) struct SessionObject {
     /// When its words are gone at the latest.
     #[schema(value_type = String, format = DateTime)]
     erase_at: Moment,
+    /// The page's language (BCP 47), where the agent chose one for the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
 }
 
 impl SessionObject {
@@ -184,6 +187,7 @@ impl Shown {
             },
             open_fields: open_fields(&self.state),
             erase_at: self.standing.erase_at.into(),
+            language: self.link.settings.as_ref().and_then(|settings| settings.language.clone()),
         })
     }
 

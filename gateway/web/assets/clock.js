@@ -13,10 +13,13 @@ export function learnTime(now) {
   if (!Number.isNaN(theirs)) skew = theirs - Date.now();
 }
 
+/** The time there, in milliseconds. */
+export const serverTime = () => Date.now() + skew;
+
 /**
  * Milliseconds until `moment` by the server's clock; negative afterwards.
  * @param {string} moment RFC 3339
  */
 export function millisecondsUntil(moment) {
-  return Date.parse(moment) - (Date.now() + skew);
+  return Date.parse(moment) - serverTime();
 }

@@ -41,7 +41,7 @@ export function entriesOf(state, live) {
   lines.forEach((line, index) => {
     if (dayOf(line.at) !== day) {
       day = dayOf(line.at);
-      entries.push(note(`day:${line.at.slice(0, 10)}`, day, 'day'));
+      entries.push(note(`day:${line.key}`, day, 'day'));
     }
     if (line.message) {
       const next = lines[index + 1];
@@ -112,7 +112,14 @@ function noteWords(event) {
  * @param {string} className
  * @returns {Entry}
  */
-const note = (key, words, className) => ({ key, version: words, make: () => h('p', { class: className }, h('span', {}, words)) });
+const note = (key, words, className) => ({
+  key,
+  version: words,
+  make: () => h('p', { class: className }, h('span')),
+  update: (element) => {
+    /** @type {Element} */ (element.firstElementChild).textContent = words;
+  },
+});
 
 /**
  * @param {State} state
@@ -202,11 +209,17 @@ function addCopyButton(block) {
   const button = h('button', {
     type: 'button', class: 'copy',
     onclick: async () => {
-      await navigator.clipboard.writeText(code);
-      button.textContent = say('chat.copied');
+      try {
+        await navigator.clipboard.writeText(code);
+        button.textContent = say('chat.copied');
+      } catch {
+        // Another site's page may forbid it: then it is ready for the keyboard, or a long tap.
+        getSelection()?.selectAllChildren(shown);
+      }
     },
   }, say('chat.copy'));
-  block.replaceWith(h('div', { class: 'code' }, block.cloneNode(true), button));
+  const shown = block.cloneNode(true);
+  block.replaceWith(h('div', { class: 'code' }, shown, button));
 }
 
 /**

@@ -6,9 +6,9 @@ import { Problem, getSession } from './api.js';
 import { inFrame } from './carrier.js';
 import { showChat } from './chat.js';
 import { continueButton, showLink } from './join.js';
-import { showLoading, showNotice } from './notice.js';
+import { showLoading, showNotice, showSpeechless } from './notice.js';
 import { LiveSession } from './session.js';
-import { forgetSession, originOf } from './storage.js';
+import { forgetSession, keepOrigin, originOf } from './storage.js';
 import { say, speak } from './words.js';
 
 /** @import { Session } from '../contract.d.ts' */
@@ -37,6 +37,9 @@ async function enter(session, { joined, startNew } = {}) {
   // A frame keeps the address that the page around may show.
   if (!inFrame()) history.replaceState(null, '', `/chat/${session.id}`);
   live?.stop();
+  // A chat from another device comes without the link that chose the language.
+  if (!originOf(session.id)) keepOrigin(session.id, { language: session.language });
+  await speak(session.language);
   const next = new LiveSession(session, onLost);
   live = next;
   await next.start(joined);
@@ -72,13 +75,23 @@ async function openOther() {
   showContinue(enterHere, code);
 }
 
+/** Reads a part of the address; one that was cut within a letter stays as it is, and leads nowhere. @param {string} part */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 async function open() {
   const [, place, name] = location.pathname.split('/');
   if (place === 'embed' && !(await import('./frame.js')).settleIn()) return;
-  if ((place === 'temp-chat' || place === 'embed') && name) return showLink(decodeURIComponent(name), enter);
-  if (place === 'chat') return name ? openSession(decodeURIComponent(name)) : openOther();
+  if ((place === 'temp-chat' || place === 'embed') && name) return showLink(plain(name), enter);
+  if (place === 'chat') return name ? openSession(plain(name)) : openOther();
   await speak();
   showNotice('unknown');
 }
 
-open();
+// Only what cannot even be said comes here: a file of this page did not.
+open().catch(showSpeechless);

@@ -122,7 +122,7 @@ export const printButton = () =>
 export function eraseButton(live) {
   const button = confirmButton({
     label: say('menu.erase'),
-    confirm: say('menu.erase_confirm'),
+    confirm: say('menu.erase_confirm', { agent: live.state.session.agent_name }),
     class: 'danger',
     icon: icon('bin'),
     act: async () => {

@@ -40,6 +40,17 @@ export function showNotice(matter, values, retry) {
   );
 }
 
+/** Says without a catalogue, in the shell's English, that the page did not come whole. */
+export function showSpeechless() {
+  showScreen(
+    h('main', { class: 'notice' },
+      h('span', { class: 'emblem' }, icon(ICONS.away)),
+      h('h1', {}, 'We cannot reach the chat'),
+      h('p', {}, 'Nothing is lost and nothing is used up: try again in a moment.'),
+      h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, 'Try again')),
+  );
+}
+
 /** Shown until the first answer is here; the shell comes with it, in English, before there is a language. */
 export function showLoading() {
   const app = /** @type {HTMLElement} */ (document.getElementById('app'));

@@ -4,6 +4,8 @@
  */
 
 import { Problem } from './api.js';
+import { serverTime } from './clock.js';
+import { alone } from './locks.js';
 import { keys, readJson, remove, sessionPrefix, uuid, write } from './storage.js';
 
 /** @import { ChatEvent, Outgoing, Pending } from '../contract.d.ts' */
@@ -35,7 +37,7 @@ export class Outbox {
   /** @param {Pick<Outgoing, 'message' | 'answer'>} content */
   add(content) {
     const last = this.pending().at(-1)?.at ?? 0;
-    const entry = { id: uuid(), at: Math.max(Date.now(), last + 1), ...content };
+    const entry = { id: uuid(), at: Math.max(serverTime(), last + 1), ...content };
     write(this.prefix + entry.id, JSON.stringify(entry));
     this.onChange(this.pending());
     this.flush();
@@ -126,14 +128,4 @@ export class Outbox {
     this.#progress.set(id, progress);
     this.onChange(this.pending(), problem);
   }
-}
-
-/**
- * Runs `work` while no other tab does; where locks are missing (plain http), the ids alone keep the order of one tab.
- * @param {string} name
- * @param {() => Promise<void>} work
- * @returns {Promise<void>}
- */
-function alone(name, work) {
-  return navigator.locks ? navigator.locks.request(name, work) : work();
 }

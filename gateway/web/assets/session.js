@@ -3,6 +3,7 @@
  */
 
 import { endSession, eraseSession, getMessages, getSession, postAnswer, postMessage } from './api.js';
+import { millisecondsUntil } from './clock.js';
 import { Outbox } from './outbox.js';
 import { SharedStream } from './shared-stream.js';
 import { Signals } from './signals.js';
@@ -222,7 +223,7 @@ export class LiveSession {
   #watchForErasure() {
     const { status, erase_at } = this.state.session;
     if (status !== 'ended' || !erase_at) return;
-    const delay = Math.max(0, Date.parse(erase_at) - Date.now()) + 2000;
+    const delay = Math.max(0, millisecondsUntil(erase_at)) + 2000;
     const timer = setTimeout(() => this.refresh(), Math.min(delay, LONGEST_TIMER_MS));
     this.#listening.signal.addEventListener('abort', () => clearTimeout(timer));
   }

@@ -5,6 +5,7 @@
  */
 
 import { Problem, getMessages } from './api.js';
+import { wasLetGo } from './locks.js';
 import { Stream } from './stream.js';
 
 /** @import { ChatEvent, Page } from '../contract.d.ts' */
@@ -52,8 +53,8 @@ export class SharedStream {
     this.listener = listener;
     this.name = `tempchat:stream:${sessionId}`;
     if (!navigator.locks || !window.BroadcastChannel) {
-      // Plain http on a local network: every tab for itself.
-      this.#stream = new Stream(sessionId, cursor, listener);
+      // Plain http on a local network.
+      this.#goAlone();
       return;
     }
     this.#channel = new BroadcastChannel(this.name);
@@ -88,9 +89,10 @@ export class SharedStream {
     const options = steal ? { steal } : { signal: this.#leaving.signal };
     try {
       await navigator.locks.request(this.name, options, () => this.#lead());
-    } catch {
-      // Stolen, because this tab slept; or nobody waits any more.
+    } catch (error) {
       if (this.#leaving.signal.aborted) return;
+      if (!wasLetGo(error)) return this.#goAlone();
+      // Stolen, because this tab slept.
       this.#follow();
       this.#queue();
     }
@@ -132,6 +134,14 @@ export class SharedStream {
     return new Promise((resolve) => {
       this.#release = () => resolve(undefined);
     });
+  }
+
+  /** Follows the server without other tabs. */
+  #goAlone() {
+    clearTimeout(this.#watchdog);
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#stream ??= new Stream(this.sessionId, this.cursor, this.listener);
   }
 
   #follow() {

@@ -66,8 +66,11 @@ export function readJson(key) {
   }
 }
 
+const SESSIONS = 'tempchat:session:';
+const ORIGIN = 'origin';
+
 /** @param {string} sessionId */
-export const sessionPrefix = (sessionId) => `tempchat:session:${sessionId}:`;
+export const sessionPrefix = (sessionId) => `${SESSIONS}${sessionId}:`;
 
 /**
  * The secret that makes joining twice from here the same session.
@@ -81,20 +84,28 @@ export function clientIdFor(linkKey) {
   return made;
 }
 
+/** @typedef {{ linkKey?: string, language?: string }} Origin */
+
 /**
- * Remembers which link a session came from, and its language; neither holds the token.
+ * Remembers which link a session came from, where this device has seen it, and its language; neither holds the token.
  * @param {string} sessionId
- * @param {{ linkKey: string, language?: string }} origin
+ * @param {Origin} origin
  */
 export function keepOrigin(sessionId, origin) {
-  write(`${sessionPrefix(sessionId)}origin`, JSON.stringify(origin));
+  write(sessionPrefix(sessionId) + ORIGIN, JSON.stringify(origin));
 }
 
 /**
  * @param {string} sessionId
- * @returns {{ linkKey: string, language?: string } | null}
+ * @returns {Origin | null}
  */
-export const originOf = (sessionId) => readJson(`${sessionPrefix(sessionId)}origin`);
+export const originOf = (sessionId) => readOrigin(sessionPrefix(sessionId) + ORIGIN);
+
+/**
+ * @param {string} key
+ * @returns {Origin | null}
+ */
+const readOrigin = (key) => readJson(key);
 
 /**
  * Removes every trace of a session from this device.
@@ -102,8 +113,9 @@ export const originOf = (sessionId) => readJson(`${sessionPrefix(sessionId)}orig
  */
 export function forgetSession(sessionId) {
   const linkKey = originOf(sessionId)?.linkKey;
-  if (linkKey) remove(linkKey);
   keys(sessionPrefix(sessionId)).forEach(remove);
+  // A chat begun anew by the same link goes on by the same id.
+  if (linkKey && !keys(SESSIONS).some((key) => key.endsWith(`:${ORIGIN}`) && readOrigin(key)?.linkKey === linkKey)) remove(linkKey);
 }
 
 /** A random UUID (version 4); `crypto.randomUUID` is missing on plain http, which local networks use. */

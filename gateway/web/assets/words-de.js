@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': 'Dieses Gerät ist noch nicht vergessen. Versuche es gleich noch einmal.',
   'menu.save_failed': 'Die Kopie konnte nicht gesichert werden. Versuche es gleich noch einmal.',
   'menu.erase': 'Meine Daten jetzt löschen',
-  'menu.erase_confirm': 'Noch einmal tippen: Alles wird endgültig gelöscht',
+  'menu.erase_confirm': 'Noch einmal tippen: Alles wird endgültig gelöscht. Was {agent} schon gelesen hat, liegt nicht in unserer Hand.',
   'menu.erasing': 'Wird gelöscht…',
   'menu.erase_failed': 'Noch ist nichts gelöscht. Versuche es gleich noch einmal.',
 

@@ -144,7 +144,7 @@ export const words = {
   'menu.forget_failed': 'This device is not forgotten yet. Try again in a moment.',
   'menu.save_failed': 'The copy could not be saved. Try again in a moment.',
   'menu.erase': 'Delete my data now',
-  'menu.erase_confirm': 'Tap again: all is deleted for good',
+  'menu.erase_confirm': 'Tap again: all is deleted for good. What {agent} has already read is outside our control.',
   'menu.erasing': 'Deleting…',
   'menu.erase_failed': 'It is not deleted yet. Try again in a moment.',
 

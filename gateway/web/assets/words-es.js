@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': 'Este dispositivo aún no está olvidado. Inténtalo dentro de un momento.',
   'menu.save_failed': 'No se pudo guardar la copia. Inténtalo dentro de un momento.',
   'menu.erase': 'Borrar mis datos ahora',
-  'menu.erase_confirm': 'Toca otra vez: se borra todo para siempre',
+  'menu.erase_confirm': 'Toca otra vez: se borra todo para siempre. Lo que {agent} ya ha leído está fuera de nuestro control.',
   'menu.erasing': 'Borrando…',
   'menu.erase_failed': 'Aún no se ha borrado. Inténtalo dentro de un momento.',
 

@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': 'Cet appareil n’est pas encore oublié. Réessayez dans un instant.',
   'menu.save_failed': 'La copie n’a pas pu être enregistrée. Réessayez dans un instant.',
   'menu.erase': 'Supprimer mes données',
-  'menu.erase_confirm': 'Touchez encore : tout sera supprimé pour de bon',
+  'menu.erase_confirm': 'Touchez encore : tout sera supprimé pour de bon. Ce que {agent} a déjà lu échappe à notre contrôle.',
   'menu.erasing': 'Suppression…',
   'menu.erase_failed': 'Ce n’est pas encore supprimé. Réessayez dans un instant.',
 

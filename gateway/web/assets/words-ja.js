@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': 'この端末の記録はまだ消えていません。少ししてからお試しください。',
   'menu.save_failed': 'コピーを保存できませんでした。少ししてからお試しください。',
   'menu.erase': '自分のデータを今すぐ削除',
-  'menu.erase_confirm': 'もう一度押すと、すべて完全に削除されます',
+  'menu.erase_confirm': 'もう一度押すと、すべて完全に削除されます。{agent} がすでに読んだ内容は、当方の管理の外にあります。',
   'menu.erasing': '削除しています…',
   'menu.erase_failed': 'まだ削除されていません。少ししてからお試しください。',
 

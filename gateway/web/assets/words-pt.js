@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': 'Este aparelho ainda não foi esquecido. Tente de novo daqui a pouco.',
   'menu.save_failed': 'Não foi possível salvar a cópia. Tente de novo daqui a pouco.',
   'menu.erase': 'Apagar meus dados agora',
-  'menu.erase_confirm': 'Toque de novo: tudo será apagado para sempre',
+  'menu.erase_confirm': 'Toque de novo: tudo será apagado para sempre. O que {agent} já leu está fora do nosso controle.',
   'menu.erasing': 'Apagando…',
   'menu.erase_failed': 'Ainda não foi apagada. Tente de novo daqui a pouco.',
 

@@ -137,7 +137,7 @@ export const words = {
   'menu.forget_failed': '此设备尚未被忘记，请稍后再试。',
   'menu.save_failed': '无法保存副本，请稍后再试。',
   'menu.erase': '立即删除我的数据',
-  'menu.erase_confirm': '再点一次：全部永久删除',
+  'menu.erase_confirm': '再点一次：全部永久删除。{agent} 已读到的内容不在我们的控制范围内。',
   'menu.erasing': '正在删除…',
   'menu.erase_failed': '尚未删除，请稍后再试。',
 

@@ -56,9 +56,16 @@ export function say(word, values = {}) {
   const template = typeof entry === 'string' ? entry : formFor(count, entry);
   return template.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
-    return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : value ?? '';
+    return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : isolated(value ?? '');
   });
 }
+
+/** Letters that run from right to left, and characters that make others do so. */
+const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/;
+const OVERRIDES = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Keeps a name's direction to the name: the words around it stay where they are. @param {string} name */
+const isolated = (name) => (TURNING.test(name) ? `\u2068${name.replace(OVERRIDES, '')}\u2069` : name);
 
 /**
  * The words for a code that the server chose; codes that are not in the catalogue get `otherwise`.

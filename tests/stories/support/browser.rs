@@ -61,6 +61,23 @@ impl Browser {
         soon("a language", self.client.issue_cmd(DevTools::language(language))).await.unwrap();
     }
 
+    /// Lives in a time zone from here on.
+    pub(crate) async fn live_in(&self, time_zone: &str) {
+        soon("a time zone", self.client.issue_cmd(DevTools::time_zone(time_zone))).await.unwrap();
+    }
+
+    /// Runs a script before those of every page from here on.
+    pub(crate) async fn prepare(&self, script: &str) {
+        soon("a script", self.client.issue_cmd(DevTools::before_pages(script))).await.unwrap();
+    }
+
+    /// Loses the files that these patterns fit, from here on; without any, none.
+    pub(crate) async fn lose(&self, patterns: &[&str]) {
+        for command in DevTools::losing(patterns) {
+            soon("a loss", self.client.issue_cmd(command)).await.unwrap();
+        }
+    }
+
     /// Goes to an address.
     pub(crate) async fn visit(&self, url: &str) {
         soon("a page", self.client.goto(url)).await.unwrap();

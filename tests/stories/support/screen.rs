@@ -61,6 +61,24 @@ impl DevTools {
         Self { command: "Emulation.setUserAgentOverride", parameters: json!({"userAgent": agent, "acceptLanguage": language}) }
     }
 
+    /// Makes the browser live in a time zone.
+    pub(super) fn time_zone(name: &str) -> Self {
+        Self { command: "Emulation.setTimezoneOverride", parameters: json!({"timezoneId": name}) }
+    }
+
+    /// Makes the browser run a script before those of every page.
+    pub(super) fn before_pages(script: &str) -> Self {
+        Self { command: "Page.addScriptToEvaluateOnNewDocument", parameters: json!({"source": script}) }
+    }
+
+    /// Makes the browser fail to load what these patterns fit.
+    pub(super) fn losing(patterns: &[&str]) -> [Self; 2] {
+        [
+            Self { command: "Network.enable", parameters: json!({}) },
+            Self { command: "Network.setBlockedURLs", parameters: json!({"urls": patterns}) },
+        ]
+    }
+
     /// Makes the browser run no scripts of pages.
     pub(super) fn no_scripts() -> Self {
         Self { command: "Emulation.setScriptExecutionDisabled", parameters: json!({"value": true}) }
