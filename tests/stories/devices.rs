@@ -1,5 +1,7 @@
 //! One person, several devices: going on elsewhere by a code, and being forgotten on one of them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Chatter, Installation, Process, Visitor, token_of, uuid};
@@ -171,6 +173,46 @@ async fn a_code_is_offered_only_while_the_chat_goes_on() {
     let both = json!({"client_id": uuid(), "token": token_of(&link), "handoff_code": "00000000"});
     visitor.post("/api/v1/sessions", &both).await.refused(422, "invalid_request");
     visitor.post("/api/v1/sessions", &json!({"client_id": uuid()})).await.refused(422, "invalid_request");
+}
+
+#[tokio::test]
+async fn of_two_who_bring_a_code_at_once_one_is_let_in() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let phone = installation.visitor().enter(&link).await;
+    let offered = phone.post("/handoff", &json!({})).await.expect(200);
+    let both = [installation.visitor(), installation.visitor()];
+    let (one, other) = tokio::join!(bring(&both[0], &offered["code"]), bring(&both[1], &offered["code"]));
+    let mut answers = [one.status.as_u16(), other.status.as_u16()];
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 404]);
+
+    // What is erased has no more ways in.
+    let offered = phone.post("/handoff", &json!({})).await.expect(200);
+    phone.erase().await.expect(200);
+    bring(&installation.visitor(), &offered["code"]).await.refused(404, "handoff_unknown");
+    phone.post("/handoff", &json!({})).await.refused(410, "session_erased");
+}
+
+#[tokio::test]
+async fn who_is_forgotten_while_waiting_is_told_so_at_once() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({})).await;
+    let phone = installation.visitor().enter(&link).await;
+    let laptop = goes_on(installation, &phone).await;
+    let cursor = phone.joined["next_cursor"].as_str().unwrap();
+    let path = format!("/messages?wait=25&after={cursor}");
+    let began = Instant::now();
+    let (waited, forgotten) = tokio::join!(phone.get(&path), async {
+        phone.post("/typing", &json!({"typing": true})).await;
+        phone.post("/forget", &json!({})).await
+    });
+    assert_eq!(forgotten.status, 204);
+    waited.refused(401, "session_unknown");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    laptop.say("Still here").await;
 }
 
 #[tokio::test]

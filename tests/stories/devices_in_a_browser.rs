@@ -32,7 +32,7 @@ async fn a_person_goes_on_on_another_device_and_leaves_the_first() {
     // The picture: as many squares as a code of its size has, and a way to hear it.
     assert!(phone.run("return document.querySelector('.handoff .qr path').getBBox().width >= 21").await == true);
     phone.click(".handoff button.primary").await;
-    assert_eq!(phone.count("dialog").await, 0);
+    phone.becomes("return !document.querySelector('dialog')").await;
 
     // A wrong one is told and replaced.
     laptop.visit(&format!("{}/chat#ZZZZ-ZZZZ", installation.url())).await;
@@ -149,4 +149,23 @@ async fn the_address_of_a_frame_leads_to_the_link_where_it_is_opened_by_itself()
     browser.shows("h1", "Not in a frame").await;
     assert!(browser.address().await.contains("/temp-chat/"));
     browser.close().await;
+}
+
+#[tokio::test]
+async fn a_chat_keeps_the_links_language_on_another_device() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"language": "de", "max_sessions_total": 1})).await;
+    let phone = installation.visitor().enter(&link).await;
+    let offered = phone.post("/handoff", &json!({})).await.expect(200);
+    let laptop = Browser::open().await;
+    laptop.visit(offered["url"].as_str().unwrap()).await;
+    // Whose link it is, nobody knows before the code is taken.
+    laptop.shows("h1", "Continue your chat here").await;
+    laptop.click("form button[type=submit]").await;
+    laptop.shows(".introduction", "Das ist ein Chat").await;
+    laptop.reload().await;
+    laptop.shows(".introduction", "Das ist ein Chat").await;
+    assert_eq!(laptop.run("return document.documentElement.lang").await, "de");
+    laptop.close().await;
 }

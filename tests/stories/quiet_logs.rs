@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Chatter, Installation, token_of};
+use crate::support::{Chatter, Installation, files_with, token_of, uuid};
 
 #[tokio::test]
 async fn no_secret_and_no_word_is_in_any_log_line() {
@@ -26,6 +26,14 @@ async fn no_secret_and_no_word_is_in_any_log_line() {
     let cursor = stream.last_id().unwrap().to_owned();
     chatter.get(&format!("/messages?after={cursor}")).await.expect(200);
     agent.is_refused("temp_chat_send_message", json!({"session_id": chatter.session, "text": "Zanzibar ".repeat(1_000)})).await;
+    let offered = chatter.post("/handoff", &json!({})).await.expect(200);
+    let code = offered["code"].as_str().unwrap();
+    let guess = json!({"client_id": uuid(), "handoff_code": code.replace(['2', '3', '4', '5'], "6")});
+    visitor.post("/api/v1/sessions", &guess).await;
+    assert_eq!(files_with(installation.folder().path(), code.as_bytes()), [""; 0], "a code is written nowhere");
+    let laptop = installation.visitor();
+    let taken = json!({"client_id": laptop.client_id(), "handoff_code": code, "credential": "bearer"});
+    let laptop = Chatter::of(laptop.clone(), &laptop.post("/api/v1/sessions", &taken).await);
     chatter.post("/end", &json!({"rating": 1, "feedback": "Zanzibar feedback"})).await.expect(200);
     chatter.erase().await.expect(200);
 
@@ -41,6 +49,8 @@ async fn no_secret_and_no_word_is_in_any_log_line() {
         agent.key(),
         secret_of_key,
         cursor.as_str(),
+        code,
+        laptop.secret(),
     ];
     for secret in secrets {
         let said = log.lines().find(|line| line.contains(secret));

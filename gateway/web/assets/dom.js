@@ -80,6 +80,9 @@ export function avatar(name) {
   return h('span', { class: 'avatar', 'aria-hidden': 'true' }, letter.toLocaleUpperCase());
 }
 
+/** As long as it takes to read what a second tap does, and to do it. */
+const ARMED_MS = 12_000;
+
 /**
  * A button that acts on its second tap; the first one says what will happen.
  * @param {{ label: string, confirm: string, class?: string, icon?: SVGElement, act: () => void }} options
@@ -101,7 +104,7 @@ export function confirmButton({ label, confirm, class: className, icon: mark, ac
         disarm();
         act();
       } else {
-        armed = setTimeout(disarm, 6000);
+        armed = setTimeout(disarm, ARMED_MS);
         button.classList.add('armed');
         text.textContent = confirm;
         announce(confirm);

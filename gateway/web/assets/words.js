@@ -2,6 +2,8 @@
  * The page's words in the reader's language; dates, durations and plurals come from the platform's `Intl`.
  */
 
+import { serverTime } from './clock.js';
+
 /** @import { Catalogue, Phrase } from './words-en.js' */
 /** @typedef {keyof Catalogue} Word */
 
@@ -110,7 +112,7 @@ export function dayOf(moment) {
 /** @param {Date} date */
 function daysFromToday(date) {
   const midnight = (/** @type {Date} */ of) => Date.UTC(of.getFullYear(), of.getMonth(), of.getDate());
-  return (midnight(date) - midnight(new Date())) / 86_400_000;
+  return (midnight(date) - midnight(new Date(serverTime()))) / 86_400_000;
 }
 
 /** @param {number} day */

@@ -184,6 +184,13 @@ impl Browser {
         self.client.switch_to_window(tab.handle).await.unwrap();
     }
 
+    /// Goes on in the other one of two tabs.
+    pub(crate) async fn other_tab(&self) {
+        let here = self.client.window().await.unwrap();
+        let other = self.client.windows().await.unwrap().into_iter().find(|tab| *tab != here);
+        self.client.switch_to_window(other.expect("there are two")).await.unwrap();
+    }
+
     /// Closes all tabs but this one.
     pub(crate) async fn close_other_tabs(&self) {
         let here = self.client.window().await.unwrap();

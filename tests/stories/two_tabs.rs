@@ -1,0 +1,128 @@
+//! One browser, two tabs of one chat, and a browser that was away when things were ended and deleted.
+
+use serde_json::{Value, json};
+
+use crate::support::{Agent, Browser, Installation, Network, until};
+
+/// A person in a chat, with a second tab of it.
+struct Twice {
+    agent: Agent,
+    link: Value,
+    network: Network,
+    browser: Browser,
+    session: String,
+}
+
+impl Twice {
+    async fn begin(settings: Value) -> Self {
+        let installation = Installation::shared();
+        let agent = installation.agent().await;
+        let link = agent.link(settings).await;
+        let network = Network::to(installation.url()).await;
+        let browser = Browser::open().await;
+        browser.visit(&network.address(&link)).await;
+        browser.click("form button[type=submit]").await;
+        browser.find("#message").await;
+        let heard = agent.wait(&link, None).await;
+        let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
+        Self { agent, link, network, browser, session }
+    }
+
+    /// Opens the link in another tab, and goes on there.
+    async fn another_tab(&self) {
+        self.browser.open_tab().await;
+        self.browser.visit(&self.network.address(&self.link)).await;
+    }
+
+    async fn write(&self, text: &str) {
+        self.browser.type_into("#message", &format!("{text}\u{e007}")).await;
+        self.browser.shows(".message.mine", text).await;
+    }
+}
+
+#[tokio::test]
+async fn two_tabs_show_the_same_and_end_together() {
+    let twice = Twice::begin(json!({"max_sessions_total": 1})).await;
+    let browser = &twice.browser;
+    twice.write("From the first tab").await;
+    twice.another_tab().await;
+    browser.shows(".message.mine", "From the first tab").await;
+    twice.write("From the second tab").await;
+    let fields = json!([{"key": "lift", "label": "Is there a lift?", "type": "yes_no"}]);
+    twice.agent.ask("temp_chat_ask", json!({"session_id": twice.session, "fields": fields})).await;
+    browser.click(".card .option:nth-child(1)").await;
+    browser.shows(".card .text-button", "Change").await;
+    browser.other_tab().await;
+    browser.shows(".message.mine", "From the second tab").await;
+    // The other tab shows the answer, and may change it.
+    browser.shows(".card .answers", "Yes").await;
+    browser.click(".card .text-button").await;
+    browser.click(".card .option:nth-child(2)").await;
+    browser.shows(".card .answers", "No").await;
+    browser.other_tab().await;
+    browser.shows(".card .answers", "No").await;
+    assert_eq!(browser.texts(".message.mine .bubble").await, ["From the first tab", "From the second tab"]);
+
+    browser.click(".menu-place > button").await;
+    browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click()").await;
+    browser.shows(".ending", "You ended it").await;
+    browser.other_tab().await;
+    browser.shows(".ending", "You ended it").await;
+    twice.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_chat_that_is_deleted_takes_none_with_it_that_was_begun_anew() {
+    let twice = Twice::begin(json!({"max_sessions_total": 2})).await;
+    let browser = &twice.browser;
+    twice.agent.ask("temp_chat_end_session", json!({"session_id": twice.session})).await;
+    browser.shows(".ending", "ended it").await;
+    twice.another_tab().await;
+    browser.click(".anew button").await;
+    twice.write("A new beginning").await;
+    twice.agent.ask("temp_chat_erase_session", json!({"session_id": twice.session})).await;
+    browser.other_tab().await;
+    browser.shows("h1", "It is gone").await;
+    // The link leads to the new one.
+    browser.visit(&twice.network.address(&twice.link)).await;
+    browser.shows(".message.mine", "A new beginning").await;
+    twice.browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_written_to_a_chat_that_has_ended_meanwhile_says_that_it_was_not_sent() {
+    let twice = Twice::begin(json!({})).await;
+    let browser = &twice.browser;
+    twice.network.cut();
+    twice.write("Too late").await;
+    browser.shows(".message.mine .meta", "Waiting").await;
+    twice.agent.ask("temp_chat_end_session", json!({"session_id": twice.session, "farewell": "Bye"})).await;
+    twice.network.mend();
+    browser.shows(".ending", "ended it").await;
+    browser.shows(".message.mine .error", "the chat has ended").await;
+    browser.shows(".message.system, .message.theirs", "Bye").await;
+    twice.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_deletion_without_a_network_is_not_taken_for_one() {
+    let twice = Twice::begin(json!({"agent_name": "Ada"})).await;
+    let browser = &twice.browser;
+    twice.write("My number is 5550199").await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    twice.network.cut();
+    browser.click(".menu-place > button").await;
+    browser.click(".menu .danger").await;
+    browser.shows(".menu .danger", "What Ada has already read is outside our control").await;
+    browser.click(".menu .danger").await;
+    browser.shows(".menu .danger", "It is not deleted yet").await;
+    twice.network.mend();
+    until("it is gone", async || {
+        let erase = "document.querySelectorAll('.menu .danger').forEach((button) => { button.click(); button.click() })";
+        browser.run(erase).await;
+        browser.texts("h1").await.contains(&"It is gone".to_owned()).then_some(())
+    })
+    .await;
+    assert_eq!(browser.run("return Object.keys(localStorage).filter((key) => key.startsWith('tempchat:'))").await, json!([]));
+    twice.browser.close().await;
+}
