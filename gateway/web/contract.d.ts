@@ -27,7 +27,7 @@ export interface Session {
   ends_reason?: EndReason;
   messages_left: number;
   limits: { max_message_chars: number; messages_per_minute: number };
-  erase_at?: string | null;
+  erase_at?: string;
   /** The link's, where the agent chose one. */
   language?: string;
 }

@@ -25,7 +25,7 @@ fn harmless() -> Value {
 async fn whatever_anybody_writes_is_words() {
     let installation = Installation::shared();
     let agent = installation.agent().await;
-    let wide = "W".repeat(120);
+    let wide = "W".repeat(80);
     let fields = json!([
         {"key": "a", "label": format!("{MARKUP}{wide}"), "help": MARKUP, "type": "choice", "options": [MARKUP, format!("{wide}")]},
         {"key": "b", "label": MARKUP, "type": "text"},
@@ -61,7 +61,10 @@ async fn whatever_anybody_writes_is_words() {
 
     let family = "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}";
     for text in [format!("{MARKUP}{}", "V".repeat(3_900)), family.repeat(700), "\u{200b}\u{202e}txt".repeat(600)] {
-        let set = format!("const field = document.querySelector('#message'); field.value = {}; field.dispatchEvent(new Event('input', {{ bubbles: true }}))", json!(text));
+        let set = format!(
+            "const field = document.querySelector('#message'); field.value = {}; field.dispatchEvent(new Event('input', {{ bubbles: true }}))",
+            json!(text)
+        );
         browser.run(&set).await;
         let before = browser.count(".message.mine").await;
         browser.type_into("#message", "\u{e007}").await;

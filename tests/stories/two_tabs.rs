@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Browser, Installation, Network, until};
+use crate::support::{Agent, Browser, Installation, Network, token_of, until};
 
 /// A person in a chat, with a second tab of it.
 struct Twice {
@@ -101,6 +101,10 @@ async fn what_is_written_to_a_chat_that_has_ended_meanwhile_says_that_it_was_not
     browser.shows(".ending", "ended it").await;
     browser.shows(".message.mine .error", "the chat has ended").await;
     browser.shows(".message.system, .message.theirs", "Bye").await;
+    // Whoever takes a button that goes keeps a place on the page.
+    browser.click(".message.mine .text-button:last-child").await;
+    browser.becomes("return !document.querySelector('.message.mine')").await;
+    assert_eq!(browser.run("return document.activeElement.className").await, "scroller");
     twice.browser.close().await;
 }
 
@@ -125,4 +129,26 @@ async fn a_deletion_without_a_network_is_not_taken_for_one() {
     .await;
     assert_eq!(browser.run("return Object.keys(localStorage).filter((key) => key.startsWith('tempchat:'))").await, json!([]));
     twice.browser.close().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_was_closed_keeps_nothing_of_what_is_gone() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"keep_minutes_after_end": 0})).await;
+    agent.update(&link, json!({"expires_in_minutes": 0.1})).await;
+    let browser = Browser::open().await;
+    browser.visit(link["url"].as_str().unwrap()).await;
+    browser.click("form button[type=submit]").await;
+    browser.type_into("#message", "Never sent").await;
+    browser.visit("about:blank").await;
+    until("the link has run out", async || {
+        let seen = installation.visitor().inspect(token_of(&link)).await.expect(200);
+        (seen["link"]["state"] == "expired").then_some(())
+    })
+    .await;
+    // Whatever is opened here next.
+    browser.visit(agent.link(json!({})).await["url"].as_str().unwrap()).await;
+    browser.becomes("return !Object.keys(localStorage).some((key) => key.startsWith('tempchat:session:'))").await;
+    browser.close().await;
 }

@@ -162,7 +162,9 @@ function message({ key, at, pending }, data, { last, mark }, state, live) {
       element.classList.toggle('unsent', mark === 'waiting' || mark === 'failed');
       const meta = /** @type {Element} */ (element.lastElementChild);
       const time = last ? h('time', { datetime: at }, timeOf(at)) : null;
+      const hadFocus = meta.contains(document.activeElement);
       meta.replaceChildren(...[time, ...marks(mark, pending, live)].filter((part) => part !== null));
+      if (hadFocus) (meta.querySelector('button') ?? placeToGoOn())?.focus({ preventScroll: true });
     },
   };
 }
@@ -243,6 +245,15 @@ function marks(mark, pending, live) {
   return [
     h('span', { class: 'mark error' }, failure),
     retry,
-    h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.discard(pending.id) }, say('mark.discard')),
+    h('button', {
+      type: 'button', class: 'text-button',
+      onclick: () => {
+        live.outbox.discard(pending.id);
+        placeToGoOn()?.focus({ preventScroll: true });
+      },
+    }, say('mark.discard')),
   ];
 }
+
+/** Where one goes on whose button is gone: the composer, and after the end the conversation. @returns {HTMLElement | null} */
+const placeToGoOn = () => document.querySelector('#message') ?? document.querySelector('.scroller');

@@ -8,7 +8,7 @@ import { showChat } from './chat.js';
 import { continueButton, showLink } from './join.js';
 import { showLoading, showNotice, showSpeechless } from './notice.js';
 import { LiveSession } from './session.js';
-import { forgetSession, keepOrigin, originOf } from './storage.js';
+import { forgetSession, keepOrigin, originOf, overdue } from './storage.js';
 import { say, speak } from './words.js';
 
 /** @import { Session } from '../contract.d.ts' */
@@ -38,7 +38,7 @@ async function enter(session, { joined, startNew } = {}) {
   if (!inFrame()) history.replaceState(null, '', `/chat/${session.id}`);
   live?.stop();
   // A chat from another device comes without the link that chose the language.
-  if (!originOf(session.id)) keepOrigin(session.id, { language: session.language });
+  keepOrigin(session.id, { language: session.language, ...originOf(session.id), until: session.erase_at });
   await speak(session.language);
   const next = new LiveSession(session, onLost);
   live = next;
@@ -93,5 +93,12 @@ async function open() {
   showNotice('unknown');
 }
 
-// Only what cannot even be said comes here: a file of this page did not.
-open().catch(showSpeechless);
+/** Leaves nothing on this device of chats that have gone while nobody looked. */
+async function forgetGone() {
+  for (const id of overdue()) {
+    await getSession(id).catch((problem) => problem instanceof Problem && problem.isFinal && forgetSession(id));
+  }
+}
+
+// Only what cannot even be said fails here: a file of this page did not come.
+open().then(forgetGone, showSpeechless);

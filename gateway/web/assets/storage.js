@@ -84,7 +84,7 @@ export function clientIdFor(linkKey) {
   return made;
 }
 
-/** @typedef {{ linkKey?: string, language?: string }} Origin */
+/** @typedef {{ linkKey?: string, language?: string, until?: string }} Origin `until` when the words are gone, at the latest */
 
 /**
  * Remembers which link a session came from, where this device has seen it, and its language; neither holds the token.
@@ -106,6 +106,13 @@ export const originOf = (sessionId) => readOrigin(sessionPrefix(sessionId) + ORI
  * @returns {Origin | null}
  */
 const readOrigin = (key) => readJson(key);
+
+/** The sessions whose words are due to be gone; whether they are is for the server to say. */
+export function overdue() {
+  const origins = keys(SESSIONS).filter((key) => key.endsWith(`:${ORIGIN}`));
+  const due = origins.filter((key) => Date.parse(readOrigin(key)?.until ?? '') < Date.now());
+  return due.map((key) => key.slice(SESSIONS.length, -ORIGIN.length - 1));
+}
 
 /**
  * Removes every trace of a session from this device.
