@@ -48,6 +48,11 @@ impl Commands {
         Ok(self.inner.sessions.look(session, SESSIONS_SEEN_WITHIN, |root| root.state.has_forgotten(&device)).await?)
     }
 
+    /// Tells the same of the log as it is now.
+    pub async fn has_just_forgotten(&self, session: Address, device: DeviceId) -> Result<bool, Refusal> {
+        Ok(self.inner.sessions.look(session, Duration::ZERO, |root| root.state.has_forgotten(&device)).await?)
+    }
+
     /// Offers a session to another device: by a new code, which makes the one before it void.
     pub async fn offer_handoff(&self, agent: AgentId, session: SessionId) -> Result<Offered, Refusal> {
         let address = Address::session(agent, session);

@@ -199,8 +199,10 @@ async fn coming(app: &App, chatter: &Chatter, after: Option<Position>, limit: u1
             None | Some(Delivery::Closed) => return Ok(found),
             Some(Delivery::Signal(..)) => {}
             Some(Delivery::Reset) => return Err(Code::CursorReset.into()),
-            Some(Delivery::Entry(entry, _)) if entry.forgets(chatter.device) => return Err(Code::SessionUnknown.into()),
             Some(Delivery::Entry(entry, after)) => {
+                if entry.forgets() && app.commands().has_just_forgotten(chatter.address(), chatter.device).await? {
+                    return Err(Code::SessionUnknown.into());
+                }
                 found.take(app, chatter, &entry, after, limit).await?;
                 if found.has_more {
                     return Ok(found);

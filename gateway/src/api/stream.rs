@@ -152,7 +152,7 @@ impl Viewer {
                 frames.put(bytes);
                 self.owes_reply = entry.leaves_reply_owed().unwrap_or(self.owes_reply);
                 // Whoever was forgotten is told nothing more, and refused when they come back.
-                self.over = entry.erases() || entry.forgets(self.device);
+                self.over = entry.erases() || (entry.forgets() && self.is_forgotten().await);
             }
             Err(error) => {
                 // The client resumes before this commit, and gets it when it can be opened.
@@ -161,6 +161,11 @@ impl Viewer {
                 self.over = true;
             }
         }
+    }
+
+    /// Tells whether this device was just shut out; where that cannot be known, it is told when it comes back.
+    async fn is_forgotten(&self) -> bool {
+        Box::pin(self.app.commands().has_just_forgotten(self.session, self.device)).await.unwrap_or(true)
     }
 
     /// Tells what the agent is doing, where that has changed.

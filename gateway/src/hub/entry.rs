@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::session::{Author, Event as SessionEvent};
-use domain::{Address, DeviceId, Target};
+use domain::{Address, Target};
 use nats::{AnyEvent, Backbone, Fact, Position, Recorded, Vault};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -100,9 +100,9 @@ impl Entry {
         self.fate() == Some(Fate::Erased)
     }
 
-    /// Tells whether its session has forgotten `device` with it.
-    pub(crate) fn forgets(&self, device: DeviceId) -> bool {
-        let is_it = |event: &AnyEvent| matches!(event, AnyEvent::Session(SessionEvent::DeviceForgotten { device: forgotten }) if *forgotten == device);
+    /// Tells whether its session has forgotten a device with it; which one that is, by any name, is for the session to say.
+    pub(crate) fn forgets(&self) -> bool {
+        let is_it = |event: &AnyEvent| matches!(event, AnyEvent::Session(SessionEvent::DeviceForgotten { .. }));
         self.recorded.commit.events.iter().any(is_it)
     }
 

@@ -260,6 +260,10 @@ fn origins(given: Vec<String>, policy: &Policy) -> Result<Vec<String>, Problem> 
 
 fn is_origin(url: &Url) -> bool {
     let is_local = match url.host() {
+        // A pattern, or what would end the page's policy, is a name to URLs and no site to browsers.
+        Some(Host::Domain(name)) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) => {
+            return false;
+        }
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -356,7 +360,10 @@ mod tests {
             "https://example.com/chat",
             "https://u@example.com",
             "*",
-            "https://*.example.com/x",
+            "https://*.example.com",
+            "https://a.example;sandbox",
+            "https://a.example,b.example",
+            "https://'none'",
         ] {
             assert!(origins(vec![wrong.to_owned()], &Policy::default()).is_err(), "{wrong}");
         }
