@@ -152,3 +152,85 @@ async fn a_browser_that_was_closed_keeps_nothing_of_what_is_gone() {
     browser.becomes("return !Object.keys(localStorage).some((key) => key.startsWith('tempchat:session:'))").await;
     browser.close().await;
 }
+
+#[tokio::test]
+async fn a_reload_at_any_moment_loses_and_doubles_nothing() {
+    let twice = Twice::begin(json!({"max_sessions_total": 1})).await;
+    let browser = &twice.browser;
+    // In the middle of sending.
+    browser
+        .run(
+            "const field = document.querySelector('#message'); field.value = 'One'; field.dispatchEvent(new Event('input'));
+        field.form.requestSubmit(); location.reload()",
+        )
+        .await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    // With a code on screen.
+    browser.click(".menu-place > button").await;
+    browser.run("[...document.querySelectorAll('.menu button')].find(({ innerText }) => innerText.includes('another device')).click()").await;
+    browser.shows(".handoff .code", "-").await;
+    browser.reload().await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    assert_eq!(browser.count("dialog").await, 0);
+    // On the way back from another page, and from another site.
+    for elsewhere in ["about:blank", Installation::shared().url()] {
+        browser.visit(elsewhere).await;
+        browser.back().await;
+        browser.shows(".message.mine .meta", "Sent").await;
+    }
+    // As a frozen page that a browser shows again.
+    twice.agent.say(&twice.session, "While you were away").await;
+    browser.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))").await;
+    browser.shows(".message.theirs", "While you were away").await;
+    // In the middle of the end.
+    browser.click(".menu-place > button").await;
+    browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click(); location.reload()").await;
+    until("it has ended, or asks again", async || {
+        if browser.count(".ending").await == 0 && browser.count(".menu-place > button").await == 1 {
+            browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click()").await;
+        }
+        (browser.count(".ending").await == 1).then_some(())
+    })
+    .await;
+    browser.reload().await;
+    browser.shows(".ending", "You ended it").await;
+    assert_eq!(browser.texts(".message.mine .bubble").await, ["One"]);
+    twice.browser.close().await;
+}
+
+#[tokio::test]
+async fn two_quick_taps_are_one_and_a_passcode_is_asked_for_again() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"max_sessions_at_once": 5, "passcode": "plum jam"})).await;
+    let browser = Browser::open().await;
+    browser.visit(link["url"].as_str().unwrap()).await;
+    browser.type_into("#passcode", "plum tart\u{e007}").await;
+    browser.shows("#passcode-error", "not the passcode").await;
+    browser
+        .run(
+            "document.querySelector('#passcode').value = 'plum jam'; const form = document.querySelector('form');
+        form.requestSubmit(); form.requestSubmit()",
+        )
+        .await;
+    browser.type_into("#message", "Hello\u{e007}").await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
+    agent.ask("temp_chat_end_session", json!({"session_id": session})).await;
+    browser.find(".anew button").await;
+    browser.run("const anew = document.querySelector('.anew button'); anew.click(); anew.click()").await;
+    browser.type_into("#message", "Anew\u{e007}").await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    assert_eq!(browser.texts(".message.mine .bubble").await, ["Anew"]);
+    // Where the page does not know the passcode any more, it asks for it again.
+    let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
+    agent.ask("temp_chat_end_session", json!({"session_id": session})).await;
+    browser.visit(link["url"].as_str().unwrap()).await;
+    browser.click(".anew button").await;
+    browser.type_into("#passcode", "plum jam\u{e007}").await;
+    browser.type_into("#message", "Once more\u{e007}").await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    let sessions = agent.ask("temp_chat_list_sessions", json!({"link_id": link["link_id"]})).await;
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 3, "{sessions}");
+    browser.close().await;
+}

@@ -5,6 +5,7 @@
 import { Problem } from './api.js';
 import { h } from './dom.js';
 import { fieldControl } from './fields.js';
+import { matterOf } from './join.js';
 import { eraseButton, printButton, transcriptLink } from './menu.js';
 import { momentOf, say, sayCode } from './words.js';
 
@@ -79,13 +80,15 @@ function newChat(startNew) {
     type: 'button',
     class: 'primary wide',
     onclick: async () => {
+      if (start.getAttribute('aria-disabled')) return;
+      start.setAttribute('aria-disabled', 'true');
+      error.textContent = '';
       try {
         await startNew();
       } catch (problem) {
-        error.textContent = problem instanceof Problem && !problem.passing
-          ? say('notice.used_up.title')
-          : say('notice.away.title');
+        error.textContent = say(`notice.${matterOf(problem)}.title`);
       }
+      start.removeAttribute('aria-disabled');
     },
   }, say('ending.new'));
   return h('div', { class: 'anew' }, start, error);

@@ -45,12 +45,20 @@ export async function showLink(token, enter) {
   /** @param {Wish} wish */
   const join = async (wish) => {
     const joined = await joinAnew(token, key, wish);
+    passcode = wish.passcode;
     keepOrigin(joined.session.id, { linkKey: key, language });
     await enter(joined.session, { joined, startNew });
   };
-  const startNew = () => join({ start_new: true });
+  const startNew = async () => {
+    if (invite && !passcode) invite();
+    else await join({ start_new: true, passcode });
+  };
   /** @type {string | undefined} */
   let language;
+  /** @type {string | undefined} kept as long as this page is open, to begin anew with it */
+  let passcode;
+  /** @type {(() => void) | undefined} asks for a passcode that this page does not know */
+  let invite;
 
   try {
     const { link, your_session: mine } = await inspectLink({ token, client_id: clientIdFor(key) });
@@ -59,13 +67,17 @@ export async function showLink(token, enter) {
     await speak(language);
     const returning = mine && mine.status !== 'erased' && await returnTo(mine.id, token, key);
     if (returning) keepOrigin(returning.id, { linkKey: key, language });
-    if (returning) return await enter(returning, { startNew: link.state === 'open' ? startNew : undefined });
-    if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
-    showInvitation(link, {
-      join: (wish) => join(mine?.status === 'erased' ? { ...wish, start_new: true } : wish),
+    const invitation = (/** @type {Wish} */ anew) => showInvitation(link, {
+      join: (wish) => join({ ...wish, ...anew }),
       refused: (problem) => explain(problem, valuesOf(link), again),
       elsewhere: (joined) => enter(joined.session, { joined }),
     });
+    if (returning) {
+      if (link.requires_passcode) invite = () => invitation({ start_new: true });
+      return await enter(returning, { startNew: link.state === 'open' ? startNew : undefined });
+    }
+    if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
+    invitation(mine?.status === 'erased' ? { start_new: true } : {});
   } catch (problem) {
     await spoken;
     explain(problem, {}, again);
@@ -111,13 +123,16 @@ const valuesOf = (link) => ({ agent: link.agent_name, moment: momentOf(link.expi
 /** @param {Matter} matter */
 const canChange = (matter) => matter === 'full' || matter === 'paused' || matter === 'away' || matter === 'busy';
 
+/** What is the matter where joining was refused. @param {unknown} problem */
+export const matterOf = (problem) => (problem instanceof Problem && MATTERS[problem.code]) || 'away';
+
 /**
  * @param {unknown} problem
  * @param {Record<string, string>} values
  * @param {() => void} again
  */
 function explain(problem, values, again) {
-  const matter = (problem instanceof Problem && MATTERS[problem.code]) || 'away';
+  const matter = matterOf(problem);
   // Without the link's own words (a refusal of the inspection itself) two screens would have gaps.
   const told = values.moment || !['paused', 'expired'].includes(matter) ? matter : 'unknown';
   showNotice(told, values, canChange(told) ? again : undefined);
