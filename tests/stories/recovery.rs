@@ -31,6 +31,8 @@ async fn some_past(installation: &Installation, agent: &Agent) -> Past {
         (seen["counts"]["places_taken"] == 1).then_some(())
     })
     .await;
+    // Which marks of the agent are still to be written is waited for where nothing is asked but what is new to it.
+    agent.wait(&link, None).await;
     Past { link, talking, ended }
 }
 
