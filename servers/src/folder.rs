@@ -12,6 +12,7 @@ use std::{
     process::{self, Command, Stdio},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use nix::{libc, unistd::geteuid};
@@ -126,6 +127,11 @@ fn is_empty(path: &Path) -> Result<bool, Error> {
     Ok(fs::read_dir(path).map_err(Error::io("read", path))?.next().is_none())
 }
 
+/// How often a held lock is looked at again, and how long after: for a moment it is also held by whoever only looks
+/// ([`Running::on`]), and by a child of the last holder that has not yet become another program.
+const LOOKS: u32 = 50;
+const LOOK: Duration = Duration::from_millis(10);
+
 fn lock(path: &Path) -> Result<File, Error> {
     let lock = path.join(LOCK);
     let mut file = OpenOptions::new()
@@ -137,7 +143,14 @@ fn lock(path: &Path) -> Result<File, Error> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(&lock)
         .map_err(Error::io("open", &lock))?;
-    match file.try_lock() {
+    let mut looks = 0..LOOKS;
+    let locked = loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if looks.next().is_some() => thread::sleep(LOOK),
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&lock).unwrap_or_default();

@@ -1,10 +1,13 @@
 //! The data folder: one instance, closed to others; and what is said of servers that will not do.
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use servers::{DataDir, Error, NatsOptions, NatsServer, Postgres, PostgresOptions, Running};
@@ -22,6 +25,21 @@ fn a_second_instance_is_told_who_has_the_folder() {
     assert!(matches!(&refused, Error::InUse { holder, .. } if *holder == std::process::id().to_string()), "{refused}");
     drop(first);
     DataDir::open(&folder).unwrap();
+}
+
+#[test]
+fn a_lock_that_is_held_for_a_moment_keeps_nobody_out() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    drop(DataDir::open(&folder).unwrap());
+    let passing = File::open(folder.join("tempchat.lock")).unwrap();
+    passing.lock().unwrap();
+    let (tell, told) = mpsc::channel();
+    let opener = thread::spawn(move || tell.send(DataDir::open(&folder)).unwrap());
+    assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it is waited for");
+    drop(passing);
+    told.recv().unwrap().unwrap();
+    opener.join().unwrap();
 }
 
 #[test]
