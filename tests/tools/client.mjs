@@ -22,11 +22,11 @@ const say = (value) => console.log(JSON.stringify(value));
 await client.listTools();
 const link = await call('temp_chat_create_link', { title: 'A check-in' });
 say(link);
-const heard = await call('temp_chat_wait_for_messages', {
-  link_id: link.link_id,
-  after: link.next_cursor,
-  timeout_seconds: 40,
-});
+// That somebody came may be told before they have said a word.
+let heard = link;
+do {
+  heard = await call('temp_chat_wait_for_messages', { link_id: link.link_id, after: heard.next_cursor, timeout_seconds: 40 });
+} while (!heard.events.some(({ type }) => type === 'message'));
 say(heard);
 const session_id = heard.events[0].session_id;
 say(await call('temp_chat_send_message', { session_id, text: 'Thank you!', after: heard.next_cursor }));

@@ -22,9 +22,15 @@ async def main(url: str, key: str, era: str) -> None:
             await client.list_tools()
             link = await call("temp_chat_create_link", title="A check-in")
             say(link)
-            heard = await call(
-                "temp_chat_wait_for_messages", link_id=link["link_id"], after=link["next_cursor"], timeout_seconds=40
-            )
+            # That somebody came may be told before they have said a word.
+            heard = link | {"events": []}
+            while not any(event["type"] == "message" for event in heard["events"]):
+                heard = await call(
+                    "temp_chat_wait_for_messages",
+                    link_id=link["link_id"],
+                    after=heard["next_cursor"],
+                    timeout_seconds=40,
+                )
             say(heard)
             session = heard["events"][0]["session_id"]
             say(
