@@ -122,6 +122,28 @@ fn jetstream_is_the_business_of_nats_alone() {
     assert_eq!(elsewhere.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>(), [""; 0]);
 }
 
+/// Files that read JSON which this service wrote itself, and has held to its bounds when it came in.
+const READS_OWN_JSON: [&str; 5] = ["args.rs", "present.rs", "shown.rs", "tail.rs", "told.rs"];
+
+#[test]
+fn json_from_outside_is_read_within_bounds_only() {
+    let readers =
+        ["serde_json::from_str", "serde_json::from_slice", "serde_json::from_reader", "axum::Json", "axum::extract::Json"];
+    let outside = ["gateway", "webhooks", "src"];
+    let elsewhere = sources().into_iter().filter(|(path, text)| {
+        let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        outside.iter().any(|folder| path.starts_with(folder))
+            && !path.components().any(|part| part.as_os_str() == "tests")
+            && !path.starts_with("src/bench")
+            && !path.ends_with("json.rs")
+            && !READS_OWN_JSON.iter().any(|own| path.ends_with(own))
+            && product
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && readers.iter().any(|reader| line.contains(reader)))
+    });
+    assert_eq!(elsewhere.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn no_file_is_too_long_to_be_read_once() {
     let long = sources().into_iter().filter(|(_, text)| text.lines().count() > LONGEST_FILE);

@@ -16,6 +16,7 @@ mod event;
 mod figures;
 mod health;
 mod hub;
+pub mod json;
 mod key_uses;
 mod limits;
 mod markdown;

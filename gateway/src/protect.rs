@@ -6,6 +6,7 @@ use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{HOST, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::LengthLimitError;
@@ -82,14 +83,25 @@ pub(crate) async fn whole(State(bounds): State<Bounds>, request: Request, next: 
     if body.is_end_stream() {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    match timeout(bounds.body_patience, to_bytes(body, BODY)).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+    match read_body(body, BODY, bounds.body_patience).await {
+        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Reads a body of at most `most` bytes, within `patience`.
+pub(crate) async fn read_body(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {
+    match timeout(patience, to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
             let is_too_large = error.into_inner().is::<LengthLimitError>();
-            let broken = || Problem::with_detail(Code::InvalidRequest, "The body could not be read.");
-            if is_too_large { Code::BodyTooLarge.into() } else { broken() }.into_response()
+            Err(if is_too_large {
+                Code::BodyTooLarge.into()
+            } else {
+                Problem::with_detail(Code::InvalidRequest, "The body could not be read.")
+            })
         }
-        Err(_) => too_slow("body", bounds.body_patience),
+        Err(_) => Err(too_slow("body", patience)),
     }
 }
 
@@ -104,11 +116,11 @@ pub(crate) async fn bounded(State(bounds): State<Bounds>, request: Request, next
             return Problem::with_detail(Code::RateLimited, told).into_response();
         }
     };
-    timeout(bounds.patience, next.run(request)).await.unwrap_or_else(|_| too_slow("request", bounds.patience))
+    timeout(bounds.patience, next.run(request)).await.unwrap_or_else(|_| too_slow("request", bounds.patience).into_response())
 }
 
-fn too_slow(what: &str, patience: Duration) -> Response {
-    Problem::with_detail(Code::TimedOut, format!("The {what} took more than {} s.", patience.as_secs())).into_response()
+fn too_slow(what: &str, patience: Duration) -> Problem {
+    Problem::with_detail(Code::TimedOut, format!("The {what} took more than {} s.", patience.as_secs()))
 }
 
 /// Sets the headers that every answer carries.
@@ -137,7 +149,6 @@ mod tests {
     use axum::extract::ConnectInfo;
     use axum::middleware::from_fn_with_state;
     use axum::routing::post;
-    use bytes::Bytes;
     use futures_util::StreamExt as _;
     use futures_util::stream;
     use http::StatusCode;

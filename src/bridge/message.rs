@@ -1,6 +1,7 @@
 //! What a host says (JSON-RPC 2.0), as far as a bridge must know.
 
 use data_encoding::BASE64;
+use gateway::json::{self, JsonError};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -29,15 +30,26 @@ pub(super) enum Message {
     Answer,
 }
 
+/// Why a line is no message.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MessageError {
+    /// It is not the JSON of one.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// It asks nothing and answers nothing.
+    #[error("it has no method")]
+    NoMethod,
+}
+
 impl Message {
     /// Reads a line.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
-        let body: Value = serde_json::from_slice(line)?;
+    pub(super) fn parse(line: &[u8]) -> Result<Self, MessageError> {
+        let body: Value = json::read(line)?;
         let Some(method) = body.get("method").and_then(Value::as_str) else {
             if body.get("result").is_some() || body.get("error").is_some() {
                 return Ok(Self::Answer);
             }
-            return Err(serde::de::Error::custom("it has no method"));
+            return Err(MessageError::NoMethod);
         };
         Ok(match body.get("id") {
             Some(id) => Self::Request { id: id.clone(), body },

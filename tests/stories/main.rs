@@ -9,6 +9,7 @@
 mod agent_events;
 mod agent_tools;
 mod bad_networks;
+mod bodies;
 mod bridge;
 mod command_line;
 mod complete_results;

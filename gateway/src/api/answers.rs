@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::body::{Json, chosen_id};
+use super::body::chosen_id;
 use crate::app::App;
 use crate::auth::Chatter;
 use crate::event::{Audience, Event, present};
+use crate::json::Json;
 use crate::problem::{Code, Problem};
 
 /// What a chatter answers.
@@ -68,5 +69,5 @@ pub(super) async fn answer(
     let fact = recorded.iter().flat_map(nats::Recorded::facts).find(|fact| fact.position == receipt.position);
     let event = fact.map(|fact| present(&fact, &vault, app.cursors(), Audience::Chatter)).transpose()?.flatten();
     let status = if receipt.replayed { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, axum::Json(Answered { event: event.ok_or(Code::Internal)? })))
+    Ok((status, Json(Answered { event: event.ok_or(Code::Internal)? })))
 }

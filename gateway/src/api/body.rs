@@ -1,36 +1,15 @@
-//! What comes in: JSON bodies and queries, with every fault told as a problem.
+//! What comes in beside JSON bodies: queries, and the kinds of text in them, with every fault told as a problem.
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::QueryRejection;
+use uuid::Uuid;
 
 use crate::problem::{Code, Problem};
-
-/// A JSON body.
-#[derive(Debug, FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
-pub(super) struct Json<T>(pub(super) T);
 
 /// The query of an address.
 #[derive(Debug, FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub(super) struct Query<T>(pub(super) T);
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        match rejection {
-            JsonRejection::MissingJsonContentType(_) => Code::MediaTypeUnsupported.into(),
-            JsonRejection::BytesRejection(_) => match crate::problem::of_status(rejection.status()) {
-                Some(problem) => problem,
-                None => Self::with_detail(Code::InvalidRequest, "The body could not be read."),
-            },
-            JsonRejection::JsonDataError(_) | JsonRejection::JsonSyntaxError(_) => {
-                Self::with_detail(Code::InvalidRequest, format!("{}.", rejection.body_text()))
-            }
-            // The extractor may learn further ways to say no.
-            other => Self::with_detail(Code::InvalidRequest, format!("{}.", other.body_text())),
-        }
-    }
-}
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
@@ -38,14 +17,12 @@ impl From<QueryRejection> for Problem {
     }
 }
 
-/// Reads a UUID (RFC 9562) in any case; returns it in lower case.
+/// Reads a UUID in its usual form (RFC 9562, section 4) and any case; returns it in lower case.
 pub(super) fn uuid(key: &'static str, text: &str) -> Result<String, Problem> {
-    let groups: Vec<_> = text.split('-').map(str::len).collect();
-    let digits = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    if groups != [8, 4, 4, 4, 12] || !digits {
-        return Err(Problem::field(key, "not_a_uuid", "This must be a random UUID, as 8-4-4-4-12 hexadecimal digits."));
-    }
-    Ok(text.to_ascii_lowercase())
+    // The crate reads other forms too, which would make several texts of one id.
+    let read = Uuid::try_parse(text).ok().map(|uuid| uuid.hyphenated().to_string());
+    read.filter(|read| read.eq_ignore_ascii_case(text))
+        .ok_or_else(|| Problem::field(key, "not_a_uuid", "This must be a random UUID, as 8-4-4-4-12 hexadecimal digits."))
 }
 
 /// Reads an id that a client chose: 1 to 64 visible ASCII characters.

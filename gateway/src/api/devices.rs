@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::auth::{Chatter, cookie};
 use crate::client::Client;
+use crate::json::Json;
 use crate::limits::Limit;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
@@ -43,14 +44,14 @@ pub(super) struct Handoff {
         (status = 410, description = "session_erased", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<axum::Json<Handoff>, Problem> {
+pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<Json<Handoff>, Problem> {
     let offered = app.commands().offer_handoff(chatter.agent, chatter.session).await?;
     app.wrote(chatter.agent, &offered.receipt);
     let code = offered.code.as_str().to_owned();
     // A fragment is never sent: neither a server nor a link preview on the way sees the code. Short, to be typed too.
     let url = app.config().address_of(&format!("/chat#{code}"));
     let qr = QrCode::of(&url);
-    Ok(axum::Json(Handoff { now: Moment::now(), code, url, expires_at: offered.expires_at.into(), qr }))
+    Ok(Json(Handoff { now: Moment::now(), code, url, expires_at: offered.expires_at.into(), qr }))
 }
 
 /// Lets a client in by a code. Whoever tries many is held up, and is never told what was wrong.

@@ -7,10 +7,11 @@ use nats::LinkToken;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{Json, uuid};
+use super::body::uuid;
 use super::face::{Face, LinkState};
 use crate::app::App;
 use crate::client::Client;
+use crate::json::Json;
 use crate::limits::Limit;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
@@ -91,7 +92,7 @@ pub(super) async fn inspect(
     State(app): State<App>,
     client: Client,
     Json(request): Json<Request>,
-) -> Result<axum::Json<Answer>, Problem> {
+) -> Result<Json<Answer>, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
     let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
@@ -114,7 +115,7 @@ pub(super) async fn inspect(
     let requires_passcode = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
     // Who has a session here gave the passcode to get it.
     let trusted = !requires_passcode || known.is_some();
-    Ok(axum::Json(Answer {
+    Ok(Json(Answer {
         link: LinkObject {
             state: LinkState::of(&link, recipient, now.0),
             title: face.title,

@@ -10,13 +10,14 @@ use query_service::Range;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{Json, one_line, uuid};
+use super::body::{one_line, uuid};
 use super::session::{SessionObject, Shown, cookie_until};
 use super::{devices, history};
 use crate::app::App;
 use crate::auth::{Chatter, held};
 use crate::client::Client;
 use crate::event::Event;
+use crate::json::Json;
 use crate::limits::Limit;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
@@ -184,7 +185,7 @@ async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl Int
     };
     let cookie = (carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie_until(app, chatter, shown.standing.erase_at)));
     let status = if started { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, AppendHeaders(cookie), axum::Json(answer)))
+    Ok((status, AppendHeaders(cookie), Json(answer)))
 }
 
 /// Reads the language that the chatter's browser asks for first (RFC 9110, section 12.5.4).

@@ -9,10 +9,10 @@ use nats::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::Json;
 use super::session::{SessionAnswer, Shown};
 use crate::app::App;
 use crate::auth::Chatter;
+use crate::json::Json;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -37,11 +37,7 @@ pub(super) struct End {
         (status = 422, description = "rating_invalid, text_too_long", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn end(
-    State(app): State<App>,
-    chatter: Chatter,
-    Json(end): Json<End>,
-) -> Result<axum::Json<SessionAnswer>, Problem> {
+pub(super) async fn end(State(app): State<App>, chatter: Chatter, Json(end): Json<End>) -> Result<Json<SessionAnswer>, Problem> {
     let feedback = end.feedback.as_deref().map(str::trim).filter(|feedback| !feedback.is_empty());
     if feedback.is_some() && end.rating.is_none() {
         return Err(Problem::field("rating", "missing", "Feedback goes with a rating of 1 to 5."));
@@ -61,7 +57,7 @@ pub(super) async fn end(
         app.wrote(chatter.agent, &receipt);
     }
     let ended = Shown::find_ended(&app, &chatter).await?;
-    Ok(axum::Json(ended.answer(&app, chatter.agent, chatter.session).await?))
+    Ok(Json(ended.answer(&app, chatter.agent, chatter.session).await?))
 }
 
 /// What became of an erasure.
@@ -88,11 +84,11 @@ pub(super) async fn erase(State(app): State<App>, chatter: Chatter) -> Result<im
     match app.commands().erase(chatter.address(), Actor::Chatter).await {
         Ok(receipt) => {
             app.wrote(chatter.agent, &receipt);
-            Ok((StatusCode::OK, axum::Json(Erasure { status: "erased", erased_at: Some(receipt.at.into()) })))
+            Ok((StatusCode::OK, Json(Erasure { status: "erased", erased_at: Some(receipt.at.into()) })))
         }
         Err(refusal @ (Refusal::Unavailable(_) | Refusal::Busy)) => {
             tracing::warn!(%refusal, session = %chatter.session, "an erasure is unfinished; the client is to repeat it");
-            Ok((StatusCode::ACCEPTED, axum::Json(Erasure { status: "erasing", erased_at: None })))
+            Ok((StatusCode::ACCEPTED, Json(Erasure { status: "erasing", erased_at: None })))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until, timeout};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Json, Query, chosen_id, within};
+use super::body::{Query, chosen_id, within};
 use super::history;
 use super::session::Shown;
 use crate::app::App;
 use crate::auth::Chatter;
 use crate::event::{Audience, Event, message_of_chatter, present};
 use crate::hub::{AgentState, Delivery, Entry, Subscription};
+use crate::json::Json;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -75,7 +76,7 @@ pub(super) async fn post(
     let place = (receipt.event, receipt.at.into(), receipt.position);
     let event = message_of_chatter((link, chatter.session), place, text, client_message_id, app.cursors());
     let status = if receipt.replayed { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, axum::Json(Posted { event })))
+    Ok((status, Json(Posted { event })))
 }
 
 /// Which part of a session's history is wanted.
@@ -122,11 +123,7 @@ pub(super) struct Page {
         (status = 410, description = "cursor_reset, session_erased", body = crate::problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn get(
-    State(app): State<App>,
-    chatter: Chatter,
-    Query(params): Query<Params>,
-) -> Result<axum::Json<Page>, Problem> {
+pub(super) async fn get(State(app): State<App>, chatter: Chatter, Query(params): Query<Params>) -> Result<Json<Page>, Problem> {
     let limit = within("limit", params.limit.unwrap_or(LIMIT), 1, MOST)?;
     let wait = within("wait", params.wait.unwrap_or(0), 0, LONGEST_WAIT)?;
     let place = |cursor: Option<String>| cursor.map(|cursor| app.cursors().open(&cursor)).transpose();
@@ -140,7 +137,7 @@ pub(super) async fn get(
         (after, None) if wait > 0 => coming(&app, &chatter, after, limit, Duration::from_secs(wait.into())).await?,
         (after, None) => later(&app, &chatter, after, limit).await?,
     };
-    Ok(axum::Json(Page {
+    Ok(Json(Page {
         now: Moment::now(),
         events: found.events,
         next_cursor: app.cursors().seal(found.next),

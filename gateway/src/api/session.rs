@@ -14,6 +14,7 @@ use super::face::{Face, LinkState};
 use crate::app::App;
 use crate::auth::{Chatter, cookie};
 use crate::hub::AgentState;
+use crate::json::Json;
 use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
@@ -218,7 +219,7 @@ pub(super) async fn get(State(app): State<App>, chatter: Chatter) -> Result<impl
     let shown = Shown::find(&app, &chatter).await?;
     let answer = shown.answer(&app, chatter.agent, chatter.session).await?;
     let cookie = (chatter.carrier == Carrier::Cookie).then(|| cookie_until(&app, &chatter, shown.standing.erase_at));
-    Ok((AppendHeaders(cookie.map(|cookie| (SET_COOKIE, cookie))), axum::Json(answer)))
+    Ok((AppendHeaders(cookie.map(|cookie| (SET_COOKIE, cookie))), Json(answer)))
 }
 
 /// Gives a client its session's cookie until the session is erased.

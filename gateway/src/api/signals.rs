@@ -6,10 +6,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::body::Json;
 use crate::app::App;
 use crate::auth::Chatter;
 use crate::event::Speaker;
+use crate::json::Json;
 use crate::limits::Limit;
 use crate::problem::{Code, Problem};
 

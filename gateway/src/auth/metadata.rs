@@ -1,12 +1,13 @@
 //! Where agents get tokens (RFC 9728): there only where the operator trusts an authorization server.
 
+use axum::Router;
 use axum::routing::get;
-use axum::{Json, Router};
 use domain::agent::Scope;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::config::{Config, resource};
+use crate::json::Json;
 
 /// The address that belongs to `/mcp` (RFC 9728, section 3.1).
 pub(super) const METADATA: &str = "/.well-known/oauth-protected-resource/mcp";

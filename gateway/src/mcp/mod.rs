@@ -30,15 +30,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -50,6 +51,8 @@ use url::{Host, Url};
 use crate::app::App;
 use crate::auth;
 use crate::client::Client;
+use crate::json::{self, Json, JsonError};
+use crate::protect::read_body;
 use call::Call;
 pub(crate) use cursor::{AgentCursors, Scope};
 pub(crate) use hearing::is_heard;
@@ -107,6 +110,10 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
         Ok(principal) => {
             let gone = CancellationToken::new();
             let held = gone.clone().drop_guard();
+            request = match bounded(request, &app).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            };
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(Gone(gone));
             let response = next.run(request).await;
@@ -120,6 +127,19 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
         }
         Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
     }
+}
+
+/// Reads the body, and refuses one that is too long, too slow or beyond the bounds of [`json::check`], before anything is built of it.
+async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let body = read_body(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
+    // What is no JSON at all, the protocol's own layer answers.
+    if let Err(JsonError::Data(error)) = json::check(&body) {
+        let error = ErrorData::new(ErrorCode::PARSE_ERROR, error.to_string(), None);
+        let answer = Json(serde_json::json!({"jsonrpc": "2.0", "id": null, "error": error}));
+        return Err((StatusCode::BAD_REQUEST, answer).into_response());
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 /// Answers one request at a time, and only under names that are ours: no other site's page may reach us through a name of its own.

@@ -1,7 +1,7 @@
 //! Table `link`.
 
 use sqlx::PgConnection;
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
 use crate::column::column;
@@ -95,12 +95,12 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&LinkRow]) -> sq
             language, rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, ends_sessions, erased_at, sequence,
             questions, recipients, question,
             -- UNNEST would flatten an array of arrays.
-            ARRAY(SELECT jsonb_array_elements_text(origins))
+            ARRAY(SELECT jsonb_array_elements_text(origins::JSONB))
         FROM UNNEST(
             $1::UUID[], $2::UUID[], $3::INTEGER[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BYTEA[], $8::BYTEA[], $9::BYTEA[],
             $10::BOOLEAN[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
             $17::BIGINT[], $18::TEXT[], $19::BIGINT[], $20::BIGINT[], $21::BIGINT[], $22::TIMESTAMPTZ[], $23::BIGINT[],
-            $24::TIMESTAMPTZ[], $25::BOOLEAN[], $26::TIMESTAMPTZ[], $27::BIGINT[], $28::JSONB[], $29::BYTEA[], $30::BYTEA[], $31::UUID[]
+            $24::TIMESTAMPTZ[], $25::BOOLEAN[], $26::TIMESTAMPTZ[], $27::BIGINT[], $28::TEXT[], $29::BYTEA[], $30::BYTEA[], $31::UUID[]
         ) AS new (
             id, agent, shard, status, title, purpose, description, welcome_message, agent_name, has_passcode, expires_at,
             max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms, keep_after_end_ms,
@@ -161,7 +161,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&LinkRow]) -> sq
         &column(rows, |row| row.ends_sessions),
         &column(rows, |row| row.erased_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
-        &column(rows, |row| Json(row.allowed_origins.clone())) as &[Json<Vec<String>>],
+        &column(rows, |row| serde_json::to_string(&row.allowed_origins).expect("texts are JSON")),
         &column(rows, |row| row.questions.clone()) as &[Option<Vec<u8>>],
         &column(rows, |row| row.recipients.clone()) as &[Option<Vec<u8>>],
         &column(rows, |row| row.question) as &[Option<Uuid>],

@@ -17,6 +17,8 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::bomb;
+
 /// What stands before the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410).
 const PKCS8: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
@@ -102,6 +104,8 @@ pub(crate) enum Mood {
     Hangs,
     /// With more keys than anybody wants.
     Floods,
+    /// With JSON that is deep to read.
+    Bombs,
 }
 
 impl Authority {
@@ -153,6 +157,9 @@ impl Authority {
         let origin = self.issuer.strip_suffix("/tenant").unwrap();
         if *self.mood.lock() == Mood::Fails {
             return Response::builder().status(503).body(Full::default()).unwrap();
+        }
+        if *self.mood.lock() == Mood::Bombs {
+            return Response::new(Full::new(bomb("$serde_json::private::RawValue", 120, 60_000).into()));
         }
         let said = match request.uri().path() {
             "/.well-known/oauth-authorization-server/tenant" => {

@@ -3,6 +3,7 @@
 mod agent;
 mod answer;
 mod authority;
+mod bomb;
 mod broken;
 mod browser;
 mod chance;
@@ -25,6 +26,7 @@ mod visitor;
 pub(crate) use agent::{Agent, arguments_of, text_of};
 pub(crate) use answer::Answer;
 pub(crate) use authority::{Authority, Mood, Signer, now};
+pub(crate) use bomb::{bomb, nested};
 pub(crate) use broken::{Cut, Line};
 pub(crate) use browser::{Browser, chromium};
 pub(crate) use chance::{seed, uuid};

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use command_service::{Commands, Principal, Refusal};
+use data_encoding::BASE64URL_NOPAD;
 use domain::agent::{Grant, Rejection, Scope};
 use domain::{AgentId, KeyId, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::config::AuthorizationServer;
+use crate::json;
 use crate::problem::{Code, Problem};
 use server_keys::ServerKeys;
 
@@ -91,6 +93,7 @@ impl Tokens {
         if token.len() > LONGEST {
             return Err(refused("The token is too long."));
         }
+        check_parts(token)?;
         let header = decode_header(token).map_err(|_| refused("This is neither an API key nor a token."))?;
         let kid = checked(&header)?;
         let key =
@@ -107,6 +110,16 @@ impl Tokens {
         let claims = decode::<Claims>(token, &key.decoding, &validation).map_err(|error| refused(told(error.kind())))?.claims;
         // A list of issuers would have passed.
         if claims.iss == self.server.issuer { Ok(claims) } else { Err(refused("The token is of another issuer.")) }
+    }
+}
+
+/// Checks that a token's header and claims are JSON within our bounds, before the library reads them.
+fn check_parts(token: &str) -> Result<(), Problem> {
+    let is_bounded = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).is_ok_and(|json| json::check(&json).is_ok());
+    let (parts, _signature) = token.rsplit_once('.').unwrap_or_default();
+    match parts.split_once('.') {
+        Some((header, claims)) if is_bounded(header) && is_bounded(claims) => Ok(()),
+        Some(_) | None => Err(refused("This is neither an API key nor a token.")),
     }
 }
 

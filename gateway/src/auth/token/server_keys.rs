@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use url::{Host, Url};
 
+use crate::json::{self, JsonError};
 use crate::problem::{Code, Problem};
 
 /// How long keys are good without another look.
@@ -87,7 +88,7 @@ enum FetchError {
     #[error("it answers with more than {LONGEST} bytes")]
     TooLong,
     #[error("it answers with something else than was asked for")]
-    Form(#[from] serde_json::Error),
+    Form(#[from] JsonError),
     #[error("it answers for the issuer {0}")]
     OtherIssuer(String),
 }
@@ -218,7 +219,7 @@ async fn get<T: DeserializeOwned>(http: &reqwest::Client, url: Url) -> Result<T,
             return Err(FetchError::TooLong);
         }
     }
-    Ok(serde_json::from_slice(&body)?)
+    Ok(json::read(&body)?)
 }
 
 /// Tells whether nobody on the way can answer instead.
