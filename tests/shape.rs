@@ -11,12 +11,13 @@ use std::sync::LazyLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 11] = [
+const USES: [(&str, &[&str]); 12] = [
     (
         "tempchat",
         &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
     ),
-    ("gateway", &["command-service", "query-service", "nats", "domain", "forms"]),
+    ("gateway", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
+    ("events", &["nats", "domain", "forms"]),
     ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),
     ("projector", &["nats", "domain"]),
