@@ -11,12 +11,36 @@ use std::sync::LazyLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 12] = [
+const USES: [(&str, &[&str]); 21] = [
     (
         "tempchat",
         &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
     ),
-    ("gateway", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
+    ("gateway", &["api", "mcp", "web", "auth", "app", "access-tokens", "problem", "events", "nats"]),
+    ("api", &["auth", "agent-events", "app", "hub", "problem", "events", "command-service", "query-service", "nats", "domain"]),
+    (
+        "mcp",
+        &[
+            "auth",
+            "agent-events",
+            "app",
+            "hub",
+            "problem",
+            "events",
+            "command-service",
+            "query-service",
+            "nats",
+            "domain",
+            "forms",
+        ],
+    ),
+    ("web", &["app", "problem", "nats", "domain"]),
+    ("auth", &["app", "access-tokens", "problem", "command-service", "nats", "domain"]),
+    ("agent-events", &["app", "problem", "events", "command-service", "nats", "domain"]),
+    ("app", &["access-tokens", "hub", "problem", "command-service", "query-service", "nats", "domain"]),
+    ("access-tokens", &["problem", "command-service", "domain"]),
+    ("hub", &["problem", "events", "nats", "domain"]),
+    ("problem", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
     ("events", &["nats", "domain", "forms"]),
     ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),

@@ -1,8 +1,9 @@
 //! Which events agents are told about, and what an agent's own server (a webhook) is sent of one.
 
+use domain::KeyId;
 use domain::link;
 use domain::session::{Author, Event as SessionEvent};
-use nats::{AnyEvent, Cursors, Fact, OpenError, Vault};
+use nats::{Actor, AnyEvent, Cursors, Fact, OpenError, Vault};
 use serde_json::{Map, Value};
 
 use crate::event::Event;
@@ -51,6 +52,11 @@ pub fn is_news(event: &AnyEvent) -> bool {
     }
 }
 
+/// Tells whether one of an agent's keys is told about an event: of what others did, as far as it is news.
+pub fn is_news_to(key: KeyId, fact: &Fact) -> bool {
+    fact.actor != Actor::Agent(key) && is_news(&fact.event)
+}
+
 /// Renders a stored event for agents, its texts opened by the vault of its aggregate; none where agents are not told about it. Which key
 /// acted is for the caller to check.
 pub fn news(fact: &Fact, vault: &Vault, cursors: &Cursors) -> Result<Option<Event>, OpenError> {
@@ -88,8 +94,8 @@ pub fn payload(fact: &Fact, vault: Option<&Vault>, cursors: &Cursors) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use domain::{Address, AgentId, CommandId, KeyId, LinkId, Sealed, SessionId, Timestamp};
-    use nats::{Actor, Epoch, Position, Secrets, Shard};
+    use domain::{Address, AgentId, CommandId, LinkId, Sealed, SessionId, Timestamp};
+    use nats::{Epoch, Position, Secrets, Shard};
 
     use super::*;
 
