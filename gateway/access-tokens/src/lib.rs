@@ -1,7 +1,7 @@
-//! Access tokens of an authorization server that the operator trusts (RFC 9068, as far as servers follow it): who holds one acts as
+//! Access tokens of an authorization server that the operator trusts (RFC 9068, as far as servers follow it): its bearer acts as
 //! the agent that the server names in a claim, with the scopes that it grants.
 //!
-//! The server must let nobody choose that claim but the operator. A holder acts under a key id derived from (agent, issuer, subject),
+//! Only the operator may choose that claim's value at the server. A bearer acts under a key id derived from (agent, issuer, subject),
 //! so that what it has read stays read when the token is renewed.
 
 mod authorization_server;

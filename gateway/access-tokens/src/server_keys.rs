@@ -1,7 +1,7 @@
 //! The public keys of an authorization server (RFC 7517), found by its metadata (RFC 8414, or `OpenID` Connect Discovery): kept for an
 //! hour, and asked for again when a token names one that is not among them, though not more than once in ten seconds.
 //!
-//! A server that is slow or away holds up nobody whose key is known: what it said within a day counts until it says something else.
+//! A server that is slow or unreachable delays no token whose key is cached: a response counts for a day, or until the next one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ const GOOD_FOR: Duration = Duration::from_hours(24);
 const ASKS_EVERY: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long whoever has a key that was good lately waits to hear whether it still is.
+/// How long a token whose key was valid lately waits for the refresh.
 const COURTESY: Duration = Duration::from_secs(1);
 /// The longest answer, in bytes.
 const LONGEST: usize = 256 * 1_024;
@@ -139,8 +139,8 @@ impl ServerKeys {
         self.good(kid)
     }
 
-    /// Asks the server for its keys, unless it was just asked. One asks, the others wait for what it hears; whoever stops waiting stops
-    /// nobody else.
+    /// Fetches the server's keys, unless they were just fetched. One caller fetches, the others wait for its result; a caller that is
+    /// cancelled cancels no other.
     async fn ask(self: &Arc<Self>, kid: &str) {
         let mut asked = Arc::clone(&self.asked).lock_owned().await;
         let is_due = asked.is_none_or(|at| at.elapsed() >= ASKS_EVERY);
@@ -220,7 +220,7 @@ async fn get<T: DeserializeOwned>(http: &reqwest::Client, url: Url) -> Result<T,
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// Tells whether nobody on the way can answer instead.
+/// Tells whether an address can be trusted: https, or on this machine.
 pub(crate) fn is_secure(url: &Url) -> bool {
     let is_local = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),

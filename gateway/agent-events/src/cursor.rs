@@ -1,7 +1,7 @@
-//! Cursors as agents carry them: a place, and a tag of the scope for which it was given.
+//! Cursors as agents carry them: a sealed position, and a tag of the scope for which it was given.
 //!
-//! Passing a cursor acknowledges everything of the call's scope up to the place. One of a narrower scope knows nothing of what
-//! else there was, so it is refused in a wider one. The tag tells nothing to who has no key.
+//! Passing a cursor acknowledges everything of the call's scope up to the position. One of a narrower scope says nothing about
+//! other events, so it is refused in a wider one. The tag is keyed: it reveals nothing.
 
 use blake3::Hasher;
 use data_encoding::BASE64URL_NOPAD;
@@ -14,9 +14,9 @@ const TAG: usize = 6;
 /// The same in letters, without padding.
 const TAG_LETTERS: usize = 8;
 
-/// Of what a cursor names a place.
+/// In what a cursor names a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub enum CursorScope {
     /// Everything of the agent's.
     Agent,
     /// A link with its sessions.
@@ -29,7 +29,7 @@ pub enum Scope {
     Sessions,
 }
 
-impl Scope {
+impl CursorScope {
     /// Names the list whose cursor it is.
     fn list(self) -> Option<&'static str> {
         match self {
@@ -53,31 +53,31 @@ impl AgentCursors {
         Self { cursors, tags: Hasher::new_keyed(&secrets.derive(context::MCP_CURSOR)) }
     }
 
-    /// Seals a place of `scope`.
-    pub fn seal(&self, agent: AgentId, scope: Scope, position: Position) -> String {
+    /// Seals a position in `scope`.
+    pub fn seal(&self, agent: AgentId, scope: CursorScope, position: Position) -> String {
         let sealed = self.cursors.seal(position);
         format!("{}{sealed}", self.tag(agent, scope, &sealed))
     }
 
     /// Opens a cursor that was given for one of `scopes`: that of the call, or wider ones.
-    pub fn open(&self, agent: AgentId, scopes: &[Scope], text: &str) -> Result<Position, Problem> {
+    pub fn open(&self, agent: AgentId, scopes: &[CursorScope], text: &str) -> Result<Position, Problem> {
         let (tag, sealed) = text.split_at_checked(TAG_LETTERS).ok_or(Code::CursorInvalid)?;
         let position = self.cursors.open(sealed)?;
         if scopes.iter().any(|scope| self.tag(agent, *scope, sealed) == tag) {
             return Ok(position);
         }
-        let is_of = |list: &Scope| self.tag(agent, *list, sealed) == tag;
-        let given = [Scope::Links, Scope::Sessions].into_iter().find(is_of).and_then(Scope::list);
+        let is_of = |list: &CursorScope| self.tag(agent, *list, sealed) == tag;
+        let given = [CursorScope::Links, CursorScope::Sessions].into_iter().find(is_of).and_then(CursorScope::list);
         Err(misplaced(given, scopes.first().and_then(|scope| scope.list())))
     }
 
-    fn tag(&self, agent: AgentId, scope: Scope, sealed: &str) -> String {
+    fn tag(&self, agent: AgentId, scope: CursorScope, sealed: &str) -> String {
         let (kind, id): (u8, &[u8]) = match &scope {
-            Scope::Agent => (0, &[]),
-            Scope::Link(link) => (1, link.bytes()),
-            Scope::Session(session) => (2, session.bytes()),
-            Scope::Links => (3, &[]),
-            Scope::Sessions => (4, &[]),
+            CursorScope::Agent => (0, &[]),
+            CursorScope::Link(link) => (1, link.bytes()),
+            CursorScope::Session(session) => (2, session.bytes()),
+            CursorScope::Links => (3, &[]),
+            CursorScope::Sessions => (4, &[]),
         };
         let mut tag = [0; TAG];
         let mut hasher = self.tags.clone();
@@ -112,8 +112,8 @@ mod tests {
     use super::*;
 
     const AGENT: AgentId = AgentId::new([1; 16]);
-    const LINK: Scope = Scope::Link(LinkId::new([2; 16]));
-    const SESSION: Scope = Scope::Session(SessionId::new([3; 16]));
+    const LINK: CursorScope = CursorScope::Link(LinkId::new([2; 16]));
+    const SESSION: CursorScope = CursorScope::Session(SessionId::new([3; 16]));
     const PLACE: Position = Position { shard: Shard(0), sequence: 7, index: 1 };
 
     fn cursors() -> AgentCursors {
@@ -128,22 +128,25 @@ mod tests {
     #[test]
     fn a_cursor_serves_its_own_and_narrower_scopes() {
         let cursors = cursors();
-        let of_agent = cursors.seal(AGENT, Scope::Agent, PLACE);
-        assert_eq!(cursors.open(AGENT, &[Scope::Agent, LINK, SESSION], &of_agent), Ok(PLACE));
+        let of_agent = cursors.seal(AGENT, CursorScope::Agent, PLACE);
+        assert_eq!(cursors.open(AGENT, &[CursorScope::Agent, LINK, SESSION], &of_agent), Ok(PLACE));
         let of_session = cursors.seal(AGENT, SESSION, PLACE);
-        assert_eq!(cursors.open(AGENT, &[Scope::Agent, LINK, SESSION], &of_session), Ok(PLACE));
-        assert_eq!(code(cursors.open(AGENT, &[Scope::Agent], &of_session)), Code::CursorScope);
-        assert_eq!(code(cursors.open(AGENT, &[Scope::Agent, LINK], &of_session)), Code::CursorScope);
+        assert_eq!(cursors.open(AGENT, &[CursorScope::Agent, LINK, SESSION], &of_session), Ok(PLACE));
+        assert_eq!(code(cursors.open(AGENT, &[CursorScope::Agent], &of_session)), Code::CursorScope);
+        assert_eq!(code(cursors.open(AGENT, &[CursorScope::Agent, LINK], &of_session)), Code::CursorScope);
     }
 
     #[test]
     fn another_agent_another_link_and_a_list_are_other_scopes() {
         let cursors = cursors();
         let of_link = cursors.seal(AGENT, LINK, PLACE);
-        assert_eq!(code(cursors.open(AgentId::new([4; 16]), &[Scope::Agent, LINK], &of_link)), Code::CursorScope);
-        assert_eq!(code(cursors.open(AGENT, &[Scope::Agent, Scope::Link(LinkId::new([5; 16]))], &of_link)), Code::CursorScope);
+        assert_eq!(code(cursors.open(AgentId::new([4; 16]), &[CursorScope::Agent, LINK], &of_link)), Code::CursorScope);
         assert_eq!(
-            code(cursors.open(AGENT, &[Scope::Agent, LINK], &cursors.seal(AGENT, Scope::Links, PLACE))),
+            code(cursors.open(AGENT, &[CursorScope::Agent, CursorScope::Link(LinkId::new([5; 16]))], &of_link)),
+            Code::CursorScope
+        );
+        assert_eq!(
+            code(cursors.open(AGENT, &[CursorScope::Agent, LINK], &cursors.seal(AGENT, CursorScope::Links, PLACE))),
             Code::CursorScope
         );
     }
@@ -151,30 +154,32 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_is_told_so() {
         let cursors = cursors();
-        let told =
-            |scopes: &[Scope], given| cursors.open(AGENT, scopes, &cursors.seal(AGENT, given, PLACE)).unwrap_err().tool_text();
+        let told = |scopes: &[CursorScope], given| {
+            cursors.open(AGENT, scopes, &cursors.seal(AGENT, given, PLACE)).unwrap_err().tool_text()
+        };
         assert_eq!(
-            told(&[Scope::Sessions], Scope::Links),
+            told(&[CursorScope::Sessions], CursorScope::Links),
             "cursor_scope: The cursor comes from temp_chat_list_links. \
              Call temp_chat_list_sessions with its own next_cursor, or leave after out."
         );
         assert_eq!(
-            told(&[Scope::Links], Scope::Agent),
+            told(&[CursorScope::Links], CursorScope::Agent),
             "cursor_scope: The cursor does not come from this list. \
              Call temp_chat_list_links with its own next_cursor, or leave after out."
         );
         assert!(
-            told(&[Scope::Agent], Scope::Sessions).starts_with("cursor_scope: The cursor comes from temp_chat_list_sessions. ")
+            told(&[CursorScope::Agent], CursorScope::Sessions)
+                .starts_with("cursor_scope: The cursor comes from temp_chat_list_sessions. ")
         );
-        assert!(told(&[Scope::Agent], LINK).starts_with("cursor_scope: The cursor comes from a narrower scope. "));
+        assert!(told(&[CursorScope::Agent], LINK).starts_with("cursor_scope: The cursor comes from a narrower scope. "));
     }
 
     #[test]
     fn what_is_no_cursor_is_told_apart() {
         let cursors = cursors();
-        let sealed = cursors.seal(AGENT, Scope::Agent, PLACE);
+        let sealed = cursors.seal(AGENT, CursorScope::Agent, PLACE);
         for text in ["", "7", "ééééé", &sealed[1..], &format!("{sealed}A"), &"A".repeat(sealed.len())] {
-            assert_eq!(code(cursors.open(AGENT, &[Scope::Agent], text)), Code::CursorInvalid, "{text}");
+            assert_eq!(code(cursors.open(AGENT, &[CursorScope::Agent], text)), Code::CursorInvalid, "{text}");
         }
     }
 

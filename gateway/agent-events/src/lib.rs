@@ -4,6 +4,6 @@ mod cursor;
 mod recipients;
 mod render;
 
-pub use cursor::{AgentCursors, Scope};
+pub use cursor::{AgentCursors, CursorScope};
 pub use recipients::Recipients;
-pub use render::Teller;
+pub use render::Renderer;

@@ -21,7 +21,7 @@ impl<'a> Recipients<'a> {
         Self { app, agent, by_link: HashMap::new() }
     }
 
-    /// Finds the label of a link's recipient; none where it is nobody's, or where the words are gone.
+    /// Finds the label of a link's recipient; none where there is no such recipient, or where the label is erased.
     pub async fn label(&mut self, link: LinkId, recipient: Option<u8>) -> Result<Option<String>, Problem> {
         let Some(recipient) = recipient else { return Ok(None) };
         if !self.by_link.contains_key(&link) {

@@ -14,8 +14,8 @@ use problem::Problem;
 
 use super::recipients::Recipients;
 
-/// Opens and tells facts of one agent; holds keys, so not for longer than one answer.
-pub struct Teller<'a> {
+/// Renders stored events of one agent; it holds data keys, so it lives no longer than one answer.
+pub struct Renderer<'a> {
     app: &'a App,
     principal: &'a Principal,
     vaults: HashMap<Address, Vault>,
@@ -23,19 +23,19 @@ pub struct Teller<'a> {
     recipients: Recipients<'a>,
 }
 
-impl<'a> Teller<'a> {
-    /// Renders them for whoever holds one of the agent's keys.
+impl<'a> Renderer<'a> {
+    /// Makes a renderer for the bearer of one of the agent's keys.
     pub fn new(app: &'a App, principal: &'a Principal) -> Self {
         let recipients = Recipients::new(app, principal.agent);
         Self { app, principal, vaults: HashMap::new(), names: HashMap::new(), recipients }
     }
 
-    /// Tells a fact, if it is one for agents.
-    pub async fn event(&mut self, fact: &Fact) -> Result<Option<Event>, Problem> {
+    /// Renders one stored event, if agents are told about it.
+    pub async fn render(&mut self, fact: &Fact) -> Result<Option<Event>, Problem> {
         let vault = self.vault(fact.address).await?;
         let Some(mut event) = present(fact, &vault, self.app.cursors(), Audience::Agent)? else { return Ok(None) };
         if matches!(event.data, Data::Message { text: None, .. }) {
-            // Of an erased session nothing but its end is worth a model's time.
+            // Messages of an erased session have no text any more: they are left out.
             return Ok(None);
         }
         if let (Data::SessionStarted { recipient, .. }, Some(number)) = (&mut event.data, recipient_of(&fact.event)) {
@@ -47,7 +47,7 @@ impl<'a> Teller<'a> {
         Ok(Some(event))
     }
 
-    /// Fetches what opens the words of a session; of one whose words are due to be gone, nothing does.
+    /// Fetches the vault of a session; one that is due to be erased counts as erased.
     async fn vault(&mut self, address: Address) -> Result<Vault, Problem> {
         if let Some(vault) = self.vaults.get(&address) {
             return Ok(vault.clone());
@@ -80,13 +80,13 @@ impl<'a> Teller<'a> {
     }
 }
 
-impl fmt::Debug for Teller<'_> {
+impl fmt::Debug for Renderer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Teller").finish_non_exhaustive()
+        f.debug_struct("Renderer").finish_non_exhaustive()
     }
 }
 
-/// Tells as which recipient of its link somebody came.
+/// Returns the recipient as whom a chatter joined.
 fn recipient_of(event: &AnyEvent) -> Option<u8> {
     if let AnyEvent::Session(SessionEvent::Started { recipient, .. }) = event { *recipient } else { None }
 }

@@ -1,11 +1,11 @@
-//! An agent's event stream: what its waits hear, for a program that stays connected. It acknowledges nothing.
+//! An agent's event stream: the same events as its waits, for a program that stays connected. It acknowledges nothing.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_events::{AgentCursors, Scope, Teller};
-use app::{App, Client, Wait};
+use agent_events::{AgentCursors, CursorScope, Renderer};
+use app::{App, Client, WaitPermit};
 use auth::bearer;
 use axum::extract::State;
 use axum::response::Response;
@@ -31,7 +31,7 @@ const SURE_FOR: Duration = Duration::from_secs(1);
 /// To what, and from where.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Params {
+pub(super) struct AgentStreamParams {
     /// A link; without it, all of the agent's.
     link_id: Option<String>,
     /// The last cursor that the client has, of this stream or a `next_cursor` of MCP; `Last-Event-ID` wins over it. Without either, from
@@ -51,7 +51,7 @@ enum Beginning {
 
 /// Streams what happens on an agent's links (server-sent events): what `temp_chat_wait_for_messages` would return, one event each.
 #[utoipa::path(
-    get, path = "/agent/events", tag = "agents", params(Params),
+    get, path = "/agent/events", tag = "agents", params(AgentStreamParams),
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
         (status = 422, description = "cursor_scope", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -65,7 +65,7 @@ pub(super) async fn events(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Query(params): Query<Params>,
+    Query(params): Query<AgentStreamParams>,
 ) -> Result<Response, Problem> {
     let presented = bearer(&headers);
     let principal = match auth::authenticate(&app, &headers, client).await.and_then(may_hear) {
@@ -87,20 +87,26 @@ fn may_hear(principal: Principal) -> Result<Principal, Problem> {
     Err(Problem::with_detail(Code::ScopeMissing, "This stream needs a key with read."))
 }
 
-async fn open(app: App, principal: Principal, key: String, params: Params, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn open(
+    app: App,
+    principal: Principal,
+    key: String,
+    params: AgentStreamParams,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let agent = principal.agent;
     let cursors = AgentCursors::new(app.cursors().clone(), app.backbone().secrets());
     let asked = match params.link_id.as_deref() {
         Some(link) => Some(own_link(&app, &principal, link).await?),
         None => None,
     };
-    // A key that is limited to one link hears nothing else.
+    // A key that is limited to one link gets events of that link only.
     let (topic, scope) = match asked.or(principal.grant.link) {
-        None => (Topic::Agent(agent), Scope::Agent),
-        Some(link) => (Topic::Link(agent, link), Scope::Link(link)),
+        None => (Topic::Agent(agent), CursorScope::Agent),
+        Some(link) => (Topic::Link(agent, link), CursorScope::Link(link)),
     };
     let after = sse::resumes_after(headers, params.after);
-    let after = after.map(|after| cursors.open(agent, &[scope, Scope::Agent], &after)).transpose()?;
+    let after = after.map(|after| cursors.open(agent, &[scope, CursorScope::Agent], &after)).transpose()?;
     let beginning = Position { shard: app.backbone().shard_of(agent), sequence: 0, index: 0 };
     let after = match (after, params.from) {
         (Some(after), _) => Some(after),
@@ -139,9 +145,9 @@ async fn own_link(app: &App, principal: &Principal, text: &str) -> Result<LinkId
 struct Listener {
     app: App,
     principal: Principal,
-    /// What the program presented: a key that is taken back hears nothing more.
+    /// What the program presented: a revoked key gets no more events.
     key: String,
-    scope: Scope,
+    scope: CursorScope,
     cursors: Arc<AgentCursors>,
     subscription: Subscription,
     beat: Instant,
@@ -149,7 +155,7 @@ struct Listener {
     asked_at: Instant,
     began: bool,
     over: bool,
-    _wait: Wait,
+    _wait: WaitPermit,
 }
 
 impl Listener {
@@ -206,9 +212,9 @@ impl Listener {
     }
 
     async fn write_entry(&self, entry: &Entry, after: Position, frames: &mut Frames) -> Result<(), Problem> {
-        let mut teller = Teller::new(&self.app, &self.principal);
+        let mut renderer = Renderer::new(&self.app, &self.principal);
         for fact in entry.facts(Some(after)).filter(|fact| is_news_to(self.principal.key, fact)) {
-            let Some(mut event) = teller.event(&fact).await? else { continue };
+            let Some(mut event) = renderer.render(&fact).await? else { continue };
             let cursor = self.cursor(fact.position);
             event.cursor = Some(cursor.clone());
             frames.put_id(&cursor);

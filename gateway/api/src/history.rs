@@ -15,7 +15,7 @@ pub(super) struct History {
     pub(super) has_more: bool,
     /// Whether the rows were behind.
     pub(super) stale: bool,
-    /// The first and the last event's place.
+    /// The positions of the first and the last event.
     pub(super) span: Option<(Position, Position)>,
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn read(app: &App, chatter: &Chatter, range: Range, limit: u16)
     Ok(History { events, has_more: answer.value.has_more, stale: answer.stale, span })
 }
 
-/// Returns the place before everything of an agent's.
+/// Returns the position before every event of an agent.
 pub(super) fn beginning(app: &App, chatter: &Chatter) -> Position {
     Position { shard: app.backbone().shard_of(chatter.agent), sequence: 0, index: 0 }
 }

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{Json, uuid};
-use super::link_preview::{Face, LinkState};
+use super::link_preview::{LinkPreview, LinkState};
 
 /// Which link is looked at, and by whom.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Inspect)]
-pub(super) struct Request {
+pub(super) struct InspectRequest {
     /// The last part of the link's address.
     token: String,
     /// The client's secret random UUID for this link.
@@ -26,7 +26,7 @@ pub(super) struct Request {
 /// What there is to see of a link.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Inspection)]
-pub(super) struct Answer {
+pub(super) struct Inspection {
     /// The time here.
     #[schema(value_type = String, format = DateTime)]
     now: Moment,
@@ -78,9 +78,9 @@ struct YourSession {
 
 /// Shows a link to whoever holds its address.
 #[utoipa::path(
-    post, path = "/links/inspect", tag = "chatters", request_body = Request,
+    post, path = "/links/inspect", tag = "chatters", request_body = InspectRequest,
     responses(
-        (status = 200, body = Answer),
+        (status = 200, body = Inspection),
         (status = 404, description = "link_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "rate_limited", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
@@ -88,8 +88,8 @@ struct YourSession {
 pub(super) async fn inspect(
     State(app): State<App>,
     client: Client,
-    Json(request): Json<Request>,
-) -> Result<axum::Json<Answer>, Problem> {
+    Json(request): Json<InspectRequest>,
+) -> Result<axum::Json<Inspection>, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
     let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
@@ -105,24 +105,24 @@ pub(super) async fn inspect(
     let now = Moment(command_service::clock::now());
     let your_session = known.as_ref().map(|known| YourSession { id: known.session, status: status(&known.state, now) });
     if let Some(YourSession { id, status: Status::Ended | Status::Erased }) = &your_session {
-        // Whoever starts anew has this place, given back already or not.
+        // A new session takes the admission of this one, whether that was released already or not.
         link.admissions.remove(id);
     }
-    let face = Face::of(&app, agent, id, &link).await?;
+    let preview = LinkPreview::of(&app, agent, id, &link).await?;
     let requires_passcode = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
-    // Who has a session here gave the passcode to get it.
+    // A client with a session has given the passcode already.
     let trusted = !requires_passcode || known.is_some();
-    Ok(axum::Json(Answer {
+    Ok(axum::Json(Inspection {
         link: LinkObject {
             state: LinkState::of(&link, recipient, now.0),
-            title: face.title,
-            agent_name: face.agent_name,
+            title: preview.title,
+            agent_name: preview.agent_name,
             operator_name: app.config().operator_name.clone(),
             expires_at: link.settings.as_ref().map_or(link.quiet_since, |settings| settings.expires_at).into(),
             requires_passcode,
             language: link.settings.as_ref().and_then(|settings| settings.language.clone()),
-            description: face.description.filter(|_| trusted),
-            welcome_message: face.welcome_message.filter(|_| trusted),
+            description: preview.description.filter(|_| trusted),
+            welcome_message: preview.welcome_message.filter(|_| trusted),
         },
         your_session,
         now,

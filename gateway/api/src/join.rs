@@ -1,7 +1,7 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use app::{App, Client, Limit};
-use auth::{Chatter, held};
+use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use command_service::{Join, Joined};
@@ -26,7 +26,7 @@ const PASSCODE_CHARACTERS: usize = 200;
 /// Who wants in, and where.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Join)]
-pub(super) struct Request {
+pub(super) struct JoinRequest {
     /// The last part of the link's address; not with a hand-off code.
     token: Option<String>,
     /// A secret random UUID made by the client: the same one again is the same session.
@@ -59,7 +59,7 @@ enum Credential {
 /// A session, and what was said last.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Joined)]
-pub(super) struct Answer {
+pub(super) struct JoinAnswer {
     /// The time here.
     #[schema(value_type = String, format = DateTime)]
     now: Moment,
@@ -83,10 +83,10 @@ pub(super) struct Answer {
 
 /// Starts a session, or gives the client the one it has.
 #[utoipa::path(
-    post, path = "/sessions", tag = "chatters", request_body = Request,
+    post, path = "/sessions", tag = "chatters", request_body = JoinRequest,
     responses(
-        (status = 201, description = "A session began.", body = Answer),
-        (status = 200, description = "The client has this session already.", body = Answer),
+        (status = 201, description = "A session began.", body = JoinAnswer),
+        (status = 200, description = "The client has this session already.", body = JoinAnswer),
         (status = 401, description = "passcode_required, passcode_wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown, handoff_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -98,7 +98,7 @@ pub(super) async fn join(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Json(request): Json<Request>,
+    Json(request): Json<JoinRequest>,
 ) -> Result<Response, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = uuid("client_id", &request.client_id)?;
@@ -131,9 +131,9 @@ pub(super) async fn join(
             rotation,
             recipient,
             holds: known.and_then(|known| {
-                held(&headers, &app)
-                    .find(|held| held.session == known.session && !known.state.has_forgotten(&held.device))
-                    .map(|held| held.session)
+                presented(&headers, &app)
+                    .find(|presented| presented.session == known.session && !known.state.has_forgotten(&presented.device))
+                    .map(|presented| presented.session)
             }),
             client_id: client_id.clone(),
             display_name: request.display_name.as_deref().and_then(one_line),
@@ -169,7 +169,7 @@ async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl Int
     let (object, newest) =
         tokio::try_join!(shown.object(app, agent, session), history::read(app, chatter, Range::Newest, NEWEST))?;
     let last = newest.span.map_or_else(|| history::beginning(app, chatter), |(_, last)| last);
-    let answer = Answer {
+    let answer = JoinAnswer {
         now: Moment(command_service::clock::now()),
         session: object,
         events: newest.events,

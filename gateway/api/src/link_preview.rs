@@ -45,14 +45,14 @@ impl LinkState {
 
 /// A link's words, opened; empty once they are erased.
 #[derive(Clone, Default)]
-pub(super) struct Face {
+pub(super) struct LinkPreview {
     pub(super) title: String,
     pub(super) agent_name: String,
     pub(super) description: Option<String>,
     pub(super) welcome_message: Option<String>,
 }
 
-impl Face {
+impl LinkPreview {
     /// Opens the words of a link.
     pub(super) async fn of(app: &App, agent: AgentId, id: LinkId, link: &Link) -> Result<Self, Problem> {
         let Some(settings) = &link.settings else { return Ok(Self::default()) };

@@ -80,7 +80,7 @@ pub(super) async fn post(
 /// Which part of a session's history is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Params {
+pub(super) struct HistoryParams {
     /// A cursor: what follows it, oldest first.
     after: Option<String>,
     /// A cursor: what leads up to it.
@@ -114,7 +114,7 @@ pub(super) struct Page {
 
 /// Reads what was said, or waits for what comes.
 #[utoipa::path(
-    get, path = "/sessions/{id}/messages", tag = "chatters", params(("id" = String, Path), Params),
+    get, path = "/sessions/{id}/messages", tag = "chatters", params(("id" = String, Path), HistoryParams),
     responses(
         (status = 200, body = Page),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -124,7 +124,7 @@ pub(super) struct Page {
 pub(super) async fn get(
     State(app): State<App>,
     chatter: Chatter,
-    Query(params): Query<Params>,
+    Query(params): Query<HistoryParams>,
 ) -> Result<axum::Json<Page>, Problem> {
     let limit = within("limit", params.limit.unwrap_or(LIMIT), 1, MOST)?;
     let wait = within("wait", params.wait.unwrap_or(0), 0, LONGEST_WAIT)?;

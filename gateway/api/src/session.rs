@@ -15,7 +15,7 @@ use problem::{Code, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::link_preview::{Face, LinkState};
+use super::link_preview::{LinkPreview, LinkState};
 
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -153,7 +153,7 @@ impl Shown {
         let link_id = state.link.ok_or(Code::SessionUnknown)?;
         let mut link = app.commands().link(chatter.agent, link_id).await?;
         if standing.status == Status::Ended {
-            // Whoever starts anew has this place, given back already or not.
+            // A new session takes the admission of this one, whether that was released already or not.
             link.admissions.remove(&chatter.session);
         }
         let recipient = link.came.iter().find(|(_, came)| **came == chatter.session).map(|(recipient, _)| *recipient);
@@ -168,7 +168,7 @@ impl Shown {
 
     /// Writes the session as the contract has it.
     pub(super) async fn object(&self, app: &App, agent: AgentId, id: SessionId) -> Result<SessionObject, Problem> {
-        let Face { title, agent_name, .. } = Face::of(app, agent, self.link_id, &self.link).await?;
+        let LinkPreview { title, agent_name, .. } = LinkPreview::of(app, agent, self.link_id, &self.link).await?;
         let settings = self.state.settings.as_ref().ok_or(Code::SessionUnknown)?;
         Ok(SessionObject {
             id,

@@ -1,4 +1,4 @@
-//! The door to a session's event stream: who may listen, and from where.
+//! The request for a session's event stream: its cursor, and what it is answered where that cannot be served.
 
 use app::App;
 use auth::Chatter;
@@ -16,14 +16,14 @@ use super::{session_stream, sse};
 /// From where to listen.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Params {
+pub(super) struct SessionStreamParams {
     /// The last cursor that the client has; `Last-Event-ID` wins over it.
     after: Option<String>,
 }
 
 /// Streams what happens in a session (server-sent events).
 #[utoipa::path(
-    get, path = "/sessions/{id}/events", tag = "chatters", params(("id" = String, Path), Params),
+    get, path = "/sessions/{id}/events", tag = "chatters", params(("id" = String, Path), SessionStreamParams),
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
         (status = 204, description = "Nothing will happen any more."),
@@ -35,7 +35,7 @@ pub(super) async fn events(
     State(app): State<App>,
     chatter: Chatter,
     headers: HeaderMap,
-    Query(params): Query<Params>,
+    Query(params): Query<SessionStreamParams>,
 ) -> Result<Response, Problem> {
     let after = sse::resumes_after(&headers, params.after);
     match listen(app, &chatter, after.as_deref()).await {

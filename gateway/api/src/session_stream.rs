@@ -1,4 +1,4 @@
-//! Server-sent events: what a session's page hears, without a gap over any number of connections.
+//! A session's event stream for its page: without a gap over any number of connections.
 
 use std::convert::Infallible;
 
@@ -45,7 +45,7 @@ pub(super) async fn open(app: App, chatter: &Chatter, after: Option<Position>) -
     Ok(sse::response(viewer.frames()))
 }
 
-/// Tells whether a client at `after` has had the last event of an erased session; a place beyond the log's end proves nothing.
+/// Tells whether a client at `after` has had the last event of an erased session; a position beyond the log's end proves nothing.
 async fn has_seen_all(app: &App, session: Address, after: Position) -> Result<bool, Problem> {
     let Some(last) = app.backbone().store().last(session).await? else { return Ok(false) };
     let events = u16::try_from(last.types.split(',').count()).unwrap_or(u16::MAX);
@@ -96,7 +96,7 @@ impl Viewer {
                 let Some(delivery) = self.subscription.try_next() else { break };
                 self.write(delivery, &mut frames).await;
             }
-            // What the agent did while the client was away is no news.
+            // The agent's state matters only once the client has caught up.
             if !self.over && self.subscription.is_caught_up() {
                 self.tell_presence(&mut frames);
             }
@@ -134,7 +134,7 @@ impl Viewer {
             Delivery::Signal(Signal::Typing { by: Speaker::Agent, typing }) => {
                 frames.put_event("typing", &Typing { by: Speaker::Agent, typing });
             }
-            // One's own typing is no news; what the agent does is told by whoever writes.
+            // A chatter does not receive their own typing signal; the agent's state is written by the caller.
             Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. }) => {}
             Delivery::Reset => {
                 frames.put_reset();
@@ -150,7 +150,7 @@ impl Viewer {
             Ok(bytes) => {
                 frames.put(bytes);
                 self.owes_reply = entry.leaves_reply_owed().unwrap_or(self.owes_reply);
-                // Whoever was forgotten is told nothing more, and refused when they come back.
+                // A forgotten device gets no more events, and is refused when it comes back.
                 self.over = entry.erases() || (entry.forgets() && self.is_forgotten().await);
             }
             Err(error) => {

@@ -23,7 +23,7 @@ const AT_ONCE: u16 = 500;
 /// In which form.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Params {
+pub(super) struct TranscriptParams {
     /// `md`, `txt`, `json` or `html`.
     #[serde(default)]
     format: Format,
@@ -66,7 +66,7 @@ struct Html<'a> {
 
 /// Gives the chatter a copy of the chat.
 #[utoipa::path(
-    get, path = "/sessions/{id}/transcript", tag = "chatters", params(("id" = String, Path), Params),
+    get, path = "/sessions/{id}/transcript", tag = "chatters", params(("id" = String, Path), TranscriptParams),
     responses(
         (status = 200, content((String = "text/markdown"), (String = "text/plain"), (Transcript = "application/json"), (String = "text/html"))),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -76,7 +76,7 @@ struct Html<'a> {
 pub(super) async fn transcript(
     State(app): State<App>,
     chatter: Chatter,
-    Query(params): Query<Params>,
+    Query(params): Query<TranscriptParams>,
 ) -> Result<Response, Problem> {
     let shown = Shown::find(&app, &chatter).await?;
     let session = shown.object(&app, chatter.agent, chatter.session).await?;

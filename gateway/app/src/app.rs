@@ -128,7 +128,7 @@ impl App {
         &self.inner.credentials
     }
 
-    /// Returns the token that is cancelled when the service stops: whoever waits then answers at once.
+    /// Returns the token that is cancelled when the service stops: waits then return at once.
     pub fn closing(&self) -> &CancellationToken {
         &self.inner.closing
     }

@@ -18,4 +18,4 @@ pub use key_uses::KeyUses;
 pub use limits::{Limit, Limits, Rate, Rates};
 pub use probes::Probes;
 pub use request_id::{REQUEST_ID, RequestId, carry};
-pub use waits::{Wait, Waits};
+pub use waits::{WaitPermit, Waits};

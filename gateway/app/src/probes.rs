@@ -1,4 +1,4 @@
-//! How the parts behind the edge are: each is asked by a function that whoever starts it hands in.
+//! Readiness of the parts behind the edge: the process that starts a part adds a function that asks it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<String>, String>> + Send + Sync>;
 
-/// Says how the parts behind the edge are; whoever starts them adds one probe each.
+/// One probe for each part behind the edge.
 #[derive(Clone, Default)]
 pub struct Probes {
     probes: Vec<(&'static str, Probe)>,

@@ -1,4 +1,4 @@
-//! Read your writes: the highest place in the log that this process has written for each agent.
+//! Read your writes: the highest sequence in the log that this process has written for each agent.
 
 use std::collections::HashMap;
 

@@ -21,28 +21,28 @@ pub struct Waits {
 #[derive(Debug, Default)]
 struct Counts {
     keys: HashMap<KeyId, usize>,
-    heard: HashMap<Heard, usize>,
+    scopes: HashMap<EventScope, usize>,
 }
 
-/// Of what a wait may hear: all of an agent's, or one link.
-type Heard = (AgentId, Option<LinkId>);
+/// The events that a wait may get: all of an agent's, or those of one link.
+type EventScope = (AgentId, Option<LinkId>);
 
-const fn heard(principal: &Principal) -> Heard {
+const fn event_scope(principal: &Principal) -> EventScope {
     (principal.agent, principal.grant.link)
 }
 
 /// One wait; dropping it ends it.
 #[derive(Debug)]
-pub struct Wait {
+pub struct WaitPermit {
     waits: Arc<Waits>,
-    heard: Heard,
+    scope: EventScope,
     key: KeyId,
 }
 
 impl Waits {
     /// Begins a wait, unless the key has too many.
-    pub fn begin(self: &Arc<Self>, principal: &Principal) -> Result<Wait, Problem> {
-        let (key, heard) = (principal.key, heard(principal));
+    pub fn begin(self: &Arc<Self>, principal: &Principal) -> Result<WaitPermit, Problem> {
+        let (key, scope) = (principal.key, event_scope(principal));
         let mut counts = self.counts.lock();
         let of_key = counts.keys.entry(key).or_default();
         if *of_key >= PER_KEY {
@@ -50,21 +50,21 @@ impl Waits {
             return Err(Problem::with_detail(Code::TooManyStreams, told));
         }
         *of_key += 1;
-        *counts.heard.entry(heard).or_default() += 1;
-        Ok(Wait { waits: Arc::clone(self), heard, key })
+        *counts.scopes.entry(scope).or_default() += 1;
+        Ok(WaitPermit { waits: Arc::clone(self), scope, key })
     }
 
-    /// Tells whether any key waits here that hears the same as this one.
+    /// Tells whether any key waits here that may get the same events as this one.
     pub fn any(&self, principal: &Principal) -> bool {
-        self.counts.lock().heard.contains_key(&heard(principal))
+        self.counts.lock().scopes.contains_key(&event_scope(principal))
     }
 }
 
-impl Drop for Wait {
+impl Drop for WaitPermit {
     fn drop(&mut self) {
         let mut counts = self.waits.counts.lock();
         one_less(&mut counts.keys, &self.key);
-        one_less(&mut counts.heard, &self.heard);
+        one_less(&mut counts.scopes, &self.scope);
     }
 }
 

@@ -10,7 +10,7 @@ use problem::{Code, Problem};
 
 use super::metadata::METADATA;
 
-/// Answers who is not let in; `presented` tells whether there was anything to refuse.
+/// Answers a caller that is not let in; `presented` tells whether it presented a key or token.
 pub fn refuse(problem: Problem, presented: bool, config: &Config) -> Response {
     // RFC 6750, section 3.1; a request without a key learns the scheme only, and no error.
     let error = match problem.code {

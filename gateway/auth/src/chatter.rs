@@ -44,7 +44,7 @@ impl FromRequestParts<App> for Chatter {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
         let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
-        let shown: Vec<_> = held(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
+        let shown: Vec<_> = presented(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
         if !shown.is_empty() {
             app.limits().check(Limit::Session(session))?;
         }
@@ -58,7 +58,7 @@ impl FromRequestParts<App> for Chatter {
 }
 
 /// Walks all that a request's credentials say; whether a session has forgotten the device is for the session to say.
-pub fn held<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = Chatter> + 'a {
+pub fn presented<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = Chatter> + 'a {
     let check = move |carrier: Carrier, text: &str| {
         let SessionCredential { agent, session, device } = app.credentials().check(carrier, text)?;
         Some(Chatter { agent, session, device, carrier })

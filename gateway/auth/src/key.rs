@@ -18,8 +18,8 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Res
     Ok(principal)
 }
 
-/// Holds what was let in before against what holds now: whoever waits for long may have lost its key meanwhile, or reached its end.
-/// Where the log or the authorization server is away, what was so before counts.
+/// Checks a caller that was let in before once more: during a long wait its key may have been revoked, or may have expired.
+/// Where the log or the authorization server is unreachable, the earlier check counts.
 pub async fn is_still(app: &App, principal: &Principal, presented: &str) -> Result<(), Problem> {
     match judge(app, presented).await {
         // Its end may have been moved; what it may do, and where, never changes.

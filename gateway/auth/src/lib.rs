@@ -7,6 +7,6 @@ mod key;
 mod metadata;
 
 pub use challenge::refuse;
-pub use chatter::{Chatter, bearer, held};
+pub use chatter::{Chatter, bearer, presented};
 pub use key::{authenticate, is_still};
 pub use metadata::routes;

@@ -19,22 +19,22 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use crate::concurrency::Shares;
+use crate::concurrency::Concurrency;
 use crate::router::router;
 
 /// The read buffer of a connection: also the longest head of a request. Most connections only wait, so small is good.
 const BUFFER: usize = 8 * 1_024;
 /// How long to wait where the system cannot accept: out of file descriptors, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long what was written may lie unread: who is gone, or reads nothing, gives the connection back. Streams write every 15 s.
+/// How long what was written may stay unacknowledged: then the connection is closed. Streams write every 15 s.
 const UNREAD: Duration = Duration::from_mins(1);
-/// How often what limits remember is tidied, and those who listen are counted.
+/// How often rate limits forget old clients, and listeners are counted.
 const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
     let router = router(&app);
-    let places = Shares::new(app.config().connections);
+    let permits = Concurrency::new(app.config().connections);
     let graceful = GracefulShutdown::new();
     let mut connection = http1::Builder::new();
     connection
@@ -44,8 +44,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         .max_buf_size(BUFFER);
     let mut upkeep = interval(UPKEEP);
     loop {
-        let place = tokio::select! {
-            place = places.place() => place,
+        let permit = tokio::select! {
+            permit = permits.permit() => permit,
             () = shutdown.cancelled() => break,
         };
         let accepted = loop {
@@ -66,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         };
         // Behind proxies of ours everybody comes from the same few addresses.
         let address = (app.config().proxies == 0).then(|| Client::of_peer(peer.ip()).0);
-        let Ok(share) = places.share(place, address) else { continue };
+        let Ok(permit) = permits.permit_for(permit, address) else { continue };
         let serving = graceful.watch(connection.serve_connection(io(stream, UNREAD), service_fn(handler(router.clone(), peer))));
         tokio::spawn(async move {
             let open = metrics::gauge!("tempchat_http_connections");
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
                 tracing::trace!(%error, "a connection broke");
             }
             open.decrement(1.0);
-            drop(share);
+            drop(permit);
         });
     }
     drop(listener);

@@ -1,4 +1,4 @@
-//! Shares of what is scarce: connections, and requests under way. No address has more than half of it, so nobody alone shuts others out.
+//! Limits of concurrency: connections, and requests under way. One address has at most half of the permits, so it cannot shut out others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,77 +7,77 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many places, and who has them; cheap to clone.
+/// A number of permits, counted by address; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Shares {
+pub(crate) struct Concurrency {
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     most: usize,
     taken: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place; dropping it gives it back.
+/// A permit; dropping it returns it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// A place that counts for an address; dropping it gives it back.
+/// A permit that counts for an address; dropping it returns it.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct AddressPermit {
     inner: Arc<Inner>,
     address: Option<IpAddr>,
-    _place: Place,
+    _permit: Permit,
 }
 
-/// Why there is no place.
+/// Why there is no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoPlace {
+pub(crate) enum NoPermit {
     /// All are taken.
     Full,
     /// The address has its half.
     HasHalf,
 }
 
-impl Shares {
-    /// Makes so many places, at least two.
-    pub(crate) fn new(places: usize) -> Self {
-        let places = places.max(2);
-        let inner = Inner { places: Arc::new(Semaphore::new(places)), most: places / 2, taken: Mutex::default() };
+impl Concurrency {
+    /// Makes that many permits, at least two.
+    pub(crate) fn new(permits: usize) -> Self {
+        let permits = permits.max(2);
+        let inner = Inner { permits: Arc::new(Semaphore::new(permits)), most: permits / 2, taken: Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Waits for a place.
-    pub(crate) async fn place(&self) -> Place {
-        let places = Arc::clone(&self.inner.places);
-        Place { _permit: places.acquire_owned().await.expect("the semaphore is never closed") }
+    /// Waits for a permit.
+    pub(crate) async fn permit(&self) -> Permit {
+        let permits = Arc::clone(&self.inner.permits);
+        Permit { _permit: permits.acquire_owned().await.expect("the semaphore is never closed") }
     }
 
-    /// Gives a place to an address, unless it has its half; where the address tells nothing, to anyone.
-    pub(crate) fn share(&self, place: Place, address: Option<IpAddr>) -> Result<Share, NoPlace> {
+    /// Counts a permit for an address, unless that has its half; without an address (behind proxies) nothing is counted.
+    pub(crate) fn permit_for(&self, permit: Permit, address: Option<IpAddr>) -> Result<AddressPermit, NoPermit> {
         if let Some(address) = address {
             let mut taken = self.inner.taken.lock();
             let count = taken.entry(address).or_default();
             if *count >= self.inner.most {
-                return Err(NoPlace::HasHalf);
+                return Err(NoPermit::HasHalf);
             }
             *count += 1;
         }
-        Ok(Share { inner: Arc::clone(&self.inner), address, _place: place })
+        Ok(AddressPermit { inner: Arc::clone(&self.inner), address, _permit: permit })
     }
 
-    /// Gives an address a place at once, or none.
-    pub(crate) fn try_share(&self, address: IpAddr) -> Result<Share, NoPlace> {
-        let permit = Arc::clone(&self.inner.places).try_acquire_owned().map_err(|_| NoPlace::Full)?;
-        self.share(Place { _permit: permit }, Some(address))
+    /// Takes a permit for an address at once, or none.
+    pub(crate) fn try_permit(&self, address: IpAddr) -> Result<AddressPermit, NoPermit> {
+        let permit = Arc::clone(&self.inner.permits).try_acquire_owned().map_err(|_| NoPermit::Full)?;
+        self.permit_for(Permit { _permit: permit }, Some(address))
     }
 }
 
-impl Drop for Share {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let Some(address) = &self.address else { return };
         let mut taken = self.inner.taken.lock();
@@ -99,22 +99,22 @@ mod tests {
 
     #[test]
     fn nobody_alone_shuts_others_out() {
-        let shares = Shares::new(4);
-        let mut held: Vec<_> = (0..2).map(|_| shares.try_share(ONE).unwrap()).collect();
-        assert_eq!(shares.try_share(ONE).unwrap_err(), NoPlace::HasHalf);
-        held.push(shares.try_share(OTHER).unwrap());
-        held.push(shares.try_share(OTHER).unwrap());
-        assert_eq!(shares.try_share(ONE).unwrap_err(), NoPlace::Full);
+        let concurrency = Concurrency::new(4);
+        let mut held: Vec<_> = (0..2).map(|_| concurrency.try_permit(ONE).unwrap()).collect();
+        assert_eq!(concurrency.try_permit(ONE).unwrap_err(), NoPermit::HasHalf);
+        held.push(concurrency.try_permit(OTHER).unwrap());
+        held.push(concurrency.try_permit(OTHER).unwrap());
+        assert_eq!(concurrency.try_permit(ONE).unwrap_err(), NoPermit::Full);
     }
 
     #[test]
     fn what_is_given_back_is_there_again_and_nobody_is_remembered() {
-        let shares = Shares::new(2);
-        let held = shares.try_share(ONE).unwrap();
-        shares.try_share(ONE).unwrap_err();
+        let concurrency = Concurrency::new(2);
+        let held = concurrency.try_permit(ONE).unwrap();
+        concurrency.try_permit(ONE).unwrap_err();
         drop(held);
-        drop(shares.try_share(ONE).unwrap());
-        assert!(shares.inner.taken.lock().is_empty());
-        assert_eq!(shares.inner.places.available_permits(), 2);
+        drop(concurrency.try_permit(ONE).unwrap());
+        assert!(concurrency.inner.taken.lock().is_empty());
+        assert_eq!(concurrency.inner.permits.available_permits(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Alive, and ready: what whoever looks after this service asks it.
+//! Liveness and readiness, for operators.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn rows(app: &App) -> Vec<Part> {
         Some(end.saturating_sub(*reached))
     });
     let lag = join_all(lags).await.into_iter().try_fold(0_u64, |greatest, lag| Some(greatest.max(lag?)));
-    // Whoever asks compares with the clock: a late schedule keeps nothing open, and turns nobody away.
+    // Expiry is checked against the clock in every request: a late schedule is shown, and is no reason to be unready.
     let late = progress.late_since.map(|since| format!("late: something has been due since {}", Moment(since)));
     vec![Part::new("postgres", Ok(None)), Part::new("projection", projection(lag)), Part::new("schedule", Ok(late))]
 }

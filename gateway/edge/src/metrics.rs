@@ -1,4 +1,4 @@
-//! Figures for whoever looks after this service, on a listener of their own.
+//! Prometheus metrics for operators, on a listener of their own.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ const BUCKETS: [f64; 12] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 /// How often what was recorded is taken in, whether or not anyone asks.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Returns what renders the figures of this process; the first call begins to record them.
+/// Returns the handle that renders the metrics of this process; the first call begins to record them.
 pub fn recorder() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {

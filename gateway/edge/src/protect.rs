@@ -14,7 +14,7 @@ use problem::{Code, Problem};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::concurrency::{NoPlace, Shares};
+use crate::concurrency::{Concurrency, NoPermit};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -59,7 +59,7 @@ pub(crate) const BODY: usize = 128 * 1_024;
 /// What ordinary requests are held to.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
-    places: Shares,
+    permits: Concurrency,
     proxies: usize,
     /// For a body to come.
     body_patience: Duration,
@@ -70,11 +70,11 @@ pub(crate) struct Bounds {
 impl Bounds {
     pub(crate) fn of(config: &Config) -> Self {
         let Config { requests, proxies, head_patience, patience, .. } = *config;
-        Self { places: Shares::new(requests), proxies, body_patience: head_patience, patience }
+        Self { permits: Concurrency::new(requests), proxies, body_patience: head_patience, patience }
     }
 }
 
-/// Waits for the whole of a request before it takes a place: who sends slowly holds up nobody else.
+/// Reads the whole request before it takes a permit, so that a slow sender holds none.
 pub(crate) async fn whole(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
@@ -94,10 +94,10 @@ pub(crate) async fn whole(State(bounds): State<Bounds>, request: Request, next: 
 /// Holds an ordinary request to its time and the service to its load.
 pub(crate) async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let client = Client::of_request(request.extensions(), request.headers(), bounds.proxies);
-    let _place = match bounds.places.try_share(client.0) {
-        Ok(place) => place,
-        Err(NoPlace::Full) => return Problem::new(Code::Overloaded).into_response(),
-        Err(NoPlace::HasHalf) => {
+    let _permit = match bounds.permits.try_permit(client.0) {
+        Ok(permit) => permit,
+        Err(NoPermit::Full) => return Problem::new(Code::Overloaded).into_response(),
+        Err(NoPermit::HasHalf) => {
             let told = "Too many requests from this address are under way.";
             return Problem::with_detail(Code::RateLimited, told).into_response();
         }
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// Two places, so that one address may have one.
+    /// Two permits, so that one address may have one.
     fn bounded_router() -> Router {
         let bounds = Bounds::of(&Config { requests: 2, ..Config::new(Url::parse("https://chat.example").unwrap()) });
         let wait = post(|body: String| async move {

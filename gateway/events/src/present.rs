@@ -101,7 +101,7 @@ fn of_session(
         SessionEvent::Started { display_name, language, .. } => {
             let display_name = optional(Field::DisplayName, display_name)?;
             let untrusted = display_name.is_some();
-            // Whoever tells agents opens the label: it is the link's.
+            // The caller adds the label: it is sealed with the link.
             Data::SessionStarted { display_name, language: language.clone(), recipient: None, untrusted }
         }
         SessionEvent::MessagePosted { from, text, kind, client_message_id } => {
@@ -142,7 +142,7 @@ fn of_session(
         }
         SessionEvent::Ended { reason } => Data::SessionEnded { reason: *reason },
         SessionEvent::Erased => Data::Erased {},
-        // On which devices a person reads is nobody's news.
+        // Nobody is told on which devices a person reads.
         SessionEvent::HandoffOffered { .. }
         | SessionEvent::HandoffMissed
         | SessionEvent::DeviceAdded { .. }
@@ -153,7 +153,7 @@ fn of_session(
 fn speaker(author: Author, kind: Option<MessageKind>) -> Speaker {
     match (author, kind) {
         (Author::Chatter, _) => Speaker::Chatter,
-        // Whoever writes them down, a welcome and a farewell are the agent's words.
+        // A welcome and a farewell are the agent's texts, even where the system posts them.
         (Author::Agent(_), _) | (Author::System, Some(MessageKind::Welcome | MessageKind::Farewell)) => Speaker::Agent,
         (Author::System, None) => Speaker::System,
     }

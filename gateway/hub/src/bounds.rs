@@ -9,11 +9,11 @@ pub(super) struct Bounds {
     pub(super) listeners: usize,
     /// Chatter's connections to one session; a further one closes the oldest, which most likely is dead.
     pub(super) viewers: usize,
-    /// Commits of a shard that are kept for those who come back soon.
+    /// Commits of a shard that are kept for listeners that come back soon.
     pub(super) ring: usize,
     /// Stored bytes of these commits, some of which are kept opened too.
     pub(super) ring_bytes: usize,
-    /// What may wait for one listener; who is slower is cut off, and resumes with its cursor.
+    /// Commits that may wait for one listener; a slower one is cut off, and resumes with its cursor.
     pub(super) queue: usize,
     /// Stored bytes of the commits that may wait for one listener.
     pub(super) queue_bytes: usize,

@@ -1,4 +1,4 @@
-//! A commit on its way to listeners: sealed until someone needs it, then opened and encoded once for all.
+//! A commit on its way to listeners: sealed until the first of them needs it, then opened and encoded once for all.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Entry {
 /// What chatters are shown of a commit.
 #[derive(Default)]
 struct Shown {
-    /// Filled by the first who asks; whoever asks meanwhile waits for it.
+    /// Filled by the first caller; later ones wait for it.
     frames: Option<Arc<OnceCell<Frames>>>,
     /// Whether the words are known to be gone.
     is_erased: bool,
@@ -53,12 +53,12 @@ impl Entry {
         Self { recorded, shown: Mutex::default() }
     }
 
-    /// Returns the place in the shard.
+    /// Returns the sequence in the shard.
     pub fn sequence(&self) -> u64 {
         self.recorded.sequence
     }
 
-    /// Returns whose commit it is.
+    /// Returns the aggregate of the commit.
     pub fn address(&self) -> Address {
         self.recorded.address
     }
@@ -74,7 +74,7 @@ impl Entry {
         self.recorded.facts().filter(move |fact| fact.position.index >= first)
     }
 
-    /// Returns the place of the last event.
+    /// Returns the position of the last event.
     pub fn last_position(&self) -> Position {
         let events = u16::try_from(self.recorded.commit.events.len()).unwrap_or(u16::MAX);
         Position { shard: self.recorded.shard, sequence: self.recorded.sequence, index: events.saturating_sub(1) }
@@ -115,7 +115,7 @@ impl Entry {
         })
     }
 
-    /// Names the topics in which it is heard.
+    /// Names the topics it belongs to.
     pub(super) fn topics(&self) -> impl Iterator<Item = Topic> {
         let address = self.recorded.address;
         let session = matches!(address.target, Target::Session(_)).then_some(Topic::Session(address));
@@ -123,7 +123,7 @@ impl Entry {
         session.into_iter().chain(link).chain([Topic::Agent(address.agent)])
     }
 
-    /// Tells whether it is heard in a topic.
+    /// Tells whether it belongs to a topic.
     pub fn is_heard_in(&self, topic: Topic) -> bool {
         match topic {
             Topic::Session(session) => self.recorded.address == session,
@@ -150,7 +150,7 @@ impl Entry {
         Ok(frames.from(self.first_index(after)))
     }
 
-    /// Drops what was opened of it; whoever reads it right now may finish.
+    /// Drops its opened frames; readers that have them may finish.
     pub(super) fn forget(&self, fate: Fate) {
         let mut shown = self.shown.lock();
         shown.frames = None;

@@ -72,7 +72,7 @@ impl Hub {
         self.listen(topic, Role::Reader, after).await
     }
 
-    /// Listens to a session as its chatter, who then counts as there, and is told of signals too.
+    /// Listens to a session as its chatter, who then counts as online, and gets signals too.
     pub async fn view(&self, session: Address, after: Position) -> Result<Subscription, HubError> {
         self.listen(Topic::Session(session), Role::Viewer, Some(after)).await
     }
@@ -90,7 +90,7 @@ impl Hub {
         self.signal(session, &Signal::Typing { by, typing }).await
     }
 
-    /// Tells the sessions of an agent, or of the only `link` that its key hears, that the agent does something; at most every few
+    /// Tells the sessions of an agent, or of the only `link` that its key may use, that the agent does something; at most every few
     /// seconds on the wire.
     pub async fn agent_active(
         &self,
@@ -99,11 +99,11 @@ impl Hub {
         key: KeyId,
         listening: bool,
     ) -> Result<(), nats::Error> {
-        let place = link.map_or_else(|| Address::agent(agent), |link| Address::link(agent, link));
-        if !self.shard(agent).state.lock().presence.is_news(place, listening) {
+        let address = link.map_or_else(|| Address::agent(agent), |link| Address::link(agent, link));
+        if !self.shard(agent).state.lock().presence.is_due(address, listening) {
             return Ok(());
         }
-        self.signal(place, &Signal::Agent { key, listening }).await
+        self.signal(address, &Signal::Agent { key, listening }).await
     }
 
     /// Tells what the agent seems to be doing on a link, as far as this process has heard.
@@ -147,7 +147,7 @@ impl Hub {
 
     async fn signal(&self, address: Address, signal: &Signal) -> Result<(), nats::Error> {
         if !self.inner.backbone.is_connected() {
-            // It would be sent when it is worth nothing any more, and hold up whoever waits for that.
+            // It would be sent when it is out of date, and delay the caller.
             return Ok(());
         }
         let payload = serde_json::to_vec(signal).expect("a signal is plain values");

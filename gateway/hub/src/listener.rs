@@ -34,10 +34,10 @@ pub(super) enum Closed {
     Resume,
 }
 
-/// Who listens.
+/// The kind of listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// A session's chatter, who counts as there and is told of signals.
+    /// A session's chatter, who counts as online and gets signals.
     Viewer,
     /// Anybody else.
     Reader,

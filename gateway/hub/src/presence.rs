@@ -1,4 +1,4 @@
-//! Signals that are worth nothing a moment later: who types, and what the agent is doing.
+//! Short-lived signals: who types, and what the agent is doing.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -59,7 +59,7 @@ pub enum AgentState {
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     /// By where they may be: an agent is on all its links, a key that is limited to one on that one.
-    agents: Recent<Address, Heard>,
+    agents: Recent<Address, LastActivity>,
     typing: Recent<(Address, Speaker), Instant>,
 }
 
@@ -88,7 +88,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct LastActivity {
     at: Instant,
     listening: bool,
     told: Option<(Instant, bool)>,
@@ -107,27 +107,27 @@ impl Presence {
             }
             Signal::Agent { listening, .. } => {
                 let told = self.agents.map.get(&address).and_then(|heard| heard.told);
-                self.note(address, Heard { at: now, listening, told });
+                self.note(address, LastActivity { at: now, listening, told });
             }
         }
     }
 
-    /// Takes in what an agent does here, on all its links or one; tells whether other processes should hear of it.
-    pub(super) fn is_news(&mut self, place: Address, listening: bool) -> bool {
+    /// Notes what an agent does here, on all its links or one; tells whether other processes are to be signalled.
+    pub(super) fn is_due(&mut self, address: Address, listening: bool) -> bool {
         let now = Instant::now();
-        let told = self.agents.map.get(&place).and_then(|heard| heard.told);
+        let told = self.agents.map.get(&address).and_then(|heard| heard.told);
         let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
-        self.note(place, Heard { at: now, listening, told: if news { Some((now, listening)) } else { told } });
+        self.note(address, LastActivity { at: now, listening, told: if news { Some((now, listening)) } else { told } });
         news
     }
 
-    fn note(&mut self, place: Address, heard: Heard) {
-        self.agents.insert(place, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
+    fn note(&mut self, address: Address, heard: LastActivity) {
+        self.agents.insert(address, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
     }
 
     pub(super) fn state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
-        let places = [Address::agent(agent), Address::link(agent, link)];
-        let heard = || places.iter().filter_map(|place| self.agents.map.get(place));
+        let addresses = [Address::agent(agent), Address::link(agent, link)];
+        let heard = || addresses.iter().filter_map(|address| self.agents.map.get(address));
         let Some(silent) = heard().map(|heard| heard.at.elapsed()).min() else { return AgentState::Away };
         if heard().any(|heard| heard.listening && heard.at.elapsed() < LISTENS_FOR) {
             // It waits, so it has read all that was said.

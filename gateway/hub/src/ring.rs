@@ -1,4 +1,4 @@
-//! The last commits of a shard, for those who come back soon.
+//! The last commits of a shard, for listeners that come back soon.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::bounds::Bounds;
 use super::entry::{Entry, Fate};
 use super::topic::Topic;
 
-/// Everything that was dispatched after one place, as far as it fits.
+/// Every commit that was dispatched after one sequence, as far as they fit.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     /// What comes after this sequence is here; this one itself is not.
@@ -36,9 +36,9 @@ impl Ring {
         }
     }
 
-    /// Finds what a topic heard after a place; none where that may not be all of it, or is more than a queue should begin with.
+    /// Finds the commits of a topic after a position; none where some may be missing, or where they are more than a queue should begin with.
     pub(super) fn since(&self, after: Position, topic: Topic, bounds: &Bounds) -> Option<Vec<Arc<Entry>>> {
-        // The commit of the place itself may hold later events.
+        // The commit at the position itself may hold later events.
         if after.sequence <= self.after {
             return None;
         }

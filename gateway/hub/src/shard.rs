@@ -1,4 +1,4 @@
-//! One shard's part of the hub: who listens, from where, and that someone reads.
+//! One shard's part of the hub: its state, and what its readers share.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) struct ShardHub {
     pub(super) shard: Shard,
     pub(super) bounds: Bounds,
     pub(super) state: Mutex<State>,
-    /// Who reads what was missed, not too many at a time.
+    /// Bounds how many listeners read missed commits at the same time.
     pub(super) scans: Semaphore,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,

@@ -22,7 +22,7 @@ pub(super) struct TailId(u64);
 #[derive(Debug)]
 pub(super) struct State {
     bounds: Bounds,
-    /// Who reads the shard; a former reader has no say any more.
+    /// The task that reads the shard; what a former one does is ignored.
     tail: Option<TailId>,
     tails: u64,
     /// Everything up to here was dispatched, or was there before the reading began.
@@ -151,7 +151,7 @@ impl State {
         for entry in entries {
             self.horizon = entry.sequence();
             if let Some(owed) = entry.leaves_reply_owed() {
-                // Who has spoken types no more.
+                // A sent message ends its sender's typing signal.
                 let by = if owed { Speaker::Chatter } else { Speaker::Agent };
                 self.presence.hear(entry.address(), Signal::Typing { by, typing: false });
             }
@@ -171,7 +171,7 @@ impl State {
         }
     }
 
-    /// Moves the horizon over a commit that only a newer program can read; whoever may have to hear of it is cut off before it.
+    /// Moves the horizon over a commit that only a newer program can read; listeners that it may concern are cut off before it.
     pub(super) fn pass_over(&mut self, tail: TailId, unknown: &Unknown) {
         if self.tail != Some(tail) {
             return;
@@ -190,12 +190,12 @@ impl State {
         }
     }
 
-    /// Takes in a signal, and hands it to the chatters whom it concerns.
+    /// Notes a signal, and hands it to the chatters that it concerns.
     pub(super) fn signal(&mut self, address: Address, signal: Signal) {
         self.presence.hear(address, signal);
         let viewers = |session| self.topics.get(&Topic::Session(session)).into_iter().flatten().filter(|other| other.is_viewer());
         match signal {
-            // One's own typing is no news.
+            // A chatter does not receive their own typing signal.
             Signal::Typing { by: Speaker::Chatter, .. } => {}
             Signal::Typing { by: Speaker::Agent | Speaker::System, .. } => {
                 viewers(address).for_each(|viewer| viewer.signal(signal));

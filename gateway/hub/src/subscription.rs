@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What a listener gets.
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// A commit, of which the events after this place are new.
+    /// A commit, of which the events after this position are new.
     Entry(Arc<Entry>, Position),
     /// A signal about the session or its agent; for chatters only.
     Signal(Signal),
@@ -37,7 +37,7 @@ pub(super) struct Missed {
     pub(super) upto: u64,
 }
 
-/// A place in the hub; dropping it leaves.
+/// A listener's registration in the hub; dropping it ends it.
 #[derive(Debug)]
 pub struct Subscription {
     hub: Arc<ShardHub>,
@@ -46,7 +46,7 @@ pub struct Subscription {
     at: Position,
     /// What is still to be read from the log, before the queue is.
     missed: Option<Missed>,
-    /// What was read of it; nobody else has these, so nothing of them is opened before they are delivered.
+    /// Commits that were read for this listener alone; each is opened when it is delivered.
     backlog: VecDeque<Arc<Entry>>,
     over: Option<Closed>,
 }
@@ -56,7 +56,7 @@ impl Subscription {
         Self { hub, topic, listener, at, missed, backlog: VecDeque::new(), over: None }
     }
 
-    /// Returns the place up to which everything was delivered.
+    /// Returns the position up to which everything was delivered.
     pub fn at(&self) -> Position {
         self.at
     }
@@ -90,7 +90,7 @@ impl Subscription {
                 self.end(self.listener.closed().unwrap_or(Closed::Resume));
                 continue;
             }
-            // Boxed: nobody should keep room for this while it only waits.
+            // Boxed: a subscription that only waits should keep no room for this future.
             match Box::pin(self.read(missed)).await {
                 Ok(page) => {
                     let is_last = page.len() < self.hub.bounds.page;

@@ -77,7 +77,7 @@ impl Tail {
                         continue;
                     }
                     Ok(None) => {
-                        // Whoever comes back is told by the log itself; the others go on behind it.
+                        // Listeners that were cut off read it from the log; the others go on after it.
                         tracing::error!(%error, "the hub begins anew behind a broken commit");
                         return Closed::Resume;
                     }
@@ -99,7 +99,7 @@ impl Tail {
         self.hub.state.lock().dispatch(self.id, entries);
     }
 
-    /// Hears signals, and goes without where it cannot.
+    /// Receives signals; without them the hub works on.
     async fn hear(&self) -> Infallible {
         let [first, longest] = PAUSES;
         let mut pause = first;
@@ -113,7 +113,7 @@ impl Tail {
                         }
                     }
                 }
-                Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub hears no signals for the moment"),
+                Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub receives no signals for the moment"),
             }
             sleep(pause).await;
             pause = (pause * 2).min(longest);

@@ -15,11 +15,11 @@ use super::views::{asked_by, labels};
 
 /// What became of a link's questions, and of its recipients.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Rollup {
+pub(super) struct AnswerSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<AnswersShown>,
+    answers: Option<AnswerTotals>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    urls: Vec<RecipientShown>,
+    urls: Vec<RecipientUrl>,
     /// The recipients who have not answered every required field; of a link without questions, who have said nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_yet: Option<Vec<String>>,
@@ -27,7 +27,7 @@ pub(super) struct Rollup {
 
 /// How a link's question was answered.
 #[derive(Debug, Serialize, JsonSchema)]
-struct AnswersShown {
+struct AnswerTotals {
     question_id: String,
     /// Chats that were asked.
     asked: u32,
@@ -51,12 +51,12 @@ struct FieldCounts {
 
 /// A recipient's own address.
 #[derive(Debug, Serialize, JsonSchema)]
-struct RecipientShown {
+struct RecipientUrl {
     label: String,
     url: String,
 }
 
-impl Rollup {
+impl AnswerSummary {
     /// Leaves out what is told elsewhere too, and names it; none where nothing of that is left.
     pub(super) fn leave_out(&mut self) -> Option<&'static str> {
         let fields = self.answers.iter_mut().flat_map(|answers| &mut answers.fields);
@@ -76,7 +76,7 @@ impl Rollup {
         let answers = match &link.questions {
             Some(questions) => {
                 let question_id = questions.question.to_string();
-                Some(AnswersShown::of(call, question_id, &asked_by(questions), &counted.value).await?)
+                Some(AnswerTotals::of(call, question_id, &asked_by(questions), &counted.value).await?)
             }
             None => None,
         };
@@ -87,12 +87,12 @@ impl Rollup {
             let token = app.link_tokens().issue_to(recipient, link.agent, link.id, link.rotation);
             app.config().address_of(&format!("/temp-chat/{token}"))
         };
-        let urls = (0..).zip(&labels).map(|(recipient, label)| RecipientShown { label: label.clone(), url: url(recipient) });
+        let urls = (0..).zip(&labels).map(|(recipient, label)| RecipientUrl { label: label.clone(), url: url(recipient) });
         Ok((Self { answers, urls: urls.collect(), not_yet }, counted.stale))
     }
 }
 
-impl AnswersShown {
+impl AnswerTotals {
     async fn of(call: &Call, question_id: String, fields: &[Field], counted: &LinkAnswers) -> Result<Self, Problem> {
         let is_countable = fields.iter().any(|field| field.kind.is_countable());
         let mut by_session = if is_countable && !counted.sessions.is_empty() {

@@ -19,7 +19,7 @@ const READ: u16 = 500;
 
 /// What a chat has answered to one question, all its answers taken together.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct AnswerShown {
+pub(super) struct AnswerDetails {
     pub(super) question_id: String,
     /// The last answer.
     #[schemars(with = "String")]
@@ -30,7 +30,7 @@ pub(super) struct AnswerShown {
 }
 
 /// Reads what some sessions have answered; of one session with very many answers the newest 500.
-pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<HashMap<SessionId, Vec<AnswerShown>>, Problem> {
+pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<HashMap<SessionId, Vec<AnswerDetails>>, Problem> {
     let app = call.app();
     let agent = call.principal.agent;
     let mut answers = HashMap::new();
@@ -49,7 +49,7 @@ pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<Ha
 }
 
 /// Adds a page of answers, oldest first, to what their sessions have answered.
-fn add_up(answers: &mut HashMap<SessionId, Vec<AnswerShown>>, page: &EventPage) -> Result<(), Problem> {
+fn add_up(answers: &mut HashMap<SessionId, Vec<AnswerDetails>>, page: &EventPage) -> Result<(), Problem> {
     for fact in &page.facts {
         let domain::Target::Session(session) = fact.address.target else { continue };
         let Some((question, missing, answer)) = opened(page, fact)? else { continue };
@@ -58,13 +58,13 @@ fn add_up(answers: &mut HashMap<SessionId, Vec<AnswerShown>>, page: &EventPage) 
         let of_session = answers.entry(session).or_default();
         let mut shown = match of_session.iter().position(|known| known.question_id == question_id) {
             Some(known) => of_session.remove(known),
-            None => AnswerShown { question_id, event_id: fact.id(), values: Map::new(), missing: vec![], untrusted: true },
+            None => AnswerDetails { question_id, event_id: fact.id(), values: Map::new(), missing: vec![], untrusted: true },
         };
         for (key, mut value) in answer.into_values() {
             clean_all(&mut value);
             if value.is_null() { drop(shown.values.remove(&key)) } else { drop(shown.values.insert(key, value)) }
         }
-        of_session.push(AnswerShown { event_id: fact.id(), missing, ..shown });
+        of_session.push(AnswerDetails { event_id: fact.id(), missing, ..shown });
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! When a burst of words is over, so that a model is woken once for all of it.
+//! When a burst of messages is over, so that a model is woken once for all of it.
 
 use domain::{Millis, Timestamp};
 
@@ -9,7 +9,7 @@ const HOLDS: Millis = Millis::seconds(5);
 /// How often it is looked again whether the chatter still types.
 const LOOKS: Millis = Millis(200);
 
-/// Tells how much longer to hold what was heard: nothing once it has been quiet for a moment and nobody types.
+/// Returns how much longer to hold received events: none once it has been quiet for a moment and nobody types.
 ///
 /// `last` is when the last thing happened, `held_since` when the call first had something to give.
 pub(super) fn hold(now: Timestamp, last: Timestamp, held_since: Timestamp, chatter_types: bool) -> Option<Millis> {

@@ -36,12 +36,12 @@ impl Call {
         Ok(Self { agents: agents.clone(), principal, request, gone })
     }
 
-    /// Tells whether nobody is there any more to take the answer.
+    /// Tells whether the call was cancelled, or its connection is gone.
     pub(super) fn is_abandoned(&self) -> bool {
         self.request.ct.is_cancelled() || self.gone.0.is_cancelled()
     }
 
-    /// Waits until nobody is there any more to take the answer: the call was cancelled, or its connection is gone.
+    /// Waits until the call is cancelled, or its connection is gone.
     pub(super) async fn abandoned(&self) {
         tokio::select! {
             () = self.request.ct.cancelled() => {}
@@ -128,7 +128,7 @@ impl Call {
         Address::session(self.principal.agent, session)
     }
 
-    /// Returns the place before everything of the agent's.
+    /// Returns the position before every event of the agent.
     pub(super) fn beginning(&self) -> Position {
         Position { shard: self.app().backbone().shard_of(self.principal.agent), sequence: 0, index: 0 }
     }
@@ -138,7 +138,7 @@ impl Call {
         self.app().freshness_from(self.principal.agent, known)
     }
 
-    /// Tells the agent's pages that it is there: all of them, or those of the only link that the key hears.
+    /// Signals to the agent's pages that it is there: to all of them, or to those of the only link that the key may use.
     pub(super) async fn is_active(&self, listening: bool) {
         let Principal { agent, key, grant, .. } = &self.principal;
         if let Err(error) = self.app().hub().agent_active(*agent, grant.link, *key, listening).await {
@@ -146,7 +146,7 @@ impl Call {
         }
     }
 
-    /// Tells the agent's pages whether anybody still waits for their words.
+    /// Signals to the agent's pages whether a wait for their messages is still under way.
     pub(super) async fn has_done(&self) {
         self.is_active(self.agents.waits.any(&self.principal)).await;
     }

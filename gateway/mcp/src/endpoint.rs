@@ -37,7 +37,7 @@ pub fn routes(app: &App) -> Router<App> {
     Router::new().route_service("/mcp", service).layer(from_fn_with_state(app.clone(), authenticated))
 }
 
-/// Lets holders of a valid key in, and says who they are and how long they are there.
+/// Authenticates a request, and notes its principal and until when its connection lives.
 async fn authenticated(State(app): State<App>, client: Client, mut request: Request, next: Next) -> Response {
     match auth::authenticate(&app, request.headers(), client).await {
         Ok(principal) => {

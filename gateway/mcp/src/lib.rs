@@ -24,5 +24,6 @@ mod result_event;
 mod tools;
 mod views;
 mod wait;
+mod wait_scope;
 
 pub use endpoint::routes;

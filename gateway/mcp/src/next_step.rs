@@ -1,8 +1,7 @@
 //! What comes next: the open sessions, and what a model best does now.
 
 use agent_events::Recipients;
-use domain::{LinkId, SessionId};
-use domain::{Millis, Timestamp};
+use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
 use problem::Problem;
 use query_service::{LinkStatus, LinkView, OpenSession, Party, Scope, SessionStatus};
@@ -24,7 +23,7 @@ const LINKS: u16 = 100;
 /// What a model best does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Next {
+pub(super) enum Advice {
     /// Someone waits for an answer.
     Reply,
     /// Someone may write any moment, or there is more already.
@@ -35,13 +34,13 @@ pub(super) enum Next {
     StopAndReport,
 }
 
-/// The outlook, as a part of a result.
+/// What comes next, as a part of a result.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Outlook {
-    pub(super) suggested_next: Next,
+pub(super) struct NextStep {
+    pub(super) suggested_next: Advice,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_back_at: Option<Moment>,
-    pub(super) open_sessions: Vec<OpenShown>,
+    pub(super) open_sessions: Vec<OpenSessionDetails>,
     open_sessions_total: u64,
     /// Whether the rows were behind.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -50,7 +49,7 @@ pub(super) struct Outlook {
 
 /// An open session.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct OpenShown {
+pub(super) struct OpenSessionDetails {
     #[schemars(with = "String")]
     session_id: SessionId,
     #[schemars(with = "String")]
@@ -96,7 +95,7 @@ enum Open {
     Unknown,
 }
 
-impl Outlook {
+impl NextStep {
     /// Looks at a scope, with rows that have taken in `sequence`.
     pub(super) async fn of(call: &Call, scope: Scope, sequence: u64, has_more: bool) -> Result<Self, Problem> {
         let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
@@ -125,9 +124,9 @@ impl Outlook {
         let mut shown = Vec::with_capacity(open.sessions.len());
         for session in &open.sessions {
             let recipient = recipients.label(session.link, session.recipient).await?;
-            shown.push(OpenShown { recipient, ..OpenShown::of(session, online(session)) });
+            shown.push(OpenSessionDetails { recipient, ..OpenSessionDetails::of(session, online(session)) });
         }
-        let (suggested_next, check_back_at) = if has_more { (Next::WaitAgain, None) } else { advise(&situation) };
+        let (suggested_next, check_back_at) = if has_more { (Advice::WaitAgain, None) } else { advise(&situation) };
         Ok(Self {
             suggested_next,
             check_back_at: check_back_at.map(Into::into),
@@ -138,7 +137,7 @@ impl Outlook {
     }
 }
 
-impl OpenShown {
+impl OpenSessionDetails {
     fn of(session: &OpenSession, chatter_online: bool) -> Self {
         Self {
             session_id: session.session,
@@ -174,7 +173,7 @@ async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, P
     let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
     let mut links = Links::default();
     match scope {
-        // Whoever starts again gets a session of its own.
+        // A chatter who starts again gets another session.
         Scope::Session(_) => {}
         Scope::Link(link) => {
             let answer = queries.link(viewer, link, fresh).await?;
@@ -211,21 +210,21 @@ impl Situation {
 }
 
 /// Advises what to do next, and when, if it is later.
-fn advise(situation: &Situation) -> (Next, Option<Timestamp>) {
+fn advise(situation: &Situation) -> (Advice, Option<Timestamp>) {
     let Situation { now, owes, online, open, lively_at, ends_at } = *situation;
     let quiet_for = lively_at.map_or(LATEST, |at| now - at);
     if owes {
-        (Next::Reply, None)
+        (Advice::Reply, None)
     } else if open == Open::No {
-        (Next::StopAndReport, None)
+        (Advice::StopAndReport, None)
     } else if open == Open::Unknown || online || quiet_for < LIVELY {
-        // To stop is for good, so nobody is told to on a guess.
-        (Next::WaitAgain, None)
+        // Stopping is final, so it is never advised on a guess.
+        (Advice::WaitAgain, None)
     } else {
         // The longer it has been quiet, the less it hurts to come later.
         let at = now + Millis(quiet_for.0.clamp(SOONEST.0, LATEST.0));
         let at = ends_at.filter(|end| *end > now).map_or(at, |end| at.min(end));
-        (Next::CheckBack, Some(at))
+        (Advice::CheckBack, Some(at))
     }
 }
 
@@ -247,13 +246,13 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_answered() {
-        assert_eq!(advise(&Situation { owes: true, ..situation() }).0, Next::Reply);
+        assert_eq!(advise(&Situation { owes: true, ..situation() }).0, Advice::Reply);
     }
 
     #[test]
     fn nobody_gives_up_while_someone_may_come() {
-        assert_eq!(advise(&Situation { open: Open::No, ..situation() }), (Next::StopAndReport, None));
-        assert_eq!(advise(&situation()).0, Next::WaitAgain);
+        assert_eq!(advise(&Situation { open: Open::No, ..situation() }), (Advice::StopAndReport, None));
+        assert_eq!(advise(&situation()).0, Advice::WaitAgain);
     }
 
     #[test]
@@ -265,8 +264,8 @@ mod tests {
             for (lively_at, ends_at) in times.iter().flat_map(|lively| times.map(|ends| (*lively, ends))) {
                 let situation = Situation { now: NOW, owes, online, open, lively_at, ends_at };
                 let (next, at) = advise(&situation);
-                assert_eq!(next == Next::StopAndReport, open == Open::No && !owes, "{situation:?}");
-                assert_eq!(at.is_some(), next == Next::CheckBack, "{situation:?}");
+                assert_eq!(next == Advice::StopAndReport, open == Open::No && !owes, "{situation:?}");
+                assert_eq!(at.is_some(), next == Advice::CheckBack, "{situation:?}");
                 assert!(at.is_none_or(|at| at > NOW), "{situation:?}");
             }
         }
@@ -275,11 +274,11 @@ mod tests {
     #[test]
     fn a_quiet_chat_is_looked_at_again_later_but_before_it_ends() {
         let quiet = |minutes| Situation { lively_at: Some(NOW - Millis::minutes(minutes)), ..situation() };
-        assert_eq!(advise(&quiet(4)).0, Next::WaitAgain);
-        assert_eq!(advise(&quiet(10)), (Next::CheckBack, Some(NOW + Millis::minutes(10))));
-        assert_eq!(advise(&quiet(600)), (Next::CheckBack, Some(NOW + Millis::minutes(30))));
+        assert_eq!(advise(&quiet(4)).0, Advice::WaitAgain);
+        assert_eq!(advise(&quiet(10)), (Advice::CheckBack, Some(NOW + Millis::minutes(10))));
+        assert_eq!(advise(&quiet(600)), (Advice::CheckBack, Some(NOW + Millis::minutes(30))));
         let ending = Situation { ends_at: Some(NOW + Millis::minutes(3)), ..quiet(600) };
-        assert_eq!(advise(&ending), (Next::CheckBack, Some(NOW + Millis::minutes(3))));
-        assert_eq!(advise(&Situation { online: true, ..quiet(600) }).0, Next::WaitAgain);
+        assert_eq!(advise(&ending), (Advice::CheckBack, Some(NOW + Millis::minutes(3))));
+        assert_eq!(advise(&Situation { online: true, ..quiet(600) }).0, Advice::WaitAgain);
     }
 }

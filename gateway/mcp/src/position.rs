@@ -63,7 +63,7 @@ impl Positions {
         self.given.lock().get(&reading).copied()
     }
 
-    /// Acknowledges everything of a scope up to a place: every session with something new up to there gets its mark.
+    /// Acknowledges everything of a scope up to a position: every session with something new up to there gets its mark.
     pub(super) async fn acknowledge(self: &Arc<Self>, app: &App, principal: &Principal, scope: Scope, upto: Position) {
         let (agent, key, viewer) = (principal.agent, principal.key, App::viewer(principal));
         for _ in 0..PAGES {
@@ -133,8 +133,8 @@ impl Positions {
             return false;
         }
         match write(app, reading, sequence).await {
-            Written::Done => true,
-            Written::TooSoon(retry_at) => {
+            MarkOutcome::Done => true,
+            MarkOutcome::TooSoon(retry_at) => {
                 self.write_later(app.clone(), reading, sequence, retry_at);
                 false
             }
@@ -157,8 +157,8 @@ impl Positions {
                 tokio::time::sleep(Duration::from_millis(u64::try_from(wait.0).unwrap_or(0))).await;
                 let sequence = positions.late.lock().get(&reading).copied().unwrap_or(sequence);
                 match write(&app, reading, sequence).await {
-                    Written::TooSoon(again) => retry_at = again,
-                    Written::Done => {
+                    MarkOutcome::TooSoon(again) => retry_at = again,
+                    MarkOutcome::Done => {
                         let mut late = positions.late.lock();
                         // It may have moved on meanwhile.
                         if late.get(&reading).is_none_or(|latest| *latest <= sequence) {
@@ -174,22 +174,22 @@ impl Positions {
 }
 
 /// What became of a mark.
-enum Written {
+enum MarkOutcome {
     /// It stands, or there is no use in trying again.
     Done,
     /// The session had one a moment ago.
     TooSoon(Timestamp),
 }
 
-async fn write(app: &App, reading: Reading, sequence: u64) -> Written {
+async fn write(app: &App, reading: Reading, sequence: u64) -> MarkOutcome {
     let address = Address::session(reading.agent, reading.session);
     match app.commands().mark_read(address, Reader::Agent(reading.key), sequence).await {
         Ok(receipt) => app.wrote(reading.agent, &receipt),
-        Err(Refusal::Session(Rejection::ReadTooSoon { retry_at })) => return Written::TooSoon(retry_at),
+        Err(Refusal::Session(Rejection::ReadTooSoon { retry_at })) => return MarkOutcome::TooSoon(retry_at),
         Err(Refusal::Session(Rejection::Erased | Rejection::Unknown)) => {}
         Err(error) => tracing::warn!(%error, "a read mark could not be written; what it acknowledges is given again"),
     }
-    Written::Done
+    MarkOutcome::Done
 }
 
 fn raise<K: Eq + Hash>(positions: &mut HashMap<K, u64>, of: K, to: u64) {

@@ -9,7 +9,7 @@ use url::{Host, Url};
 /// From where a URL can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Reach {
+pub(super) enum Reachability {
     /// From anywhere, as far as the address tells.
     Public,
     /// From the same network only.
@@ -18,7 +18,7 @@ pub(super) enum Reach {
     ThisMachine,
 }
 
-impl Reach {
+impl Reachability {
     /// Judges by the host alone: loopback and private ranges (RFC 1918, 4193, 3927, 6598), and names that no one else resolves.
     pub(super) fn of(url: &Url) -> Self {
         match url.host() {
@@ -65,20 +65,20 @@ mod tests {
     #[test]
     fn the_host_tells_who_can_open_a_url() {
         for (url, reach) in [
-            ("https://chat.example", Reach::Public),
-            ("https://203.0.113.7", Reach::Public),
-            ("http://[2001:db8::1]:8080", Reach::Public),
-            ("http://192.168.1.5:8080", Reach::LocalNetwork),
-            ("http://100.100.0.1", Reach::LocalNetwork),
-            ("http://[fd00::1]", Reach::LocalNetwork),
-            ("http://printer.local", Reach::LocalNetwork),
-            ("http://server:8080", Reach::LocalNetwork),
-            ("http://127.0.0.1:8080", Reach::ThisMachine),
-            ("http://[::1]:8080", Reach::ThisMachine),
-            ("http://chat.localhost:8080", Reach::ThisMachine),
-            ("https://mylocalhost.example", Reach::Public),
+            ("https://chat.example", Reachability::Public),
+            ("https://203.0.113.7", Reachability::Public),
+            ("http://[2001:db8::1]:8080", Reachability::Public),
+            ("http://192.168.1.5:8080", Reachability::LocalNetwork),
+            ("http://100.100.0.1", Reachability::LocalNetwork),
+            ("http://[fd00::1]", Reachability::LocalNetwork),
+            ("http://printer.local", Reachability::LocalNetwork),
+            ("http://server:8080", Reachability::LocalNetwork),
+            ("http://127.0.0.1:8080", Reachability::ThisMachine),
+            ("http://[::1]:8080", Reachability::ThisMachine),
+            ("http://chat.localhost:8080", Reachability::ThisMachine),
+            ("https://mylocalhost.example", Reachability::Public),
         ] {
-            assert_eq!(Reach::of(&Url::parse(url).unwrap()), reach, "{url}");
+            assert_eq!(Reachability::of(&Url::parse(url).unwrap()), reach, "{url}");
         }
     }
 }

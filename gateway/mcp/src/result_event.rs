@@ -5,10 +5,10 @@ use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// An event as [`written`] writes it; its type tells what is in its data.
+/// An event as [`result_event`] writes it; its type tells what is in its data.
 #[derive(Debug, JsonSchema)]
 #[expect(dead_code, reason = "a shape is never filled")]
-pub(crate) struct Written {
+pub(crate) struct ResultEvent {
     id: String,
     r#type: String,
     session_id: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Named {
 }
 
 /// Writes an event without what the call named itself.
-pub(crate) fn written(event: &Event, named: Named, redelivered: bool) -> Value {
+pub(crate) fn result_event(event: &Event, named: Named, redelivered: bool) -> Value {
     let mut value = serde_json::to_value(event).expect("an event is plain values");
     if let Some(object) = value.as_object_mut() {
         if named.link {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn what_was_an_argument_is_left_out() {
         let names = |link, session| {
-            let value = written(&event(), Named { link, session }, false);
+            let value = result_event(&event(), Named { link, session }, false);
             value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(false, false), "at data id link_id session_id type");
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_given_again_says_so() {
-        assert_eq!(written(&event(), Named::default(), true)["redelivered"], true);
-        assert!(written(&event(), Named::default(), false).get("redelivered").is_none());
+        assert_eq!(result_event(&event(), Named::default(), true)["redelivered"], true);
+        assert!(result_event(&event(), Named::default(), false).get("redelivered").is_none());
     }
 }

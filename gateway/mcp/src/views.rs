@@ -2,7 +2,7 @@
 
 use std::ops::Not;
 
-use agent_events::Scope;
+use agent_events::CursorScope;
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
@@ -15,10 +15,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::length;
-use super::answers::AnswerShown;
+use super::answers::AnswerDetails;
 use super::args::number;
 use super::call::Call;
-use super::reachability::Reach;
+use super::reachability::Reachability;
 
 /// How little time a link may have left without a word about it.
 const SOON: Millis = Millis::minutes(10);
@@ -27,11 +27,11 @@ const ANSWERS: usize = 15_000;
 
 /// A link.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct LinkShown {
+pub(super) struct LinkDetails {
     #[schemars(with = "String")]
     link_id: LinkId,
     pub(super) url: String,
-    reachable: Reach,
+    reachable: Reachability,
     #[schemars(with = "String")]
     status: LinkStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,14 +68,14 @@ pub(super) struct LinkShown {
     questions: Vec<Field>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipients: Option<usize>,
-    counts: CountsShown,
+    counts: SessionCounts,
     next_cursor: String,
     warnings: Vec<String>,
 }
 
 /// How many sessions a link has had and has.
 #[derive(Debug, Serialize, JsonSchema)]
-struct CountsShown {
+struct SessionCounts {
     sessions_total: u32,
     sessions_active: u32,
     sessions_idle: u32,
@@ -83,13 +83,13 @@ struct CountsShown {
     waiting_for_agent: u32,
 }
 
-impl LinkShown {
+impl LinkDetails {
     /// Tells all of a link. Its cursor is its opening: waiting after it gives all that ever happened on the link.
     pub(super) fn of(call: &Call, link: LinkView) -> Self {
         let app = call.app();
         let public_url = &app.config().public_url;
         let token = app.link_tokens().issue(link.agent, link.id, link.rotation);
-        let reachable = Reach::of(public_url);
+        let reachable = Reachability::of(public_url);
         let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
         let left = link.expires_at - command_service::clock::now();
         let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
@@ -119,8 +119,8 @@ impl LinkShown {
             allowed_origins: link.allowed_origins,
             questions: link.questions.as_ref().map(asked_by).unwrap_or_default(),
             recipients: Some(recipients).filter(|count| *count > 0),
-            counts: CountsShown::of(link.counts),
-            next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
+            counts: SessionCounts::of(link.counts),
+            next_cursor: call.agents.cursors.seal(link.agent, CursorScope::Link(link.id), link.place),
             warnings: if is_open {
                 let mut warnings = warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts);
                 warnings.extend(warnings_of_recipients(recipients, link.max_sessions_total));
@@ -132,7 +132,7 @@ impl LinkShown {
     }
 }
 
-impl LinkShown {
+impl LinkDetails {
     /// Adds what a model should know of this answer.
     pub(super) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
@@ -152,7 +152,7 @@ impl LinkShown {
     }
 }
 
-impl CountsShown {
+impl SessionCounts {
     fn of(counts: LinkCounts) -> Self {
         Self {
             sessions_total: counts.admitted,
@@ -165,15 +165,15 @@ impl CountsShown {
 }
 
 /// Says what a model should tell, or see to, before it hands the link out.
-fn warnings(reachable: Reach, scheme: &str, left: Millis, most: Option<u32>, counts: LinkCounts) -> Vec<String> {
+fn warnings(reachable: Reachability, scheme: &str, left: Millis, most: Option<u32>, counts: LinkCounts) -> Vec<String> {
     let mut warnings = Vec::new();
     match reachable {
-        Reach::Public if scheme != "https" => {
+        Reachability::Public if scheme != "https" => {
             warnings.push("The url is http, not https: what is written can be read on the way. Tell the operator.".to_owned());
         }
-        Reach::Public => {}
-        Reach::LocalNetwork => warnings.push("The url opens only within the network of this service.".to_owned()),
-        Reach::ThisMachine => warnings.push("The url opens only on the machine that runs this service.".to_owned()),
+        Reachability::Public => {}
+        Reachability::LocalNetwork => warnings.push("The url opens only within the network of this service.".to_owned()),
+        Reachability::ThisMachine => warnings.push("The url opens only on the machine that runs this service.".to_owned()),
     }
     if left < SOON {
         warnings.push(format!("The link expires in {} s; temp_chat_update_link can give it more time.", (left.0 / 1_000).max(0)));
@@ -198,7 +198,7 @@ fn warnings_of_recipients(recipients: usize, most: Option<u32>) -> Vec<String> {
 
 /// A session.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SessionShown {
+pub(super) struct SessionDetails {
     #[schemars(with = "String")]
     session_id: SessionId,
     #[schemars(with = "String")]
@@ -241,7 +241,7 @@ pub(super) struct SessionShown {
     feedback: Option<String>,
     /// What they answered, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<Vec<AnswerShown>>,
+    answers: Option<Vec<AnswerDetails>>,
     /// How many answers, the earliest, were too long to be shown beside the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers_left_out: Option<usize>,
@@ -250,7 +250,7 @@ pub(super) struct SessionShown {
     untrusted: bool,
 }
 
-impl SessionShown {
+impl SessionDetails {
     /// Tells all of a session but what was said in it.
     pub(super) fn of(call: &Call, session: SessionView) -> Self {
         let is_open = matches!(session.status, SessionStatus::Active | SessionStatus::Idle);
@@ -287,16 +287,16 @@ impl SessionShown {
     }
 }
 
-impl SessionShown {
+impl SessionDetails {
     /// Adds which recipient it is.
     pub(super) fn with_recipient(self, recipient: Option<String>) -> Self {
         Self { recipient, ..self }
     }
 
     /// Adds what was answered in it, the newest as far as one result holds them.
-    pub(super) fn with_answers(self, mut answers: Vec<AnswerShown>) -> Self {
+    pub(super) fn with_answers(self, mut answers: Vec<AnswerDetails>) -> Self {
         let mut room = ANSWERS;
-        let fits = |answer: &&AnswerShown| {
+        let fits = |answer: &&AnswerDetails| {
             let length = length(&serde_json::to_string(answer).expect("an answer is plain values"));
             let fits = length <= room;
             room = room.saturating_sub(length);
@@ -345,8 +345,8 @@ mod tests {
     #[test]
     fn a_model_is_warned_of_what_would_surprise_the_person() {
         let quiet = LinkCounts::default();
-        assert!(warnings(Reach::Public, "https", Millis::minutes(60), None, quiet).is_empty());
-        let told = warnings(Reach::ThisMachine, "http", Millis::minutes(9), Some(1), LinkCounts { admitted: 1, ..quiet });
+        assert!(warnings(Reachability::Public, "https", Millis::minutes(60), None, quiet).is_empty());
+        let told = warnings(Reachability::ThisMachine, "http", Millis::minutes(9), Some(1), LinkCounts { admitted: 1, ..quiet });
         assert_eq!(told.len(), 3);
         assert!(told.iter().any(|warning| warning.contains("540 s")), "{told:?}");
     }

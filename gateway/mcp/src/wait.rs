@@ -1,129 +1,31 @@
-//! Hearing: first listen, then read what is there, then wait. So nothing falls between the two, and nothing is heard twice.
+//! Waiting for events: subscribe first, then read what is there already, then wait. So no event is missed, and none comes twice.
 
 use std::time::Duration;
 
-use agent_events::Scope as CursorScope;
-use app::Wait;
+use app::WaitPermit;
 use domain::session::{Author, Event as SessionEvent};
-use domain::{KeyId, LinkId, Target, Timestamp, link};
+use domain::{KeyId, Target, Timestamp};
 use events::{NEWS, is_news_to};
-use hub::{Delivery, Subscription, Topic};
+use hub::{Delivery, Subscription};
 use nats::{AnyEvent, Fact, Position};
 use problem::{Code, Problem};
-use query_service::{Filter, Scope};
+use query_service::Filter;
 use rmcp::model::ProgressNotificationParam;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::burst::hold;
-use super::call::{Call, about_session, unknown_link, unknown_session};
+use super::call::Call;
 use super::position::Reading;
-use super::result_event::Named;
+use super::wait_scope::WaitScope;
 
 /// How often a client that asked for it is told that the call goes on.
 const TELLS: Duration = Duration::from_secs(7);
 /// How often rows that are behind are asked again; each time waits 2 s.
 const TRIES: usize = 2;
 
-/// To what one listens.
-#[derive(Debug, Clone)]
-pub(super) struct Ear {
-    pub(super) scope: Scope,
-    pub(super) topic: Topic,
-    /// The cursors that serve: its own first, then wider ones.
-    pub(super) cursors: Vec<CursorScope>,
-    /// Whether nothing can come any more, or so it seems.
-    pub(super) is_over: bool,
-    /// What the call itself named, so that no event need.
-    pub(super) named: Named,
-}
-
-impl Ear {
-    /// Finds the scope of a call, and that it is the agent's.
-    pub(super) async fn of(call: &Call, link: Option<&str>, session: Option<&str>) -> Result<Self, Problem> {
-        let named = Named { link: link.is_some(), session: session.is_some() };
-        let link = link.map(|link| call.link_id(link)).transpose()?;
-        match (link, session) {
-            (link, Some(session)) => {
-                let ear = Self { named, ..Self::of_session(call, session).await? };
-                match link {
-                    Some(link) if !ear.cursors.contains(&CursorScope::Link(link)) => {
-                        let told = format!("{session} is not a session of {link}.");
-                        Err(Problem::with_detail(Code::InvalidRequest, told)
-                            .next("Call temp_chat_wait_for_messages again with session_id only."))
-                    }
-                    Some(_) | None => Ok(ear),
-                }
-            }
-            // A key that is limited to one link hears nothing else.
-            (link, None) => match link.or(call.principal.grant.link) {
-                Some(link) => Ok(Self { named, ..Self::of_link(call, link).await? }),
-                None => Ok(Self {
-                    scope: Scope::Agent,
-                    topic: Topic::Agent(call.principal.agent),
-                    cursors: vec![CursorScope::Agent],
-                    is_over: false,
-                    named,
-                }),
-            },
-        }
-    }
-
-    async fn of_link(call: &Call, link: LinkId) -> Result<Self, Problem> {
-        let state = call.app().commands().link(call.principal.agent, link).await?;
-        let ends_at = state.settings.as_ref().ok_or_else(|| unknown_link(link))?.expires_at;
-        let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
-        Ok(Self {
-            scope: Scope::Link(link),
-            topic: Topic::Link(call.principal.agent, link),
-            cursors: vec![CursorScope::Link(link), CursorScope::Agent],
-            is_over: !is_open || ends_at <= command_service::clock::now(),
-            named: Named { link: true, session: false },
-        })
-    }
-
-    /// Finds a session of the agent's.
-    pub(super) async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
-        let session = call.session_id(session).await?;
-        let address = call.session(session);
-        let state = call.app().commands().session(address).await.map_err(about_session(session))?;
-        let link = state.link.ok_or_else(|| unknown_session(session))?;
-        let is_timed_out = state.settings.as_ref().is_some_and(|settings| settings.expires_at <= command_service::clock::now());
-        Ok(Self {
-            scope: Scope::Session(session),
-            topic: Topic::Session(address),
-            cursors: vec![CursorScope::Session(session), CursorScope::Link(link), CursorScope::Agent],
-            is_over: state.ended.is_some() || is_timed_out,
-            named: Named { link: false, session: true },
-        })
-    }
-
-    /// Opens a cursor of this scope or a wider one.
-    pub(super) fn open(&self, call: &Call, after: Option<&str>) -> Result<Option<Position>, Problem> {
-        let Some(after) = after else { return Ok(None) };
-        let agent = call.principal.agent;
-        let position = call.agents.cursors.open(agent, &self.cursors, after).map_err(|problem| match self.scope {
-            Scope::Session(_) if problem.code == Code::CursorScope => {
-                problem.next("Pass a next_cursor of this session, of its link, or of all, or leave after out.")
-            }
-            Scope::Link(_) if problem.code == Code::CursorScope => {
-                problem.next("Pass a next_cursor of this link or of all, or leave after out.")
-            }
-            Scope::Agent | Scope::Link(_) | Scope::Session(_) => problem,
-        })?;
-        // The tag binds a cursor to the agent, and an agent to its shard.
-        Ok(Some(position))
-    }
-
-    /// Seals a place of this scope.
-    pub(super) fn seal(&self, call: &Call, position: Position) -> String {
-        let own = self.cursors.first().copied().unwrap_or(CursorScope::Agent);
-        call.agents.cursors.seal(call.principal.agent, own, position)
-    }
-}
-
-/// What is wanted.
+/// What a call asks for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Order {
+pub(super) struct WaitRequest {
     /// From where on; none is from what is not acknowledged.
     pub(super) after: Option<Position>,
     /// How long to wait if there is nothing.
@@ -136,98 +38,108 @@ pub(super) struct Order {
 
 /// An event on its way to an agent.
 #[derive(Debug)]
-pub(super) struct HeardFact {
+pub(super) struct ReceivedFact {
     pub(super) fact: Fact,
     /// Whether it was given before and not acknowledged.
     pub(super) redelivered: bool,
 }
 
-/// What was heard.
+/// The events that a call gets.
 #[derive(Debug)]
-pub(super) struct Heard {
-    pub(super) facts: Vec<HeardFact>,
-    /// The place up to which everything of the scope is among it.
+pub(super) struct Received {
+    pub(super) facts: Vec<ReceivedFact>,
+    /// The position up to which every event of the scope is among them.
     pub(super) at: Position,
     pub(super) has_more: bool,
     pub(super) timed_out: bool,
 }
 
-/// Takes a place among the waits of the caller's key, where it wants to wait at all.
-pub(super) fn place(call: &Call, patience: Duration) -> Result<Option<Wait>, Problem> {
+/// Takes one of the waits that the caller's key may have at once, where it wants to wait at all.
+pub(super) fn permit(call: &Call, patience: Duration) -> Result<Option<WaitPermit>, Problem> {
     (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal)).transpose()
 }
 
-/// Hears what is new in a scope; who has a place waits where there is nothing.
-pub(super) async fn hear(call: &Call, ear: &Ear, order: Order, place: Option<Wait>) -> Result<Heard, Problem> {
-    let Some(place) = place else {
-        return listen(call, ear, Order { patience: Duration::ZERO, ..order }).await;
+/// Receives what is new in a scope; with a permit it waits where there is nothing.
+pub(super) async fn receive(
+    call: &Call,
+    scope: &WaitScope,
+    request: WaitRequest,
+    permit: Option<WaitPermit>,
+) -> Result<Received, Problem> {
+    let Some(permit) = permit else {
+        return collect(call, scope, WaitRequest { patience: Duration::ZERO, ..request }).await;
     };
     call.is_active(true).await;
-    let heard = listen(call, ear, order).await;
-    drop(place);
+    let received = collect(call, scope, request).await;
+    drop(permit);
     call.has_done().await;
-    // Who was let in before the wait hears nothing that came after its key was taken back.
+    // The key may have been revoked during the wait: then nothing that came after is given.
     call.is_still_allowed().await?;
-    heard
+    received
 }
 
-async fn listen(call: &Call, ear: &Ear, order: Order) -> Result<Heard, Problem> {
-    let mut subscription = call.app().hub().subscribe(ear.topic, order.after).await?;
-    let mut hearing =
-        Hearing { key: call.principal.key, facts: Vec::new(), limit: usize::from(order.limit), more: None, is_cut_off: false };
-    match order.after {
-        None => hearing.recall(call, ear, order, subscription.at().sequence).await?,
+async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result<Received, Problem> {
+    let mut subscription = call.app().hub().subscribe(scope.topic, request.after).await?;
+    let mut collector = Collector {
+        key: call.principal.key,
+        facts: Vec::new(),
+        limit: usize::from(request.limit),
+        more: None,
+        is_cut_off: false,
+    };
+    match request.after {
+        None => collector.recall(call, scope, request, subscription.at().sequence).await?,
         Some(_) => {
-            while hearing.wants_more()
+            while collector.wants_more()
                 && let Some(delivery) = subscription.next_missed().await
             {
-                hearing.take(delivery)?;
+                collector.take(delivery)?;
             }
         }
     }
-    while hearing.wants_more()
+    while collector.wants_more()
         && let Some(delivery) = subscription.try_next()
     {
-        hearing.take(delivery)?;
+        collector.take(delivery)?;
     }
-    let timed_out = if order.patience.is_zero() || !hearing.wants_more() {
+    let timed_out = if request.patience.is_zero() || !collector.wants_more() {
         false
     } else {
-        hearing.wait(call, &mut subscription, order.patience).await?
+        collector.wait(call, &mut subscription, request.patience).await?
     };
-    Ok(hearing.done(subscription.at(), timed_out))
+    Ok(collector.done(subscription.at(), timed_out))
 }
 
-/// Hearing, under way.
-struct Hearing {
+/// Collects events until the limit is reached or the wait is over.
+struct Collector {
     key: KeyId,
-    facts: Vec<HeardFact>,
+    facts: Vec<ReceivedFact>,
     limit: usize,
-    /// The place after which there is more, where that is known before the limit tells.
+    /// The position after which there is more, where that is known before the limit tells.
     more: Option<Position>,
     /// Whether nothing more comes through this subscription.
     is_cut_off: bool,
 }
 
-impl Hearing {
+impl Collector {
     /// Tells whether there is room for one event more, and one beyond the limit that tells of more.
     fn wants_more(&self) -> bool {
         self.facts.len() <= self.limit && self.more.is_none() && !self.is_cut_off
     }
 
-    /// Reads what the key has not acknowledged, up to the place from which the subscription tells the rest.
-    async fn recall(&mut self, call: &Call, ear: &Ear, order: Order, horizon: u64) -> Result<(), Problem> {
+    /// Reads what the key has not acknowledged, up to the position from which the subscription has the rest.
+    async fn recall(&mut self, call: &Call, scope: &WaitScope, request: WaitRequest, horizon: u64) -> Result<(), Problem> {
         let (agent, key) = (call.principal.agent, call.principal.key);
         let positions = &call.agents.positions;
-        if order.acknowledged.is_none() {
-            positions.settled(agent, key, ear.scope).await;
+        if request.acknowledged.is_none() {
+            positions.settled(agent, key, scope.rows).await;
         }
         let filter = Filter { types: Some(NEWS), not_by: Some(key) };
         for _ in 0..TRIES {
             let answer = call
                 .app()
                 .queries()
-                .unacknowledged(call.viewer(), ear.scope, key, filter, order.limit, call.fresh(horizon))
+                .unacknowledged(call.viewer(), scope.rows, key, filter, request.limit, call.fresh(horizon))
                 .await?;
             if answer.stale {
                 continue;
@@ -242,9 +154,9 @@ impl Hearing {
                     Target::Agent | Target::Link(_) => None,
                 };
                 let redelivered = given.is_some_and(|given| fact.position.sequence <= given);
-                let is_acknowledged = order.acknowledged.is_some_and(|upto| fact.position.sequence <= upto);
+                let is_acknowledged = request.acknowledged.is_some_and(|upto| fact.position.sequence <= upto);
                 if is_news_to(key, &fact) && !is_acknowledged {
-                    self.facts.push(HeardFact { fact, redelivered });
+                    self.facts.push(ReceivedFact { fact, redelivered });
                 }
             }
             return Ok(());
@@ -253,13 +165,13 @@ impl Hearing {
         Err(Problem::with_detail(Code::Unavailable, "The rows are behind the log for the moment."))
     }
 
-    /// Takes what the hub tells.
+    /// Takes a delivery of the hub.
     fn take(&mut self, delivery: Delivery) -> Result<(), Problem> {
         match delivery {
             Delivery::Entry(entry, after) => {
                 let key = self.key;
                 let facts = entry.facts(Some(after)).filter(|fact| is_news_to(key, fact));
-                self.facts.extend(facts.map(|fact| HeardFact { fact, redelivered: false }));
+                self.facts.extend(facts.map(|fact| ReceivedFact { fact, redelivered: false }));
                 Ok(())
             }
             Delivery::Signal(..) => Ok(()),
@@ -296,7 +208,7 @@ impl Hearing {
                         let progress = ProgressNotificationParam::new(token.clone(), began.elapsed().as_secs_f64())
                             .with_total(patience.as_secs_f64())
                             .with_message("waiting for words");
-                        // A client that is gone needs no word of it.
+                        // A client that is gone needs no progress.
                         let _told = call.request.peer.notify_progress(progress).await;
                     }
                 }
@@ -308,27 +220,27 @@ impl Hearing {
     }
 
     fn last_at(&self) -> Option<Timestamp> {
-        self.facts.last().map(|heard| heard.fact.at)
+        self.facts.last().map(|received| received.fact.at)
     }
 
-    /// Tells whether a chatter of whom something was heard goes on typing.
+    /// Tells whether a chatter whose message was received goes on typing.
     fn someone_types(&self, call: &Call) -> bool {
         self.facts
             .iter()
-            .filter(|heard| is_said_by_chatter(&heard.fact))
-            .any(|heard| call.app().hub().chatter_types(heard.fact.address))
+            .filter(|received| is_said_by_chatter(&received.fact))
+            .any(|received| call.app().hub().chatter_types(received.fact.address))
     }
 
-    fn done(mut self, at: Position, timed_out: bool) -> Heard {
+    fn done(mut self, at: Position, timed_out: bool) -> Received {
         let is_over_limit = self.facts.len() > self.limit;
         self.facts.truncate(self.limit);
-        let last = self.facts.last().map(|heard| heard.fact.position);
+        let last = self.facts.last().map(|received| received.fact.position);
         let at = match (self.more, last) {
             (Some(more), _) => more,
             (None, Some(last)) if is_over_limit => last,
             (None, _) => at,
         };
-        Heard { has_more: is_over_limit || self.more.is_some(), facts: self.facts, at, timed_out }
+        Received { has_more: is_over_limit || self.more.is_some(), facts: self.facts, at, timed_out }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one place where what the rules, the log and the readers say becomes a public code.
+//! Maps every rejection and error of the rules, the log and the queries to its public code.
 
 use std::time::Duration;
 

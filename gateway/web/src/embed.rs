@@ -41,7 +41,7 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     named.map(<[u8]>::trim_ascii).any(|name| name == tag.as_bytes())
 }
 
-/// The shell, whatever the token: what differs is who may frame it, and a made-up token is framed by nobody.
+/// The shell, whatever the token: only its allowed frame ancestors differ; for a made-up token there are none.
 async fn frame(State(app): State<App>, client: Client, Path(token): Path<String>) -> Result<Response, Problem> {
     app.limits().check(Limit::Visit(client.0))?;
     let Some(LinkToken { agent, link: id, rotation, .. }) = app.link_tokens().check(&token) else {

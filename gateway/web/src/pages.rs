@@ -1,4 +1,4 @@
-//! The pages: one static shell for every chat, the files that it loads, and a word for whoever has no link.
+//! The pages: one static shell for every chat, the files that it loads, and a home page for visitors without a link.
 
 use std::sync::LazyLock;
 
@@ -73,7 +73,7 @@ pub(crate) fn framed_shell(origins: &[String]) -> Response {
     response
 }
 
-/// Writes the policy of a page that only `origins` may frame; without any, nobody.
+/// Writes the policy of a page that only `origins` may frame; without any, no page may.
 fn policy(origins: &[String]) -> HeaderValue {
     // A host may hold a `;` or a `,`: neither may end the directive.
     let is_plain = |origin: &&String| origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/[]-_".contains(&byte));

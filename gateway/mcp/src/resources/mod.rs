@@ -18,7 +18,7 @@ pub(super) use completion::{links, sessions};
 pub(super) use reading::read;
 pub(super) use updates::{followed, tell};
 
-use agent_events::Scope;
+use agent_events::CursorScope;
 use problem::{Code, Problem};
 
 use super::answer::MOST;
@@ -43,10 +43,11 @@ pub(super) fn may_read(call: &Call) -> Result<(), ErrorData> {
 pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
-    let after = after.map(|after| cursors.open(agent, &[Scope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
+    let after =
+        after.map(|after| cursors.open(agent, &[CursorScope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
     let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
-    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::Links, last.place));
+    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, CursorScope::Links, last.place));
     let resources = page.items.into_iter().map(|link| {
         let title = link.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)

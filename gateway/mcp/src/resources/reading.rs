@@ -1,6 +1,6 @@
 //! Reading one resource.
 
-use agent_events::Teller;
+use agent_events::Renderer;
 use domain::session::Status;
 use domain::{LinkId, SessionId};
 use events::sanitize::clean;
@@ -55,10 +55,10 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     }
     let filter = Filter { types: Some(NEWS), not_by: None };
     let page = app.queries().events(call.viewer(), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
-    let mut teller = Teller::new(call.app(), &call.principal);
+    let mut renderer = Renderer::new(call.app(), &call.principal);
     let mut events = Vec::with_capacity(page.facts.len());
     for fact in &page.facts {
-        events.extend(teller.event(fact).await?);
+        events.extend(renderer.render(fact).await?);
     }
     let entries = transcript::entries(&events);
     let mut room = CHARACTERS;

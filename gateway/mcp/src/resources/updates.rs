@@ -51,7 +51,7 @@ pub(crate) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<()
                 }
             },
             () = sleep_until(following.tell_at.unwrap_or(ends_at)), if following.tell_at.is_some() => {
-                // A key that was taken back hears no more; to ask again tells its holder why.
+                // A revoked key gets no more updates; its next request is told why.
                 if call.is_still_allowed().await.is_err() || !following.told(stream.sink()).await {
                     return Ok(());
                 }
@@ -79,7 +79,7 @@ struct Followed {
 }
 
 impl Following {
-    /// Begins with everything changed: what happened between the acknowledgement and here nobody knows.
+    /// Begins with everything changed: what happened between the acknowledgement and here is unknown.
     fn of(accepted: &SubscriptionFilter) -> Self {
         let uris = accepted.resource_subscriptions.iter().flatten();
         let resources = uris.filter_map(|uri| Some((uri.clone(), Followed { address: Address::parse(uri)?, changed: true })));
@@ -102,7 +102,7 @@ impl Following {
         self.tell_at = Some(Instant::now() + GATHERS);
     }
 
-    /// Tells of what has changed; false once nobody listens.
+    /// Notifies of what has changed; false once the client is gone.
     async fn told(&mut self, client: &SubscriptionSink) -> bool {
         self.tell_at = None;
         for (uri, one) in self.resources.iter_mut().filter(|(_, one)| one.changed) {

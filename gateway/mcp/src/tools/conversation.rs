@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use agent_events::Teller;
-use app::Wait as WaitPermit;
+use agent_events::Renderer;
+use app::WaitPermit;
 use command_service::Receipt;
 use domain::agent::Scope;
 use domain::{Address, QuestionId, Target};
 use events::Moment;
 use nats::{EventId, Position};
 use problem::{Code, Problem};
-use query_service::Scope as Reach;
+use query_service::Scope as RowScope;
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,10 +23,11 @@ use crate::agents::Agents;
 use crate::answer::{Answer, MOST, fitting};
 use crate::args::Bound;
 use crate::call::{Call, about_session};
-use crate::next_step::{Next, Outlook};
+use crate::next_step::{Advice, NextStep};
 use crate::position::Reading;
-use crate::result_event::{Written, written};
-use crate::wait::{Ear, Heard, Order, hear, place};
+use crate::result_event::{ResultEvent, result_event};
+use crate::wait::{Received, WaitRequest, permit, receive};
+use crate::wait_scope::WaitScope;
 
 /// How many characters are left to what stands beside events: open sessions, cursors, advice.
 const BESIDE: usize = 4_500;
@@ -95,7 +96,7 @@ struct Send {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Conversation {
     now: Moment,
-    #[schemars(with = "Vec<Written>")]
+    #[schemars(with = "Vec<ResultEvent>")]
     events: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -103,7 +104,7 @@ pub(super) struct Conversation {
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Sent>,
     #[serde(flatten)]
-    outlook: Outlook,
+    next_step: NextStep,
 }
 
 /// What became of a message.
@@ -126,17 +127,17 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 }
 
 async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Conversation>, Problem> {
-    let ear = Ear::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
-    let after = ear.open(&call, arguments.after.as_deref())?;
-    let noting = after.map(|after| note(&call, ear.scope, after));
+    let scope = WaitScope::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
+    let after = scope.open(&call, arguments.after.as_deref())?;
+    let noting = after.map(|after| note(&call, scope.rows, after));
     let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
-    let patience = if is_hopeless(&call, &ear).await? { Duration::ZERO } else { asked };
-    let place = place(&call, patience)?;
-    let order = Order { after, patience, limit: arguments.limit.unwrap_or(20), acknowledged: None };
-    let mut heard = hear(&call, &ear, order, place).await?;
-    // Who only looks has waited long enough.
-    heard.timed_out |= asked.is_zero() && heard.facts.is_empty();
-    told(&call, &ear, heard, noting, None).await
+    let patience = if is_hopeless(&call, &scope).await? { Duration::ZERO } else { asked };
+    let permit = permit(&call, patience)?;
+    let request = WaitRequest { after, patience, limit: arguments.limit.unwrap_or(20), acknowledged: None };
+    let mut received = receive(&call, &scope, request, permit).await?;
+    // A call with a time-out of 0 is over at once.
+    received.timed_out |= asked.is_zero() && received.facts.is_empty();
+    told(&call, &scope, received, noting, None).await
 }
 
 async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation>, Problem> {
@@ -153,26 +154,26 @@ async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation
 
 /// The agent's turn to speak: what is found out before, so that what comes after is told without gap.
 pub(super) struct Turn {
-    ear: Ear,
+    scope: WaitScope,
     pub(super) reading: Reading,
     after: Option<Position>,
     patience: Duration,
-    place: Option<WaitPermit>,
+    permit: Option<WaitPermit>,
     /// What was given before; to speak acknowledges it.
     given: u64,
 }
 
 impl Turn {
-    /// Prepares to speak in a chat; who may not wait is told so before anything is said.
+    /// Prepares to send in a chat; a key with too many waits is refused before anything is sent.
     pub(super) async fn begin(call: &Call, session: &str, after: Option<&str>, wait: Option<f64>) -> Result<Self, Problem> {
-        let ear = Ear::of_session(call, session).await?;
-        let Reach::Session(session) = ear.scope else { unreachable!("a session's ear hears a session") };
-        let after = ear.open(call, after)?;
+        let scope = WaitScope::of_session(call, session).await?;
+        let RowScope::Session(session) = scope.rows else { unreachable!("the scope of a session is that session") };
+        let after = scope.open(call, after)?;
         let patience = seconds(wait.unwrap_or_default());
-        let place = place(call, patience)?;
+        let permit = permit(call, patience)?;
         let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
         let given = call.agents.positions.given(reading).unwrap_or_default();
-        Ok(Self { ear, reading, after, patience, place, given })
+        Ok(Self { scope, reading, after, patience, permit, given })
     }
 
     /// Returns where to speak.
@@ -187,9 +188,9 @@ impl Turn {
         receipt: &Receipt,
         question_id: Option<QuestionId>,
     ) -> Result<Answer<Conversation>, Problem> {
-        let Self { ear, reading, after, patience, place, given } = self;
+        let Self { scope, reading, after, patience, permit, given } = self;
         call.app().wrote(reading.agent, receipt);
-        let noting = after.map(|after| note(call, ear.scope, after));
+        let noting = after.map(|after| note(call, scope.rows, after));
         // What an earlier try of this very call was given, its caller may never have got.
         let acknowledged = (after.is_none() && !receipt.replayed).then_some(given);
         let sent = Sent { event_id: receipt.event, question_id, replayed: receipt.replayed };
@@ -197,8 +198,8 @@ impl Turn {
             if let Some(given) = acknowledged {
                 call.agents.positions.acknowledge_session(call.app(), reading, given).await;
             }
-            let heard = hear(call, &ear, Order { after, patience, limit: 20, acknowledged }, place).await?;
-            told(call, &ear, heard, noting, Some(sent)).await
+            let received = receive(call, &scope, WaitRequest { after, patience, limit: 20, acknowledged }, permit).await?;
+            told(call, &scope, received, noting, Some(sent)).await
         };
         answer.await.map_err(|problem| sent_all_the_same(problem, receipt.event))
     }
@@ -210,57 +211,57 @@ fn sent_all_the_same(problem: Problem, event: EventId) -> Problem {
     Problem { detail: told.into(), ..problem }.next("Do not send it again: call temp_chat_wait_for_messages.")
 }
 
-/// Tells whether nothing can come any more, so that nobody waits for it.
-async fn is_hopeless(call: &Call, ear: &Ear) -> Result<bool, Problem> {
-    Ok(ear.is_over && Outlook::of(call, ear.scope, 0, false).await?.suggested_next == Next::StopAndReport)
+/// Tells whether no event can come any more, so that a wait would be in vain.
+async fn is_hopeless(call: &Call, scope: &WaitScope) -> Result<bool, Problem> {
+    Ok(scope.is_over && NextStep::of(call, scope.rows, 0, false).await?.suggested_next == Advice::StopAndReport)
 }
 
 /// Notes beside the waiting what a cursor acknowledges, even if the client goes away.
-fn note(call: &Call, scope: Reach, upto: Position) -> JoinHandle<()> {
+fn note(call: &Call, scope: RowScope, upto: Position) -> JoinHandle<()> {
     let call = call.clone();
     tokio::spawn(async move { call.agents.positions.acknowledge(call.app(), &call.principal, scope, upto).await })
 }
 
-/// Tells what was heard, cut at an event where it is too long.
+/// Writes the result: the events received, cut at an event where it would be too long.
 async fn told(
     call: &Call,
-    ear: &Ear,
-    heard: Heard,
+    scope: &WaitScope,
+    received: Received,
     noting: Option<JoinHandle<()>>,
     sent: Option<Sent>,
 ) -> Result<Answer<Conversation>, Problem> {
-    let mut teller = Teller::new(call.app(), &call.principal);
-    let mut events = Vec::with_capacity(heard.facts.len());
-    for heard in &heard.facts {
-        if let Some(event) = teller.event(&heard.fact).await? {
-            events.push((written(&event, ear.named, heard.redelivered), &heard.fact));
+    let mut renderer = Renderer::new(call.app(), &call.principal);
+    let mut events = Vec::with_capacity(received.facts.len());
+    for received in &received.facts {
+        if let Some(event) = renderer.render(&received.fact).await? {
+            events.push((result_event(&event, scope.named, received.redelivered), &received.fact));
         }
     }
     let facts: Vec<_> = events.iter().map(|(_, fact)| *fact).collect();
     let page = fitting(events.into_iter().map(|(event, _)| event), MOST - BESIDE);
     let given = facts.get(..page.items.len()).unwrap_or_default();
-    let at = given.last().filter(|_| page.cut).map_or(heard.at, |last| last.position);
+    let at = given.last().filter(|_| page.cut).map_or(received.at, |last| last.position);
     if let Some(noting) = noting
         && timeout(NOTING, noting).await.is_err()
     {
         tracing::debug!("what a cursor acknowledges is still being noted");
     }
-    let has_more = heard.has_more || page.cut;
-    let outlook = Outlook::of(call, ear.scope, at.sequence, has_more).await?;
+    let has_more = received.has_more || page.cut;
+    let next_step = NextStep::of(call, scope.rows, at.sequence, has_more).await?;
     let mut conversation = Conversation {
         now: Moment(command_service::clock::now()),
-        next_cursor: ear.seal(call, at),
+        next_cursor: scope.seal(call, at),
         events: page.items,
         has_more,
-        timed_out: heard.timed_out,
+        timed_out: received.timed_out,
         sent,
-        outlook,
+        next_step,
     };
     let mut answer = Answer::of(&conversation);
-    while answer.length() >= MOST && conversation.outlook.open_sessions.pop().is_some() {
+    while answer.length() >= MOST && conversation.next_step.open_sessions.pop().is_some() {
         answer = Answer::of(&conversation);
     }
-    // What nobody took was not given.
+    // An abandoned call has given nothing.
     if !call.is_abandoned() {
         for fact in given {
             if let Target::Session(session) = fact.address.target {

@@ -1,6 +1,6 @@
 //! Reading a chat's history: acknowledges nothing.
 
-use agent_events::Teller;
+use agent_events::Renderer;
 use domain::agent::Scope;
 use domain::session::Status;
 use events::{Event, Moment, NEWS, transcript};
@@ -17,9 +17,8 @@ use crate::agents::Agents;
 use crate::answer::{Answer, MOST, fitting, length};
 use crate::args::Bound;
 use crate::call::{Call, about_session};
-use crate::result_event::Named;
-use crate::result_event::{Written, written};
-use crate::wait::Ear;
+use crate::result_event::{Named, ResultEvent, result_event};
+use crate::wait_scope::WaitScope;
 
 /// How many characters of the text are not history.
 const AROUND: usize = 600;
@@ -69,7 +68,7 @@ enum Format {
 struct Page {
     now: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<Written>>")]
+    #[schemars(with = "Option<Vec<ResultEvent>>")]
     events: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     markdown: Option<String>,
@@ -88,12 +87,12 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 
 async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let session = call.session_id(&arguments.session_id).await?;
-    let ear = Ear::of_session(&call, &arguments.session_id).await?;
+    let scope = WaitScope::of_session(&call, &arguments.session_id).await?;
     let (app, agent) = (call.app(), call.principal.agent);
     if app.commands().session(call.session(session)).await.map_err(about_session(session))?.status == Status::Erased {
         return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
     }
-    let after = ear.open(&call, arguments.after.as_deref())?;
+    let after = scope.open(&call, arguments.after.as_deref())?;
     let (range, limit) = match (after, arguments.last) {
         (Some(_), Some(_)) => {
             return Err(Problem::with_detail(Code::InvalidRequest, "Both after and last were given.")
@@ -105,10 +104,10 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     };
     let filter = Filter { types: Some(NEWS), not_by: None };
     let answer = app.queries().events(call.viewer(), session, range, filter, limit, app.freshness(agent)).await?;
-    let mut teller = Teller::new(call.app(), &call.principal);
+    let mut renderer = Renderer::new(call.app(), &call.principal);
     let mut told = Vec::with_capacity(answer.value.facts.len());
     for fact in &answer.value.facts {
-        if let Some(event) = teller.event(fact).await? {
+        if let Some(event) = renderer.render(fact).await? {
             told.push((event, fact));
         }
     }
@@ -119,7 +118,7 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let more = answer.value.has_more || is_cut;
     let page = Page {
         now: Moment(command_service::clock::now()),
-        next_cursor: ear.seal(&call, last_of(shown).or(after).unwrap_or_else(|| call.beginning())),
+        next_cursor: scope.seal(&call, last_of(shown).or(after).unwrap_or_else(|| call.beginning())),
         has_more: more && !is_newest,
         has_earlier: more && is_newest,
         stale: answer.stale,
@@ -153,7 +152,7 @@ fn fit(told: &[(Event, &Fact)], format: Format, from_end: bool) -> Fit {
     let room = MOST - AROUND;
     match format {
         Format::Events => {
-            let mut values: Vec<_> = told.iter().map(|(event, _)| written(event, NAMED, false)).collect();
+            let mut values: Vec<_> = told.iter().map(|(event, _)| result_event(event, NAMED, false)).collect();
             if from_end {
                 values.reverse();
             }

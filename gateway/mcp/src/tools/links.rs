@@ -1,6 +1,6 @@
 //! Making, showing, changing and taking back links.
 
-use agent_events::Scope as CursorScope;
+use agent_events::CursorScope;
 use command_service::Refusal;
 use domain::agent::Scope;
 use domain::link::{Link, Rejection, Status};
@@ -17,10 +17,10 @@ use super::link_settings::{Settings, bounds, bounds_of_changes, end};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::answer::{Answer, MOST, fitting};
-use crate::answer_summary::Rollup;
+use crate::answer_summary::AnswerSummary;
 use crate::args::Bound;
 use crate::call::{Call, about_link, unknown_link};
-use crate::views::LinkShown;
+use crate::views::LinkDetails;
 
 /// How many characters of a list's text are not items.
 const AROUND: usize = 300;
@@ -154,9 +154,9 @@ struct Revoke {
 pub(crate) struct Whole {
     now: Moment,
     #[serde(flatten)]
-    link: LinkShown,
+    link: LinkDetails,
     #[serde(flatten)]
-    rollup: Rollup,
+    summary: AnswerSummary,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
 }
@@ -181,7 +181,7 @@ impl Whole {
     fn answer(mut self) -> Answer<Self> {
         let mut answer = Answer::of(&self);
         while answer.length() >= MOST
-            && let Some(name) = self.link.leave_out().or_else(|| self.rollup.leave_out())
+            && let Some(name) = self.link.leave_out().or_else(|| self.summary.leave_out())
         {
             self.link.warn(format!("{name} is left out here: with it, this would be too long to be shown whole."));
             answer = Answer::of(&self);
@@ -194,7 +194,7 @@ impl Whole {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     now: Moment,
-    #[schemars(with = "Vec<LinkShown>")]
+    #[schemars(with = "Vec<LinkDetails>")]
     items: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -236,7 +236,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer = app.queries().links(call.viewer(), arguments.status, after, limit, app.freshness(agent)).await?;
     let links = answer.value.items;
     let places: Vec<_> = links.iter().map(|link| link.place).collect();
-    let page = fitting(links.into_iter().map(|link| LinkShown::of(&call, link)), MOST - AROUND);
+    let page = fitting(links.into_iter().map(|link| LinkDetails::of(&call, link)), MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
         now: Moment(command_service::clock::now()),
@@ -331,11 +331,11 @@ async fn shown(call: &Call, link: LinkId) -> Result<Whole, Problem> {
     let answer = app.queries().link(call.viewer(), link, app.freshness(agent)).await?;
     match answer.value {
         Some(view) => {
-            let (rollup, is_behind) = Rollup::of(call, &view).await?;
+            let (summary, is_behind) = AnswerSummary::of(call, &view).await?;
             let stale = answer.stale || is_behind;
-            Ok(Whole { now: Moment(command_service::clock::now()), link: LinkShown::of(call, view), rollup, stale })
+            Ok(Whole { now: Moment(command_service::clock::now()), link: LinkDetails::of(call, view), summary, stale })
         }
-        // The rows are behind: nobody knows whether there is such a link.
+        // The rows are behind: whether there is such a link is unknown.
         None if answer.stale => Err(Code::Unavailable.into()),
         None => Err(unknown_link(link)),
     }

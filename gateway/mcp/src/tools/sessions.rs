@@ -1,6 +1,6 @@
 //! Listing, ending and erasing sessions.
 
-use agent_events::{Recipients, Scope as CursorScope};
+use agent_events::{CursorScope, Recipients};
 use domain::agent::Scope;
 use domain::session::{EndReason, Status};
 use domain::{Policy, SessionId};
@@ -18,7 +18,7 @@ use crate::answer::{Answer, MOST, fitting};
 use crate::answers::answers_of;
 use crate::args::Bound;
 use crate::call::{Call, about_session, unknown_link, unknown_session};
-use crate::views::SessionShown;
+use crate::views::SessionDetails;
 
 /// What a list may include.
 const ANSWERS: &str = "answers";
@@ -95,7 +95,7 @@ struct Erase {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     now: Moment,
-    #[schemars(with = "Vec<SessionShown>")]
+    #[schemars(with = "Vec<SessionDetails>")]
     items: Vec<Value>,
     next_cursor: String,
     has_more: bool,
@@ -108,7 +108,7 @@ struct Listed {
 struct Whole {
     now: Moment,
     #[serde(flatten)]
-    session: SessionShown,
+    session: SessionDetails,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -167,7 +167,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     for session in sessions {
         let recipient = recipients.label(session.link, session.recipient).await?;
         let id = session.id;
-        let session = SessionShown::of(&call, session).with_recipient(recipient);
+        let session = SessionDetails::of(&call, session).with_recipient(recipient);
         shown.push(match &mut answers {
             Some(answers) => session.with_answers(answers.remove(&id).unwrap_or_default()),
             None => session,
@@ -201,7 +201,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
                 .then(|| "The chat had ended before this call: the farewell was not said.".to_owned());
             let warnings = unsaid.into_iter().collect();
             let recipient = Recipients::new(call.app(), call.principal.agent).label(view.link, view.recipient).await?;
-            let session = SessionShown::of(&call, view).with_recipient(recipient);
+            let session = SessionDetails::of(&call, view).with_recipient(recipient);
             Ok(Answer::of(&Whole { now: Moment(command_service::clock::now()), session, warnings, stale: answer.stale }))
         }
         None if answer.stale => {
