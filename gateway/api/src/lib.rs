@@ -1,6 +1,5 @@
 //! The public API under `/api/v1`, for chatters but for the agents' stream: one module for each thing one can do.
 
-mod agent_stream;
 mod answers;
 mod body;
 mod devices;
@@ -12,10 +11,8 @@ mod link_preview;
 mod messages;
 mod qr;
 mod session;
-mod session_events;
-mod session_stream;
 mod signals;
-mod sse;
+mod streams;
 mod transcript;
 
 use app::App;
@@ -42,6 +39,6 @@ pub fn quick() -> OpenApiRouter<App> {
 pub fn waiting() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(messages::get))
-        .routes(routes!(session_events::events))
-        .routes(routes!(agent_stream::events))
+        .routes(routes!(streams::session_events::events))
+        .routes(routes!(streams::agent_stream::events))
 }

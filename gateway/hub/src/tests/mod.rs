@@ -3,7 +3,7 @@
 mod laws;
 mod lives;
 mod network;
-mod places;
+mod positions;
 mod queues;
 mod signals;
 mod sizes;

@@ -33,10 +33,10 @@ async fn who_is_slow_is_cut_off_and_resumes_and_nobody_else_notices() {
         assert_eq!(hear_until(&mut quick, at(sequence, 0)).await, begun);
     }
     assert!(matches!(next(&mut slow).await, Delivery::Closed));
-    let place = slow.at();
-    assert_eq!(place, at(first, 0));
+    let position = slow.at();
+    assert_eq!(position, at(first, 0));
     drop(slow);
-    let mut resumed = hub.subscribe(topic, Some(place)).await.unwrap();
+    let mut resumed = hub.subscribe(topic, Some(position)).await.unwrap();
     let rest: Vec<_> = (first + 1..=first + 20).map(|sequence| at(sequence, 0)).collect();
     assert_eq!(hear_until(&mut resumed, at(first + 20, 0)).await, rest);
 }
@@ -71,11 +71,11 @@ async fn a_ring_is_bounded_by_its_bytes_too() {
         hear_until(&mut all, at(sequence, 0)).await;
     }
     // One that is longer than the whole ring is not kept, and what is before it neither.
-    for (place, in_ring) in [(at(5, 0), false), (at(6, 0), true)] {
-        let mut back = hub.subscribe(Topic::Session(session(1, 0)), Some(place)).await.unwrap();
+    for (position, in_ring) in [(at(5, 0), false), (at(6, 0), true)] {
+        let mut back = hub.subscribe(Topic::Session(session(1, 0)), Some(position)).await.unwrap();
         assert_eq!(back.is_caught_up(), in_ring);
         let sequence = pen.write(session(1, 0), vec![posted(30)]).await;
-        assert_eq!(hear_until(&mut back, at(sequence, 0)).await.first(), Some(&at(place.sequence + 1, 0)));
+        assert_eq!(hear_until(&mut back, at(sequence, 0)).await.first(), Some(&at(position.sequence + 1, 0)));
     }
 }
 
@@ -89,10 +89,10 @@ async fn who_missed_more_than_a_queue_should_begin_with_reads_the_log() {
         let sequence = pen.post(session(1, 0), 1).await;
         hear_until(&mut all, at(sequence, 0)).await;
     }
-    for (place, from_queue) in [(at(4, 0), false), (at(5, 0), true)] {
-        let mut back = hub.subscribe(Topic::Session(session(1, 0)), Some(place)).await.unwrap();
+    for (position, from_queue) in [(at(4, 0), false), (at(5, 0), true)] {
+        let mut back = hub.subscribe(Topic::Session(session(1, 0)), Some(position)).await.unwrap();
         assert_eq!(back.is_caught_up(), from_queue);
-        let rest: Vec<_> = (place.sequence + 1..=9).map(|sequence| at(sequence, 0)).collect();
+        let rest: Vec<_> = (position.sequence + 1..=9).map(|sequence| at(sequence, 0)).collect();
         assert_eq!(hear_until(&mut back, at(9, 0)).await, rest);
     }
 }

@@ -21,9 +21,9 @@ pub(super) use updates::{followed, tell};
 use agent_events::CursorScope;
 use problem::{Code, Problem};
 
-use super::answer::MOST;
 use super::call::Call;
 use super::protocol_version::{self, PRIVATE};
+use crate::results::answer::MOST;
 
 /// How many links one page lists.
 const PAGE: u16 = 50;

@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::Answer;
 use crate::args::{Bound, number};
 use crate::call::{Call, unknown_link};
+use crate::results::answer::Answer;
 
 /// How many days are told one by one: a model wants the course of things, not a ledger.
 const DAYS: u16 = 31;

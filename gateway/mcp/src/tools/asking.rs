@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::conversation::{Conversation, Turn};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::Answer;
 use crate::args::Bound;
 use crate::call::{Call, about_session};
+use crate::results::answer::Answer;
 
 const ASK: Definition = Definition {
     name: "temp_chat_ask",

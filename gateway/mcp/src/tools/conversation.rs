@@ -20,14 +20,14 @@ use tokio::time::timeout;
 
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::{Answer, MOST, fitting};
 use crate::args::Bound;
 use crate::call::{Call, about_session};
-use crate::next_step::{Advice, NextStep};
 use crate::position::Reading;
-use crate::result_event::{ResultEvent, result_event};
+use crate::results::answer::{Answer, MOST, fitting};
+use crate::results::event::{ResultEvent, result_event};
+use crate::results::next_step::{Advice, NextStep};
+use crate::wait::scope::WaitScope;
 use crate::wait::{Received, WaitRequest, permit, receive};
-use crate::wait_scope::WaitScope;
 
 /// How many characters are left to what stands beside events: open sessions, cursors, advice.
 const BESIDE: usize = 4_500;

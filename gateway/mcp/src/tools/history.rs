@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::{Answer, MOST, fitting, length};
 use crate::args::Bound;
 use crate::call::{Call, about_session};
-use crate::result_event::{Named, ResultEvent, result_event};
-use crate::wait_scope::WaitScope;
+use crate::results::answer::{Answer, MOST, fitting, length};
+use crate::results::event::{Named, ResultEvent, result_event};
+use crate::wait::scope::WaitScope;
 
 /// How many characters of the text are not history.
 const AROUND: usize = 600;

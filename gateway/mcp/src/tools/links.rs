@@ -16,11 +16,11 @@ use serde_json::Value;
 use super::link_settings::{Settings, bounds, bounds_of_changes, end};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::{Answer, MOST, fitting};
-use crate::answer_summary::AnswerSummary;
 use crate::args::Bound;
 use crate::call::{Call, about_link, unknown_link};
-use crate::views::LinkDetails;
+use crate::results::answer::{Answer, MOST, fitting};
+use crate::results::answer_summary::AnswerSummary;
+use crate::results::views::LinkDetails;
 
 /// How many characters of a list's text are not items.
 const AROUND: usize = 300;

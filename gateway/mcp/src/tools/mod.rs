@@ -23,10 +23,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::agents::Agents;
-use super::answer::{Answer, refused};
 use super::args::{Arguments, Bound};
 use super::call::Call;
 use super::output_schema;
+use crate::results::answer::{Answer, refused};
 
 /// What a model is told of a tool.
 #[derive(Debug, Clone, Copy)]

@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
-use crate::answer::{Answer, MOST, fitting};
-use crate::answers::answers_of;
 use crate::args::Bound;
 use crate::call::{Call, about_session, unknown_link, unknown_session};
-use crate::views::SessionDetails;
+use crate::results::answer::{Answer, MOST, fitting};
+use crate::results::answers::answers_of;
+use crate::results::views::SessionDetails;
 
 /// What a list may include.
 const ANSWERS: &str = "answers";

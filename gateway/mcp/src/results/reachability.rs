@@ -9,7 +9,7 @@ use url::{Host, Url};
 /// From where a URL can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Reachability {
+pub(crate) enum Reachability {
     /// From anywhere, as far as the address tells.
     Public,
     /// From the same network only.
@@ -20,7 +20,7 @@ pub(super) enum Reachability {
 
 impl Reachability {
     /// Judges by the host alone: loopback and private ranges (RFC 1918, 4193, 3927, 6598), and names that no one else resolves.
-    pub(super) fn of(url: &Url) -> Self {
+    pub(crate) fn of(url: &Url) -> Self {
         match url.host() {
             Some(Host::Ipv4(address)) => Self::of_address(address.into()),
             Some(Host::Ipv6(address)) => Self::of_address(address.into()),

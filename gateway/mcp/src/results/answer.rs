@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The most characters of a result's text: what is longer is cut by some hosts, in silence.
-pub(super) const MOST: usize = 20_000;
+pub(crate) const MOST: usize = 20_000;
 
 /// What a tool answers: a `T`, already written.
 #[derive(Debug)]
-pub(super) struct Answer<T> {
+pub(crate) struct Answer<T> {
     text: String,
     structured: Value,
     of: PhantomData<T>,
@@ -20,24 +20,24 @@ pub(super) struct Answer<T> {
 
 impl<T: Serialize> Answer<T> {
     /// Tells `value`, in the order of its fields.
-    pub(super) fn of(value: &T) -> Self {
+    pub(crate) fn of(value: &T) -> Self {
         let text = serde_json::to_string(value).expect("a result is plain values");
         let structured = serde_json::to_value(value).expect("a result is plain values");
         Self { text, structured, of: PhantomData }
     }
 
     /// Tells `value` in other words of the same content.
-    pub(super) fn with_text(self, text: String) -> Self {
+    pub(crate) fn with_text(self, text: String) -> Self {
         Self { text, ..self }
     }
 
     /// Returns the text alone.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 
     /// Counts the characters of the text.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         length(&self.text)
     }
 }
@@ -51,25 +51,25 @@ impl<T> From<Answer<T>> for CallToolResult {
 }
 
 /// Tells a refusal to a model: nothing structured, and never an error of the protocol.
-pub(super) fn refused(problem: &Problem) -> CallToolResult {
+pub(crate) fn refused(problem: &Problem) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(problem.tool_text())])
 }
 
 /// Counts characters as hosts do.
-pub(super) fn length(text: &str) -> usize {
+pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
 }
 
 /// Items of a page, as many as fit beside the rest of the answer.
 #[derive(Debug)]
-pub(super) struct Fitting {
-    pub(super) items: Vec<Value>,
+pub(crate) struct Fitting {
+    pub(crate) items: Vec<Value>,
     /// Whether some did not fit.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// Takes items in order as long as their text stays under `room` characters; the first always.
-pub(super) fn fitting<T: Serialize>(items: impl IntoIterator<Item = T>, room: usize) -> Fitting {
+pub(crate) fn fitting<T: Serialize>(items: impl IntoIterator<Item = T>, room: usize) -> Fitting {
     let mut fitting = Fitting { items: Vec::new(), cut: false };
     let mut used = 0;
     for item in items {

@@ -10,13 +10,13 @@ use problem::{Code, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::body::Query;
 use super::{session_stream, sse};
+use crate::body::Query;
 
 /// From where to listen.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct SessionStreamParams {
+pub(crate) struct SessionStreamParams {
     /// The last cursor that the client has; `Last-Event-ID` wins over it.
     after: Option<String>,
 }
@@ -31,7 +31,7 @@ pub(super) struct SessionStreamParams {
         (status = 429, description = "too_many_streams", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn events(
+pub(crate) async fn events(
     State(app): State<App>,
     chatter: Chatter,
     headers: HeaderMap,

@@ -12,25 +12,25 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::call::Call;
+use crate::call::Call;
 
 /// How many answers are read at once.
 const READ: u16 = 500;
 
 /// What a chat has answered to one question, all its answers taken together.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct AnswerDetails {
-    pub(super) question_id: String,
+pub(crate) struct AnswerDetails {
+    pub(crate) question_id: String,
     /// The last answer.
     #[schemars(with = "String")]
     event_id: EventId,
-    pub(super) values: Map<String, Value>,
+    pub(crate) values: Map<String, Value>,
     missing: Vec<String>,
     untrusted: bool,
 }
 
 /// Reads what some sessions have answered; of one session with very many answers the newest 500.
-pub(super) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<HashMap<SessionId, Vec<AnswerDetails>>, Problem> {
+pub(crate) async fn answers_of(call: &Call, sessions: &[SessionId]) -> Result<HashMap<SessionId, Vec<AnswerDetails>>, Problem> {
     let app = call.app();
     let agent = call.principal.agent;
     let mut answers = HashMap::new();

@@ -7,27 +7,27 @@ use nats::Position;
 use problem::{Code, Problem};
 use query_service::Scope;
 
-use super::call::{Call, about_session, unknown_link, unknown_session};
-use super::result_event::Named;
+use crate::call::{Call, about_session, unknown_link, unknown_session};
+use crate::results::event::Named;
 
 /// The scope of a wait.
 #[derive(Debug, Clone)]
-pub(super) struct WaitScope {
+pub(crate) struct WaitScope {
     /// The same in the rows.
-    pub(super) rows: Scope,
+    pub(crate) rows: Scope,
     /// The same in the hub.
-    pub(super) topic: Topic,
+    pub(crate) topic: Topic,
     /// The scopes whose cursors may be passed: its own first, then wider ones.
-    pub(super) cursors: Vec<CursorScope>,
+    pub(crate) cursors: Vec<CursorScope>,
     /// Whether no event can come any more, as far as the aggregate tells.
-    pub(super) is_over: bool,
+    pub(crate) is_over: bool,
     /// What the call itself named, so that no event need.
-    pub(super) named: Named,
+    pub(crate) named: Named,
 }
 
 impl WaitScope {
     /// Finds the scope of a call, and that it is the agent's.
-    pub(super) async fn of(call: &Call, link: Option<&str>, session: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) async fn of(call: &Call, link: Option<&str>, session: Option<&str>) -> Result<Self, Problem> {
         let named = Named { link: link.is_some(), session: session.is_some() };
         let link = link.map(|link| call.link_id(link)).transpose()?;
         match (link, session) {
@@ -70,7 +70,7 @@ impl WaitScope {
     }
 
     /// Finds a session of the agent's.
-    pub(super) async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
+    pub(crate) async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
         let session = call.session_id(session).await?;
         let address = call.session(session);
         let state = call.app().commands().session(address).await.map_err(about_session(session))?;
@@ -86,7 +86,7 @@ impl WaitScope {
     }
 
     /// Opens a cursor of this scope or a wider one.
-    pub(super) fn open(&self, call: &Call, after: Option<&str>) -> Result<Option<Position>, Problem> {
+    pub(crate) fn open(&self, call: &Call, after: Option<&str>) -> Result<Option<Position>, Problem> {
         let Some(after) = after else { return Ok(None) };
         let agent = call.principal.agent;
         let position = call.agents.cursors.open(agent, &self.cursors, after).map_err(|problem| match self.rows {
@@ -103,7 +103,7 @@ impl WaitScope {
     }
 
     /// Seals a position of this scope.
-    pub(super) fn seal(&self, call: &Call, position: Position) -> String {
+    pub(crate) fn seal(&self, call: &Call, position: Position) -> String {
         let own = self.cursors.first().copied().unwrap_or(CursorScope::Agent);
         call.agents.cursors.seal(call.principal.agent, own, position)
     }

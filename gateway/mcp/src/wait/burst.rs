@@ -12,7 +12,7 @@ const LOOKS: Millis = Millis(200);
 /// Returns how much longer to hold received events: none once it has been quiet for a moment and nobody types.
 ///
 /// `last` is when the last thing happened, `held_since` when the call first had something to give.
-pub(super) fn hold(now: Timestamp, last: Timestamp, held_since: Timestamp, chatter_types: bool) -> Option<Millis> {
+pub(crate) fn hold(now: Timestamp, last: Timestamp, held_since: Timestamp, chatter_types: bool) -> Option<Millis> {
     let end = last.min(now) + HOLDS;
     let end = end.min(held_since + HOLDS);
     let quiet_at = last.min(now) + QUIET;

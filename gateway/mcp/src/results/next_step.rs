@@ -8,7 +8,7 @@ use query_service::{LinkStatus, LinkView, OpenSession, Party, Scope, SessionStat
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::Call;
+use crate::call::Call;
 
 /// How many open sessions are told.
 const TOLD: u16 = 10;
@@ -23,7 +23,7 @@ const LINKS: u16 = 100;
 /// What a model best does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Advice {
+pub(crate) enum Advice {
     /// Someone waits for an answer.
     Reply,
     /// Someone may write any moment, or there is more already.
@@ -36,11 +36,11 @@ pub(super) enum Advice {
 
 /// What comes next, as a part of a result.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct NextStep {
-    pub(super) suggested_next: Advice,
+pub(crate) struct NextStep {
+    pub(crate) suggested_next: Advice,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_back_at: Option<Moment>,
-    pub(super) open_sessions: Vec<OpenSessionDetails>,
+    pub(crate) open_sessions: Vec<OpenSessionDetails>,
     open_sessions_total: u64,
     /// Whether the rows were behind.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -49,7 +49,7 @@ pub(super) struct NextStep {
 
 /// An open session.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct OpenSessionDetails {
+pub(crate) struct OpenSessionDetails {
     #[schemars(with = "String")]
     session_id: SessionId,
     #[schemars(with = "String")]
@@ -97,7 +97,7 @@ enum Open {
 
 impl NextStep {
     /// Looks at a scope, with rows that have taken in `sequence`.
-    pub(super) async fn of(call: &Call, scope: Scope, sequence: u64, has_more: bool) -> Result<Self, Problem> {
+    pub(crate) async fn of(call: &Call, scope: Scope, sequence: u64, has_more: bool) -> Result<Self, Problem> {
         let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
         let answer = queries.open_sessions(viewer, scope, call.principal.key, TOLD, fresh).await?;
         let open = answer.value;

@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answers::answers_of;
-use super::call::Call;
 use super::views::{asked_by, labels};
+use crate::call::Call;
 
 /// What became of a link's questions, and of its recipients.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct AnswerSummary {
+pub(crate) struct AnswerSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<AnswerTotals>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -58,14 +58,14 @@ struct RecipientUrl {
 
 impl AnswerSummary {
     /// Leaves out what is told elsewhere too, and names it; none where nothing of that is left.
-    pub(super) fn leave_out(&mut self) -> Option<&'static str> {
+    pub(crate) fn leave_out(&mut self) -> Option<&'static str> {
         let fields = self.answers.iter_mut().flat_map(|answers| &mut answers.fields);
         let counted = fields.filter_map(|field| field.values.take()).count();
         (counted > 0).then_some("values of answers (temp_chat_list_sessions with include answers has them)")
     }
 
     /// Counts for one link; tells too whether the rows were behind.
-    pub(super) async fn of(call: &Call, link: &LinkView) -> Result<(Self, bool), Problem> {
+    pub(crate) async fn of(call: &Call, link: &LinkView) -> Result<(Self, bool), Problem> {
         let labels = labels(link.recipients.as_ref());
         if link.questions.is_none() && labels.is_empty() {
             return Ok((Self { answers: None, urls: vec![], not_yet: None }, false));

@@ -22,8 +22,8 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::Query;
 use super::sse::{self, Frames, next_beat};
+use crate::body::Query;
 
 /// How long a key that was good counts as such.
 const SURE_FOR: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const SURE_FOR: Duration = Duration::from_secs(1);
 /// To what, and from where.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct AgentStreamParams {
+pub(crate) struct AgentStreamParams {
     /// A link; without it, all of the agent's.
     link_id: Option<String>,
     /// The last cursor that the client has, of this stream or a `next_cursor` of MCP; `Last-Event-ID` wins over it. Without either, from
@@ -61,7 +61,7 @@ enum Beginning {
         (status = 429, description = "too_many_streams", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn events(
+pub(crate) async fn events(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,

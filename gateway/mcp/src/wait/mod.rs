@@ -1,5 +1,8 @@
 //! Waiting for events: subscribe first, then read what is there already, then wait. So no event is missed, and none comes twice.
 
+mod burst;
+pub(crate) mod scope;
+
 use std::time::Duration;
 
 use app::WaitPermit;
@@ -13,10 +16,10 @@ use query_service::Filter;
 use rmcp::model::ProgressNotificationParam;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::burst::hold;
-use super::call::Call;
-use super::position::Reading;
-use super::wait_scope::WaitScope;
+use crate::call::Call;
+use crate::position::Reading;
+use burst::hold;
+use scope::WaitScope;
 
 /// How often a client that asked for it is told that the call goes on.
 const TELLS: Duration = Duration::from_secs(7);
@@ -25,42 +28,42 @@ const TRIES: usize = 2;
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WaitRequest {
+pub(crate) struct WaitRequest {
     /// From where on; none is from what is not acknowledged.
-    pub(super) after: Option<Position>,
+    pub(crate) after: Option<Position>,
     /// How long to wait if there is nothing.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
     /// How many events.
-    pub(super) limit: u16,
+    pub(crate) limit: u16,
     /// Up to where the caller has just acknowledged the session; what was given later, it may never have got.
-    pub(super) acknowledged: Option<u64>,
+    pub(crate) acknowledged: Option<u64>,
 }
 
 /// An event on its way to an agent.
 #[derive(Debug)]
-pub(super) struct ReceivedFact {
-    pub(super) fact: Fact,
+pub(crate) struct ReceivedFact {
+    pub(crate) fact: Fact,
     /// Whether it was given before and not acknowledged.
-    pub(super) redelivered: bool,
+    pub(crate) redelivered: bool,
 }
 
 /// The events that a call gets.
 #[derive(Debug)]
-pub(super) struct Received {
-    pub(super) facts: Vec<ReceivedFact>,
+pub(crate) struct Received {
+    pub(crate) facts: Vec<ReceivedFact>,
     /// The position up to which every event of the scope is among them.
-    pub(super) at: Position,
-    pub(super) has_more: bool,
-    pub(super) timed_out: bool,
+    pub(crate) at: Position,
+    pub(crate) has_more: bool,
+    pub(crate) timed_out: bool,
 }
 
 /// Takes one of the waits that the caller's key may have at once, where it wants to wait at all.
-pub(super) fn permit(call: &Call, patience: Duration) -> Result<Option<WaitPermit>, Problem> {
+pub(crate) fn permit(call: &Call, patience: Duration) -> Result<Option<WaitPermit>, Problem> {
     (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal)).transpose()
 }
 
 /// Receives what is new in a scope; with a permit it waits where there is nothing.
-pub(super) async fn receive(
+pub(crate) async fn receive(
     call: &Call,
     scope: &WaitScope,
     request: WaitRequest,
@@ -245,7 +248,7 @@ impl Collector {
 }
 
 /// Tells whether a chatter said this.
-pub(super) fn is_said_by_chatter(fact: &Fact) -> bool {
+pub(crate) fn is_said_by_chatter(fact: &Fact) -> bool {
     matches!(
         fact.event,
         AnyEvent::Session(SessionEvent::MessagePosted { from: Author::Chatter, .. } | SessionEvent::QuestionAnswered { .. })

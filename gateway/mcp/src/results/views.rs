@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use super::answer::length;
 use super::answers::AnswerDetails;
-use super::args::number;
-use super::call::Call;
 use super::reachability::Reachability;
+use crate::args::number;
+use crate::call::Call;
 
 /// How little time a link may have left without a word about it.
 const SOON: Millis = Millis::minutes(10);
@@ -27,10 +27,10 @@ const ANSWERS: usize = 15_000;
 
 /// A link.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct LinkDetails {
+pub(crate) struct LinkDetails {
     #[schemars(with = "String")]
     link_id: LinkId,
-    pub(super) url: String,
+    pub(crate) url: String,
     reachable: Reachability,
     #[schemars(with = "String")]
     status: LinkStatus,
@@ -85,7 +85,7 @@ struct SessionCounts {
 
 impl LinkDetails {
     /// Tells all of a link. Its cursor is its opening: waiting after it gives all that ever happened on the link.
-    pub(super) fn of(call: &Call, link: LinkView) -> Self {
+    pub(crate) fn of(call: &Call, link: LinkView) -> Self {
         let app = call.app();
         let public_url = &app.config().public_url;
         let token = app.link_tokens().issue(link.agent, link.id, link.rotation);
@@ -134,12 +134,12 @@ impl LinkDetails {
 
 impl LinkDetails {
     /// Adds what a model should know of this answer.
-    pub(super) fn warn(&mut self, warning: String) {
+    pub(crate) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
     }
 
     /// Leaves out one more of what the agent wrote itself, and names it; none where nothing of that is left.
-    pub(super) fn leave_out(&mut self) -> Option<&'static str> {
+    pub(crate) fn leave_out(&mut self) -> Option<&'static str> {
         if !std::mem::take(&mut self.questions).is_empty() {
             return Some("questions");
         }
@@ -198,7 +198,7 @@ fn warnings_of_recipients(recipients: usize, most: Option<u32>) -> Vec<String> {
 
 /// A session.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SessionDetails {
+pub(crate) struct SessionDetails {
     #[schemars(with = "String")]
     session_id: SessionId,
     #[schemars(with = "String")]
@@ -252,7 +252,7 @@ pub(super) struct SessionDetails {
 
 impl SessionDetails {
     /// Tells all of a session but what was said in it.
-    pub(super) fn of(call: &Call, session: SessionView) -> Self {
+    pub(crate) fn of(call: &Call, session: SessionView) -> Self {
         let is_open = matches!(session.status, SessionStatus::Active | SessionStatus::Idle);
         let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
         let at = |at: Option<Timestamp>| at.map(Moment::from);
@@ -289,12 +289,12 @@ impl SessionDetails {
 
 impl SessionDetails {
     /// Adds which recipient it is.
-    pub(super) fn with_recipient(self, recipient: Option<String>) -> Self {
+    pub(crate) fn with_recipient(self, recipient: Option<String>) -> Self {
         Self { recipient, ..self }
     }
 
     /// Adds what was answered in it, the newest as far as one result holds them.
-    pub(super) fn with_answers(self, mut answers: Vec<AnswerDetails>) -> Self {
+    pub(crate) fn with_answers(self, mut answers: Vec<AnswerDetails>) -> Self {
         let mut room = ANSWERS;
         let fits = |answer: &&AnswerDetails| {
             let length = length(&serde_json::to_string(answer).expect("an answer is plain values"));
@@ -310,7 +310,7 @@ impl SessionDetails {
 }
 
 /// Reads what a link asks everyone.
-pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
+pub(crate) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
     let cleaned = serde_json::from_str(&questions.form).map(|mut document| {
         clean_all(&mut document);
         document.to_string()
@@ -325,7 +325,7 @@ pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
 }
 
 /// Reads the labels of a link's recipients; often they are not the agent's own words, but out of somebody's address book.
-pub(super) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
+pub(crate) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
     let labels: Option<Vec<String>> = document.and_then(|document| serde_json::from_str(document).ok());
     labels.into_iter().flatten().map(|label| clean(&label)).collect()
 }
