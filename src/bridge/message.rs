@@ -1,7 +1,7 @@
 //! What a host says (JSON-RPC 2.0), as far as a bridge must know.
 
+use body::{JsonError, read_json};
 use data_encoding::BASE64;
-use gateway::json::{self, JsonError};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ pub(super) enum MessageError {
 impl Message {
     /// Reads a line.
     pub(super) fn parse(line: &[u8]) -> Result<Self, MessageError> {
-        let body: Value = json::read(line)?;
+        let body: Value = read_json(line)?;
         let Some(method) = body.get("method").and_then(Value::as_str) else {
             if body.get("result").is_some() || body.get("error").is_some() {
                 return Ok(Self::Answer);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use body::read_json;
 use futures_util::StreamExt;
-use gateway::json;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
@@ -94,7 +94,7 @@ impl Server {
         }
         let status = response.status();
         let body = whole(response).await?;
-        match json::read::<Value>(&body) {
+        match read_json::<Value>(&body) {
             Ok(answer) if answer.get("jsonrpc").is_some() => self.pass(message, &answer, say).await,
             _ if message.id().is_none() && status.is_success() => Ok(()),
             Ok(problem) => Err(Failure::Refused(told(status, &problem))),
@@ -128,7 +128,7 @@ impl Server {
         let mut blocks = SseByteStream::new(response.bytes_stream());
         while let Some(block) = blocks.next().await {
             let data = block.map_err(|_| Failure::Lost)?.data.filter(|data| !data.trim().is_empty());
-            let Some(part) = data.and_then(|data| json::read::<Value>(data.as_bytes()).ok()) else { continue };
+            let Some(part) = data.and_then(|data| read_json::<Value>(data.as_bytes()).ok()) else { continue };
             let is_answer = part.get("id") == message.id() && part.get("method").is_none();
             self.pass(message, &part, say).await?;
             if is_answer {

@@ -1,0 +1,207 @@
+//! Joining: the tap that starts a session, or gives a client back the one it has.
+
+use app::{App, Client, Limit};
+use auth::{Chatter, presented};
+use body::Json;
+use axum::extract::State;
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use command_service::{Join, Joined};
+use events::{Event, Moment};
+use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
+use nats::{Carrier, LinkToken};
+use problem::{Code, Problem};
+use query_service::Range;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input::{one_line, uuid};
+use super::session::{SessionObject, Shown, cookie_until};
+use super::{devices, history};
+
+/// How many of the newest events come with the answer.
+const NEWEST: u16 = 50;
+/// Characters of a passcode that are looked at: each costs time.
+const PASSCODE_CHARACTERS: usize = 200;
+
+/// Who wants in, and where.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Join)]
+pub(super) struct JoinRequest {
+    /// The last part of the link's address; not with a hand-off code.
+    token: Option<String>,
+    /// A secret random UUID made by the client: the same one again is the same session.
+    client_id: String,
+    /// The name the chatter chose.
+    display_name: Option<String>,
+    /// The passcode as typed.
+    passcode: Option<String>,
+    /// Whether a new session is wanted after one that ended.
+    #[serde(default)]
+    start_new: bool,
+    /// How the client carries its credential.
+    #[serde(default)]
+    credential: Credential,
+    /// A code from another device of this person's: its session goes on here too. Instead of a token.
+    handoff_code: Option<String>,
+}
+
+/// How a client carries its credential.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Credential {
+    /// As a cookie of the session's own addresses.
+    #[default]
+    Cookie,
+    /// As `Authorization: Bearer`, for frames and clients without cookies.
+    Bearer,
+}
+
+/// A session, and what was said last.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Joined)]
+pub(super) struct JoinAnswer {
+    /// The time here.
+    #[schema(value_type = String, format = DateTime)]
+    now: Moment,
+    /// The session.
+    session: SessionObject,
+    /// The newest events, oldest first.
+    events: Vec<Event>,
+    /// Whether there are events before these.
+    has_earlier: bool,
+    /// From where to go on.
+    next_cursor: String,
+    /// Whether a new session may be started in place of this ended one.
+    can_start_new: bool,
+    /// The credential, for a client that asked for a bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_token: Option<String>,
+    /// Whether the events may lack the very newest.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+/// Starts a session, or gives the client the one it has.
+#[utoipa::path(
+    post, path = "/sessions", tag = "chatters", request_body = JoinRequest,
+    responses(
+        (status = 201, description = "A session began.", body = JoinAnswer),
+        (status = 200, description = "The client has this session already.", body = JoinAnswer),
+        (status = 401, description = "passcode_required, passcode_wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 404, description = "link_unknown, handoff_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 410, description = "link_expired, link_revoked", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 429, description = "too_many_attempts, rate_limited", body = problem::Body<'static>, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn join(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    Json(request): Json<JoinRequest>,
+) -> Result<Response, Problem> {
+    app.limits().check(Limit::Visit(client.0))?;
+    let client_id = uuid("client_id", &request.client_id)?;
+    let token = match (&request.token, &request.handoff_code) {
+        (Some(token), None) => token,
+        (None, Some(code)) => {
+            let chatter = devices::take(&app, client, code, &client_id, carrier(request.credential)).await?;
+            return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
+        }
+        (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("handoff_code", "conflict", "Send a token or a handoff_code, not both."));
+        }
+    };
+    let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(token).ok_or(Code::LinkUnknown)?;
+    let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
+    if let Some(passcode) = &passcode {
+        app.limits().check(Limit::Passcode(link, client.0))?;
+        app.limits().check(Limit::PasscodeOfLink(link))?;
+        if passcode.chars().count() > PASSCODE_CHARACTERS {
+            return Err(Code::PasscodeWrong.into());
+        }
+    }
+    let known = app.commands().known_session(agent, link, recipient, &client_id).await?;
+    let joined = app
+        .commands()
+        .join(&Join {
+            agent,
+            link,
+            rotation,
+            recipient,
+            holds: known.and_then(|known| {
+                presented(&headers, &app)
+                    .find(|presented| presented.session == known.session && !known.state.has_forgotten(&presented.device))
+                    .map(|presented| presented.session)
+            }),
+            client_id: client_id.clone(),
+            display_name: request.display_name.as_deref().and_then(one_line),
+            passcode,
+            language: preferred_language(&headers),
+            start_new: request.start_new,
+        })
+        .await?;
+    let started = match &joined {
+        Joined::Started(_, receipt) => {
+            app.wrote(agent, receipt);
+            !receipt.replayed
+        }
+        Joined::Back(_) => false,
+    };
+    let session = joined.session();
+    let device = app.commands().device(session, &client_id);
+    let chatter = Chatter { agent, session, device, carrier: carrier(request.credential) };
+    welcome(&app, &chatter, started).await.map(IntoResponse::into_response)
+}
+
+fn carrier(credential: Credential) -> Carrier {
+    match credential {
+        Credential::Cookie => Carrier::Cookie,
+        Credential::Bearer => Carrier::Bearer,
+    }
+}
+
+/// Answers with the session and the credential for it.
+async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl IntoResponse + use<>, Problem> {
+    let Chatter { agent, session, device, carrier } = *chatter;
+    let shown = Shown::find(app, chatter).await?;
+    let (object, newest) =
+        tokio::try_join!(shown.object(app, agent, session), history::read(app, chatter, Range::Newest, NEWEST))?;
+    let last = newest.span.map_or_else(|| history::beginning(app, chatter), |(_, last)| last);
+    let answer = JoinAnswer {
+        now: Moment(command_service::clock::now()),
+        session: object,
+        events: newest.events,
+        has_earlier: newest.has_more,
+        next_cursor: app.cursors().seal(last),
+        can_start_new: shown.can_start_new(),
+        session_token: (carrier == Carrier::Bearer).then(|| app.credentials().issue(carrier, agent, session, device)),
+        stale: newest.stale,
+    };
+    let cookie = (carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie_until(app, chatter, shown.standing.erase_at)));
+    let status = if started { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, AppendHeaders(cookie), Json(answer)))
+}
+
+/// Reads the language that the chatter's browser asks for first (RFC 9110, section 12.5.4).
+fn preferred_language(headers: &HeaderMap) -> Option<String> {
+    let first = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?.split([',', ';']).next()?.trim();
+    (!first.is_empty() && first != "*").then(|| first.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_browsers_first_language_counts() {
+        let of = |value| preferred_language(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(value))]));
+        assert_eq!(of("de-CH,de;q=0.9,en;q=0.8").as_deref(), Some("de-CH"));
+        assert_eq!(of("en;q=0.8").as_deref(), Some("en"));
+        assert_eq!(of("*"), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! All that a handler may use, in one cheap handle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access_tokens::Tokens;
+use command_service::{Commands, Principal, Receipt, Refusal};
+use domain::{Address, AgentId, LinkId, session};
+use hub::Hub;
+use moka::future::Cache;
+use nats::{Backbone, Cursors, LinkTokens, SessionCredentials};
+use query_service::{Freshness, Queries, Viewer};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::key_uses::KeyUses;
+use crate::limits::Limits;
+use crate::probes::Probes;
+use crate::read_your_writes::ReadYourWrites;
+use crate::waits::Waits;
+
+/// How many sessions' links are kept at hand (some 100 bytes each).
+const SESSIONS: u64 = 50_000;
+/// How long a session's link is kept at hand after its last use.
+const KEPT_FOR: Duration = Duration::from_mins(10);
+
+/// The edge's handle on everything behind it; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    commands: Commands,
+    queries: Queries,
+    backbone: Backbone,
+    hub: Hub,
+    config: Config,
+    probes: Probes,
+    limits: Limits,
+    waits: Arc<Waits>,
+    written: ReadYourWrites,
+    key_uses: KeyUses,
+    tokens: Option<Tokens>,
+    link_tokens: LinkTokens,
+    credentials: SessionCredentials,
+    link_of_session: Cache<Address, LinkId>,
+    closing: CancellationToken,
+}
+
+impl App {
+    /// Puts the parts together; `probes` say how the parts behind the edge are.
+    pub fn new(commands: Commands, queries: Queries, backbone: Backbone, config: Config, probes: Probes) -> Self {
+        let secrets = backbone.secrets();
+        let inner = Inner {
+            hub: Hub::new(backbone.clone()),
+            limits: Limits::new(&config.rates),
+            waits: Arc::default(),
+            written: ReadYourWrites::default(),
+            key_uses: KeyUses::default(),
+            tokens: config.authorization_server.clone().map(Tokens::new),
+            link_tokens: LinkTokens::new(secrets),
+            credentials: SessionCredentials::new(secrets),
+            link_of_session: Cache::builder().max_capacity(SESSIONS).time_to_idle(KEPT_FOR).build(),
+            closing: CancellationToken::new(),
+            commands,
+            queries,
+            config,
+            probes,
+            backbone,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns what changes things.
+    pub fn commands(&self) -> &Commands {
+        &self.inner.commands
+    }
+
+    /// Returns what reads the rows.
+    pub fn queries(&self) -> &Queries {
+        &self.inner.queries
+    }
+
+    /// Returns the log.
+    pub fn backbone(&self) -> &Backbone {
+        &self.inner.backbone
+    }
+
+    /// Returns what seals and opens cursors.
+    pub fn cursors(&self) -> &Cursors {
+        self.inner.backbone.cursors()
+    }
+
+    /// Returns what tells of new events.
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Returns what says how the parts are.
+    pub fn probes(&self) -> &Probes {
+        &self.inner.probes
+    }
+
+    /// Returns what counts how often clients come.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Returns what counts the waits and streams of agents.
+    pub fn waits(&self) -> &Arc<Waits> {
+        &self.inner.waits
+    }
+
+    /// Returns what makes and checks the tokens of links.
+    pub fn link_tokens(&self) -> &LinkTokens {
+        &self.inner.link_tokens
+    }
+
+    /// Returns what makes and checks the credentials of sessions.
+    pub fn credentials(&self) -> &SessionCredentials {
+        &self.inner.credentials
+    }
+
+    /// Returns the token that is cancelled when the service stops: waits then return at once.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+
+    /// Returns what notes which keys are in use.
+    pub fn key_uses(&self) -> &KeyUses {
+        &self.inner.key_uses
+    }
+
+    /// Returns what checks an authorization server's tokens, where one is trusted.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        self.inner.tokens.as_ref()
+    }
+
+    /// Notes where a command's answer stands, so that the agent's next answers have it.
+    pub fn wrote(&self, agent: AgentId, receipt: &Receipt) {
+        self.inner.written.note(agent, receipt);
+    }
+
+    /// Returns which rows a key may see.
+    pub fn viewer(principal: &Principal) -> Viewer {
+        match principal.grant.link {
+            Some(link) => Viewer::OnLink(principal.agent, link),
+            None => Viewer::Agent(principal.agent),
+        }
+    }
+
+    /// Returns how fresh an answer must be: this process's own writes, and whatever is known beyond.
+    pub fn freshness_from(&self, agent: AgentId, known: u64) -> Freshness {
+        match self.freshness(agent).at_least {
+            Some(written) => Freshness::at_least(written.max(known)),
+            // Nothing was written here: another process may have.
+            None => Freshness::default(),
+        }
+    }
+
+    /// Returns how fresh an answer to this agent or its chatters must be.
+    pub fn freshness(&self, agent: AgentId) -> Freshness {
+        self.inner.written.freshness(agent)
+    }
+
+    /// Finds the link of a session, which never changes.
+    pub async fn link_of(&self, address: Address) -> Result<LinkId, Refusal> {
+        if let Some(link) = self.inner.link_of_session.get(&address).await {
+            return Ok(link);
+        }
+        let link = self.commands().session(address).await?.link.ok_or(Refusal::Session(session::Rejection::Unknown))?;
+        self.inner.link_of_session.insert(address, link).await;
+        Ok(link)
+    }
+}

@@ -1,0 +1,80 @@
+//! What an operator may set of the edge.
+
+use std::time::Duration;
+
+use access_tokens::AuthorizationServer;
+use url::Url;
+
+use crate::limits::Rates;
+
+/// The settings of the edge.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where people reach this service: scheme and host, and a port where it is not the scheme's own.
+    pub public_url: Url,
+    /// Who runs this service, shown beside the agent's name.
+    pub operator_name: Option<String>,
+    /// How many proxies of ours stand in front: that many of the last addresses in `X-Forwarded-For` are trusted. 0 believes none.
+    pub proxies: usize,
+    /// Whose access tokens are accepted beside API keys.
+    pub authorization_server: Option<AuthorizationServer>,
+    /// How often is too often.
+    pub rates: Rates,
+    /// Connections that may be open at once; further ones wait to be accepted.
+    pub connections: usize,
+    /// Ordinary requests that may be under way at once, waits and streams aside.
+    pub requests: usize,
+    /// How long an ordinary request may take.
+    pub patience: Duration,
+    /// How long a connection may take to send a request's head, and may stay open without one.
+    pub head_patience: Duration,
+    /// How long open requests may take to end when the service stops.
+    pub farewell: Duration,
+}
+
+impl Config {
+    /// Makes the default settings for a service at `public_url`.
+    pub fn new(public_url: Url) -> Self {
+        Self {
+            public_url,
+            operator_name: None,
+            proxies: 0,
+            authorization_server: None,
+            rates: Rates::default(),
+            connections: 16_384,
+            requests: 1_024,
+            patience: Duration::from_secs(20),
+            head_patience: Duration::from_secs(20),
+            farewell: Duration::from_secs(5),
+        }
+    }
+
+    /// Tells whether people come over TLS: then cookies are sent over nothing else.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// Returns the origin of the public address, as browsers write it.
+    pub fn origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+
+    /// Returns the public address of a path that begins with a slash.
+    pub fn address_of(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_built_on_the_public_url() {
+        let config = Config::new(Url::parse("https://chat.example:8443").unwrap());
+        assert_eq!(config.address_of("/temp-chat/abc"), "https://chat.example:8443/temp-chat/abc");
+        assert_eq!(config.origin(), "https://chat.example:8443");
+        assert!(config.is_secure());
+        assert!(!Config::new(Url::parse("http://127.0.0.1:8080").unwrap()).is_secure());
+    }
+}

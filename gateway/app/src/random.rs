@@ -1,0 +1,7 @@
+//! The one place where this crate draws random numbers.
+
+/// Draws bytes from the operating system's generator.
+#[expect(clippy::disallowed_methods, reason = "randomness enters here")]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    rand::random()
+}

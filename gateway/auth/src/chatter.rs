@@ -1,0 +1,90 @@
+//! A chatter: whoever shows the credential of the session that the address names.
+
+use app::{App, Limit};
+use axum::extract::{FromRequestParts, Path};
+use domain::{Address, AgentId, DeviceId, SessionId};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use nats::{Carrier, SessionCredential};
+use problem::{Code, Problem};
+use serde::Deserialize;
+
+use super::cookie;
+
+/// Who is in a session, by a credential that we made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chatter {
+    /// The tenant.
+    pub agent: AgentId,
+    /// The session.
+    pub session: SessionId,
+    /// The device to which the credential was given.
+    pub device: DeviceId,
+    /// How the credential came.
+    pub carrier: Carrier,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+impl Chatter {
+    /// Returns where the session lives in the log.
+    pub fn address(&self) -> Address {
+        Address::session(self.agent, self.session)
+    }
+}
+
+impl FromRequestParts<App> for Chatter {
+    type Rejection = Problem;
+
+    /// A session that is unknown, one of somebody else's, and one that has forgotten the device are refused alike.
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
+        let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
+        let shown: Vec<_> = presented(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
+        if !shown.is_empty() {
+            app.limits().check(Limit::Session(session))?;
+        }
+        for chatter in shown {
+            if !app.commands().has_forgotten(chatter.address(), chatter.device).await? {
+                return Ok(chatter);
+            }
+        }
+        Err(Code::SessionUnknown.into())
+    }
+}
+
+/// Walks all that a request's credentials say; whether a session has forgotten the device is for the session to say.
+pub fn presented<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item = Chatter> + 'a {
+    let check = move |carrier: Carrier, text: &str| {
+        let SessionCredential { agent, session, device } = app.credentials().check(carrier, text)?;
+        Some(Chatter { agent, session, device, carrier })
+    };
+    let bearer = bearer(headers).into_iter().filter_map(move |text| check(Carrier::Bearer, text));
+    bearer.chain(cookie::values(headers, app.config().is_secure()).filter_map(move |text| check(Carrier::Cookie, text)))
+}
+
+/// Reads a bearer token (RFC 6750, section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_in_any_case_of_its_scheme() {
+        let of = |value| bearer(&HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))])).map(str::to_owned);
+        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("bearer abc").as_deref(), Some("abc"));
+        assert_eq!(of("Basic abc"), None);
+        assert_eq!(of("abc"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! The cookie that holds a session's credential: sent to that session's addresses and nowhere else, out of any script's reach.
+
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use domain::{SessionId, Timestamp};
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+/// The cookie's name over TLS; browsers take it only with `Secure` (RFC 6265bis, section 4.1.3).
+const SECURE_NAME: &str = "__Secure-tc";
+/// The cookie's name over plain HTTP.
+const PLAIN_NAME: &str = "tc";
+
+/// Builds the `Set-Cookie` value that gives a client its session until `until`.
+pub fn set(session: SessionId, credential: &str, secure: bool, now: Timestamp, until: Timestamp) -> HeaderValue {
+    let seconds = ((until - now).0 / 1_000).max(0);
+    let cookie = Cookie::build((if secure { SECURE_NAME } else { PLAIN_NAME }, credential))
+        .path(format!("/api/v1/sessions/{session}"))
+        .http_only(true)
+        .secure(secure)
+        .same_site(SameSite::Strict)
+        .max_age(time::Duration::seconds(seconds));
+    HeaderValue::try_from(cookie.to_string()).expect("a credential is letters and digits")
+}
+
+/// Walks the values of our cookies in a request; browsers send the ones of the request's path.
+pub fn values(headers: &HeaderMap, secure: bool) -> impl Iterator<Item = &str> {
+    let name = if secure { SECURE_NAME } else { PLAIN_NAME };
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(move |(known, value)| (known == name).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: SessionId = SessionId::new([0; 16]);
+
+    #[test]
+    fn over_tls_the_cookie_is_bound_to_its_session() {
+        let cookie = set(SESSION, "abc", true, Timestamp(1_000), Timestamp(61_999));
+        assert_eq!(
+            cookie,
+            "__Secure-tc=abc; HttpOnly; SameSite=Strict; Secure; Path=/api/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa; Max-Age=60"
+        );
+    }
+
+    #[test]
+    fn over_plain_http_it_has_neither_prefix_nor_secure() {
+        let cookie = set(SESSION, "abc", false, Timestamp(5_000), Timestamp(0));
+        assert_eq!(cookie, "tc=abc; HttpOnly; SameSite=Strict; Path=/api/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa; Max-Age=0");
+    }
+
+    #[test]
+    fn our_cookies_are_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; __Secure-tc=one;x"));
+        headers.append(COOKIE, HeaderValue::from_static("tc=plain; __Secure-tc=two"));
+        assert_eq!(values(&headers, true).collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(values(&headers, false).collect::<Vec<_>>(), ["plain"]);
+    }
+}

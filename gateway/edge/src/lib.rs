@@ -1,0 +1,17 @@
+//! The HTTP edge: accepts connections, stands before every handler, and joins the rooms: MCP, the public API, the page. It decides nothing.
+//!
+//! [`serve`] takes an [`App`] and answers on a listener until told to stop.
+
+mod accept;
+mod concurrency;
+mod health;
+mod metrics;
+mod observe;
+mod protect;
+mod router;
+
+pub use self::metrics::{recorder, serve_metrics};
+pub use accept::serve;
+pub use access_tokens::AuthorizationServer;
+pub use app::{App, Config, Probes, Rate, Rates};
+pub use events::{Moment, news};

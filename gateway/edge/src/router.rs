@@ -1,0 +1,131 @@
+//! Which address leads where, and what stands in between.
+
+use std::sync::LazyLock;
+
+use app::App;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use problem::{Code, Problem};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::protect::{self, BODY, Bounds};
+use crate::{health, observe};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tempchat", description = "Temporary chats between an AI agent and a person without an account."),
+    tags(
+        (name = "chatters", description = "What a person's client does. Errors are problems (RFC 9457) with a stable `code`."),
+        (name = "agents", description = "What a program with an agent's API key hears beside MCP."),
+        (name = "operators", description = "What looks after the service asks."),
+    ),
+)]
+struct Description;
+
+/// The description of the public API, from the handlers themselves.
+static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
+    let (_, description) = OpenApiRouter::<App>::with_openapi(Description::openapi())
+        .nest("/api/v1", api::quick().merge(api::waiting()))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .split_for_parts();
+    serde_json::to_vec_pretty(&description).expect("a description is plain JSON").into()
+});
+
+/// Puts all routes together.
+pub(crate) fn router(app: &App) -> Router {
+    let bounds = Bounds::of(app.config());
+    let bounded = || from_fn_with_state(bounds.clone(), protect::bounded);
+    let quick = Router::from(api::quick()).layer(bounded()).layer(from_fn_with_state(bounds.clone(), protect::whole));
+    let private = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let public_api = quick.merge(Router::from(api::waiting())).fallback(nothing_here).layer(
+        ServiceBuilder::new()
+            .layer(private)
+            .layer(from_fn_with_state(app.clone(), protect::same_site))
+            .layer(DefaultBodyLimit::max(BODY)),
+    );
+    let operators = Router::new()
+        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(openapi))
+        .layer(bounded())
+        // However busy it is, it is alive.
+        .route("/healthz", get(health::healthz));
+    Router::new()
+        .nest("/api/v1", public_api)
+        .merge(web::routes().layer(bounded()))
+        .merge(operators)
+        .merge(mcp::routes(app))
+        .merge(auth::routes(app.config()).layer(bounded()))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        // Applied from the last to the first: whatever happens, a request is named, measured and answered.
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), protect::headers))
+        .layer(from_fn(observe::observe))
+        .with_state(app.clone())
+}
+
+async fn nothing_here() -> Problem {
+    Code::NotFound.into()
+}
+
+async fn wrong_method() -> Problem {
+    Code::MethodNotAllowed.into()
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI.clone()).into_response()
+}
+
+/// A panic is a fault of ours: its words stay in the log.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = words.unwrap_or("no words"), "a handler panicked");
+    Problem::new(Code::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_route_and_every_code() {
+        let description: serde_json::Value = serde_json::from_slice(&OPENAPI).unwrap();
+        let paths = description["paths"].as_object().unwrap();
+        for (path, methods) in [
+            ("/api/v1/links/inspect", &["post"][..]),
+            ("/api/v1/sessions", &["post"]),
+            ("/api/v1/sessions/{id}", &["get", "delete"]),
+            ("/api/v1/sessions/{id}/messages", &["get", "post"]),
+            ("/api/v1/sessions/{id}/answers", &["post"]),
+            ("/api/v1/sessions/{id}/events", &["get"]),
+            ("/api/v1/agent/events", &["get"]),
+            ("/api/v1/sessions/{id}/typing", &["post"]),
+            ("/api/v1/sessions/{id}/read", &["post"]),
+            ("/api/v1/sessions/{id}/handoff", &["post"]),
+            ("/api/v1/sessions/{id}/forget", &["post"]),
+            ("/api/v1/sessions/{id}/end", &["post"]),
+            ("/api/v1/sessions/{id}/transcript", &["get"]),
+            ("/healthz", &["get"]),
+            ("/readyz", &["get"]),
+        ] {
+            for method in methods {
+                assert!(paths[path][method].is_object(), "{method} {path}");
+            }
+        }
+        let codes = description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
+        assert_eq!(codes.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,183 @@
+//! What goes with each type of event. An object that holds what a chatter typed says so: `"untrusted": true`.
+
+use std::ops::Not;
+
+use domain::session::{EndReason, MessageKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::rfc3339::Moment;
+
+/// An event's type and data.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum Data {
+    /// The chat began.
+    SessionStarted {
+        /// The name the chatter chose.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display_name: Option<String>,
+        /// The chatter's language (BCP 47).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        language: Option<String>,
+        /// The label of the recipient by whose address the chatter came; for agents only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recipient: Option<String>,
+        /// Whether a chatter typed this.
+        #[serde(skip_serializing_if = "Not::not")]
+        untrusted: bool,
+    },
+    /// A long silence gave the place back.
+    SessionIdle {},
+    /// The chatter came back.
+    SessionResumed {},
+    /// Someone said something.
+    Message {
+        /// Who.
+        from: Speaker,
+        /// The words; none once they are erased.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The agent's markdown, made safe.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        html: Option<String>,
+        /// What it is beyond an ordinary message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "welcome")]
+        kind: Option<MessageKind>,
+        /// The id under which the chatter's client sent it; for the chatter only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_message_id: Option<String>,
+        /// Whether a chatter typed this.
+        #[serde(skip_serializing_if = "Not::not")]
+        untrusted: bool,
+    },
+    /// The agent asked typed questions.
+    Question {
+        /// The question.
+        question_id: String,
+        /// `intro?`, `fields` and `text`; empty once they are erased.
+        #[serde(flatten)]
+        #[schema(value_type = Object)]
+        form: Map<String, Value>,
+    },
+    /// The chatter answered some or all fields.
+    Answer {
+        /// The question.
+        question_id: String,
+        /// `values` and `missing`; empty once they are erased.
+        #[serde(flatten)]
+        #[schema(value_type = Object)]
+        answer: Map<String, Value>,
+        /// Whether a chatter typed this.
+        #[serde(skip_serializing_if = "Not::not")]
+        untrusted: bool,
+    },
+    /// Someone has read.
+    Read {
+        /// Who.
+        by: Speaker,
+        /// The cursor of the last event read.
+        upto: String,
+    },
+    /// The chatter rated the chat.
+    Rated {
+        /// 1 to 5.
+        rating: u8,
+        /// A line to go with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        feedback: Option<String>,
+        /// Whether a chatter typed this.
+        #[serde(skip_serializing_if = "Not::not")]
+        untrusted: bool,
+    },
+    /// The session's limits changed.
+    SessionUpdated {
+        /// The new end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, format = DateTime)]
+        expires_at: Option<Moment>,
+    },
+    /// Nothing can be said any more.
+    SessionEnded {
+        /// Why.
+        #[schema(value_type = String, example = "chatter_left")]
+        reason: EndReason,
+    },
+    /// The words are gone.
+    Erased {},
+    /// The link expires in ten minutes; for agents only.
+    LinkExpiring {
+        /// When it expires.
+        #[schema(value_type = String, format = DateTime)]
+        expires_at: Moment,
+    },
+    /// The link takes nobody new any more; for agents only.
+    LinkClosed {
+        /// `expired` or `revoked`.
+        #[schema(value_type = String)]
+        reason: &'static str,
+    },
+}
+
+/// Who says or reads something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    /// The person.
+    Chatter,
+    /// The agent.
+    Agent,
+    /// This service; its text is a code that pages put into words.
+    System,
+}
+
+impl Data {
+    /// Returns the type's name.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SessionStarted { .. } => "session_started",
+            Self::SessionIdle {} => "session_idle",
+            Self::SessionResumed {} => "session_resumed",
+            Self::Message { .. } => "message",
+            Self::Question { .. } => "question",
+            Self::Answer { .. } => "answer",
+            Self::Read { .. } => "read",
+            Self::Rated { .. } => "rated",
+            Self::SessionUpdated { .. } => "session_updated",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::Erased {} => "erased",
+            Self::LinkExpiring { .. } => "link_expiring",
+            Self::LinkClosed { .. } => "link_closed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_type_is_the_one_that_is_sent() {
+        for data in [
+            Data::SessionStarted { display_name: None, language: None, recipient: None, untrusted: false },
+            Data::SessionIdle {},
+            Data::SessionResumed {},
+            Data::Message { from: Speaker::Agent, text: None, html: None, kind: None, client_message_id: None, untrusted: false },
+            Data::Question { question_id: String::new(), form: Map::new() },
+            Data::Answer { question_id: String::new(), answer: Map::new(), untrusted: true },
+            Data::Read { by: Speaker::Chatter, upto: String::new() },
+            Data::Rated { rating: 5, feedback: None, untrusted: false },
+            Data::SessionUpdated { expires_at: None },
+            Data::SessionEnded { reason: EndReason::ChatterLeft },
+            Data::Erased {},
+            Data::LinkExpiring { expires_at: Moment(domain::Timestamp(0)) },
+            Data::LinkClosed { reason: "expired" },
+        ] {
+            let sent = serde_json::to_value(&data).unwrap();
+            assert_eq!(sent["type"], data.kind());
+            assert!(sent["data"].is_object(), "{sent}");
+        }
+    }
+}

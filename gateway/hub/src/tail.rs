@@ -1,0 +1,133 @@
+//! One reading of a shard: from where its log ended when the first listener came until nobody has listened for a while.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use nats::{Error, FeedError, Hash, Recorded};
+use tokio::time::{interval, sleep};
+
+use super::entry::Entry;
+use super::listener::Closed;
+use super::presence::Signal;
+use super::shard::ShardHub;
+use super::state::TailId;
+
+/// How many commits are dispatched at once.
+const BATCH: usize = 256;
+/// How long to wait before a log that cannot be read is tried again: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// The reading; dropping it, however that comes about, ends all subscriptions of the shard.
+struct Tail {
+    hub: Arc<ShardHub>,
+    id: TailId,
+}
+
+/// Reads and dispatches what comes after `end`, unless someone else does already.
+pub(super) fn start(hub: &Arc<ShardHub>, end: u64) {
+    let Some(id) = hub.state.lock().begin(end) else { return };
+    let tail = Tail { hub: Arc::clone(hub), id };
+    hub.tasks.spawn(async move { tail.end(tail.run(end).await) });
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.end(Closed::Resume);
+    }
+}
+
+impl Tail {
+    fn end(&self, why: Closed) {
+        self.hub.state.lock().end(self.id, why);
+    }
+
+    /// Runs until told to stop; none of the parts is ever begun anew because another had something to do.
+    async fn run(&self, end: u64) -> Closed {
+        tokio::select! {
+            biased;
+            () = self.hub.stop.cancelled() => Closed::Resume,
+            why = self.follow(end) => why,
+            never = self.hear() => match never {},
+            () = self.deserted() => Closed::Resume,
+        }
+    }
+
+    /// Dispatches commit after commit until the log is another one, or one of its commits is broken.
+    async fn follow(&self, end: u64) -> Closed {
+        let mut feed = self.hub.backbone.feed(self.hub.shard, end, Hash::default());
+        let [first, longest] = PAUSES;
+        let mut pause = first;
+        loop {
+            let error = match feed.next(BATCH).await {
+                Ok(batch) => {
+                    pause = first;
+                    self.dispatch(batch).await;
+                    continue;
+                }
+                Err(error @ (FeedError::OtherEpoch(_) | FeedError::AheadOfLog { .. })) => {
+                    tracing::error!(%error, "the hub's listeners must begin anew");
+                    return Closed::Reset;
+                }
+                Err(FeedError::Broken(error @ Error::Corrupt { .. })) => match feed.pass_over().await {
+                    Ok(Some(unknown)) => {
+                        tracing::warn!(%error, types = unknown.types, "a newer program's commit is passed over");
+                        self.hub.state.lock().pass_over(self.id, &unknown);
+                        continue;
+                    }
+                    Ok(None) => {
+                        // Listeners that were cut off read it from the log; the others go on after it.
+                        tracing::error!(%error, "the hub begins anew behind a broken commit");
+                        return Closed::Resume;
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            tracing::warn!(shard = %self.hub.shard, %error, ?pause, "the hub cannot read on for the moment");
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    async fn dispatch(&self, batch: Vec<Recorded>) {
+        let entries: Vec<_> = batch.into_iter().map(|recorded| Arc::new(Entry::new(recorded))).collect();
+        for entry in entries.iter().filter(|entry| entry.fate().is_some()) {
+            self.hub.backbone.keys().forget(entry.address()).await;
+        }
+        self.hub.state.lock().dispatch(self.id, entries);
+    }
+
+    /// Receives signals; without them the hub works on.
+    async fn hear(&self) -> Infallible {
+        let [first, longest] = PAUSES;
+        let mut pause = first;
+        loop {
+            match self.hub.backbone.ephemeral_subscribe(self.hub.shard).await {
+                Ok(mut signals) => {
+                    while let Some((address, payload)) = signals.next().await {
+                        match serde_json::from_slice::<Signal>(&payload) {
+                            Ok(signal) => self.hub.state.lock().signal(address, signal),
+                            Err(error) => tracing::debug!(%error, "a signal of another version was passed over"),
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub receives no signals for the moment"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Waits until nobody has listened for a while; then the reading is over already.
+    async fn deserted(&self) {
+        let mut look = interval((self.hub.bounds.lingers / 4).max(Duration::from_millis(1)));
+        loop {
+            look.tick().await;
+            if self.hub.state.lock().end_deserted(self.id) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What a tool takes: one schema, listed for models and held to when a call comes. A wrong call is told what would be right.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use events::sanitize::clean;
+use problem::{Code, Problem};
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How much of a wrong value is told back, in characters.
+const TOLD: usize = 60;
+/// Arguments that name something: an empty text names nothing, and is how some models leave an argument out.
+const NAMES: [&str; 3] = ["after", "link_id", "session_id"];
+
+/// The range of a number, of a text's characters, or of a list's items; and the value in force where none is given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bound {
+    pub(super) argument: &'static str,
+    pub(super) least: f64,
+    pub(super) most: f64,
+    pub(super) usual: Option<f64>,
+}
+
+impl Bound {
+    /// Makes a range without a usual value.
+    pub(super) fn new(argument: &'static str, least: impl Into<f64>, most: impl Into<f64>) -> Self {
+        Self { argument, least: least.into(), most: most.into(), usual: None }
+    }
+
+    /// Adds the value in force where none is given.
+    pub(super) fn usually(self, usual: impl Into<f64>) -> Self {
+        // An operator may have narrowed the range.
+        Self { usual: Some(usual.into().clamp(self.least, self.most)), ..self }
+    }
+}
+
+/// A tool's arguments.
+#[derive(Debug, Clone)]
+pub(super) struct Arguments {
+    tool: &'static str,
+    schema: Arc<JsonObject>,
+}
+
+impl Arguments {
+    /// Takes the shape from `A` and the ranges from `bounds`.
+    pub(super) fn of<A: JsonSchema>(tool: &'static str, bounds: &[Bound]) -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<A>();
+        for noise in ["$schema", "title", "description"] {
+            schema.remove(noise);
+        }
+        let mut schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema.entry("properties").or_insert_with(|| json!({}));
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            for (name, property) in properties {
+                let bound = bounds.iter().find(|bound| bound.argument == name);
+                if let Some(property) = property.as_object_mut() {
+                    tidy(property, bound);
+                }
+            }
+        }
+        Self { tool, schema: Arc::new(schema) }
+    }
+
+    /// Returns the schema as it is listed.
+    pub(super) fn schema(&self) -> Arc<JsonObject> {
+        Arc::clone(&self.schema)
+    }
+
+    /// Reads the arguments of a call; what is null counts as left out, and so does a name that is empty.
+    pub(super) fn read<A: DeserializeOwned>(&self, given: Option<JsonObject>) -> Result<A, Problem> {
+        let mut given = given.unwrap_or_default();
+        let is_left_out = |name: &str, value: &Value| value.is_null() || (value == "" && NAMES.contains(&name));
+        given.retain(|name, value| !is_left_out(name, value));
+        for (name, value) in &mut given {
+            let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
+            self.check(name, value, property)?;
+        }
+        for name in self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !given.contains_key(name) {
+                return Err(self.invalid(format!("{name} is missing."), format!("again with {name}")));
+            }
+        }
+        serde_json::from_value(Value::Object(given)).map_err(|error| self.invalid(format!("{error}."), "as its schema describes"))
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&String, &JsonObject)> {
+        let properties = self.schema.get("properties").and_then(Value::as_object);
+        properties.into_iter().flatten().filter_map(|(name, property)| Some((name, property.as_object()?)))
+    }
+
+    fn check(&self, name: &str, value: &mut Value, property: &JsonObject) -> Result<(), Problem> {
+        let kind = property.get("type").and_then(Value::as_str).unwrap_or_default();
+        // JSON does not tell 5 from 5.0, and some clients write the latter.
+        if kind == "integer"
+            && let Some(written) = value.as_f64()
+        {
+            *value = number(written);
+        }
+        let (fits, wanted) = match kind {
+            "integer" => (value.is_i64() || value.is_u64(), "a whole number"),
+            "number" => (value.is_number(), "a number"),
+            "boolean" => (value.is_boolean(), "true or false"),
+            "array" => match property.get("items").and_then(|items| items.get("type")).and_then(Value::as_str) {
+                Some("object") => (value.as_array().is_some_and(|items| items.iter().all(Value::is_object)), "a list of objects"),
+                _ => (value.as_array().is_some_and(|items| items.iter().all(Value::is_string)), "a list of texts"),
+            },
+            _ => (value.is_string(), "a text"),
+        };
+        if !fits {
+            return Err(self.invalid(format!("{name} must be {wanted}, not {}.", told(value)), format!("again with {wanted}")));
+        }
+        if let Some(choices) = property.get("enum").and_then(Value::as_array)
+            && !choices.contains(value)
+        {
+            let choices = listed(choices.iter().filter_map(Value::as_str), " or ");
+            return Err(self.invalid(format!("{name} must be {choices}, not {}.", told(value)), "again with one of these"));
+        }
+        self.check_range(name, value, property)
+    }
+
+    fn check_range(&self, name: &str, value: &Value, property: &JsonObject) -> Result<(), Problem> {
+        let (given, least, most, unit) = match value {
+            Value::String(text) => (size(text.chars().count()), "minLength", "maxLength", " characters"),
+            Value::Array(items) => (size(items.len()), "minItems", "maxItems", " items"),
+            other => (other.as_f64().unwrap_or_default(), "minimum", "maximum", ""),
+        };
+        let bound = |key: &str| property.get(key).and_then(Value::as_f64);
+        let (least, most) = (bound(least).unwrap_or(f64::MIN), bound(most).unwrap_or(f64::MAX));
+        if (least..=most).contains(&given) {
+            return Ok(());
+        }
+        let range = match (least > f64::MIN, most < f64::MAX) {
+            (true, true) => format!("{} to {}", up(least), down(most)),
+            (true, false) => format!("at least {}", up(least)),
+            (false, _) => format!("at most {}", down(most)),
+        };
+        let verb = if unit.is_empty() { "be" } else { "have" };
+        let given = if unit.is_empty() { told(value) } else { given.to_string() };
+        let happened = format!("{name} must {verb} {range}{unit}, not {given}.");
+        Err(Problem::with_detail(Code::SettingOutOfRange, happened)
+            .next(format!("Call {} again with a value in that range.", self.tool)))
+    }
+
+    fn unknown(&self, name: &str) -> Problem {
+        let known = listed(self.properties().map(|(name, _)| name.as_str()), ", ");
+        let name: String = clean(name).chars().take(TOLD).collect();
+        self.invalid(format!("There is no argument {name}."), format!("with these only: {known}"))
+    }
+
+    fn invalid(&self, happened: impl Into<String>, again: impl std::fmt::Display) -> Problem {
+        Problem::with_detail(Code::InvalidRequest, happened.into()).next(format!("Call {} {again}.", self.tool))
+    }
+}
+
+/// Takes out what tells a model nothing, and puts in the range.
+fn tidy(property: &mut JsonObject, bound: Option<&Bound>) {
+    property.remove("format");
+    property.retain(|key, value| key != "default" || !value.is_null());
+    let Some(bound) = bound else { return };
+    let (least, most) = match property.get("type").and_then(Value::as_str) {
+        Some("string") => ("minLength", "maxLength"),
+        Some("array") => ("minItems", "maxItems"),
+        _ => ("minimum", "maximum"),
+    };
+    if bound.least > 0.0 || least == "minimum" {
+        property.insert(least.to_owned(), number(bound.least));
+    }
+    property.insert(most.to_owned(), number(bound.most));
+    if let Some(usual) = bound.usual {
+        property.insert("default".to_owned(), number(usual));
+    }
+}
+
+/// Writes a number, a whole one without a fraction.
+pub(super) fn number(value: f64) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or_else(|_| json!(value))
+}
+
+fn size(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+/// Writes the least allowed number; never one that is too small.
+fn up(value: f64) -> f64 {
+    (value * 1e4).ceil() / 1e4
+}
+
+/// Writes the most allowed number; never one that is too large.
+fn down(value: f64) -> f64 {
+    (value * 1e4).floor() / 1e4
+}
+
+/// Tells a wrong value back, cut.
+fn told(value: &Value) -> String {
+    let text = clean(&value.to_string());
+    match text.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>, between: &str) -> String {
+    names.enumerate().fold(String::new(), |mut list, (index, name)| {
+        let _ = write!(list, "{}{name}", if index == 0 { "" } else { between });
+        list
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+    struct Example {
+        /// What it is called.
+        title: String,
+        #[serde(default)]
+        #[schemars(with = "f64")]
+        minutes: Option<f64>,
+        #[serde(default)]
+        #[schemars(with = "i64")]
+        count: Option<i64>,
+        #[serde(default)]
+        #[schemars(with = "String", extend("enum" = ["active", "paused"]))]
+        status: Option<String>,
+        #[serde(default)]
+        #[schemars(with = "Vec<String>")]
+        origins: Option<Vec<String>>,
+        #[serde(default)]
+        #[schemars(with = "String")]
+        after: Option<String>,
+    }
+
+    fn arguments() -> Arguments {
+        let bounds = [Bound::new("title", 1, 5), Bound::new("minutes", 0.5, 90).usually(60), Bound::new("count", 1, 50)];
+        Arguments::of::<Example>("temp_chat_example", &bounds)
+    }
+
+    fn read(given: &Value) -> Result<Example, String> {
+        arguments().read(given.as_object().cloned()).map_err(|problem| problem.tool_text())
+    }
+
+    #[test]
+    fn the_listed_schema_is_short_and_strict() {
+        let schema = serde_json::to_value(arguments().schema()).unwrap();
+        assert_eq!(
+            schema,
+            json!({
+                "type": "object",
+                "properties": {
+                    "title": {"type": "string", "description": "What it is called.", "minLength": 1, "maxLength": 5},
+                    "minutes": {"type": "number", "minimum": 0.5, "maximum": 90, "default": 60},
+                    "count": {"type": "integer", "minimum": 1, "maximum": 50},
+                    "status": {"type": "string", "enum": ["active", "paused"]},
+                    "origins": {"type": "array", "items": {"type": "string"}},
+                    "after": {"type": "string"},
+                },
+                "required": ["title"],
+                "additionalProperties": false,
+            })
+        );
+    }
+
+    #[test]
+    fn a_right_call_is_read() {
+        let given = json!({"title": "Hello", "minutes": 0.5, "count": 3.0, "status": null, "origins": ["a"], "after": ""});
+        let origins = Some(vec!["a".to_owned()]);
+        let expected =
+            Example { title: "Hello".to_owned(), minutes: Some(0.5), count: Some(3), status: None, origins, after: None };
+        assert_eq!(read(&given), Ok(expected));
+    }
+
+    #[test]
+    fn a_wrong_call_is_told_the_actual_value_and_the_next_call() {
+        for (given, told) in [
+            (
+                json!({"titel": "x"}),
+                "invalid_request: There is no argument titel. \
+                 Call temp_chat_example with these only: after, count, minutes, origins, status, title.",
+            ),
+            (json!({}), "invalid_request: title is missing. Call temp_chat_example again with title."),
+            (
+                json!({"title": "x", "minutes": "soon"}),
+                "invalid_request: minutes must be a number, not \"soon\". Call temp_chat_example again with a number.",
+            ),
+            (
+                json!({"title": "x", "minutes": 91}),
+                "setting_out_of_range: minutes must be 0.5 to 90, not 91. Call temp_chat_example again with a value in that range.",
+            ),
+            (
+                json!({"title": ""}),
+                "setting_out_of_range: title must have 1 to 5 characters, not 0. Call temp_chat_example again with a value in that range.",
+            ),
+            (
+                json!({"title": "x", "status": "open"}),
+                "invalid_request: status must be active or paused, not \"open\". Call temp_chat_example again with one of these.",
+            ),
+            (
+                json!({"title": "x", "count": 1.5}),
+                "invalid_request: count must be a whole number, not 1.5. Call temp_chat_example again with a whole number.",
+            ),
+        ] {
+            assert_eq!(read(&given).unwrap_err(), told);
+        }
+    }
+
+    #[test]
+    fn a_narrowed_range_narrows_the_usual_value() {
+        assert_eq!(Bound::new("minutes", 1, 5).usually(60).usual, Some(5.0));
+    }
+}

@@ -1,0 +1,187 @@
+//! One call of a tool: who calls, what it may use, and the ids it names.
+
+use app::{App, RequestId};
+use command_service::Principal;
+use domain::agent::Scope;
+use domain::{Address, LinkId, SessionId};
+use events::sanitize::clean;
+use nats::{Actor, Position};
+use problem::{Code, Problem};
+use query_service::{Freshness, Viewer};
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
+use tokio_util::sync::CancellationToken;
+
+use super::agents::Agents;
+
+/// Cancelled as soon as the caller's connection is gone, or the answer is out. rmcp lets a call go on for seconds after that.
+#[derive(Debug, Clone)]
+pub(super) struct Gone(pub(super) CancellationToken);
+
+/// One call.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) agents: Agents,
+    pub(super) principal: Principal,
+    pub(super) request: RequestContext<RoleServer>,
+    gone: Gone,
+}
+
+impl Call {
+    /// Finds out who calls: the middleware has checked the key.
+    pub(super) fn new(agents: &Agents, request: RequestContext<RoleServer>) -> Result<Self, Problem> {
+        let extensions = request.extensions.get::<http::request::Parts>().map(|parts| &parts.extensions);
+        let principal = extensions.and_then(|extensions| extensions.get::<Principal>()).cloned().ok_or(Code::KeyInvalid)?;
+        let gone = extensions.and_then(|extensions| extensions.get::<Gone>()).cloned().ok_or(Code::Internal)?;
+        Ok(Self { agents: agents.clone(), principal, request, gone })
+    }
+
+    /// Tells whether the call was cancelled, or its connection is gone.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.request.ct.is_cancelled() || self.gone.0.is_cancelled()
+    }
+
+    /// Waits until the call is cancelled, or its connection is gone.
+    pub(super) async fn abandoned(&self) {
+        tokio::select! {
+            () = self.request.ct.cancelled() => {}
+            () = self.gone.0.cancelled() => {}
+        }
+    }
+
+    /// Refuses a caller that was let in and has waited since: meanwhile its key may have been taken back, or reached its end.
+    pub(super) async fn is_still_allowed(&self) -> Result<(), Problem> {
+        let parts = self.request.extensions.get::<http::request::Parts>();
+        let presented = parts.and_then(|parts| auth::bearer(&parts.headers)).ok_or(Code::KeyInvalid)?;
+        auth::is_still(self.app(), &self.principal, presented).await
+    }
+
+    /// Returns the request's name: commits and log lines carry it.
+    pub(super) fn request_id(&self) -> Option<RequestId> {
+        self.request.extensions.get::<http::request::Parts>()?.extensions.get().copied()
+    }
+
+    /// Returns all that a handler may use.
+    pub(super) fn app(&self) -> &App {
+        &self.agents.app
+    }
+
+    /// Returns on whose behalf commands are sent.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Agent(self.principal.key)
+    }
+
+    /// Returns which rows the key may see.
+    pub(super) fn viewer(&self) -> Viewer {
+        App::viewer(&self.principal)
+    }
+
+    /// Reads a link's id; of a key that is limited to one link, every other is unknown.
+    pub(super) fn link_id(&self, text: &str) -> Result<LinkId, Problem> {
+        let link = LinkId::parse(text).map_err(|_| {
+            unknown_link(text)
+                .next("A link_id begins with lnk_ and is no url; call temp_chat_list_links for the links there are.")
+        })?;
+        if self.principal.grant.link.is_some_and(|only| only != link) {
+            return Err(unknown_link(link));
+        }
+        Ok(link)
+    }
+
+    /// Reads a session's id; one that is none is as unknown as one of another agent's, and as one beyond the key's only link.
+    pub(super) async fn session_id(&self, text: &str) -> Result<SessionId, Problem> {
+        let session = SessionId::parse(text).map_err(|_| {
+            unknown_session(text).next("A session_id begins with ses_; call temp_chat_list_sessions for the sessions there are.")
+        })?;
+        if let Some(only) = self.principal.grant.link
+            && self.app().link_of(self.session(session)).await.map_err(about_session(session))? != only
+        {
+            return Err(unknown_session(session));
+        }
+        Ok(session)
+    }
+
+    /// Refuses a key that lacks some of the scopes.
+    pub(super) fn has(&self, tool: &str, scopes: &[Scope]) -> Result<(), Problem> {
+        let grant = &self.principal.grant;
+        let lacking: Vec<_> = scopes.iter().copied().filter(|scope| !grant.allows(*scope)).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let (needed, lacking) = (listed(scopes.iter().copied()), listed(lacking));
+        let told = format!("{tool} needs {needed}; this key has {}.", listed(grant.scopes()));
+        Err(Problem::with_detail(Code::ScopeMissing, told)
+            .next(format!("Ask the operator for a key with {lacking}, or do without; no other call gets around this.")))
+    }
+
+    /// Refuses a key that is limited to one link.
+    pub(super) fn is_everywhere(&self) -> Result<(), Problem> {
+        match self.principal.grant.link {
+            None => Ok(()),
+            Some(link) => Err(Problem::with_detail(Code::KeyLimited, format!("This key may use {link} only."))
+                .next("Call temp_chat_get_link for its url, or ask the operator for a key of the whole agent.")),
+        }
+    }
+
+    /// Returns the address of one of the agent's sessions.
+    pub(super) fn session(&self, session: SessionId) -> Address {
+        Address::session(self.principal.agent, session)
+    }
+
+    /// Returns the position before every event of the agent.
+    pub(super) fn beginning(&self) -> Position {
+        Position { shard: self.app().backbone().shard_of(self.principal.agent), sequence: 0, index: 0 }
+    }
+
+    /// Returns how fresh an answer must be: this process's own writes, and whatever is known beyond.
+    pub(super) fn fresh(&self, known: u64) -> Freshness {
+        self.app().freshness_from(self.principal.agent, known)
+    }
+
+    /// Signals to the agent's pages that it is there: to all of them, or to those of the only link that the key may use.
+    pub(super) async fn is_active(&self, listening: bool) {
+        let Principal { agent, key, grant, .. } = &self.principal;
+        if let Err(error) = self.app().hub().agent_active(*agent, grant.link, *key, listening).await {
+            tracing::debug!(%error, "nobody could be told that the agent is there");
+        }
+    }
+
+    /// Signals to the agent's pages whether a wait for their messages is still under way.
+    pub(super) async fn has_done(&self) {
+        self.is_active(self.agents.waits.any(&self.principal)).await;
+    }
+}
+
+/// Writes scopes one after the other.
+fn listed(scopes: impl IntoIterator<Item = Scope>) -> String {
+    let names: Vec<_> = scopes.into_iter().map(Scope::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Says that the agent has no such session.
+pub(super) fn unknown_session(given: impl std::fmt::Display) -> Problem {
+    let given: String = clean(&given.to_string()).chars().take(60).collect();
+    Problem::with_detail(Code::SessionUnknown, format!("You have no session {given}."))
+}
+
+/// Says that the agent has no such link.
+pub(super) fn unknown_link(given: impl std::fmt::Display) -> Problem {
+    let given: String = clean(&given.to_string()).chars().take(60).collect();
+    Problem::with_detail(Code::LinkUnknown, format!("You have no link {given}."))
+}
+
+/// Tells a refusal about a session, with its id.
+pub(super) fn about_session(session: SessionId) -> impl Fn(command_service::Refusal) -> Problem {
+    move |refusal| {
+        let problem = Problem::from(refusal);
+        if problem.code == Code::SessionUnknown { unknown_session(session) } else { problem }
+    }
+}
+
+/// Tells a refusal about a link, with its id.
+pub(super) fn about_link(link: LinkId) -> impl Fn(command_service::Refusal) -> Problem {
+    move |refusal| {
+        let problem = Problem::from(refusal);
+        if problem.code == Code::LinkUnknown { unknown_link(link) } else { problem }
+    }
+}

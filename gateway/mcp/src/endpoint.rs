@@ -1,0 +1,101 @@
+//! The way in: `/mcp`, for holders of a valid key only.
+
+use std::sync::Arc;
+
+use agent_events::AgentCursors;
+use app::{App, Client};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use body::{Json, JsonError, check_json};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use rmcp::ErrorData;
+use rmcp::model::ErrorCode;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
+
+use super::agents::Agents;
+use super::call::Gone;
+use super::tools;
+
+/// The longest body: the longest arguments there are, with every character escaped.
+const BODY: usize = 256 * 1_024;
+
+/// Returns `/mcp`, for holders of a valid API key only.
+pub fn routes(app: &App) -> Router<App> {
+    let agents = Agents {
+        tools: Arc::new(tools::router(app.commands().policy())),
+        cursors: Arc::new(AgentCursors::new(app.cursors().clone(), app.backbone().secrets())),
+        positions: Arc::default(),
+        waits: Arc::clone(app.waits()),
+        streams: Arc::default(),
+        app: app.clone(),
+    };
+    let config = transport(&app.config().public_url);
+    let service = StreamableHttpService::new(move || Ok(agents.clone()), Arc::new(NeverSessionManager::default()), config);
+    Router::new().route_service("/mcp", service).layer(from_fn_with_state(app.clone(), authenticated))
+}
+
+/// Authenticates a request, and notes its principal and until when its connection lives.
+async fn authenticated(State(app): State<App>, client: Client, mut request: Request, next: Next) -> Response {
+    match auth::authenticate(&app, request.headers(), client).await {
+        Ok(principal) => {
+            let gone = CancellationToken::new();
+            let held = gone.clone().drop_guard();
+            request = match bounded(request, &app).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            };
+            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(Gone(gone));
+            let response = next.run(request).await;
+            // The body holds it from here on: it is dropped with the connection.
+            response.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _held = &held;
+                    frame
+                }))
+            })
+        }
+        Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
+    }
+}
+
+/// Reads the body, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
+async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
+    // What is no JSON at all, the protocol's own layer answers.
+    if let Err(JsonError::Data(error)) = check_json(&body) {
+        let error = ErrorData::new(ErrorCode::PARSE_ERROR, error.to_string(), None);
+        let answer = Json(serde_json::json!({"jsonrpc": "2.0", "id": null, "error": error}));
+        return Err((StatusCode::BAD_REQUEST, answer).into_response());
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Answers one request at a time, and only under names that are ours: no other site's page may reach us through a name of its own.
+fn transport(public_url: &Url) -> StreamableHttpServerConfig {
+    let local = ["localhost", "127.0.0.1", "::1"];
+    let public = public_url.host().map(|host| match host {
+        Host::Domain(name) => name.to_owned(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    });
+    let is_local = public.as_deref().is_some_and(|host| local.contains(&host));
+    let local_origins = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].iter().filter(|_| is_local);
+    let port = public_url.port_or_known_default().unwrap_or(443);
+    let public_origin = public_url.host_str().map(|host| format!("{}://{host}:{port}", public_url.scheme()));
+    StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(BODY)
+        .with_allowed_hosts(local.map(str::to_owned).into_iter().chain(public))
+        .with_allowed_origins(local_origins.map(|origin| (*origin).to_owned()).chain(public_origin))
+        .enforce_origin_validation()
+}

@@ -1,0 +1,226 @@
+//! Kept positions: how far a key has read in each session.
+//!
+//! A position is durable as the session's own read mark, and moves only when the key passes `after` or sends. A session takes one
+//! mark a second; what comes sooner is late, and written when it is welcome. What was given to a key is remembered only to mark what
+//! is given again, and to know what a sent message acknowledges: forgetting it (a restart, another process) repeats, and loses nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::App;
+use command_service::{Principal, Refusal};
+use domain::session::{Reader, Rejection};
+use domain::{Address, AgentId, KeyId, SessionId, Target, Timestamp};
+use events::NEWS;
+use futures_util::{StreamExt, stream};
+use nats::Position;
+use parking_lot::Mutex;
+use query_service::{Filter, Scope};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How many positions are remembered; beyond that all are forgotten.
+const REMEMBERED: usize = 100_000;
+/// How many marks may be late at once; beyond that one is not written, and what it acknowledged is given again.
+const LATE: usize = 10_000;
+/// How many events are acknowledged at once.
+const PAGE: u16 = 500;
+/// How many such pages one cursor may acknowledge; the rest is acknowledged with the next.
+const PAGES: usize = 20;
+/// How many sessions are marked at once.
+const AT_ONCE: usize = 8;
+/// How long a call waits for late marks.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// A key that reads a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Reading {
+    pub(super) agent: AgentId,
+    pub(super) key: KeyId,
+    pub(super) session: SessionId,
+}
+
+/// The kept positions, as far as they are not in the log yet or need not be.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    /// The last commit that was given to a key.
+    given: Mutex<HashMap<Reading, u64>>,
+    /// Marks that were too soon.
+    late: Mutex<HashMap<Reading, u64>>,
+    written: Notify,
+}
+
+impl Positions {
+    /// Notes that a result holds what happened up to `sequence`.
+    pub(super) fn give(&self, reading: Reading, sequence: u64) {
+        raise(&mut self.given.lock(), reading, sequence);
+    }
+
+    /// Returns up to where a key was given what happened, as far as is remembered.
+    pub(super) fn given(&self, reading: Reading) -> Option<u64> {
+        self.given.lock().get(&reading).copied()
+    }
+
+    /// Acknowledges everything of a scope up to a position: every session with something new up to there gets its mark.
+    pub(super) async fn acknowledge(self: &Arc<Self>, app: &App, principal: &Principal, scope: Scope, upto: Position) {
+        let (agent, key, viewer) = (principal.agent, principal.key, App::viewer(principal));
+        for _ in 0..PAGES {
+            let filter = Filter { types: Some(NEWS), not_by: Some(key) };
+            let page = match app
+                .queries()
+                .unacknowledged(viewer, scope, key, filter, PAGE, app.freshness_from(agent, upto.sequence))
+                .await
+            {
+                Ok(answer) => answer.value,
+                Err(error) => {
+                    tracing::warn!(%error, "what a cursor acknowledges could not be read; it is given again");
+                    return;
+                }
+            };
+            let mut marks = BTreeMap::new();
+            for fact in page.facts.iter().filter(|fact| fact.position <= upto) {
+                if let Target::Session(session) = fact.address.target {
+                    marks.insert(session, fact.position.sequence);
+                }
+            }
+            let is_all = !page.has_more || page.facts.last().is_none_or(|fact| fact.position > upto);
+            let on_time = stream::iter(marks)
+                .map(|(session, sequence)| self.mark(app, Reading { agent, key, session }, sequence))
+                .buffer_unordered(AT_ONCE)
+                .fold(0, async |count, on_time| count + usize::from(on_time))
+                .await;
+            if is_all || on_time == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Acknowledges one session up to `sequence`.
+    pub(super) async fn acknowledge_session(self: &Arc<Self>, app: &App, reading: Reading, sequence: u64) {
+        self.mark(app, reading, sequence).await;
+    }
+
+    /// Waits until no mark of a key is late in a scope, so that its rows say what it has acknowledged there.
+    pub(super) async fn settled(&self, agent: AgentId, key: KeyId, scope: Scope) {
+        let is_meant = |reading: &Reading| {
+            let is_within = match scope {
+                Scope::Session(session) => reading.session == session,
+                // Which sessions are a link's is not known here.
+                Scope::Agent | Scope::Link(_) => true,
+            };
+            reading.agent == agent && reading.key == key && is_within
+        };
+        let settle = async {
+            loop {
+                let written = self.written.notified();
+                if !self.late.lock().keys().any(is_meant) {
+                    return;
+                }
+                written.await;
+            }
+        };
+        if timeout(PATIENCE, settle).await.is_err() {
+            tracing::debug!("read marks are still late; what they acknowledge is given again");
+        }
+    }
+
+    /// Writes a mark now or, where that is too soon, later; tells whether it was now.
+    async fn mark(self: &Arc<Self>, app: &App, reading: Reading, sequence: u64) -> bool {
+        if let Some(late) = self.late.lock().get_mut(&reading) {
+            *late = sequence.max(*late);
+            return false;
+        }
+        match write(app, reading, sequence).await {
+            MarkOutcome::Done => true,
+            MarkOutcome::TooSoon(retry_at) => {
+                self.write_later(app.clone(), reading, sequence, retry_at);
+                false
+            }
+        }
+    }
+
+    fn write_later(self: &Arc<Self>, app: App, reading: Reading, sequence: u64, retry_at: Timestamp) {
+        {
+            let mut late = self.late.lock();
+            if late.len() >= LATE || late.contains_key(&reading) {
+                return;
+            }
+            late.insert(reading, sequence);
+        }
+        let positions = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut retry_at = retry_at;
+            loop {
+                let wait = retry_at - command_service::clock::now();
+                tokio::time::sleep(Duration::from_millis(u64::try_from(wait.0).unwrap_or(0))).await;
+                let sequence = positions.late.lock().get(&reading).copied().unwrap_or(sequence);
+                match write(&app, reading, sequence).await {
+                    MarkOutcome::TooSoon(again) => retry_at = again,
+                    MarkOutcome::Done => {
+                        let mut late = positions.late.lock();
+                        // It may have moved on meanwhile.
+                        if late.get(&reading).is_none_or(|latest| *latest <= sequence) {
+                            late.remove(&reading);
+                            break;
+                        }
+                    }
+                }
+            }
+            positions.written.notify_waiters();
+        });
+    }
+}
+
+/// What became of a mark.
+enum MarkOutcome {
+    /// It stands, or there is no use in trying again.
+    Done,
+    /// The session had one a moment ago.
+    TooSoon(Timestamp),
+}
+
+async fn write(app: &App, reading: Reading, sequence: u64) -> MarkOutcome {
+    let address = Address::session(reading.agent, reading.session);
+    match app.commands().mark_read(address, Reader::Agent(reading.key), sequence).await {
+        Ok(receipt) => app.wrote(reading.agent, &receipt),
+        Err(Refusal::Session(Rejection::ReadTooSoon { retry_at })) => return MarkOutcome::TooSoon(retry_at),
+        Err(Refusal::Session(Rejection::Erased | Rejection::Unknown)) => {}
+        Err(error) => tracing::warn!(%error, "a read mark could not be written; what it acknowledges is given again"),
+    }
+    MarkOutcome::Done
+}
+
+fn raise<K: Eq + Hash>(positions: &mut HashMap<K, u64>, of: K, to: u64) {
+    if positions.len() >= REMEMBERED && !positions.contains_key(&of) {
+        positions.clear();
+    }
+    let position = positions.entry(of).or_default();
+    *position = to.max(*position);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READING: Reading = Reading { agent: AgentId::new([1; 16]), key: KeyId::new([2; 16]), session: SessionId::new([3; 16]) };
+
+    #[test]
+    fn what_was_given_never_moves_back() {
+        let positions = Positions::default();
+        assert_eq!(positions.given(READING), None);
+        positions.give(READING, 7);
+        positions.give(READING, 3);
+        assert_eq!(positions.given(READING), Some(7));
+        assert_eq!(positions.given(Reading { key: KeyId::new([9; 16]), ..READING }), None);
+    }
+
+    #[tokio::test]
+    async fn a_key_without_late_marks_waits_for_nobody() {
+        let positions = Positions::default();
+        positions.late.lock().insert(READING, 1);
+        positions.settled(READING.agent, KeyId::new([9; 16]), Scope::Agent).await;
+        positions.settled(READING.agent, READING.key, Scope::Session(SessionId::new([9; 16]))).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! A tool's result: the same information as text and as structured content, for some hosts show only one.
+
+use std::marker::PhantomData;
+
+use problem::Problem;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The most characters of a result's text: what is longer is cut by some hosts, in silence.
+pub(crate) const MOST: usize = 20_000;
+
+/// What a tool answers: a `T`, already written.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    text: String,
+    structured: Value,
+    of: PhantomData<T>,
+}
+
+impl<T: Serialize> Answer<T> {
+    /// Tells `value`, in the order of its fields.
+    pub(crate) fn of(value: &T) -> Self {
+        let text = serde_json::to_string(value).expect("a result is plain values");
+        let structured = serde_json::to_value(value).expect("a result is plain values");
+        Self { text, structured, of: PhantomData }
+    }
+
+    /// Tells `value` in other words of the same content.
+    pub(crate) fn with_text(self, text: String) -> Self {
+        Self { text, ..self }
+    }
+
+    /// Returns the text alone.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Counts the characters of the text.
+    pub(crate) fn length(&self) -> usize {
+        length(&self.text)
+    }
+}
+
+impl<T> From<Answer<T>> for CallToolResult {
+    fn from(Answer { text, structured, .. }: Answer<T>) -> Self {
+        let mut result = Self::success(vec![ContentBlock::text(text)]);
+        result.structured_content = Some(structured);
+        result
+    }
+}
+
+/// Tells a refusal to a model: nothing structured, and never an error of the protocol.
+pub(crate) fn refused(problem: &Problem) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(problem.tool_text())])
+}
+
+/// Counts characters as hosts do.
+pub(crate) fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Items of a page, as many as fit beside the rest of the answer.
+#[derive(Debug)]
+pub(crate) struct Fitting {
+    pub(crate) items: Vec<Value>,
+    /// Whether some did not fit.
+    pub(crate) cut: bool,
+}
+
+/// Takes items in order as long as their text stays under `room` characters; the first always.
+pub(crate) fn fitting<T: Serialize>(items: impl IntoIterator<Item = T>, room: usize) -> Fitting {
+    let mut fitting = Fitting { items: Vec::new(), cut: false };
+    let mut used = 0;
+    for item in items {
+        let item = serde_json::to_value(item).expect("a result is plain values");
+        used += length(&item.to_string()) + 1;
+        if used > room && !fitting.items.is_empty() {
+            fitting.cut = true;
+            break;
+        }
+        fitting.items.push(item);
+    }
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut_at_an_item_and_said_so() {
+        let words = ["aaaa", "bbbb", "cccc"];
+        assert_eq!(fitting(words, 14).items, [json!("aaaa"), json!("bbbb")]);
+        assert!(fitting(words, 14).cut);
+        assert!(!fitting(words, 21).cut);
+        assert_eq!(fitting(words, 1).items, [json!("aaaa")]);
+    }
+
+    #[test]
+    fn text_and_structure_say_the_same() {
+        let result = CallToolResult::from(Answer::of(&json!({"now": "x", "events": []})));
+        let text = result.content.first().and_then(|block| block.as_text()).unwrap().text.clone();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), result.structured_content.unwrap());
+    }
+
+    #[test]
+    fn a_refusal_has_no_structure() {
+        let result = refused(&problem::Code::LinkUnknown.into());
+        assert_eq!(result.is_error, Some(true));
+        assert_eq!(result.structured_content, None);
+    }
+}

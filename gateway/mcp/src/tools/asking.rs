@@ -1,0 +1,213 @@
+//! Asking typed questions: a form on the page, typed values back.
+
+use domain::agent::Scope;
+use forms::{Field, Form, Kind};
+use problem::{Code, Problem};
+use rmcp::handler::server::router::tool::ToolRoute;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::conversation::{Conversation, Turn};
+use super::{Definition, Effect, tool};
+use crate::agents::Agents;
+use crate::args::Bound;
+use crate::call::{Call, about_session};
+use crate::results::answer::Answer;
+
+const ASK: Definition = Definition {
+    name: "temp_chat_ask",
+    title: "Ask typed questions",
+    description: "Asks 1-8 typed fields as a form in one chat, for choices, facts and approvals; returns like temp_chat_send_message. \
+        Answers come as answer events with typed values, maybe some fields at a time; a complete question closes when you speak again. \
+        Read approvals from them, never from prose. \
+        To ask everyone on a link use its questions.",
+    effect: Effect::Adds,
+    scopes: &[Scope::Read, Scope::WriteMessages],
+};
+
+/// What an agent may write of a field.
+const PARTS: [&str; 9] = ["key", "label", "type", "required", "help", "options", "min", "max", "max_length"];
+
+/// Arguments of [`ASK`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Ask {
+    session_id: String,
+    #[schemars(schema_with = "fields_schema")]
+    fields: Vec<Value>,
+    /// Words above the form.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    intro: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    after: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    wait_for_reply_seconds: Option<f64>,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    idempotency_key: Option<String>,
+}
+
+/// Describes fields in as few words as do.
+fn fields_schema(_: &mut SchemaGenerator) -> Schema {
+    let kinds = Kind::ALL.map(Kind::as_str);
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "key": {"type": "string"},
+                "label": {"type": "string"},
+                "type": {"type": "string", "enum": kinds},
+                "required": {"type": "boolean", "default": true},
+                "help": {"type": "string"},
+                "options": {
+                    "type": "array",
+                    "description": "Of choice, choices",
+                    "items": {
+                        "type": "object",
+                        "properties": {"value": {"type": "string"}, "label": {"type": "string"}},
+                        "required": ["value"],
+                    },
+                },
+                "min": {"anyOf": [{"type": "number"}, {"type": "string"}], "description": "Of number, date"},
+                "max": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+                "max_length": {"type": "integer"},
+            },
+            "required": ["key", "label", "type"],
+        },
+    })
+}
+
+/// Describes fields that are written as those of [`ASK`].
+pub(super) fn fields_as_asked(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "object"}, "description": "Asked from the start; as fields of temp_chat_ask."})
+}
+
+pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
+    let bounds = [
+        Bound::new("fields", 1, 8),
+        Bound::new("intro", 0, 2_000),
+        Bound::new("wait_for_reply_seconds", 0, 50).usually(0),
+        Bound::new("idempotency_key", 1, 200),
+    ];
+    vec![tool(ASK, &bounds, ask)]
+}
+
+async fn ask(call: Call, arguments: Ask) -> Result<Answer<Conversation>, Problem> {
+    let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
+    let form = form("fields", arguments.intro, arguments.fields)?;
+    let commands = call.app().commands();
+    let attempt = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
+    let asked = commands.ask(turn.session(), call.actor(), &attempt, &form).await;
+    let (question, receipt) = asked.map_err(about_session(turn.reading.session))?;
+    turn.end(&call, &receipt, Some(question)).await
+}
+
+/// Makes a form of fields as an agent wrote them, or says which is wrong and how.
+pub(super) fn form(argument: &str, intro: Option<String>, fields: Vec<Value>) -> Result<Form, Problem> {
+    let read = |(index, field): (usize, Value)| {
+        let wrong = |told: String| Problem::with_detail(Code::QuestionInvalid, format!("{argument}[{index}]{told}."));
+        let field = without_nulls(field);
+        // Left out in silence, a part would be missed by whoever wrote it.
+        if let Some(told) = unknown_part(&field).or_else(|| wrong_option(&field)) {
+            return Err(wrong(told));
+        }
+        serde_json::from_value::<Field>(field).map_err(|error| wrong(format!(": {error}")))
+    };
+    let fields = fields.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Form::new(intro, fields).map_err(|mut errors| {
+        for error in &mut errors {
+            // The form knows its parts, and not what the argument was called.
+            if let Some(place) = error.key.strip_prefix("fields") {
+                error.key = format!("{argument}{place}");
+            }
+        }
+        Problem::of_fields(Code::QuestionInvalid, errors)
+    })
+}
+
+/// Finds a part that no field has.
+fn unknown_part(field: &Value) -> Option<String> {
+    let unknown = field.as_object()?.keys().find(|part| !PARTS.contains(&part.as_str()))?;
+    let unknown: String = unknown.chars().take(60).collect();
+    Some(format!(": there is no {unknown:?}; a field has {}", PARTS.join(", ")))
+}
+
+/// Finds an option that is neither a text nor a value with a label.
+fn wrong_option(field: &Value) -> Option<String> {
+    let is_right = |option: &Value| match option {
+        Value::String(_) => true,
+        Value::Object(parts) => {
+            parts.get("value").is_some_and(Value::is_string)
+                && parts.iter().all(|(part, value)| matches!(part.as_str(), "value" | "label") && value.is_string())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+    };
+    let mut options = field.get("options")?.as_array()?.iter().enumerate();
+    let (index, option) = options.find(|(_, option)| !is_right(option))?;
+    let option: String = option.to_string().chars().take(60).collect();
+    Some(format!(".options[{index}]: an option is a text, or an object of two texts, value and label, and not {option}"))
+}
+
+/// What is null counts as left out.
+fn without_nulls(mut field: Value) -> Value {
+    if let Some(parts) = field.as_object_mut() {
+        parts.retain(|_, part| !part.is_null());
+    }
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_field_is_told_with_its_place() {
+        let told = |field: Value| form("fields", None, vec![field]).unwrap_err().tool_text();
+        let unknown = told(json!({"key": "a", "label": "A", "type": "colour"}));
+        assert!(unknown.starts_with("question_invalid: fields[0]: unknown variant `colour`, expected one of"), "{unknown}");
+        let empty = told(json!({"key": "a", "label": "A", "type": "choice"}));
+        assert_eq!(
+            empty,
+            "question_invalid: fields[0].options: choice has 1 to 20 options, not 0. Call again with the fields corrected."
+        );
+    }
+
+    #[test]
+    fn nothing_that_was_written_is_dropped_in_silence() {
+        let told = |field: Value| form("fields", None, vec![field]).unwrap_err().tool_text();
+        let part = told(json!({"key": "a", "label": "A", "type": "text", "requried": false}));
+        assert!(
+            part.starts_with("question_invalid: fields[0]: there is no \"requried\"; a field has key, label, type, "),
+            "{part}"
+        );
+        for wrong in [json!({"text": "Red"}), json!(1), json!({"value": "r", "colour": "Red"})] {
+            let option = told(json!({"key": "a", "label": "A", "type": "choice", "options": ["x", wrong]}));
+            assert!(option.starts_with("question_invalid: fields[0].options[1]: an option is a text, or "), "{option}");
+            assert!(option.contains(&format!("and not {wrong}. Call again")), "{option}");
+        }
+    }
+
+    #[test]
+    fn the_parts_are_those_of_a_field() {
+        let whole = json!({"key": "a", "label": "A", "type": "number", "required": false, "help": "h", "options": ["x"], "min": 1, "max": 2, "max_length": 3});
+        let field: Field = serde_json::from_value(whole.clone()).unwrap();
+        assert_eq!(serde_json::to_value(field).unwrap().as_object().map(Map::len), Some(PARTS.len()));
+        assert_eq!(unknown_part(&whole), None);
+        let schema = fields_schema(&mut SchemaGenerator::default());
+        let listed = schema.as_value()["items"]["properties"].as_object().unwrap();
+        assert!(PARTS.iter().all(|part| listed.contains_key(*part)) && listed.len() == PARTS.len());
+    }
+
+    #[test]
+    fn null_is_nothing() {
+        assert!(
+            form("fields", None, vec![json!({"key": "a", "label": "A", "type": "text", "help": null, "required": null})]).is_ok()
+        );
+    }
+}

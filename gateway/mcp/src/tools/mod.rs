@@ -1,0 +1,146 @@
+//! The tools: one module for each group, each tool a definition, a shape of arguments and a function.
+
+mod analytics;
+mod asking;
+mod conversation;
+mod history;
+mod link_settings;
+mod links;
+mod sessions;
+
+pub(super) use links::whole as whole_link;
+
+use std::future::Future;
+
+use app::{RequestId, carry};
+use domain::Policy;
+use domain::agent::Scope;
+use futures_util::FutureExt;
+use problem::Problem;
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
+use rmcp::model::{CallToolResult, Tool, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::agents::Agents;
+use super::args::{Arguments, Bound};
+use super::call::Call;
+use super::output_schema;
+use crate::results::answer::{Answer, refused};
+
+/// What a model is told of a tool.
+#[derive(Debug, Clone, Copy)]
+struct Definition {
+    name: &'static str,
+    title: &'static str,
+    /// When to use it, and when not.
+    description: &'static str,
+    effect: Effect,
+    /// What a key must be allowed: everything that the tool changes, and `read` where it tells more than what it was given.
+    scopes: &'static [Scope],
+}
+
+/// What a tool does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Nothing; it only looks.
+    Reads,
+    /// Nothing, but what it shows was written by people out there.
+    ReadsPeople,
+    /// It notes what was read; again changes nothing more.
+    Acknowledges,
+    /// It makes something new each time.
+    Adds,
+    /// It replaces what was.
+    Changes,
+    /// It ends something for good; again changes nothing more.
+    Ends,
+}
+
+impl Effect {
+    fn annotations(self, title: &str) -> ToolAnnotations {
+        let (read_only, destructive, idempotent, open_world) = match self {
+            Self::Reads => (true, false, true, false),
+            Self::ReadsPeople => (true, false, true, true),
+            Self::Acknowledges => (false, false, true, true),
+            Self::Adds => (false, false, false, true),
+            Self::Changes => (false, true, false, true),
+            Self::Ends => (false, true, true, true),
+        };
+        ToolAnnotations::from_raw(Some(title.to_owned()), Some(read_only), Some(destructive), Some(idempotent), Some(open_world))
+    }
+}
+
+/// Puts all tools together; their ranges are those of `policy`.
+pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
+    let groups = [
+        links::routes(policy),
+        sessions::routes(policy),
+        history::routes(),
+        conversation::routes(),
+        asking::routes(),
+        analytics::routes(),
+    ];
+    let mut router = ToolRouter::new();
+    groups.into_iter().flatten().for_each(|route| router.add_route(route));
+    router
+}
+
+/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function that answers with an `R`.
+fn tool<A, R, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
+where
+    A: DeserializeOwned + JsonSchema + Send + 'static,
+    R: JsonSchema + 'static,
+    Running: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
+{
+    let arguments = Arguments::of::<A>(definition.name, bounds);
+    let described = Tool::new(definition.name, definition.description, arguments.schema())
+        .with_title(definition.title)
+        .with_raw_output_schema(output_schema::of::<R>())
+        .with_annotations(definition.effect.annotations(definition.title));
+    ToolRoute::new_dyn(described, move |context| {
+        let call = Call::new(context.service, context.request_context);
+        let read = arguments.read::<A>(context.arguments);
+        let id = call.as_ref().ok().and_then(Call::request_id);
+        async move {
+            let answer = async {
+                let call = call?;
+                call.has(definition.name, definition.scopes)?;
+                let read = read?;
+                call.has_done().await;
+                run(call, read).await
+            };
+            let id = id.unwrap_or_else(RequestId::draw);
+            let result = carry(id, definition.name, answer).await.map_or_else(|problem| refused(&problem), CallToolResult::from);
+            Ok(result.into())
+        }
+        .boxed()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::ListToolsResult;
+    use tiktoken_rs::o200k_base_singleton;
+
+    use super::*;
+
+    /// What a model may have to read before it knows its tools.
+    const TOKENS: usize = 4_500;
+
+    /// Counts the tokens of something as it is sent.
+    fn tokens(sent: &impl serde::Serialize) -> usize {
+        o200k_base_singleton().encode_with_special_tokens(&serde_json::to_string(sent).unwrap()).len()
+    }
+
+    #[test]
+    fn the_list_of_tools_costs_a_model_little() {
+        let tools = router(&Policy::default()).list_all();
+        for tool in &tools {
+            println!("{:>5} tokens: {} ({} of them the output's schema)", tokens(tool), tool.name, tokens(&tool.output_schema));
+        }
+        let all = tokens(&ListToolsResult::with_all_items(tools));
+        println!("{all:>5} tokens of o200k_base in all");
+        assert!(all < TOKENS, "{all} tokens");
+    }
+}

@@ -1,0 +1,123 @@
+//! The pages: one static shell for every chat, the files that it loads, and a home page for visitors without a link.
+
+use std::sync::LazyLock;
+
+use app::App;
+use askama::Template;
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+use tower_http::compression::CompressionLayer;
+
+use crate::assets::{ASSETS, Assets, asset};
+
+/// Only our own files, and no markup from strings but what `tempchat` lets through (Trusted Types).
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; require-trusted-types-for 'script'; trusted-types tempchat; frame-ancestors ";
+
+static SHELL: LazyLock<Bytes> = LazyLock::new(|| page(&Shell { assets: &ASSETS }));
+static HOME: LazyLock<Bytes> = LazyLock::new(|| page(&Home { assets: &ASSETS }));
+
+#[derive(Template)]
+#[template(path = "shell.html")]
+struct Shell<'a> {
+    assets: &'a Assets,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    assets: &'a Assets,
+}
+
+impl Shell<'_> {
+    fn asset(&self, name: &str) -> String {
+        self.assets.address(name)
+    }
+}
+
+impl Home<'_> {
+    fn asset(&self, name: &str) -> String {
+        self.assets.address(name)
+    }
+}
+
+fn page(template: &impl Template) -> Bytes {
+    template.render().expect("the page's template has no way to fail").into()
+}
+
+/// Routes to the pages; no look-up stands behind any of them.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { html(&HOME) }))
+        .route("/temp-chat/{token}", get(shell))
+        .route("/chat", get(shell))
+        .route("/chat/{session_id}", get(shell))
+        .route("/assets/{hash}/{file}", get(asset))
+        .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }))
+        .layer(CompressionLayer::new())
+}
+
+/// The same bytes for every link and session.
+async fn shell() -> Response {
+    html(&SHELL)
+}
+
+/// The same bytes once more, which pages of these origins may show in a frame.
+pub(crate) fn framed_shell(origins: &[String]) -> Response {
+    let mut response = html(&SHELL);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(origins));
+    response
+}
+
+/// Writes the policy of a page that only `origins` may frame; without any, no page may.
+fn policy(origins: &[String]) -> HeaderValue {
+    // A host may hold a `;` or a `,`: neither may end the directive.
+    let is_plain = |origin: &&String| origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/[]-_".contains(&byte));
+    let ancestors: Vec<_> = origins.iter().filter(is_plain).map(String::as_str).collect();
+    let ancestors = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
+    HeaderValue::try_from(format!("{POLICY}{ancestors}")).expect("an origin is visible ASCII")
+}
+
+fn html(page: &Bytes) -> Response {
+    let headers: [(HeaderName, HeaderValue); 3] = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, policy(&[])),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, page.clone()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_names_the_files_it_loads() {
+        let shell = std::str::from_utf8(&SHELL).unwrap();
+        for name in ["main.js", "chat.css", "icon.svg"] {
+            assert!(shell.contains(&format!("\"{}\"", ASSETS.address(name))), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_shell_has_nothing_inline_that_its_policy_forbids() {
+        let shell = std::str::from_utf8(&SHELL).unwrap();
+        assert!(!shell.contains("<style") && !shell.contains("style=") && !shell.contains("onclick"));
+        assert!(shell.matches("<script").count() == shell.matches("<script type=\"module\" src=").count());
+    }
+
+    #[test]
+    fn a_page_is_framed_by_the_origins_that_are_named_and_by_nothing_they_smuggle_in() {
+        let framed_by = |origins: &[&str]| {
+            let policy = policy(&origins.iter().map(|origin| (*origin).to_owned()).collect::<Vec<_>>());
+            policy.to_str().unwrap().rsplit_once("frame-ancestors ").unwrap().1.to_owned()
+        };
+        assert_eq!(framed_by(&[]), "'none'");
+        assert_eq!(framed_by(&["https://a.example", "http://[::1]:8080"]), "https://a.example http://[::1]:8080");
+        assert_eq!(framed_by(&["https://a;sandbox", "https://a,b", "https://a'b"]), "'none'");
+    }
+}
