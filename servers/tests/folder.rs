@@ -7,7 +7,7 @@ use std::{
     path::Path,
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use servers::{DataDir, Error, NatsOptions, NatsServer, Postgres, PostgresOptions, Running};
@@ -32,14 +32,24 @@ fn a_lock_that_is_held_for_a_moment_keeps_nobody_out() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("data");
     drop(DataDir::open(&folder).unwrap());
-    let passing = File::open(folder.join("tempchat.lock")).unwrap();
-    passing.lock().unwrap();
-    let (tell, told) = mpsc::channel();
-    let opener = thread::spawn(move || tell.send(DataDir::open(&folder)).unwrap());
-    assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it is waited for");
-    drop(passing);
-    told.recv().unwrap().unwrap();
-    opener.join().unwrap();
+    // On a busy machine a moment may last as long as the folder is waited for: then it comes again.
+    loop {
+        let passing = File::open(folder.join("tempchat.lock")).unwrap();
+        passing.lock().unwrap();
+        let (tell, told) = mpsc::channel();
+        let (began, path) = (Instant::now(), folder.clone());
+        let opener = thread::spawn(move || tell.send(DataDir::open(&path)).unwrap());
+        let early = told.recv_timeout(Duration::from_millis(50));
+        let was_brief = began.elapsed() < Duration::from_millis(400);
+        assert!(early.is_err() || !was_brief, "it is waited for");
+        drop(passing);
+        let result = early.or_else(|_| told.recv()).unwrap();
+        opener.join().unwrap();
+        if was_brief {
+            result.unwrap();
+            return;
+        }
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn kill_a_supervisor(folder: &Path) -> ([Pid; 2], String) {
 fn wait_until(what: &str, so: impl Fn() -> bool) {
     let started = Instant::now();
     while !so() {
-        assert!(started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
+        assert!(started.elapsed() < Duration::from_mins(2), "not within two minutes: {what}");
         thread::yield_now();
     }
 }

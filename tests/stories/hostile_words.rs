@@ -110,6 +110,7 @@ async fn no_trick_hides_in_answers_or_in_what_somebody_else_is_quoted_with() {
     }
     let counted = &told.iter().find(|(tool, _)| tool == "temp_chat_get_link").unwrap().1["answers"]["fields"][1]["values"];
     assert_eq!(counted.as_object().unwrap().values().collect::<Vec<_>>(), [&json!(1), &json!(0)], "{counted}");
+    agent.catches_up().await;
     for uri in [
         format!("tempchat://links/{}", link["link_id"].as_str().unwrap()),
         format!("tempchat://sessions/{}/transcript", chatter.session),

@@ -80,7 +80,7 @@ async fn a_wait_tells_nothing_that_came_after_its_key_was_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_tells_nothing_that_came_after_its_keys_end() {
-    let scene = Scene::of("Expired", &["--expires", "10s"]).await;
+    let scene = Scene::of("Expired", &["--expires", "30s"]).await;
     let waiting = scene.waits().await;
     scene.is_shut_out().await;
     scene.chatter.say("A secret").await;

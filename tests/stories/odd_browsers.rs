@@ -59,9 +59,10 @@ async fn a_browser_that_keeps_nothing_is_good_for_a_chat() {
 async fn a_phone_with_a_wrong_clock_shows_the_right_times() {
     let installation = Installation::shared();
     let agent = installation.agent().await;
-    let link = agent.link(json!({"expires_in_minutes": 9})).await;
     let network = Network::to(installation.url()).await;
     let browser = odd(CLOCK_AHEAD).await;
+    // Its time runs from here on.
+    let link = agent.link(json!({"expires_in_minutes": 9})).await;
     browser.visit(&network.address(&link)).await;
     browser.click("form button[type=submit]").await;
     browser.type_into("#message", "On its way\u{e007}").await;

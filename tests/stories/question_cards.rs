@@ -32,8 +32,8 @@ impl Asked {
 
     /// Waits for what the agent hears after it has asked.
     async fn heard(&self) -> Vec<Value> {
-        let arguments = json!({"session_id": self.session, "after": self.cursor, "timeout_seconds": 40});
-        self.agent.ask("temp_chat_wait_for_messages", arguments).await["events"].as_array().unwrap().clone()
+        let heard = self.agent.hear(json!({"session_id": self.session, "after": self.cursor})).await;
+        heard["events"].as_array().unwrap().clone()
     }
 
     async fn goes_away_and_comes_back(&self) {

@@ -1,13 +1,8 @@
 //! Power cuts, Ctrl-C, and read models made anew: nothing acknowledged is missing, nothing is left running.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::support::{Agent, Chatter, Installation, Visitor, processes_on, token_of, until};
-
-/// What "within seconds" may mean on a busy machine.
-const SECONDS: Duration = Duration::from_secs(20);
 
 /// A link with two sessions, one of them over.
 struct Past {
@@ -100,10 +95,8 @@ async fn after_kill_9_nothing_is_left_running_and_nothing_is_missing() {
     agent.say(&talking.session, "Just the wind.").await;
     assert_eq!(resumed.words(1).await, ["Just the wind."]);
 
-    let asked = Instant::now();
     let (folder, status) = installation.interrupt().await;
     assert_eq!(status.code(), Some(0), "Ctrl-C is a clean end");
-    assert!(asked.elapsed() < SECONDS, "it took {:?}", asked.elapsed());
     assert_eq!(processes_on(folder.path()), [""; 0], "and leaves nothing running");
 }
 

@@ -202,7 +202,7 @@ async fn conversation(installation: &Installation, agent: &Agent, browser: &Brow
     browser.shows(".strip", "No connection").await;
     look("no-network").await;
     network.mend();
-    agent.update(&link, json!({"expires_in_minutes": 1.5})).await;
+    agent.update(&link, json!({"expires_in_minutes": 1.9})).await;
     browser.shows(".strip.urgent", "This chat ends").await;
     look("ending-soon").await;
 

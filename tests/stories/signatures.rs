@@ -140,7 +140,6 @@ async fn keys_are_rotated_and_withdrawn_within_seconds() {
     assert_eq!(scene.knock(&old.sign(&claims)).await.status, 200);
     scene.authority.publish(&[&new]);
     let renewed = until("a new key", async || {
-        // A minute is not long enough for all that may be waited for here.
         let token = new.sign(&scene.claims());
         (scene.knock(&token).await.status == 200).then_some(token)
     });
@@ -159,14 +158,13 @@ async fn keys_are_rotated_and_withdrawn_within_seconds() {
 async fn without_the_servers_keys_nobody_is_let_in_and_nobody_is_sent_away_for_good() {
     let signer = Signer::ec("one");
     let scene = Scene::start(&[&signer]).await;
-    let began = now();
     for mood in [Mood::Hangs, Mood::Floods, Mood::Fails] {
         scene.authority.takes_to(mood);
         let answer = scene.knock(&signer.sign(&scene.claims())).await;
         assert_eq!(answer.header("www-authenticate"), None, "another token would help nobody");
+        // A server that hangs is waited for, but not as long as a request may take: that would be told as `timed_out`.
         answer.refused(503, "unavailable");
     }
-    assert!(now() - began < 30, "a server that hangs is waited for, but not long");
     assert_eq!(scene.knock(scene.agent.key()).await.status, 200, "API keys ask nobody");
     scene.authority.takes_to(Mood::Answers);
     until("the server's keys", async || (scene.knock(&signer.sign(&scene.claims())).await.status == 200).then_some(())).await;
@@ -180,12 +178,17 @@ async fn a_stream_lasts_as_long_as_its_token() {
     let scene = Scene::start(&[&signer]).await;
     let link = scene.agent.link(json!({})).await;
     let chatter = Visitor::new(scene.url()).enter(&link).await;
+    // What was heard by now is no news any more.
+    chatter.follow(None).await.find("session_started").await;
     let lasting = with(scene.claims(), "exp", json!(now() + 600));
     let mut lasting = Stream::new(scene.listen(&signer.sign(&lasting)).await);
     lasting.begins().await;
-    // Clocks may differ by half a minute.
-    let ending = with(scene.claims(), "exp", json!(now() - 25));
-    let mut ending = Stream::new(scene.listen(&signer.sign(&ending)).await);
+    // Clocks may differ by half a minute, which leaves five seconds to begin in.
+    let ending = until("a stream whose token is about to end", async || {
+        let token = signer.sign(&with(scene.claims(), "exp", json!(now() - 25)));
+        Some(scene.listen(&token).await).filter(|response| response.status() == 200)
+    });
+    let mut ending = Stream::new(ending.await);
     ending.begins().await;
     assert_eq!(ending.next().await, None, "it ends though nothing happens");
     chatter.say("Still there?").await;

@@ -16,9 +16,10 @@ impl Talk {
     async fn begin(settings: Value) -> Self {
         let installation = Installation::shared();
         let agent = installation.agent().await;
-        let link = agent.link(settings).await;
         let browser = Browser::open().await;
         browser.look_through(Screen::PHONE).await;
+        // A link's time runs from here on.
+        let link = agent.link(settings).await;
         browser.visit(link["url"].as_str().unwrap()).await;
         browser.click("form button[type=submit]").await;
         browser.find("#message").await;
@@ -57,7 +58,7 @@ async fn enter_sends_but_completes_a_word_first_and_a_draft_is_kept() {
     browser.type_into("#message", "\u{e008}\u{e007}\u{e000}second line").await;
     browser.reload().await;
     browser.find("#message").await;
-    assert_eq!(browser.run("return document.querySelector('#message').value").await, "日本\nsecond line");
+    browser.becomes("return document.querySelector('#message').value === '日本\\nsecond line'").await;
     assert_eq!(browser.count(".message.mine").await, 0);
     browser.type_into("#message", "\u{e007}").await;
     browser.shows(".message.mine", "日本\nsecond line").await;
@@ -77,7 +78,7 @@ async fn whoever_reads_further_up_stays_there_and_can_jump_to_what_is_new() {
     browser.click(".bubble .text-button").await;
     assert_eq!(browser.count(".folded").await, 0);
     browser.run("document.querySelector('.scroller').scrollTop = 0").await;
-    browser.shows(".jump", "").await;
+    browser.find(".jump:not([hidden])").await;
     talk.agent.say(&talk.session, "One").await;
     talk.agent.say(&talk.session, "Two").await;
     browser.shows(".jump", "2 new messages").await;
@@ -112,7 +113,7 @@ async fn what_nobody_has_looked_at_is_counted_in_the_title_and_not_said_to_be_re
     title("The van").await;
     // The agent reads what it waits for, and the page says so.
     talk.write("Here I am").await;
-    talk.agent.wait(&talk.link, None).await;
+    talk.agent.hears(&talk.link, "Here I am").await;
     talk.agent.say(&talk.session, "Good").await;
     browser.shows(".message.mine .meta", "Read").await;
     talk.browser.close().await;
@@ -217,6 +218,7 @@ async fn notices_are_asked_for_on_a_tap_only_and_tell_who_wrote_but_not_what() {
     browser.click(".menu .switch + .switch").await;
     browser.find(".menu .switch + .switch[aria-pressed=true]").await;
     talk.hear("A secret").await;
+    browser.becomes("return told.length > 0").await;
     assert_eq!(browser.run("return [asked, told]").await, json!([1, ["Ada wrote to you"]]));
     talk.browser.close().await;
 }

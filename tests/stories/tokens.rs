@@ -64,7 +64,7 @@ async fn a_token_acts_for_the_agent_it_names_within_its_scopes() {
     assert!(told.starts_with("scope_missing: ") && told.contains("this key has read."), "{told}");
 
     // Renewed, it goes on where it was; another subject begins anew.
-    let renewed = with(scene.claims("read messages:write"), "exp", json!(now() + 90));
+    let renewed = with(scene.claims("read messages:write"), "exp", json!(now() + 7_200));
     let renewed = Agent::connect(scene.url(), &scene.signer.sign(&renewed)).await;
     let look = || json!({"timeout_seconds": 0});
     assert_eq!(renewed.ask("temp_chat_wait_for_messages", look()).await["events"], json!([]));

@@ -136,12 +136,12 @@ async fn a_browser_that_was_closed_keeps_nothing_of_what_is_gone() {
     let installation = Installation::shared();
     let agent = installation.agent().await;
     let link = agent.link(json!({"keep_minutes_after_end": 0})).await;
-    agent.update(&link, json!({"expires_in_minutes": 0.1})).await;
     let browser = Browser::open().await;
     browser.visit(link["url"].as_str().unwrap()).await;
     browser.click("form button[type=submit]").await;
     browser.type_into("#message", "Never sent").await;
     browser.visit("about:blank").await;
+    agent.update(&link, json!({"expires_in_minutes": 0.02})).await;
     until("the link has run out", async || {
         let seen = installation.visitor().inspect(token_of(&link)).await.expect(200);
         (seen["link"]["state"] == "expired").then_some(())

@@ -52,8 +52,7 @@ impl Scene {
 
 /// Waits for what comes in a session after an earlier result.
 async fn hear(agent: &Agent, session: &Value, after: &Value) -> Value {
-    let arguments = json!({"session_id": session, "after": after["next_cursor"], "timeout_seconds": 40});
-    agent.ask("temp_chat_wait_for_messages", arguments).await
+    agent.hear(json!({"session_id": session, "after": after["next_cursor"]})).await
 }
 
 #[tokio::test]

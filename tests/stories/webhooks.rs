@@ -35,7 +35,7 @@ async fn a_word_wakes_an_agent_that_is_not_running() {
         assert!(call.headers.contains_key(header), "{header}");
     }
 
-    let link = agent.link(json!({})).await;
+    let link = agent.link(json!({"messages_per_minute": 100})).await;
     let key = agent.key().to_owned();
     drop(agent);
     let chatter = installation.visitor().enter(&link).await;

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use command_service::{Principal, Refusal};
 use domain::agent::{Grant, Rejection, Scope};
 use domain::{LinkId, Millis};
@@ -44,11 +46,16 @@ async fn a_revoked_key_is_refused_at_once_here_and_soon_elsewhere() {
     let agent = here.agent().await;
     let new = here.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
     there.commands.authenticate(&new.text).await.unwrap();
-    let began = std::time::Instant::now();
     here.commands.revoke_key(agent, new.key).await.unwrap();
+    let revoked = Instant::now();
     assert!(matches!(here.commands.authenticate(&new.text).await, Err(Refusal::KeyInvalid)));
-    until("the refusal", async || there.commands.authenticate(&new.text).await.err()).await;
-    assert!(began.elapsed() < std::time::Duration::from_secs(6));
+    until("the refusal", async || {
+        let asked_after = revoked.elapsed();
+        let answer = there.commands.authenticate(&new.text).await;
+        assert!(answer.is_err() || asked_after < Duration::from_secs(5), "it was good for whoever asked after {asked_after:?}");
+        answer.err()
+    })
+    .await;
     let again = here.commands.revoke_key(agent, new.key).await.unwrap();
     assert_eq!(again.event, there.commands.revoke_key(agent, new.key).await.unwrap().event);
     let nobody = here.commands.revoke_key(agent, domain::KeyId::new([9; 16])).await;
@@ -62,9 +69,17 @@ async fn a_key_issued_elsewhere_soon_opens() {
     let agent = here.agent().await;
     assert_eq!(there.commands.agent_name(agent).await.unwrap(), "Ada");
     let new = here.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
-    let began = std::time::Instant::now();
-    until("the key", async || there.commands.authenticate(&new.text).await.ok()).await;
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "a refusal is looked at again after a second");
+    let issued = Instant::now();
+    until("the key", async || {
+        let asked_after = issued.elapsed();
+        let answer = there.commands.authenticate(&new.text).await;
+        assert!(
+            answer.is_ok() || asked_after < Duration::from_secs(1),
+            "a refusal is looked at again after a second: {asked_after:?}"
+        );
+        answer.ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +109,7 @@ async fn a_key_carries_what_it_may_do_until_it_ends() {
     let world = World::start().await;
     let process = world.process().await;
     let agent = process.agent().await;
-    let end = command_service::clock::now() + Millis::seconds(2);
+    let end = command_service::clock::now() + Millis::seconds(6);
     let grant = Grant { scopes: Some([Scope::Read].into()), link: None, expires_at: Some(end) };
     let new = process.commands.issue_key(agent, "laptop", grant.clone()).await.unwrap();
     assert_eq!(process.commands.authenticate(&new.text).await.unwrap().grant, grant);

@@ -9,7 +9,7 @@ use nats::{Actor, AnyEvent, Backbone, Commit, Derived, Fact, Options, Reserve, S
 use servers::{DataDir, NatsOptions, NatsServer};
 
 /// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) struct World {
     pub(crate) nats: NatsServer,

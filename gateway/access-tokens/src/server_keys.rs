@@ -258,7 +258,7 @@ mod tests {
         Arc::new(ServerKeys { kept: RwLock::new(Some(kept)), ..ServerKeys::new(issuer) })
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_server_that_is_slow_or_away_holds_up_nobody_whose_key_is_known() {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -269,7 +269,10 @@ mod tests {
         // It is being asked, or was a moment ago: nobody asks again.
         assert!(keys.find("one").await.unwrap().is_some());
 
-        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Nobody else can listen there meanwhile.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap();
+        taken.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let gone = taken.local_addr().unwrap();
         let keys = stale(format!("http://{gone}"));
         assert!(keys.find("one").await.unwrap().is_some());
         assert!(keys.find("two").await.unwrap().is_none(), "what it said before counts for that, too");

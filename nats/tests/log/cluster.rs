@@ -41,7 +41,7 @@ impl Cluster {
     /// Connects once the servers have found each other.
     async fn backbone(&self, secrets: &Secrets) -> Backbone {
         let url = self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect::<Vec<_>>().join(",");
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             let options = Options { shards: 1, replicas: 3, shard_bytes: 64 << 20, ..Options::new(url.clone(), secrets.clone()) };
             match Backbone::connect(options).await {

@@ -9,7 +9,7 @@ use crate::world::{World, agent, append, fill, session};
 async fn read(feed: &mut Feed, count: usize) -> Vec<nats::Recorded> {
     let mut all = Vec::new();
     while all.len() < count {
-        all.extend(timeout(Duration::from_secs(30), feed.next(7)).await.expect("the feed goes on").unwrap());
+        all.extend(timeout(Duration::from_mins(2), feed.next(7)).await.expect("the feed goes on").unwrap());
     }
     all
 }
@@ -128,7 +128,7 @@ async fn another_stream_of_the_same_name_ends_the_feed() {
     let again = world.backbone().await;
     let shard = again.shard_of(agent(1));
     assert_ne!(again.epoch(shard), backbone.epoch(shard));
-    let ended = timeout(Duration::from_secs(30), feed.next(1)).await.unwrap().unwrap_err();
+    let ended = timeout(Duration::from_mins(2), feed.next(1)).await.unwrap().unwrap_err();
     assert!(matches!(ended, FeedError::OtherEpoch(_)), "{ended}");
     assert!(matches!(backbone.end(shard).await.unwrap_err(), nats::Error::OtherEpoch { .. }));
     assert!(backbone.fullness().await.is_err());

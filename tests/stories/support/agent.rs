@@ -1,6 +1,6 @@
 //! An agent: an ordinary MCP client.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jsonschema::Validator;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion, Tool};
@@ -9,7 +9,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
 use serde_json::{Value, json};
 
-use super::soon;
+use super::{soon, until};
 
 /// How long a wait may take, in seconds: longer than anything that is waited for here.
 const WAITS: u32 = 40;
@@ -20,6 +20,8 @@ pub(crate) struct Agent {
     client: RunningService<RoleClient, ()>,
     /// What each tool says that it answers.
     schemas: HashMap<String, Validator>,
+    /// The tools that change nothing when they are called once more.
+    looks: HashSet<String>,
     key: String,
 }
 
@@ -48,12 +50,17 @@ impl Agent {
     {
         let client = soon("a connection over MCP", ().serve_with_lifecycle(transport, era)).await.unwrap();
         let tools = soon("the list of tools", client.list_all_tools()).await.unwrap();
+        let is_look = |tool: &&Tool| {
+            let reads = tool.annotations.as_ref().and_then(|hints| hints.read_only_hint) == Some(true);
+            reads || tool.name == "temp_chat_wait_for_messages"
+        };
+        let looks = tools.iter().filter(is_look).map(|tool| tool.name.to_string()).collect();
         let schema = |schema| jsonschema::validator_for(&Value::Object(schema)).unwrap();
         let schemas = tools.into_iter().map(|tool| {
             let shape = tool.output_schema.unwrap_or_else(|| panic!("{} does not say what it answers", tool.name));
             (tool.name.into_owned(), schema(shape.as_ref().clone()))
         });
-        Self { schemas: schemas.collect(), client, key: key.to_owned() }
+        Self { schemas: schemas.collect(), looks, client, key: key.to_owned() }
     }
 
     /// Returns the client itself.
@@ -81,11 +88,21 @@ impl Agent {
         self.call_named(tool, arguments).await
     }
 
-    /// Calls a tool that was listed, whatever it answers.
+    /// Calls a tool that was listed, whatever it answers; where rows are behind, it looks again, as the answer says.
     pub(crate) async fn call_named(&self, tool: &str, arguments: Value) -> CallToolResult {
         let mut request = CallToolRequestParams::new(tool.to_owned());
         request.arguments = Some(serde_json::from_value(arguments).unwrap());
-        soon(tool, self.client.call_tool(request)).await.unwrap_or_else(|error| panic!("{tool} is no answer: {error}"))
+        let answered = async {
+            loop {
+                let result = self.client.call_tool(request.clone()).await;
+                let result = result.unwrap_or_else(|error| panic!("{tool} is no answer: {error}"));
+                // The service has waited for its rows before it says so.
+                if !self.looks.contains(tool) || !is_behind(&result) {
+                    return result;
+                }
+            }
+        };
+        soon(tool, answered).await
     }
 
     /// Calls a tool that succeeds, and reads its structured answer.
@@ -124,16 +141,48 @@ impl Agent {
 
     /// Waits for what comes on a link after a cursor.
     pub(crate) async fn wait(&self, link: &Value, after: Option<&Value>) -> Value {
-        let mut arguments = json!({"link_id": link["link_id"], "timeout_seconds": WAITS});
+        let mut arguments = json!({"link_id": link["link_id"]});
         if let Some(after) = after {
             arguments["after"] = after.clone();
         }
-        self.ask("temp_chat_wait_for_messages", arguments).await
+        self.hear(arguments).await
+    }
+
+    /// Waits for what comes where the arguments of a wait say; that nothing came in its time is no answer.
+    pub(crate) async fn hear(&self, mut arguments: Value) -> Value {
+        arguments["timeout_seconds"] = json!(WAITS);
+        let heard = until("something to hear", async || {
+            let heard = self.ask("temp_chat_wait_for_messages", arguments.clone()).await;
+            (heard["timed_out"] == false).then_some(heard)
+        });
+        heard.await
+    }
+
+    /// Waits on a link until some words are among what was heard, and returns the answer that has them.
+    pub(crate) async fn hears(&self, link: &Value, words: &str) -> Value {
+        let mut heard = self.wait(link, None).await;
+        while !heard["events"].to_string().contains(words) {
+            heard = self.wait(link, Some(&heard["next_cursor"])).await;
+        }
+        heard
+    }
+
+    /// Waits until the rows have all that was done here before: lists of resources and completions do not say where they are behind.
+    pub(crate) async fn catches_up(&self) {
+        self.ask("temp_chat_list_links", json!({"limit": 1})).await;
     }
 
     /// Says something in a session.
     pub(crate) async fn say(&self, session: &str, text: &str) -> Value {
         self.ask("temp_chat_send_message", json!({"session_id": session, "text": text})).await
+    }
+}
+
+/// Tells whether a result comes from rows that are behind, or says that it cannot be given for the moment.
+fn is_behind(result: &CallToolResult) -> bool {
+    match &result.structured_content {
+        Some(content) => content["stale"] == true,
+        None => result.is_error == Some(true) && text_of(result).starts_with("unavailable: "),
     }
 }
 

@@ -28,6 +28,11 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
+    /// Tells whether it says of itself that the rows were behind.
+    pub(crate) fn is_stale(&self) -> bool {
+        serde_json::from_slice(&self.body).is_ok_and(|body: Value| body["stale"] == true)
+    }
+
     /// Expects a status, and returns the JSON that came with it.
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());

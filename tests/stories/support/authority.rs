@@ -146,10 +146,10 @@ impl Authority {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Returns the claims of a token that is good for a minute.
+    /// Returns the claims of a token that is good for longer than any story takes.
     pub(crate) fn claims(&self, agent: &str, audience: &str, scope: &str) -> Value {
         json!({
-            "iss": self.issuer, "aud": audience, "sub": "somebody", "exp": now() + 60, "scope": scope, "tempchat_agent": agent,
+            "iss": self.issuer, "aud": audience, "sub": "somebody", "exp": now() + 3_600, "scope": scope, "tempchat_agent": agent,
         })
     }
 

@@ -113,9 +113,9 @@ impl Browser {
         until(selector, async || self.client.find(Locator::Css(selector)).await.ok()?.click().await.ok()).await;
     }
 
-    /// Types into an element once it is there.
+    /// Types into an element once it is there and takes keys: what is drawn anew meanwhile has got none of them.
     pub(crate) async fn type_into(&self, selector: &str, keys: &str) {
-        self.find(selector).await.send_keys(keys).await.unwrap();
+        until(selector, async || self.client.find(Locator::Css(selector)).await.ok()?.send_keys(keys).await.ok()).await;
     }
 
     /// Waits until an element shows some words.

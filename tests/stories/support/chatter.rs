@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, COOKIE};
 use serde_json::{Value, json};
 
-use super::{Answer, Stream, Visitor, send, soon, uuid};
+use super::{Answer, Stream, Visitor, send, soon, until, uuid};
 
 /// A chatter.
 #[derive(Debug, Clone)]
@@ -62,9 +62,9 @@ impl Chatter {
         }
     }
 
-    /// Reads something of the session.
+    /// Reads something of the session; an answer from rows that are behind is asked for again, as it says.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(self.request(Method::GET, path)).await
+        until(path, async || Some(send(self.request(Method::GET, path)).await).filter(|answer| !answer.is_stale())).await
     }
 
     /// Posts to the session.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-/// How long anything may take: most takes a moment, the longest wait for a place that is reserved for half a minute.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take. It only bounds what never comes: most takes a moment, the longest wait for a place that is reserved for
+/// half a minute, and on a machine that is busy with something else everything takes several times as long.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 /// How soon a condition is looked at again that nothing announces: at first, and after a while.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(300));
 

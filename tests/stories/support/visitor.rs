@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -72,7 +73,16 @@ impl Visitor {
     pub(crate) async fn enter(&self, link: &Value) -> Chatter {
         let joined = self.join(token_of(link), json!({})).await;
         assert_eq!(joined.status, 201, "{}", joined.text());
-        Chatter::of(self.clone(), &joined)
+        let mut joined = Some(joined);
+        // Rows that are behind may not have its beginning: the same client gets the same session again.
+        let whole = until("rows that have the session", async || {
+            let answer = match joined.take() {
+                Some(answer) => answer,
+                None => self.join(token_of(link), json!({})).await,
+            };
+            (!answer.is_stale()).then_some(answer)
+        });
+        Chatter::of(self.clone(), &whole.await)
     }
 
     /// Joins a link whose place somebody has just left: it is given back in a moment.
@@ -87,6 +97,28 @@ impl Visitor {
         });
         Chatter::of(self.clone(), &joined.await)
     }
+}
+
+/// Guesses what is wrong each time and refused for it, until no other guess is welcome for a while: five at once, and one more for every
+/// 20 s that it takes.
+pub(crate) async fn held_up(wrong: (u16, &str), mut guess: impl AsyncFnMut() -> Answer) {
+    let (began, mut wrong_guesses) = (Instant::now(), 0);
+    loop {
+        let answer = guess().await;
+        if answer.status != 429 {
+            answer.refused(wrong.0, wrong.1);
+            wrong_guesses += 1;
+            continue;
+        }
+        let wait: u64 = answer.header("retry-after").expect("it says when to come back").parse().unwrap();
+        answer.refused(429, "too_many_attempts");
+        if wait >= 10 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+    }
+    let most = 5 + began.elapsed().as_secs() / 20;
+    assert!((5..=most).contains(&wrong_guesses), "{wrong_guesses} of {most}");
 }
 
 /// Sends a request and reads the answer.

@@ -87,12 +87,12 @@ async fn an_answer_is_waited_for_so_long_and_read_so_far() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_taken_a_call_is_not_called_again_however_long_the_answer_goes_on() {
     let world = World::start().await;
-    let endless = Receiver::start(|_, _| Answer::Endless(200)).await;
+    let mut endless = Receiver::start(|_, _| Answer::Endless(200)).await;
     let agent = world.agent_at(&endless.url()).await;
     let running = world.webhooks(&settings());
     let link = world.link(agent).await;
     world.chat(agent, link).await;
-    world.endpoint("it waits", agent, |endpoint| endpoint.pending == 1).await;
+    endless.next().await;
     let endpoint = world.endpoint("it has arrived", agent, |endpoint| endpoint.pending == 0).await;
     assert_eq!((endpoint.failing_since, endpoint.dead, endless.count()), (None, 0, 1));
     running.stop().await;

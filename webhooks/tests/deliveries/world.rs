@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use webhooks::{EndpointView, Patience, Settings, Teller, Told, Webhooks};
 
 /// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The agent's own hand.
 pub(crate) const KEY: KeyId = KeyId::new([7; 16]);

@@ -20,7 +20,7 @@ use crate::bounds::Bounds;
 use crate::{Delivery, Hub, Topic};
 
 /// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 const AGENTS: u8 = 2;
 const SESSIONS: u8 = 4;
 const COMMITS: usize = 60;
