@@ -58,9 +58,6 @@ pub(crate) enum Command {
     /// The analyst's door: read and verify the event log
     #[command(subcommand)]
     Log(Log),
-    /// Measure against the limit: ratios to the raw servers, in one run, on servers and folders of its own
-    #[command(subcommand)]
-    Bench(Bench),
 }
 
 /// What can be made anew by itself.
@@ -68,84 +65,6 @@ pub(crate) enum Command {
 pub(crate) enum ReadModel {
     /// Every table: they share a checkpoint and a transaction, so that no two of them ever tell of different moments
     Rows,
-}
-
-/// What to measure.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// Commands to the acknowledged log: raw JetStream, the command path, HTTP
-    Commands(BenchCommands),
-    /// Words to their readers: POST to SSE, deliveries a second, the projector against a bare insert
-    Feed(BenchFeed),
-    /// Memory of our own process: idle, and for each idle SSE connection
-    Memory(BenchMemory),
-    /// Events to an agent's server: deliveries a second, alone and beside an endpoint that never answers
-    Webhooks(BenchWebhooks),
-    /// Agents that wait: memory of each, how soon it hears, and that nothing is lost
-    Waits(BenchWaits),
-    /// A scripted chat, by send-and-wait and by send, then wait: a model's turns and tokens
-    Turns,
-}
-
-/// Options of `tempchat bench commands`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchCommands {
-    /// Agents, spread over the shards
-    #[arg(long, default_value_t = 64)]
-    pub(crate) agents: usize,
-    /// Sessions, shared out among the agents
-    #[arg(long, default_value_t = 2_000)]
-    pub(crate) sessions: usize,
-    /// Rounds; the three are measured in turns in each
-    #[arg(long, default_value_t = 3)]
-    pub(crate) rounds: usize,
-    /// Length of one measurement in seconds
-    #[arg(long, default_value_t = 2)]
-    pub(crate) seconds: u64,
-}
-
-/// Options of `tempchat bench feed`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchFeed {
-    /// Rooms, each with two readers
-    #[arg(long, default_value_t = 100)]
-    pub(crate) rooms: usize,
-    /// Messages a second in all rooms together, for the latencies
-    #[arg(long, default_value_t = 100)]
-    pub(crate) rate: u32,
-    /// Length of one measurement in seconds
-    #[arg(long, default_value_t = 10)]
-    pub(crate) seconds: u64,
-}
-
-/// Options of `tempchat bench memory`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchMemory {
-    /// Idle SSE connections
-    #[arg(long, default_value_t = 5_000)]
-    pub(crate) connections: usize,
-}
-
-/// Options of `tempchat bench webhooks`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchWebhooks {
-    /// Messages in a measurement
-    #[arg(long, default_value_t = 3_000)]
-    pub(crate) messages: u64,
-    /// Rounds; the three are measured in turns in each
-    #[arg(long, default_value_t = 3)]
-    pub(crate) rounds: usize,
-}
-
-/// Options of `tempchat bench waits`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchWaits {
-    /// Agents' calls that wait at once, each in a session of its own
-    #[arg(long, default_value_t = 1_000)]
-    pub(crate) waits: usize,
-    /// Messages a second, each to another session
-    #[arg(long, default_value_t = 100)]
-    pub(crate) rate: u32,
 }
 
 /// Options of `tempchat up`.

@@ -158,7 +158,6 @@ fn listen(command: &Command) -> Option<&Listen> {
         | Command::McpConfig(_)
         | Command::Stdio(_)
         | Command::Rebuild { name: _ }
-        | Command::Log(_)
-        | Command::Bench(_) => None,
+        | Command::Log(_) => None,
     }
 }

@@ -39,8 +39,7 @@ pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
         | Command::McpConfig(_)
         | Command::Stdio(_)
         | Command::Rebuild { name: _ }
-        | Command::Log(_)
-        | Command::Bench(_) => "warn,async_nats=error",
+        | Command::Log(_) => "warn,async_nats=error",
     };
     let filter = match EnvFilter::try_from_default_env() {
         Ok(asked) => CAPPED.iter().try_fold(asked, |filter, capped| anyhow::Ok(filter.add_directive(capped.parse()?)))?,

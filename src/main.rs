@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "what a command was asked for goes there")]
 
 mod agents;
-mod bench;
 mod bridge;
 mod cli;
 mod clients;
@@ -57,7 +56,6 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agents::run(config, command, cli.json).await,
         Command::Rebuild { name } => rebuild::run(config, name, cli.json).await,
-        Command::Bench(bench) => bench::run(bench, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
         Command::McpConfig(options) => clients::run(&config, options, cli.json),
         Command::Stdio(target) => bridge::run(&config, target).await,

@@ -1,9 +1,10 @@
-//! `tempchat bench waits`: agents that wait on one gateway, what each costs in memory, and how soon it hears.
+//! `./dev bench waits`: agents that wait on one gateway, what each costs in memory, and how soon it wakes up.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use domain::{AgentId, SessionId, Target};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nats::SessionCredentials;
@@ -12,10 +13,10 @@ use servers::DataDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-use super::calls::{Answer, Caller, Chatter, Pending};
-use super::own::{Up, beside, megabytes};
-use super::{chats, load};
-use crate::cli::BenchWaits;
+use crate::clients::{Answer, Caller, Chatter, Pending};
+use crate::load;
+use crate::sessions;
+use crate::tempchat_process::{TempchatProcess, beside, megabytes};
 
 /// Waits of one key: the service allows 50, and a straggler may still be there.
 const PER_KEY: usize = 40;
@@ -29,6 +30,17 @@ const QUIET_MS: u64 = 300;
 const SPREAD: Duration = Duration::from_secs(30);
 const WAIT: &str = "temp_chat_wait_for_messages";
 
+/// Options of `./dev bench waits`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Agents' calls that wait at once, each in a session of its own
+    #[arg(long, default_value_t = 1_000)]
+    waits: usize,
+    /// Messages a second, each to another session
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+}
+
 /// A session, its agent's caller and its chatter.
 struct Seat {
     session: SessionId,
@@ -38,10 +50,10 @@ struct Seat {
 }
 
 /// Starts `tempchat up` as a process of its own, and lets one agent wait in each of many sessions.
-pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
+pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
     let place = DataDir::temporary()?;
     let folder = place.join("up");
-    let up = Up::start(&folder).await?;
+    let up = TempchatProcess::start(&folder).await?;
     let mut seats = seats(&folder, &up, options.waits).await?;
     // Each session is looked at once: what a warm session weighs is not the wait's.
     seats = stream::iter(seats).map(looked).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -50,8 +62,8 @@ pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
     let waiting: Vec<(Seat, Pending)> = stream::iter(seats).map(begun).buffer_unordered(AT_ONCE).try_collect().await?;
     sleep(SETTLES).await;
     let busy = up.resident()?;
-    let heard = wake(waiting, options.rate).await?;
-    let lost = lost(heard.seats).await?;
+    let received = wake(waiting, options.rate).await?;
+    let lost = lost(received.seats).await?;
     up.stop().await?;
     let each = kilobytes_each(busy.saturating_sub(warm), options.waits);
     let millis = |micros: &hdrhistogram::Histogram<u64>, quantile| load::millis(micros, quantile);
@@ -60,8 +72,8 @@ pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
             "{}",
             json!({
                 "waits": options.waits, "rate": options.rate, "warm_kb": warm, "waiting_kb": busy, "kb_per_wait": each,
-                "post_ms": {"p50": millis(&heard.posts, 0.5), "p99": millis(&heard.posts, 0.99)},
-                "wake_up_ms": {"p50": millis(&heard.wakes, 0.5), "p99": millis(&heard.wakes, 0.99), "held_for_bursts": QUIET_MS},
+                "post_ms": {"p50": millis(&received.posts, 0.5), "p99": millis(&received.posts, 0.99)},
+                "wake_up_ms": {"p50": millis(&received.wakes, 0.5), "p99": millis(&received.wakes, 0.99), "held_for_bursts": QUIET_MS},
                 "lost": lost, "doubled": 0,
             })
         );
@@ -71,10 +83,10 @@ pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
         println!(
             "  POST at {}/s: p50 {:.2} ms, p99 {:.2} ms; from POST to the wait's answer: p50 {:.1} ms, p99 {:.1} ms, of which {QUIET_MS} ms are held for the end of a burst",
             options.rate,
-            millis(&heard.posts, 0.5),
-            millis(&heard.posts, 0.99),
-            millis(&heard.wakes, 0.5),
-            millis(&heard.wakes, 0.99),
+            millis(&received.posts, 0.5),
+            millis(&received.posts, 0.99),
+            millis(&received.wakes, 0.5),
+            millis(&received.wakes, 0.99),
         );
         println!("  {lost} lost, 0 doubled");
     }
@@ -82,9 +94,9 @@ pub(crate) async fn run(options: BenchWaits, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-async fn seats(folder: &std::path::Path, up: &Up, waits: usize) -> Result<Vec<Seat>> {
+async fn seats(folder: &std::path::Path, up: &TempchatProcess, waits: usize) -> Result<Vec<Seat>> {
     let (backbone, commands, secrets) = beside(folder).await?;
-    let sessions = chats::make(&backbone, &commands, waits.div_ceil(PER_KEY).max(1), waits).await?;
+    let sessions = sessions::make(&backbone, &commands, waits.div_ceil(PER_KEY).max(1), waits).await?;
     let credentials = SessionCredentials::new(&secrets);
     let mut callers: HashMap<AgentId, Caller> = HashMap::new();
     let mut seats = Vec::with_capacity(waits);
@@ -126,16 +138,16 @@ async fn begun(seat: Seat) -> Result<(Seat, Pending)> {
     Ok((seat, pending))
 }
 
-/// What came of it.
-struct Heard {
+/// What the agents received, and how soon.
+struct Received {
     seats: Vec<(Seat, bool)>,
     posts: hdrhistogram::Histogram<u64>,
     wakes: hdrhistogram::Histogram<u64>,
 }
 
 /// Lets the chatters write, one after the other, and times each answer.
-async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Heard> {
-    let mut heard = Heard { seats: Vec::new(), posts: load::histogram(), wakes: load::histogram() };
+async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Received> {
+    let mut received = Received { seats: Vec::new(), posts: load::histogram(), wakes: load::histogram() };
     let count = u32::try_from(waiting.len()).context("waits are few")?;
     ensure!(count / rate.max(1) < u32::try_from(SPREAD.as_secs())?, "the waits would time out first: choose a higher --rate");
     let mut tick = interval(Duration::from_secs(1) / rate.max(1));
@@ -145,7 +157,7 @@ async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Heard> {
         tasks.spawn(async move {
             let began = Instant::now();
             let posts = async {
-                seat.chatter.say("one", "Are you there?").await?;
+                seat.chatter.post("one", "Are you there?").await?;
                 anyhow::Ok(began.elapsed())
             };
             let answers = async { anyhow::Ok((pending.answer().await?, began.elapsed())) };
@@ -155,26 +167,26 @@ async fn wake(waiting: Vec<(Seat, Pending)>, rate: u32) -> Result<Heard> {
     }
     while let Some(done) = tasks.join_next().await {
         let (mut seat, post, answer, wake) = done??;
-        let is_heard = match answer.messages().as_slice() {
+        let is_received = match answer.messages().as_slice() {
             ["Are you there?"] => true,
             [] => false,
             other => bail!("a wait answered {other:?}"),
         };
         seat.cursor = answer.cursor().cloned();
-        heard.posts.saturating_record(micros(post));
-        heard.wakes.saturating_record(micros(wake));
-        heard.seats.push((seat, is_heard));
+        received.posts.saturating_record(micros(post));
+        received.wakes.saturating_record(micros(wake));
+        received.seats.push((seat, is_received));
     }
-    Ok(heard)
+    Ok(received)
 }
 
 /// Counts the sessions whose message came neither by the wait nor by the next look; refuses any that came twice.
 async fn lost(seats: Vec<(Seat, bool)>) -> Result<usize> {
-    let looks = stream::iter(seats).map(|(seat, is_heard)| async move { anyhow::Ok((seat.look().await?, is_heard)) });
+    let looks = stream::iter(seats).map(|(seat, is_received)| async move { anyhow::Ok((seat.look().await?, is_received)) });
     let looks: Vec<(Answer, bool)> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
     let mut lost = 0;
-    for (answer, is_heard) in looks {
-        match (answer.messages().len(), is_heard) {
+    for (answer, is_received) in looks {
+        match (answer.messages().len(), is_received) {
             (0, true) | (1, false) => {}
             (0, false) => lost += 1,
             (_, _) => bail!("a message came twice"),
