@@ -29,17 +29,7 @@ const USES: [(&str, &[&str]); 12] = [
     // Measures the product from outside and from inside; nothing of the product uses it.
     (
         "bench",
-        &[
-            "gateway",
-            "command-service",
-            "query-service",
-            "projector",
-            "webhooks",
-            "nats",
-            "domain",
-            "migrations",
-            "servers",
-        ],
+        &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
     ),
 ];
 
@@ -129,9 +119,8 @@ fn jetstream_is_the_business_of_nats_alone() {
         assert_eq!(uses, ["nats", "bench"].contains(&package.name.as_str()), "{}", package.name);
     }
     let elsewhere = sources().into_iter().filter(|(path, text)| {
-        let allowed = path.starts_with("nats")
-            || path.starts_with("bench")
-            || path.components().any(|part| part.as_os_str() == "tests");
+        let allowed =
+            path.starts_with("nats") || path.starts_with("bench") || path.components().any(|part| part.as_os_str() == "tests");
         !allowed && text.contains("async_nats::")
     });
     assert_eq!(elsewhere.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>(), [""; 0]);

@@ -180,7 +180,12 @@ impl Setup {
         let before = self.received.deliveries.load(Ordering::Relaxed);
         let mut lanes = Vec::new();
         for room in &self.rooms {
-            lanes.push((Connection::open(self.gateway).await?, room.clone(), Arc::clone(&self.received), self.installation.commands.clone()));
+            lanes.push((
+                Connection::open(self.gateway).await?,
+                room.clone(),
+                Arc::clone(&self.received),
+                self.installation.commands.clone(),
+            ));
         }
         let began = Instant::now();
         let (load, _) =
@@ -199,7 +204,13 @@ impl Setup {
     /// Times a rebuild of all rows, and a bare insert of the event rows alone.
     async fn projector(&self) -> Result<Projected> {
         let began = Instant::now();
-        try_join_all(self.installation.backbone.shards().map(|shard| projector::rebuild(&self.installation.backbone, &self.installation.pool, shard, |_| ()))).await?;
+        try_join_all(
+            self.installation
+                .backbone
+                .shards()
+                .map(|shard| projector::rebuild(&self.installation.backbone, &self.installation.pool, shard, |_| ())),
+        )
+        .await?;
         let ours = began.elapsed();
         let mut connection = self.installation.pool.acquire().await?;
         let events: i64 = sqlx::query_scalar("SELECT count(*) FROM event").fetch_one(&mut *connection).await?;
@@ -239,7 +250,7 @@ impl Setup {
 impl Room {
     fn of(session: &Address, credentials: &SessionCredentials) -> Option<Self> {
         let Target::Session(id) = session.target else { return None };
-        let credential = credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE);
+        let credential = credentials.issue(Carrier::Bearer, session.agent, id, sessions::DEVICE);
         Some(Self {
             messages: format!("/api/v1/sessions/{id}/messages"),
             events: format!("/api/v1/sessions/{id}/events"),

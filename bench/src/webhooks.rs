@@ -162,7 +162,10 @@ impl Setup {
     async fn post(&self, agent: &Agent, messages: u64) -> Result<()> {
         let one = |number: u64| async move {
             let session = agent.sessions.get(usize::try_from(number)? % agent.sessions.len()).context("there are sessions")?;
-            self.installation.commands.post(*session, Actor::Chatter, &self.installation.commands.attempt(), "some words").await?;
+            self.installation
+                .commands
+                .post(*session, Actor::Chatter, &self.installation.commands.attempt(), "some words")
+                .await?;
             anyhow::Ok(())
         };
         stream::iter(0..messages).map(one).buffer_unordered(SESSIONS).try_collect::<Vec<()>>().await?;

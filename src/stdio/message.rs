@@ -1,4 +1,4 @@
-//! What a host says (JSON-RPC 2.0), as far as a bridge must know.
+//! Messages of the host (JSON-RPC 2.0), as far as a bridge reads them.
 
 use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue};
@@ -16,7 +16,7 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Where a message of 2026-07-28 names its version.
 const VERSION_OF_MESSAGE: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 
-/// A message of the host's.
+/// A message from the host.
 #[derive(Debug, PartialEq)]
 pub(super) enum Message {
     /// It wants an answer.
@@ -73,7 +73,7 @@ impl Message {
         self.body().get("method").and_then(Value::as_str)
     }
 
-    /// Says in headers what is in the body, for what stands between (SEP-2243); `agreed` is the handshake's version.
+    /// Repeats parts of the body in headers, for proxies in between (SEP-2243); `agreed` is the handshake's version.
     pub(super) fn headers(&self, agreed: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
         let named = ["/params/name", "/params/uri"].iter().find_map(|place| self.body().pointer(place)).and_then(Value::as_str);
         let own = self.body().pointer(VERSION_OF_MESSAGE).and_then(Value::as_str);
@@ -90,9 +90,9 @@ fn encoded(value: &str) -> String {
     if is_plain { value.to_owned() } else { format!("=?base64?{}?=", BASE64.encode(value.as_bytes())) }
 }
 
-/// Writes an answer that says no.
-pub(super) fn refusal(id: &Value, code: i64, told: &str) -> String {
-    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": told}}).to_string()
+/// Writes an error response.
+pub(super) fn refusal(id: &Value, code: i64, message: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}).to_string()
 }
 
 #[cfg(test)]

@@ -112,7 +112,8 @@ impl LiveChat {
             })
             .await?;
         }
-        self.series("POST message", async |chat, number| chat.post(&format!("measured-{number}"), "And on Monday?").await).await?;
+        self.series("POST message", async |chat, number| chat.post(&format!("measured-{number}"), "And on Monday?").await)
+            .await?;
         self.acknowledge_all().await?;
         self.series("send", async |chat, _| {
             chat.call(SEND, &json!({"session_id": session, "text": "Monday is full."})).await.map(drop)

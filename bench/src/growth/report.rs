@@ -52,7 +52,8 @@ impl Report {
         let header = std::iter::once("p50 / p99 in ms".to_owned()).chain(sizes).chain(["last / first".to_owned()]);
         table.load_style(presets::NOTHING).set_header(header);
         for (operation, series) in self.operations() {
-            let times = series.iter().map(|series| format!("{:.2} / {:.2}", millis(&series.micros, 0.5), millis(&series.micros, 0.99)));
+            let times =
+                series.iter().map(|series| format!("{:.2} / {:.2}", millis(&series.micros, 0.5), millis(&series.micros, 0.99)));
             let row = std::iter::once(operation.to_owned()).chain(times).chain([format!("{:.1}", ratio(&series))]);
             table.add_row(row);
         }
