@@ -138,7 +138,7 @@ impl Agent {
         Ok(link.url)
     }
 
-    /// Answers whoever writes, until told to stop.
+    /// Answers all messages, until told to stop.
     async fn work(self, stop: CancellationToken) {
         let mut turns = HashMap::new();
         let mut after: Option<String> = None;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{HeaderMap, Subject};
@@ -28,6 +28,8 @@ use crate::{installation, sessions};
 /// Bytes of each message's text.
 const TEXT: &str =
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
+/// How many commands are in flight at once.
+const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 /// The header that says which message must be the subject's last.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
@@ -50,6 +52,11 @@ pub(crate) struct Options {
 
 /// Measures with and without fsync, each at every number in flight.
 pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
+    let most = IN_FLIGHT.into_iter().max().unwrap_or_default();
+    ensure!(
+        options.sessions >= most,
+        "--sessions must be at least {most}: so many commands are in flight, each in a session of its own"
+    );
     if !as_json {
         println!(
             "{} agents, {} sessions, all warm; {} rounds of {} s in turns, medians; projector, worker and hub off",
@@ -57,7 +64,7 @@ pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
         );
     }
     for fsync in [true, false] {
-        for in_flight in [1, 64, 256] {
+        for in_flight in IN_FLIGHT {
             // Each begins with new servers and sessions, small enough to stay in the state cache: none is folded again.
             let setup = Setup::start(&options, fsync).await?;
             let measurements = setup.measure(&options, in_flight).await?;

@@ -29,7 +29,7 @@ impl TempchatProcess {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .context("the binary `tempchat` is built beside this one (`./dev bench` builds both)")?;
+            .context("`tempchat` cannot be started: it must stand beside this binary (`./dev bench` builds both)")?;
         let mut lines = BufReader::new(child.stdout.take().context("the output is piped")?).lines();
         while let Some(line) = lines.next_line().await? {
             if let Some(url) = line.strip_prefix("ready http://") {

@@ -1,6 +1,6 @@
 //! `./dev bench turns`: a scripted chat of ten messages, by send-and-wait and by send, then wait: a model's turns and tokens.
 //!
-//! Tokens are characters / 4 of the arguments and of the results' text: no vocabulary is built into the binary for this, and both
+//! Tokens are characters / 4 of the arguments and of the results' text: no vocabulary is needed for this, and both
 //! ways are counted alike.
 
 use anyhow::{Context, Result, ensure};
@@ -75,9 +75,12 @@ pub(crate) async fn run(as_json: bool) -> Result<()> {
     backbone.drain().await;
     up.stop().await?;
     let [together, apart] = costs.as_slice() else { anyhow::bail!("both ways are played") };
-    let told = |cost: &Cost| json!({"turns": cost.turns, "characters": cost.characters, "tokens_estimated": cost.tokens()});
+    let as_value = |cost: &Cost| json!({"turns": cost.turns, "characters": cost.characters, "tokens_estimated": cost.tokens()});
     if as_json {
-        println!("{}", json!({"messages": SCRIPT.len() * 2, "send_and_wait": told(together), "send_then_wait": told(apart)}));
+        println!(
+            "{}",
+            json!({"messages": SCRIPT.len() * 2, "send_and_wait": as_value(together), "send_then_wait": as_value(apart)})
+        );
         return Ok(());
     }
     println!("a chat of {} messages; tokens are characters / 4 of arguments and results", SCRIPT.len() * 2);

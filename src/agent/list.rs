@@ -34,7 +34,7 @@ pub(super) async fn run(queries: &Queries, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Tells in a few words what a key may do.
+/// Says briefly what a key may do.
 fn may(key: &KeyView) -> String {
     let scopes: Vec<_> = key.grant.scopes().map(Scope::as_str).collect();
     let scopes = if key.grant.scopes.is_none() { "everything".to_owned() } else { scopes.join(" ") };

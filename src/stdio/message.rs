@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_told_by_its_form() {
+    fn a_message_is_recognized_by_its_fields() {
         let request = json!({"jsonrpc": "2.0", "id": "a", "method": "ping"});
         assert_eq!(parse(&request), Message::Request { id: json!("a"), body: request });
         let cancelled = json!({"method": "notifications/cancelled", "params": {"requestId": 7}});
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn headers_say_what_the_body_says() {
-        let told = |message: &Value| -> Vec<(String, String)> {
+        let written = |message: &Value| -> Vec<(String, String)> {
             let headers = parse(message).headers(Some("2025-11-25"));
             headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
         };
@@ -126,13 +126,13 @@ mod tests {
         };
         let call = json!({"id": 1, "method": "tools/call", "params": {"name": "a", "arguments": {"name": "b"}}});
         assert_eq!(
-            told(&call),
+            written(&call),
             pairs(&[("mcp-protocol-version", "2025-11-25"), ("mcp-method", "tools/call"), ("mcp-name", "a")])
         );
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
         let read = json!({"id": 1, "method": "resources/read", "params": {"uri": "x:\u{e9}", "_meta": meta}});
         assert_eq!(
-            told(&read),
+            written(&read),
             pairs(&[
                 ("mcp-protocol-version", "2026-07-28"),
                 ("mcp-method", "resources/read"),

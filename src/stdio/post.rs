@@ -65,7 +65,7 @@ impl Server {
     /// Sends a message to the server, and its answer to the host.
     pub(super) async fn carry(&self, message: &Message, lines_out: &mpsc::Sender<String>) {
         let Err(failure) = self.exchange(message, lines_out).await else { return };
-        let (code, told) = match failure {
+        let (code, explanation) = match failure {
             Failure::HostGone => return,
             Failure::Unreachable => {
                 (OVERLOADED, format!("Nothing answers at {}. Is `tempchat up` running? Nothing was done: call again.", self.endpoint))
@@ -76,11 +76,11 @@ impl Server {
                  first what is there."
                     .to_owned(),
             ),
-            Failure::Refused(told) => (INTERNAL, told),
+            Failure::Refused(explanation) => (INTERNAL, explanation),
         };
-        eprintln!("tempchat stdio: {told}");
+        eprintln!("tempchat stdio: {explanation}");
         if let Some(id) = message.id() {
-            let _sent = lines_out.send(refusal(id, code, &told)).await;
+            let _sent = lines_out.send(refusal(id, code, &explanation)).await;
         }
     }
 

@@ -54,11 +54,11 @@ pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
             settled.add(size, setup.measure().await?);
         }
     }
-    setup.installation.stop().await;
     fresh.print(as_json);
     if options.settle > 0 {
         settled.print(as_json);
     }
+    setup.installation.stop().await;
     Ok(())
 }
 
