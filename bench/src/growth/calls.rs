@@ -131,6 +131,7 @@ impl LiveChat {
 
     /// Times one operation, again and again.
     async fn series(&mut self, operation: &'static str, mut call: impl AsyncFnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+        self.reconnect().await?;
         let mut micros = load::histogram();
         let began = Instant::now();
         for number in 0..self.calls_each {
@@ -147,6 +148,7 @@ impl LiveChat {
 
     /// Reads all that is new to the agent and acknowledges it, so that nothing is left for the measured waits.
     async fn acknowledge_all(&mut self) -> Result<()> {
+        self.reconnect().await?;
         let mut after = None;
         loop {
             let answer = self.wait(&json!({}), after.take()).await?;
@@ -160,6 +162,13 @@ impl LiveChat {
         sleep(MARKS_SETTLE).await;
         let left = self.wait(&json!({}), None).await?;
         ensure!(left.messages().is_empty(), "something is left unacknowledged: {}", left.content);
+        Ok(())
+    }
+
+    /// Opens new connections: the gateway closes those that are idle for long.
+    async fn reconnect(&mut self) -> Result<()> {
+        self.calls = self.caller.connect().await?;
+        self.posts = self.chatter.connect().await?;
         Ok(())
     }
 

@@ -45,21 +45,25 @@ pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
     let mut setup = Setup::start(options.calls).await?;
     let mut fresh = Report::new("right after filling");
     let mut settled = Report::new("after PostgreSQL has analyzed its tables by itself");
-    for size in options.sizes {
-        let filled = setup.grow(size).await?;
-        filled.print(as_json);
-        fresh.add(size, setup.measure().await?);
-        if options.settle > 0 {
-            setup.wait_for_analysis(filled.at, Duration::from_secs(options.settle), as_json).await?;
-            settled.add(size, setup.measure().await?);
+    let settle = (options.settle > 0).then(|| Duration::from_secs(options.settle));
+    let outcome = async {
+        for size in options.sizes {
+            let filled = setup.grow(size).await?;
+            filled.print(as_json);
+            fresh.add(size, setup.measure().await?);
+            if let Some(settle) = settle {
+                setup.wait_for_analysis(filled.at, settle, as_json).await?;
+                settled.add(size, setup.measure().await?);
+            }
         }
-    }
+        Ok(())
+    };
+    // Where a larger size fails, the smaller ones are printed all the same.
+    let outcome = outcome.await;
     fresh.print(as_json);
-    if options.settle > 0 {
-        settled.print(as_json);
-    }
+    settled.print(as_json);
     setup.installation.stop().await;
-    Ok(())
+    outcome
 }
 
 /// An installation with everything on, and the agent that has the past.

@@ -23,8 +23,11 @@ impl Report {
         self.sizes.push((size, measured));
     }
 
-    /// Prints it.
+    /// Prints it, if anything was measured.
     pub(super) fn print(&self, as_json: bool) {
+        if self.sizes.is_empty() {
+            return;
+        }
         if as_json { println!("{}", self.value()) } else { println!("\n{}\n{}", self.moment, self.table()) }
     }
 
