@@ -1,9 +1,10 @@
 //! Settings: flags first, then the environment (`TEMPCHAT_*`), then a TOML file, then defaults.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::Args;
 use domain::{Millis, Policy};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -11,8 +12,6 @@ use gateway::AuthorizationServer;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use webhooks::IpNet;
-
-use crate::cli::{Cli, Command, Listen};
 
 /// All that an operator can set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +54,23 @@ pub(crate) struct Config {
     pub(crate) webhook_networks: Vec<IpNet>,
 }
 
+/// Where to be reached.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
+pub(crate) struct ListenOptions {
+    /// Address for pages, API and MCP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+
+    /// The address that people and agents use, as a proxy in front may have it [default: http://ADDR]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
+
+    /// Address for /metrics, never to be public [default: none]
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<SocketAddr>,
+}
+
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,12 +107,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Gathers the settings for a command.
-    pub(crate) fn load(cli: &Cli) -> Result<Self> {
-        let file = cli.config.clone().unwrap_or_else(|| cli.data.join("tempchat.toml"));
-        if cli.config.is_some() && !file.exists() {
+    /// Gathers the settings of an installation; without `file` those in its data folder, where there are any.
+    pub(crate) fn load(data: &Path, file: Option<&Path>, listen: Option<&ListenOptions>) -> Result<Self> {
+        if let Some(file) = file.filter(|file| !file.exists()) {
             anyhow::bail!("there is no settings file {}; check --config", file.display());
         }
+        let file = file.map_or_else(|| data.join("tempchat.toml"), Path::to_owned);
         let mut figment = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
             .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin", "url", "key"]))
@@ -105,8 +121,8 @@ impl Config {
                     .only(&["NATS_URL", "DATABASE_URL"])
                     .filter(|name| std::env::var(name.as_str()).is_ok_and(|url| !url.is_empty())),
             )
-            .merge(Serialized::default("data", &cli.data));
-        if let Some(listen) = listen(&cli.command) {
+            .merge(Serialized::default("data", data));
+        if let Some(listen) = listen {
             figment = match &listen.listen {
                 Some(address) => figment.merge(Serialized::default("listen", address)),
                 None => figment,
@@ -123,12 +139,12 @@ impl Config {
         figment.extract().context("a setting cannot be read; see `tempchat --help` and the README's table of settings")
     }
 
-    /// Returns what webhooks hold to.
+    /// Returns the settings of webhooks.
     pub(crate) fn webhooks(&self) -> webhooks::Settings {
         webhooks::Settings { networks: self.webhook_networks.clone(), ..webhooks::Settings::default() }
     }
 
-    /// Returns the limits that decisions hold to.
+    /// Returns the limits that decisions enforce.
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             shortest_lifetime: Millis::seconds(i64::from(self.shortest_lifetime_seconds)),
@@ -136,9 +152,7 @@ impl Config {
             ..Policy::default()
         }
     }
-}
 
-impl Config {
     /// Returns the authorization server whose tokens are accepted by a service at `public_url`.
     pub(crate) fn trusted(&self, public_url: &Url) -> Result<Option<AuthorizationServer>> {
         let Some(issuer) = &self.authorization_server else { return Ok(None) };
@@ -147,18 +161,5 @@ impl Config {
         let audience = self.token_audience.clone().unwrap_or(server.audience);
         let agent_claim = self.agent_claim.clone().unwrap_or(server.agent_claim);
         Ok(Some(AuthorizationServer { issuer: server.issuer, audience, agent_claim }))
-    }
-}
-
-fn listen(command: &Command) -> Option<&Listen> {
-    match command {
-        Command::Up(up) => Some(&up.listen),
-        Command::Serve(serve) => Some(&serve.listen),
-        Command::Agent(_)
-        | Command::McpConfig(_)
-        | Command::Stdio(_)
-        | Command::Rebuild { name: _ }
-        | Command::Log(_)
-        | Command::Bench(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The demo agent: an ordinary MCP client of this very server, with simple answers, so that a newcomer has someone to talk to.
+//! The demo agent: an ordinary MCP client of this server with simple answers, so that a newcomer can try a chat.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,48 +18,48 @@ use url::Url;
 /// The demo agent's name.
 pub(crate) const NAME: &str = "Demo";
 /// How long one call waits for a person, in seconds.
-const WAITS: u32 = 25;
-/// How long the demo agent rests when a call failed.
-const RESTS: Duration = Duration::from_secs(2);
+const WAIT_SECONDS: u32 = 25;
+/// The pause after a call that failed.
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// A demo agent at work.
+/// A running demo agent.
 pub(crate) struct Demo {
     url: String,
     stop: CancellationToken,
     work: JoinHandle<()>,
 }
 
-/// What the demo agent looks at in a link.
+/// What the demo agent reads of a link.
 #[derive(Debug, Deserialize)]
 struct Link {
     url: String,
 }
 
-/// What the demo agent looks at in a list of links.
+/// What the demo agent reads of a list of links.
 #[derive(Debug, Deserialize)]
 struct Links {
     items: Vec<Link>,
 }
 
-/// What the demo agent looks at when it has waited.
+/// What the demo agent reads of a wait's result.
 #[derive(Debug, Deserialize)]
 struct Waited {
-    events: Vec<Heard>,
+    events: Vec<Event>,
     next_cursor: String,
 }
 
-/// One event, as far as the demo agent cares.
+/// What the demo agent reads of an event.
 #[derive(Debug, Deserialize)]
-struct Heard {
+struct Event {
     #[serde(rename = "type")]
     kind: String,
     session_id: Option<String>,
     #[serde(default)]
-    data: Words,
+    data: Message,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Words {
+struct Message {
     from: Option<String>,
     text: Option<String>,
 }
@@ -79,7 +79,7 @@ impl Demo {
         &self.url
     }
 
-    /// Sends the demo agent home.
+    /// Stops the demo agent.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         if self.work.await.is_err() {
@@ -95,7 +95,7 @@ struct Agent {
 impl Agent {
     async fn connect(server: &Url, key: &str) -> Result<Self> {
         let config = StreamableHttpClientTransportConfig::with_uri(server.join("mcp")?.as_str()).auth_header(key);
-        // It lives beside the server: no proxy is on the way, and nobody's certificates are asked for, where there may be none.
+        // The server is on the same machine: no proxy, and no system certificates, which may be missing.
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
         let transport = StreamableHttpClientTransport::with_client(http, config);
         Ok(Self { client: ().serve(transport).await.context("the MCP endpoint does not answer")? })
@@ -138,18 +138,18 @@ impl Agent {
         Ok(link.url)
     }
 
-    /// Answers whoever writes, until told to stop.
+    /// Answers all messages, until told to stop.
     async fn work(self, stop: CancellationToken) {
         let mut turns = HashMap::new();
         let mut after: Option<String> = None;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                heard = self.turn(after.clone(), &mut turns) => match heard {
+                turn = self.turn(after.clone(), &mut turns) => match turn {
                     Ok(cursor) => after = Some(cursor),
                     Err(error) => {
                         tracing::warn!(%error, "the demo agent takes a break");
-                        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(RESTS) => {} }
+                        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(PAUSE) => {} }
                     }
                 },
             }
@@ -159,20 +159,20 @@ impl Agent {
         }
     }
 
-    /// Waits for words and answers each.
+    /// Waits for messages and answers each.
     async fn turn(&self, after: Option<String>, turns: &mut HashMap<String, usize>) -> Result<String> {
         let arguments = match after {
-            Some(after) => json!({"timeout_seconds": WAITS, "after": after}),
-            None => json!({"timeout_seconds": WAITS}),
+            Some(after) => json!({"timeout_seconds": WAIT_SECONDS, "after": after}),
+            None => json!({"timeout_seconds": WAIT_SECONDS}),
         };
         let waited: Waited = self.call("temp_chat_wait_for_messages", arguments).await?;
-        for heard in waited.events {
-            let (Some(session), "message", Some("chatter")) = (heard.session_id, heard.kind.as_str(), heard.data.from.as_deref())
+        for event in waited.events {
+            let (Some(session), "message", Some("chatter")) = (event.session_id, event.kind.as_str(), event.data.from.as_deref())
             else {
                 continue;
             };
             let turn = turns.entry(session.clone()).and_modify(|turn| *turn += 1).or_insert(0);
-            let words = heard.data.text.as_deref().unwrap_or_default();
+            let words = event.data.text.as_deref().unwrap_or_default();
             match answer(words, *turn) {
                 Answer::Say(text) => {
                     let _: Value = self.call("temp_chat_send_message", json!({"session_id": session, "text": text})).await?;
@@ -193,7 +193,7 @@ enum Answer {
     End(&'static str),
 }
 
-/// Finds something to say. A chatter's words are only looked at, never followed.
+/// Chooses an answer. A chatter's text is only counted, never obeyed.
 fn answer(words: &str, turn: usize) -> Answer {
     let plain = words.trim().trim_end_matches(['!', '.', '?']).to_lowercase();
     match plain.as_str() {

@@ -1,4 +1,4 @@
-//! An installation as its folder and servers hold it: secrets, the log, the rows.
+//! What an installation consists of: its secrets in the data folder, the log and the rows on its servers.
 
 use std::path::Path;
 
@@ -61,8 +61,8 @@ pub(crate) fn read_secrets(data: &Path) -> Result<Secrets> {
     Secrets::parse(&text).with_context(|| format!("{} does not hold the secrets of an installation", path.display()))
 }
 
-/// Connects to the log.
-pub(crate) async fn log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
+/// Connects to nats-server and opens the log.
+pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
     let options = Options {
         shards: config.shards,
         replicas: config.replicas,
@@ -79,8 +79,8 @@ pub(crate) async fn log(config: &Config, servers: &Servers, secrets: Secrets) ->
     }
 }
 
-/// Connects to the rows, and brings their schema up to date.
-pub(crate) async fn rows(servers: &Servers) -> Result<PgPool> {
+/// Connects to PostgreSQL and brings the schema of the rows up to date.
+pub(crate) async fn open_rows(servers: &Servers) -> Result<PgPool> {
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .connect(&servers.database_url)

@@ -1,24 +1,40 @@
-//! `tempchat log`: the analyst's door.
+//! `tempchat log`: reads and verifies the event log.
 
 use anyhow::Result;
+use clap::Subcommand;
 use domain::{AgentId, Sealed, Target, link, session};
 use nats::{AnyEvent, Backbone, Fact, FeedError, Field, Hash, Opener, Recorded, Text};
 use serde_json::json;
 
-use crate::cli::Log;
 use crate::config::Config;
 use crate::installation::{self, Servers};
 
 /// Commits read at once.
 const BATCH: usize = 500;
 
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the events of the log, oldest first, one a line
+    Show {
+        /// One agent's events only
+        #[arg(long, value_name = "AGENT")]
+        agent: Option<domain::AgentId>,
+        /// Open the words: only where their key still exists
+        #[arg(long)]
+        with_text: bool,
+    },
+    /// Check every chain of the log, and print each shard's head
+    Verify,
+}
+
 /// Carries out a command about the log.
-pub(crate) async fn run(config: Config, command: Log, as_json: bool) -> Result<()> {
+pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     match command {
-        Log::Verify => verify(&backbone, as_json).await,
-        Log::Show { agent, with_text } => show(&backbone, agent, with_text, as_json).await,
+        Command::Verify => verify(&backbone, as_json).await,
+        Command::Show { agent, with_text } => show(&backbone, agent, with_text, as_json).await,
     }
 }
 
@@ -106,7 +122,7 @@ async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()
     Ok(())
 }
 
-/// Finds the one text of an event that is somebody's words.
+/// Finds the one text of an event that a person or an agent wrote.
 fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
     match event {
         AnyEvent::Link(link::Event::Opened { settings } | link::Event::Updated { settings }) => {

@@ -9,10 +9,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::Command;
-use crate::config::{Config, LogFormat};
+use crate::config::LogFormat;
 
-/// Our own crates. Others log, below `INFO`, what they carry, words and credentials among it: not even `RUST_LOG` gets that out.
+/// Our own crates, which log no payload. Others do below `INFO`, texts and credentials included: not even `RUST_LOG` enables that.
 const DISCREET: [&str; 10] = [
     "command_service",
     "domain",
@@ -26,29 +25,25 @@ const DISCREET: [&str; 10] = [
     "webhooks",
 ];
 
-/// Whatever is asked for: at finer levels these print what goes over the wire, words and keys too; and rmcp takes every client that
-/// hangs up for an error.
+/// Applied over whatever is asked for: at finer levels these print what goes over the wire, texts and keys included, and rmcp reports
+/// every client that hangs up as an error.
 const CAPPED: [&str; 7] =
     ["rmcp=off", "async_nats=info", "hyper=info", "hyper_util=info", "reqwest=info", "sqlx=info", "h2=info"];
 
+/// What is logged by default while a service runs, and by commands that end by themselves.
+const OF_SERVICES: &str = "info,async_nats=warn,sqlx=warn,rmcp=off,hyper=warn";
+const OF_COMMANDS: &str = "warn,async_nats=error";
+
 /// Starts logging; `RUST_LOG` overrides what is logged.
-pub(crate) fn start(config: &Config, command: &Command) -> Result<()> {
-    let usual = match command {
-        Command::Up(_) | Command::Serve(_) => "info,async_nats=warn,sqlx=warn,rmcp=off,hyper=warn",
-        Command::Agent(_)
-        | Command::McpConfig(_)
-        | Command::Stdio(_)
-        | Command::Rebuild { name: _ }
-        | Command::Log(_)
-        | Command::Bench(_) => "warn,async_nats=error",
-    };
+pub(crate) fn start(format: LogFormat, is_service: bool) -> Result<()> {
+    let usual = if is_service { OF_SERVICES } else { OF_COMMANDS };
     let filter = match EnvFilter::try_from_default_env() {
         Ok(asked) => CAPPED.iter().try_fold(asked, |filter, capped| anyhow::Ok(filter.add_directive(capped.parse()?)))?,
         Err(_) => EnvFilter::new(usual),
     };
     let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet));
     let stderr = std::io::stderr;
-    match config.log_format {
+    match format {
         LogFormat::Text => {
             let ansi = std::io::stderr().is_terminal();
             registry.with(tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(ansi).with_target(false)).try_init()?;

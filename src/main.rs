@@ -1,24 +1,24 @@
 //! The one binary `tempchat`.
 
-#![expect(clippy::print_stdout, reason = "what a command was asked for goes there")]
+#![expect(clippy::print_stdout, reason = "it is where results go")]
 
-mod agents;
-mod bench;
-mod bridge;
+mod access;
+mod agent;
 mod cli;
-mod clients;
 mod config;
 mod demo;
 mod installation;
 mod log;
 mod logging;
+mod mcp_config;
+mod output;
+mod process_limits;
 mod rebuild;
-mod resources;
 mod serve;
+mod stdio;
 mod system;
 mod telling;
 mod up;
-mod webhook;
 
 use std::process::ExitCode;
 
@@ -26,6 +26,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use config::Config;
 
 fn main() -> ExitCode {
     match start(Cli::parse()) {
@@ -38,28 +39,27 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<()> {
-    resources::settle()?;
+    process_limits::apply()?;
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(run(cli));
-    // Blocking work that nobody waits for any more does not hold up the end.
+    // Blocking work whose result is not needed any more does not delay the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     done
 }
 
 async fn run(cli: Cli) -> Result<()> {
-    let config = config::Config::load(&cli)?;
-    logging::start(&config, &cli.command)?;
+    let config = Config::load(&cli.data, cli.config.as_deref(), cli.command.listen())?;
+    logging::start(config.log_format, cli.command.is_service())?;
     match cli.command {
         Command::Up(options) => up::run(config, options).await,
         Command::Serve(options) => serve::run(config, options).await,
-        Command::Agent(command) => agents::run(config, command, cli.json).await,
-        Command::Rebuild { name } => rebuild::run(config, name, cli.json).await,
-        Command::Bench(bench) => bench::run(bench, cli.json).await,
+        Command::Agent(command) => agent::run(config, command, cli.json).await,
+        Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
-        Command::McpConfig(options) => clients::run(&config, options, cli.json),
-        Command::Stdio(target) => bridge::run(&config, target).await,
+        Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),
+        Command::Stdio(options) => stdio::run(&config, options).await,
     }
 }

@@ -3,20 +3,35 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nats::Shard;
 use projector::Rebuilt;
 use serde_json::json;
 
-use crate::cli::ReadModel;
 use crate::config::Config;
 use crate::installation::{self, Servers};
 use crate::telling;
 
+/// Options of `tempchat rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Which; without it all of them
+    #[arg(value_enum)]
+    name: Option<ReadModel>,
+}
+
+/// What can be made anew by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadModel {
+    /// Every table: they share a checkpoint and a transaction, so that all of them show the same moment
+    Rows,
+}
+
 /// Rebuilds one read model, or all; safe beside a running installation, and after a rebuild that was cut off.
-pub(crate) async fn run(config: Config, name: Option<ReadModel>, as_json: bool) -> Result<()> {
-    match name {
+pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Result<()> {
+    match options.name {
         None | Some(ReadModel::Rows) => rows(config, as_json).await,
     }
 }
@@ -24,8 +39,8 @@ pub(crate) async fn run(config: Config, name: Option<ReadModel>, as_json: bool) 
 /// Rebuilds the rows of all shards.
 async fn rows(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::log(&config, &servers, installation::read_secrets(&config.data)?).await?;
-    let pool = installation::rows(&servers).await?;
+    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let pool = installation::open_rows(&servers).await?;
     let bars = MultiProgress::new();
     let rebuilt = try_join_all(backbone.shards().map(|shard| {
         let bar = bars.add(bar(shard));
@@ -41,7 +56,7 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
         }
     }))
     .await?;
-    // Nobody is called again: the webhooks have a place of their own in the log, kept as long as it is the same log.
+    // No webhook is called again: webhooks have a checkpoint of their own, which stays as long as it is the same log.
     webhooks::mend(&backbone, &pool, &telling::teller(&backbone)).await?;
     for (shard, commits) in rebuilt {
         if as_json {

@@ -1,21 +1,32 @@
 //! `tempchat serve`: single roles against servers that run already; several processes share one log.
 
 use anyhow::Result;
+use clap::Args;
 
-use crate::cli::{Role, Serve};
-use crate::config::Config;
+use crate::config::{Config, ListenOptions};
 use crate::installation::{self, Servers};
-use crate::system::{Doors, StopSignals, System, public_url};
+use crate::system::{Listeners, Role, StopSignals, System, public_url};
+
+/// Options of `tempchat serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Which roles; several may share a process
+    #[arg(value_enum, required = true)]
+    roles: Vec<Role>,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenOptions,
+}
 
 /// Runs the wanted roles until asked to stop.
-pub(crate) async fn run(config: Config, options: Serve) -> Result<()> {
-    let doors = if options.roles.contains(&Role::Gateway) { Some(Doors::open(&config).await?) } else { None };
+pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
+    let listeners = if options.roles.contains(&Role::Gateway) { Some(Listeners::open(&config).await?) } else { None };
     let servers = Servers::running(&config)?;
     let secrets = installation::read_secrets(&config.data)?;
-    let backbone = installation::log(&config, &servers, secrets).await?;
-    let pool = installation::rows(&servers).await?;
-    let url = doors.as_ref().map(|doors| public_url(&config, doors)).transpose()?;
-    let mut system = System::start(&config, backbone, pool, &options.roles, doors).await?;
+    let backbone = installation::open_log(&config, &servers, secrets).await?;
+    let pool = installation::open_rows(&servers).await?;
+    let url = listeners.as_ref().map(|listeners| public_url(&config, listeners)).transpose()?;
+    let mut system = System::start(&config, backbone, pool, &options.roles, listeners).await?;
     let mut stop = StopSignals::listen()?;
     println!("ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
     let outcome = tokio::select! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use command_service::{Commands, finish_erasures, worker};
 use gateway::Probes;
 use nats::{Backbone, Shard};
@@ -17,14 +18,26 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use webhooks::Webhooks;
 
-use crate::cli::Role;
 use crate::config::Config;
-use crate::{resources, telling};
+use crate::{process_limits, telling};
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
 /// How long closing the connections to the servers may take.
-const FAREWELL: Duration = Duration::from_secs(2);
+const DISCONNECTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// A part that can run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Pages, public API, MCP
+    Gateway,
+    /// Log to PostgreSQL
+    Projector,
+    /// Sends what falls due: expiries, idle sessions, erasures
+    Worker,
+    /// Tells agents' webhooks what happens
+    Webhooks,
+}
 
 /// Running parts.
 pub(crate) struct System {
@@ -37,15 +50,15 @@ pub(crate) struct System {
     pool: PgPool,
 }
 
-/// Where the gateway is reached.
+/// The sockets that the gateway accepts connections on.
 #[derive(Debug)]
-pub(crate) struct Doors {
+pub(crate) struct Listeners {
     pub(crate) public: TcpListener,
     pub(crate) metrics: Option<TcpListener>,
 }
 
-impl Doors {
-    /// Takes the addresses, before anything slow is started.
+impl Listeners {
+    /// Binds the addresses, before anything slow is started.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let public = bind(config.listen, "--listen").await?;
         let metrics = match config.metrics_listen {
@@ -69,7 +82,7 @@ impl System {
         backbone: Backbone,
         pool: PgPool,
         roles: &[Role],
-        doors: Option<Doors>,
+        listeners: Option<Listeners>,
     ) -> Result<Self> {
         let commands = Commands::new(backbone.clone(), config.policy());
         let finished = finish_erasures(&commands).await.context("erasures cannot be verified, so nothing is served")?;
@@ -94,8 +107,8 @@ impl System {
         if roles.contains(&Role::Webhooks) {
             system.webhooks(config)?;
         }
-        if let Some(doors) = doors.filter(|_| roles.contains(&Role::Gateway)) {
-            system.gateway(config, doors)?;
+        if let Some(listeners) = listeners.filter(|_| roles.contains(&Role::Gateway)) {
+            system.gateway(config, listeners)?;
         }
         Ok(system)
     }
@@ -129,24 +142,24 @@ impl System {
         Ok(())
     }
 
-    fn gateway(&mut self, config: &Config, doors: Doors) -> Result<()> {
+    fn gateway(&mut self, config: &Config, listeners: Listeners) -> Result<()> {
         let queries = Queries::new(self.pool.clone(), self.backbone.clone());
-        let mut settings = gateway::Config::new(public_url(config, &doors)?);
+        let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
         settings.authorization_server = config.trusted(&settings.public_url)?;
-        settings.connections = resources::connections(settings.connections)?;
+        settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();
-        if let Some(metrics) = doors.metrics {
+        if let Some(metrics) = listeners.metrics {
             let stop = stop.clone();
             self.parts.spawn(async move { ("metrics", gateway::serve_metrics(metrics, stop).await.map_err(Into::into)) });
         }
-        self.parts.spawn(async move { ("gateway", gateway::serve(doors.public, app, stop).await.map_err(Into::into)) });
+        self.parts.spawn(async move { ("gateway", gateway::serve(listeners.public, app, stop).await.map_err(Into::into)) });
         Ok(())
     }
 
-    /// Says of the parts in this process what only they know.
+    /// Returns the health probes of the parts in this process.
     fn probes(&self) -> Probes {
         let mut probes = Probes::default();
         if let Some(projector) = self.projector.clone() {
@@ -160,14 +173,14 @@ impl System {
             probes = probes.with("webhooks", move || {
                 let standings = webhooks.standings().into_iter();
                 let stopped: Vec<_> = standings.filter_map(|shard| stopped(shard.shard, shard.stopped)).collect();
-                // Whoever chats is served without them.
+                // Chats go on without webhooks: a warning, no failure.
                 std::future::ready(Ok((!stopped.is_empty()).then(|| stopped.join("; "))))
             });
         }
         probes
     }
 
-    /// Waits until a part stops by itself, which none should.
+    /// Waits until a part stops by itself, which is an error.
     pub(crate) async fn died(&mut self) -> anyhow::Error {
         match self.parts.join_next().await {
             Some(Ok((part, Ok(())))) => anyhow::anyhow!("the {part} stopped by itself"),
@@ -177,15 +190,15 @@ impl System {
         }
     }
 
-    /// Stops all parts: newcomers are turned away, answers under way are finished.
+    /// Stops all parts: no new connection is accepted, answers under way are finished.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.stop.cancel();
         let all = async { while self.parts.join_next().await.is_some() {} };
         let late = timeout(STOPS_WITHIN, all).await.is_err();
         self.parts.shutdown().await;
-        // A server that is gone answers no farewell.
-        let farewell = async { tokio::join!(self.backbone.drain(), self.pool.close()) };
-        let _unanswered = timeout(FAREWELL, farewell).await;
+        // A server that is gone never answers.
+        let disconnect = async { tokio::join!(self.backbone.drain(), self.pool.close()) };
+        let _unanswered = timeout(DISCONNECTS_WITHIN, disconnect).await;
         if late {
             bail!("some parts took longer than {STOPS_WITHIN:?} to stop and were cut off");
         }
@@ -198,14 +211,14 @@ fn stopped(shard: Shard, why: Option<String>) -> Option<String> {
 }
 
 /// The address that people use: as configured, or where we listen.
-pub(crate) fn public_url(config: &Config, doors: &Doors) -> Result<url::Url> {
+pub(crate) fn public_url(config: &Config, listeners: &Listeners) -> Result<url::Url> {
     match &config.public_url {
         Some(url) => Ok(url.clone()),
-        None => Ok(format!("http://{}", doors.public.local_addr()?).parse()?),
+        None => Ok(format!("http://{}", listeners.public.local_addr()?).parse()?),
     }
 }
 
-/// Ctrl-C, or a polite request to stop. Made once, before anything that may have to be stopped: none that comes after is lost.
+/// SIGINT and SIGTERM. Made once, before anything that may have to be stopped, so that no later signal is lost.
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,

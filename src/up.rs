@@ -4,22 +4,33 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use command_service::Commands;
 use domain::agent::Grant;
 use indicatif::{ProgressBar, ProgressStyle};
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use url::Url;
 
-use crate::cli::{Role, Up};
-use crate::clients::{ADDRESS, AGENT_KEY, Access};
-use crate::config::Config;
+use crate::access::{ADDRESS, AGENT_KEY, Access};
+use crate::config::{Config, ListenOptions};
 use crate::demo::Demo;
 use crate::installation::{self, Servers};
-use crate::system::{Doors, StopSignals, System, public_url};
-use crate::{clients, demo};
+use crate::system::{Listeners, Role, StopSignals, System, public_url};
+use crate::{demo, mcp_config};
 
 /// The file with the demo agent's key.
 const DEMO_KEY: &str = "demo.key";
+
+/// Options of `tempchat up`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) listen: ListenOptions,
+
+    /// Start without the demo link and the agent that answers on it
+    #[arg(long)]
+    no_demo: bool,
+}
 
 /// The servers that this process started, if any.
 #[derive(Debug, Default)]
@@ -29,14 +40,14 @@ struct Embedded {
 }
 
 /// Starts everything and keeps it running until asked to stop.
-pub(crate) async fn run(config: Config, options: Up) -> Result<()> {
+pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
     let mut stop = StopSignals::listen()?;
     let data = DataDir::open(&config.data)?;
-    let doors = Doors::open(&config).await?;
-    let url = public_url(&config, &doors)?;
+    let listeners = Listeners::open(&config).await?;
+    let url = public_url(&config, &listeners)?;
     let mut embedded = Embedded::default();
     let running = tokio::select! {
-        running = everything(&config, &options, &data, doors, &url, &mut embedded) => running,
+        running = everything(&config, &options, &data, listeners, &url, &mut embedded) => running,
         () = stop.next() => Ok(None),
     };
     let outcome = match running {
@@ -62,23 +73,23 @@ pub(crate) async fn run(config: Config, options: Up) -> Result<()> {
 /// Starts all parts and says how to reach them.
 async fn everything(
     config: &Config,
-    options: &Up,
+    options: &Options,
     data: &DataDir,
-    doors: Doors,
+    listeners: Listeners,
     url: &Url,
     embedded: &mut Embedded,
 ) -> Result<Option<(System, Option<Demo>)>> {
     let progress = Progress::start();
     let servers = embedded.start(config, data, &progress).await?;
     progress.say("opening the event log");
-    let backbone = installation::log(config, &servers, installation::keep_secrets(data)?).await?;
+    let backbone = installation::open_log(config, &servers, installation::keep_secrets(data)?).await?;
     progress.say("preparing the read models");
-    let pool = installation::rows(&servers).await?;
+    let pool = installation::open_rows(&servers).await?;
     progress.say("starting all parts");
     // What runs in this process is reached where it listens, whatever a proxy in front is called.
-    let local: Url = format!("http://{}", doors.public.local_addr()?).parse()?;
+    let local: Url = format!("http://{}", listeners.public.local_addr()?).parse()?;
     let system =
-        System::start(config, backbone, pool, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(doors))
+        System::start(config, backbone, pool, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(listeners))
             .await?;
     let key = agent_key(&system.commands, data, AGENT_KEY, "agent").await?;
     let demo = if options.no_demo {
@@ -167,7 +178,7 @@ fn announce(access: &Access, demo: Option<&Demo>) -> Result<()> {
     writeln!(out, "\nTempchat    {base}")?;
     writeln!(out, "MCP         {base}/mcp")?;
     writeln!(out, "Agent key   {key}")?;
-    writeln!(out, "\n{}", clients::configuration(access))?;
+    writeln!(out, "\n{}", mcp_config::configuration(access))?;
     if let Some(demo) = demo {
         writeln!(out, "Chat with the demo agent, in any browser:\n\n    {}\n", demo.url())?;
     }

@@ -79,15 +79,10 @@ pub struct Receipt {
 impl Commands {
     /// Takes commands for `backbone` within `policy`; warm states take at most 64 MiB.
     pub fn new(backbone: Backbone, policy: Policy) -> Self {
-        Self::sized(backbone, policy, WARM_BYTES)
-    }
-
-    /// As [`Self::new`], with another limit for the warm states: a session takes some 3 KiB, and 112 bytes for each message.
-    pub fn sized(backbone: Backbone, policy: Policy, warm_bytes: u64) -> Self {
         let policy = Arc::new(policy);
         let store = backbone.store();
         let secrets = backbone.secrets();
-        let part = warm_bytes / 16;
+        let part = WARM_BYTES / 16;
         let inner = Inner {
             agents: Executor::new(store.clone(), Arc::clone(&policy), part),
             links: Executor::new(store.clone(), Arc::clone(&policy), part * 3),

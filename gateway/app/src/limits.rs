@@ -71,25 +71,6 @@ impl Default for Rates {
     }
 }
 
-impl Rates {
-    /// Returns these rates so many times over: for measuring.
-    #[must_use]
-    pub fn times(self, factor: u32) -> Self {
-        let times =
-            |rate: Rate| Rate { burst: rate.burst.saturating_mul(factor), per_minute: rate.per_minute.saturating_mul(factor) };
-        let Self { visit, passcode, passcode_of_link, handoff, typing, session, key } = self;
-        Self {
-            visit: times(visit),
-            passcode: times(passcode),
-            passcode_of_link: times(passcode_of_link),
-            handoff: times(handoff),
-            typing: times(typing),
-            session: times(session),
-            key: times(key),
-        }
-    }
-}
-
 type Limiter = DefaultKeyedRateLimiter<Limit>;
 
 /// Counts what clients do, in memory.

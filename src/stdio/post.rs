@@ -17,13 +17,13 @@ use tokio::time::sleep;
 use url::Url;
 
 use super::message::{INTERNAL, Message, OVERLOADED, refusal};
-use crate::clients::Access;
+use crate::access::Access;
 
 /// How long a connection may take to be made.
-const CONNECTS: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may be silent: longer than any wait.
-const SILENT: Duration = Duration::from_mins(2);
-/// The pauses before a connection is tried again that could not be made, in milliseconds: a server that starts anew is soon there.
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
+/// The pauses before a connection that could not be made is tried again, in milliseconds: a server that restarts is soon there.
 const PAUSES: [u64; 5] = [200, 500, 1_000, 2_000, 4_000];
 /// The longest answer, or part of a stream.
 const LONGEST: usize = 4 * 1_024 * 1_024;
@@ -33,7 +33,7 @@ pub(super) struct Server {
     client: Client,
     endpoint: Url,
     bearer: HeaderValue,
-    /// The version of the handshake, where there was one.
+    /// The protocol version of the handshake, where there was one.
     agreed: Mutex<Option<String>>,
 }
 
@@ -45,7 +45,7 @@ enum Failure {
     Lost,
     /// The server said no.
     Refused(String),
-    /// Nobody is there to be answered.
+    /// The host has stopped reading.
     HostGone,
 }
 
@@ -54,19 +54,19 @@ impl Server {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", access.key))?;
         bearer.set_sensitive(true);
         let client = Client::builder()
-            .connect_timeout(CONNECTS)
-            .read_timeout(SILENT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
             .redirect(Policy::none())
-            // A connection that was kept may be closed just when it is used: then nobody knows whether the call arrived.
+            // An idle connection may be closed just when it is used, and then the call may or may not have arrived.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, endpoint: access.endpoint()?, bearer, agreed: Mutex::default() })
     }
 
-    /// Carries a message there, and says what comes back.
-    pub(super) async fn carry(&self, message: &Message, say: &mpsc::Sender<String>) {
-        let Err(failure) = self.exchange(message, say).await else { return };
-        let (code, told) = match failure {
+    /// Sends a message to the server, and its answer to the host.
+    pub(super) async fn carry(&self, message: &Message, lines_out: &mpsc::Sender<String>) {
+        let Err(failure) = self.exchange(message, lines_out).await else { return };
+        let (code, explanation) = match failure {
             Failure::HostGone => return,
             Failure::Unreachable => {
                 (OVERLOADED, format!("Nothing answers at {}. Is `tempchat up` running? Nothing was done: call again.", self.endpoint))
@@ -77,27 +77,27 @@ impl Server {
                  first what is there."
                     .to_owned(),
             ),
-            Failure::Refused(told) => (INTERNAL, told),
+            Failure::Refused(explanation) => (INTERNAL, explanation),
         };
-        eprintln!("tempchat stdio: {told}");
+        eprintln!("tempchat stdio: {explanation}");
         if let Some(id) = message.id() {
-            let _said = say.send(refusal(id, code, &told)).await;
+            let _sent = lines_out.send(refusal(id, code, &explanation)).await;
         }
     }
 
-    async fn exchange(&self, message: &Message, say: &mpsc::Sender<String>) -> Result<(), Failure> {
+    async fn exchange(&self, message: &Message, lines_out: &mpsc::Sender<String>) -> Result<(), Failure> {
         let response = self.post(message).await?;
         let is_stream =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         if is_stream {
-            return self.relay(message, response, say).await;
+            return self.relay(message, response, lines_out).await;
         }
         let status = response.status();
         let body = whole(response).await?;
         match read_json::<Value>(&body) {
-            Ok(answer) if answer.get("jsonrpc").is_some() => self.pass(message, &answer, say).await,
+            Ok(answer) if answer.get("jsonrpc").is_some() => self.pass(message, &answer, lines_out).await,
             _ if message.id().is_none() && status.is_success() => Ok(()),
-            Ok(problem) => Err(Failure::Refused(told(status, &problem))),
+            Ok(problem) => Err(Failure::Refused(describe(status, &problem))),
             Err(_) => Err(Failure::Refused(format!("The server answers with {status}, which is no answer."))),
         }
     }
@@ -124,13 +124,13 @@ impl Server {
     }
 
     /// Passes on a stream of messages, of which the last is the answer.
-    async fn relay(&self, message: &Message, response: Response, say: &mpsc::Sender<String>) -> Result<(), Failure> {
+    async fn relay(&self, message: &Message, response: Response, lines_out: &mpsc::Sender<String>) -> Result<(), Failure> {
         let mut blocks = SseByteStream::new(response.bytes_stream());
         while let Some(block) = blocks.next().await {
             let data = block.map_err(|_| Failure::Lost)?.data.filter(|data| !data.trim().is_empty());
             let Some(part) = data.and_then(|data| read_json::<Value>(data.as_bytes()).ok()) else { continue };
             let is_answer = part.get("id") == message.id() && part.get("method").is_none();
-            self.pass(message, &part, say).await?;
+            self.pass(message, &part, lines_out).await?;
             if is_answer {
                 return Ok(());
             }
@@ -139,13 +139,13 @@ impl Server {
     }
 
     /// Passes a message on as one line.
-    async fn pass(&self, message: &Message, answer: &Value, say: &mpsc::Sender<String>) -> Result<(), Failure> {
+    async fn pass(&self, message: &Message, answer: &Value, lines_out: &mpsc::Sender<String>) -> Result<(), Failure> {
         if message.is_handshake()
             && let Some(version) = answer.pointer("/result/protocolVersion").and_then(Value::as_str)
         {
             *self.agreed.lock() = Some(version.to_owned());
         }
-        say.send(answer.to_string()).await.map_err(|_| Failure::HostGone)
+        lines_out.send(answer.to_string()).await.map_err(|_| Failure::HostGone)
     }
 }
 
@@ -163,8 +163,8 @@ async fn whole(response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// Tells a problem (RFC 9457) in one line.
-fn told(status: StatusCode, problem: &Value) -> String {
+/// Describes a problem (RFC 9457) in one line.
+fn describe(status: StatusCode, problem: &Value) -> String {
     let part = |name: &str| problem.get(name).and_then(Value::as_str);
     match (part("code"), part("detail")) {
         (Some(code), Some(detail)) => format!("{code}: {detail}"),

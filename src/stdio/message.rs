@@ -1,4 +1,4 @@
-//! What a host says (JSON-RPC 2.0), as far as a bridge must know.
+//! Messages of the host (JSON-RPC 2.0), as far as a bridge reads them.
 
 use body::{JsonError, read_json};
 use data_encoding::BASE64;
@@ -17,7 +17,7 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Where a message of 2026-07-28 names its version.
 const VERSION_OF_MESSAGE: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 
-/// A message of the host's.
+/// A message from the host.
 #[derive(Debug, PartialEq)]
 pub(super) enum Message {
     /// It wants an answer.
@@ -85,7 +85,7 @@ impl Message {
         self.body().get("method").and_then(Value::as_str)
     }
 
-    /// Says in headers what is in the body, for what stands between (SEP-2243); `agreed` is the handshake's version.
+    /// Repeats parts of the body in headers, for proxies in between (SEP-2243); `agreed` is the handshake's version.
     pub(super) fn headers(&self, agreed: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
         let named = ["/params/name", "/params/uri"].iter().find_map(|place| self.body().pointer(place)).and_then(Value::as_str);
         let own = self.body().pointer(VERSION_OF_MESSAGE).and_then(Value::as_str);
@@ -102,9 +102,9 @@ fn encoded(value: &str) -> String {
     if is_plain { value.to_owned() } else { format!("=?base64?{}?=", BASE64.encode(value.as_bytes())) }
 }
 
-/// Writes an answer that says no.
-pub(super) fn refusal(id: &Value, code: i64, told: &str) -> String {
-    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": told}}).to_string()
+/// Writes an error response.
+pub(super) fn refusal(id: &Value, code: i64, message: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}).to_string()
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_told_by_its_form() {
+    fn a_message_is_recognized_by_its_fields() {
         let request = json!({"jsonrpc": "2.0", "id": "a", "method": "ping"});
         assert_eq!(parse(&request), Message::Request { id: json!("a"), body: request });
         let cancelled = json!({"method": "notifications/cancelled", "params": {"requestId": 7}});
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn headers_say_what_the_body_says() {
-        let told = |message: &Value| -> Vec<(String, String)> {
+        let written = |message: &Value| -> Vec<(String, String)> {
             let headers = parse(message).headers(Some("2025-11-25"));
             headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
         };
@@ -138,13 +138,13 @@ mod tests {
         };
         let call = json!({"id": 1, "method": "tools/call", "params": {"name": "a", "arguments": {"name": "b"}}});
         assert_eq!(
-            told(&call),
+            written(&call),
             pairs(&[("mcp-protocol-version", "2025-11-25"), ("mcp-method", "tools/call"), ("mcp-name", "a")])
         );
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
         let read = json!({"id": 1, "method": "resources/read", "params": {"uri": "x:\u{e9}", "_meta": meta}});
         assert_eq!(
-            told(&read),
+            written(&read),
             pairs(&[
                 ("mcp-protocol-version", "2026-07-28"),
                 ("mcp-method", "resources/read"),

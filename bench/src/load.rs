@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 /// What a stretch of load gave.
 #[derive(Debug, Clone)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// How many were done a second.
-    pub(super) per_second: f64,
+    pub(crate) per_second: f64,
     /// How long each took, in microseconds.
-    pub(super) micros: Histogram<u64>,
+    pub(crate) micros: Histogram<u64>,
 }
 
 /// Keeps `in_flight` lanes busy for `length`; each lane calls `step` again and again with its own state.
-pub(super) async fn run<S, F, Fut>(lanes: Vec<S>, length: Duration, step: F) -> Result<(Load, Vec<S>)>
+pub(crate) async fn run<S, F, Fut>(lanes: Vec<S>, length: Duration, step: F) -> Result<(Load, Vec<S>)>
 where
     S: Send + 'static,
     F: Fn(S) -> Fut + Clone + Send + 'static,
@@ -50,22 +50,22 @@ where
 }
 
 /// Makes an empty histogram of microseconds, to three digits.
-pub(super) fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 120_000_000, 3).expect("the bounds are in order")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "latencies are small")]
-pub(super) fn millis(micros: &Histogram<u64>, quantile: f64) -> f64 {
+pub(crate) fn millis(micros: &Histogram<u64>, quantile: f64) -> f64 {
     micros.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
 /// Returns the middle one.
-pub(super) fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Shares `all` out among `parts`, as evenly as can be.
-pub(super) fn shared_out<T: Clone>(all: &[T], parts: usize) -> Vec<Vec<T>> {
+pub(crate) fn shared_out<T: Clone>(all: &[T], parts: usize) -> Vec<Vec<T>> {
     (0..parts).map(|part| all.iter().skip(part).step_by(parts).cloned().collect()).collect()
 }

@@ -1,15 +1,15 @@
-//! What the system grants this process and the servers it starts: files enough, and no picture of its memory on the disk.
+//! Limits of this process and of the servers it starts: enough open files, and no core dumps.
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 /// Open files that are enough: every connection is one.
 const FILES: rlim_t = 65_536;
-/// Files that are no connections of clients: rows, log, listeners, the program itself; with room to spare.
+/// Open files that are not connections of clients: PostgreSQL, nats-server, listeners, the program itself; with room to spare.
 const OTHER_FILES: usize = 256;
 
-/// Takes what may be had. A core dump would hold keys and opened words, and outlive every erasure: there is none.
-pub(crate) fn settle() -> Result<()> {
+/// Raises the limit of open files and switches core dumps off: one would hold keys and opened texts, and outlive every erasure.
+pub(crate) fn apply() -> Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core dumps cannot be switched off")?;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let wanted = hard.min(FILES).max(soft);

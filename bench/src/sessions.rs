@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use command_service::{Commands, Join, NewLink};
-use domain::{Address, AgentId, DeviceId, Millis, Policy};
+use domain::{Address, AgentId, DeviceId, LinkId, Millis, Policy};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nats::{Actor, Backbone};
 
@@ -10,10 +10,10 @@ use nats::{Actor, Backbone};
 const AT_ONCE: usize = 64;
 
 /// The one device of every session's chatter.
-pub(super) const DEVICE: DeviceId = DeviceId::new([1; 16]);
+pub(crate) const DEVICE: DeviceId = DeviceId::new([1; 16]);
 
 /// Limits wide enough that none is measured.
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy {
         messages_per_session: u32::MAX,
         messages_per_minute: u32::MAX,
@@ -26,7 +26,7 @@ pub(super) fn policy() -> Policy {
 }
 
 /// Makes `agents` agents, spread evenly over the shards, with one link each, and `sessions` sessions shared out among them.
-pub(super) async fn make(backbone: &Backbone, commands: &Commands, agents: usize, sessions: usize) -> Result<Vec<Address>> {
+pub(crate) async fn make(backbone: &Backbone, commands: &Commands, agents: usize, sessions: usize) -> Result<Vec<Address>> {
     let shards: Vec<_> = backbone.shards().collect();
     let mut links = Vec::with_capacity(agents);
     for number in 0..agents {
@@ -38,7 +38,7 @@ pub(super) async fn make(backbone: &Backbone, commands: &Commands, agents: usize
                 break agent;
             }
         };
-        let (link, _) = commands.create_link(agent, Actor::Operator, link(sessions), None).await?;
+        let (link, _) = commands.create_link(agent, Actor::Operator, new_link(sessions), None).await?;
         links.push((agent, link));
     }
     stream::iter(0..sessions)
@@ -51,7 +51,8 @@ pub(super) async fn make(backbone: &Backbone, commands: &Commands, agents: usize
         .await
 }
 
-async fn start(commands: &Commands, agent: AgentId, link: domain::LinkId, number: usize) -> Result<Address> {
+/// Starts the session of a link's chatter of this number.
+pub(crate) async fn start(commands: &Commands, agent: AgentId, link: LinkId, number: usize) -> Result<Address> {
     let join = Join {
         agent,
         link,
@@ -67,7 +68,8 @@ async fn start(commands: &Commands, agent: AgentId, link: domain::LinkId, number
     Ok(Address::session(agent, commands.join(&join).await?.session()))
 }
 
-fn link(sessions: usize) -> NewLink {
+/// Describes a link for so many sessions at once.
+pub(crate) fn new_link(sessions: usize) -> NewLink {
     NewLink {
         title: "bench".to_owned(),
         purpose: None,

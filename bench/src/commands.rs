@@ -1,41 +1,62 @@
-//! `tempchat bench commands`: raw JetStream against the command path against HTTP, in turns, on the same servers' settings.
+//! `./dev bench commands`: raw JetStream against the command path against HTTP, in turns, on the same servers' settings.
 //!
-//! Projector, worker and hub are off here: what is measured is the way from a command to the acknowledged log.
+//! Projector, worker and hub are off: what is measured is the path from a command to its acknowledgement by the log.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
+use clap::Args;
 use command_service::Commands;
 use domain::{Address, Target};
 use futures_util::StreamExt;
-use nats::{Actor, Backbone, Carrier, Options, Secrets, SessionCredentials};
+use nats::{Actor, Backbone, Carrier, Secrets, SessionCredentials};
 use serde_json::json;
 use servers::{DataDir, NatsOptions, NatsServer};
 use tokio_util::sync::CancellationToken;
 
-use super::chats;
-use super::http::Connection;
-use super::load::{self, Load};
-use crate::cli::BenchCommands;
-
-/// Room for warm states, in bytes: here every session grows by hundreds of messages a minute, and none is to be folded again.
-const WARM_BYTES: u64 = 1 << 30;
+use crate::http::Connection;
+use crate::load::{self, Load};
+use crate::{installation, sessions};
 
 /// Bytes of each message's text.
 const TEXT: &str =
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.";
+/// How many commands are in flight at once.
+const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 /// The header that says which message must be the subject's last.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
+/// Options of `./dev bench commands`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Agents, spread over the shards
+    #[arg(long, default_value_t = 64)]
+    agents: usize,
+    /// Sessions, shared out among the agents
+    #[arg(long, default_value_t = 2_000)]
+    sessions: usize,
+    /// Rounds; the three are measured in turns in each
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Length of one measurement in seconds
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+}
+
 /// Measures with and without fsync, each at every number in flight.
-pub(crate) async fn run(options: BenchCommands, as_json: bool) -> Result<()> {
+pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
+    let most = IN_FLIGHT.into_iter().max().unwrap_or_default();
+    ensure!(
+        options.sessions >= most,
+        "--sessions must be at least {most}: so many commands are in flight, each in a session of its own"
+    );
     if !as_json {
         println!(
             "{} agents, {} sessions, all warm; {} rounds of {} s in turns, medians; projector, worker and hub off",
@@ -43,12 +64,13 @@ pub(crate) async fn run(options: BenchCommands, as_json: bool) -> Result<()> {
         );
     }
     for fsync in [true, false] {
-        let mut bench = Setup::start(&options, fsync).await?;
-        for in_flight in [1, 64, 256] {
-            let figures = bench.measure(&options, in_flight).await?;
-            figures.print(fsync, in_flight, as_json);
+        for in_flight in IN_FLIGHT {
+            // Each begins with new servers and sessions, small enough to stay in the state cache: none is folded again.
+            let setup = Setup::start(&options, fsync).await?;
+            let measurements = setup.measure(&options, in_flight).await?;
+            setup.stop().await;
+            measurements.print(fsync, in_flight, as_json);
         }
-        bench.stop().await;
     }
     Ok(())
 }
@@ -78,7 +100,7 @@ struct Pattern {
 }
 
 /// The medians of one number in flight.
-struct Figures {
+struct Measurements {
     raw: Load,
     commands: Load,
     http: Load,
@@ -87,26 +109,29 @@ struct Figures {
 }
 
 impl Setup {
-    async fn start(options: &BenchCommands, fsync: bool) -> Result<Self> {
+    async fn start(options: &Options, fsync: bool) -> Result<Self> {
         let data = [DataDir::temporary()?, DataDir::temporary()?];
         let [for_us, for_raw] = &data;
         let nats_options = || NatsOptions { sync_always: fsync, ..NatsOptions::default() };
         let ours = NatsServer::start(for_us, nats_options()).await?;
         let raw = NatsServer::start(for_raw, nats_options()).await?;
         let secrets = Secrets::generate();
-        let backbone = Backbone::connect(Options::new(ours.url(), secrets.clone())).await?;
-        let raw_backbone = Backbone::connect(Options::new(raw.url(), secrets.clone())).await?;
-        let commands = Commands::sized(backbone.clone(), chats::policy(), WARM_BYTES);
-        let sessions = chats::make(&backbone, &commands, options.agents, options.sessions).await?;
+        let backbone = Backbone::connect(nats::Options::new(ours.url(), secrets.clone())).await?;
+        let raw_backbone = Backbone::connect(nats::Options::new(raw.url(), secrets.clone())).await?;
+        let commands = Commands::new(backbone.clone(), sessions::policy());
+        let sessions = sessions::make(&backbone, &commands, options.agents, options.sessions).await?;
         let patterns = patterns(&ours, &commands, &sessions).await?;
         let stop = CancellationToken::new();
-        let gateway = serve(&commands, &backbone, stop.clone()).await?;
+        // No answer here reads a row: the pool never connects.
+        let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none")?;
+        let (gateway, serving) = installation::serve(&commands, &backbone, pool, stop.clone()).await?;
+        tokio::spawn(serving);
         let credentials = SessionCredentials::new(&secrets);
         Ok(Self { ours, raw, commands, backbone, raw_backbone, sessions, patterns, gateway, credentials, stop, _data: data })
     }
 
     /// Measures the three in turns, so that a machine that slows down slows all of them.
-    async fn measure(&mut self, options: &BenchCommands, in_flight: usize) -> Result<Figures> {
+    async fn measure(&self, options: &Options, in_flight: usize) -> Result<Measurements> {
         let length = Duration::from_secs(options.seconds);
         let client = nats::bare_client(self.raw.url()).await?;
         let mut patterns = load::shared_out(&self.patterns, in_flight);
@@ -122,9 +147,7 @@ impl Setup {
             commands.push(command);
             https.push(http);
         }
-        // The next number in flight goes on where the subjects are now.
-        self.patterns = patterns.into_iter().flatten().collect();
-        Ok(Figures {
+        Ok(Measurements {
             raw: middle(raws),
             commands: middle(commands),
             http: middle(https),
@@ -171,7 +194,7 @@ impl Setup {
         let Target::Session(id) = session.target else { return None };
         Some((
             format!("/api/v1/sessions/{id}/messages"),
-            self.credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE),
+            self.credentials.issue(Carrier::Bearer, session.agent, id, sessions::DEVICE),
         ))
     }
 
@@ -226,29 +249,19 @@ async fn publish_raw(
     Ok((load, lanes.into_iter().map(|(patterns, _)| patterns).collect()))
 }
 
-/// Serves the public API alone. No answer here reads a row: the pool never connects.
-async fn serve(commands: &Commands, backbone: &Backbone, stop: CancellationToken) -> Result<SocketAddr> {
-    let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none")?;
-    let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    let app = super::gateway(commands, backbone, pool, address)?;
-    tokio::spawn(gateway::serve(listener, app, stop));
-    Ok(address)
-}
-
 fn middle(mut loads: Vec<Load>) -> Load {
     loads.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     loads.swap_remove(loads.len() / 2)
 }
 
-impl Figures {
+impl Measurements {
     fn print(&self, fsync: bool, in_flight: usize, as_json: bool) {
         if as_json {
-            let one = |load: &Load| {
+            let one = |measured: &Load| {
                 json!({
-                    "per_second": load.per_second.round(),
-                    "p50_ms": millis(load, 0.5),
-                    "p99_ms": millis(load, 0.99),
+                    "per_second": measured.per_second.round(),
+                    "p50_ms": load::millis(&measured.micros, 0.5),
+                    "p99_ms": load::millis(&measured.micros, 0.99),
                 })
             };
             println!(
@@ -261,22 +274,17 @@ impl Figures {
             return;
         }
         println!("\nfsync {}, {in_flight} in flight", if fsync { "always" } else { "off" });
-        for (name, load, ratio) in [
+        for (name, measured, ratio) in [
             ("raw JetStream", &self.raw, 1.0),
             ("commands", &self.commands, self.ratio_commands),
             ("HTTP", &self.http, self.ratio_http),
         ] {
             println!(
                 "  {name:<14} {:>8.0}/s   ratio {ratio:>5.2}   p50 {:>7.2} ms   p99 {:>7.2} ms",
-                load.per_second,
-                millis(load, 0.5),
-                millis(load, 0.99)
+                measured.per_second,
+                load::millis(&measured.micros, 0.5),
+                load::millis(&measured.micros, 0.99)
             );
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "latencies are small")]
-fn millis(load: &Load, quantile: f64) -> f64 {
-    load.micros.value_at_quantile(quantile) as f64 / 1_000.0
 }

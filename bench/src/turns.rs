@@ -1,6 +1,6 @@
-//! `tempchat bench turns`: a scripted chat of ten messages, by send-and-wait and by send, then wait: a model's turns and tokens.
+//! `./dev bench turns`: a scripted chat of ten messages, by send-and-wait and by send, then wait: a model's turns and tokens.
 //!
-//! Tokens are characters / 4 of the arguments and of the results' text: no vocabulary is built into the binary for this, and both
+//! Tokens are characters / 4 of the arguments and of the results' text: no vocabulary is needed for this, and both
 //! ways are counted alike.
 
 use anyhow::{Context, Result, ensure};
@@ -9,11 +9,11 @@ use nats::SessionCredentials;
 use serde_json::{Value, json};
 use servers::DataDir;
 
-use super::calls::{Answer, Caller, Chatter};
-use super::chats;
-use super::own::{Up, beside};
+use crate::clients::{Answer, Caller, Chatter};
+use crate::sessions;
+use crate::tempchat_process::{TempchatProcess, beside};
 
-/// Who says what: the person begins.
+/// The script: the person begins.
 const SCRIPT: [(&str, &str); 5] = [
     (
         "Hi, I got this link about the delivery on Friday?",
@@ -31,7 +31,7 @@ const SCRIPT: [(&str, &str); 5] = [
     ("There is a yard behind the house, ring at Miller.", "Perfect. Friday, 14:30 to 17:00, yard, ring at Miller. See you then!"),
 ];
 /// Longer than anything here takes.
-const PATIENCE: u32 = 30;
+const TIMEOUT: u32 = 30;
 const WAIT: &str = "temp_chat_wait_for_messages";
 const SEND: &str = "temp_chat_send_message";
 
@@ -42,7 +42,7 @@ struct Cost {
     characters: usize,
 }
 
-/// An agent in one session, who counts.
+/// An agent in one session, and what its calls cost.
 struct Talk {
     session: Value,
     caller: Caller,
@@ -55,13 +55,13 @@ struct Talk {
 pub(crate) async fn run(as_json: bool) -> Result<()> {
     let place = DataDir::temporary()?;
     let folder = place.join("up");
-    let up = Up::start(&folder).await?;
+    let up = TempchatProcess::start(&folder).await?;
     let (backbone, commands, secrets) = beside(&folder).await?;
     let credentials = SessionCredentials::new(&secrets);
     let mut costs = Vec::new();
     // An agent of its own for each, so that no result tells of the other's chat.
     for at_once in [true, false] {
-        let session = chats::make(&backbone, &commands, 1, 1).await?.pop().context("a session was made")?;
+        let session = sessions::make(&backbone, &commands, 1, 1).await?.pop().context("a session was made")?;
         let Target::Session(id) = session.target else { continue };
         let talk = Talk {
             session: json!(id),
@@ -75,9 +75,12 @@ pub(crate) async fn run(as_json: bool) -> Result<()> {
     backbone.drain().await;
     up.stop().await?;
     let [together, apart] = costs.as_slice() else { anyhow::bail!("both ways are played") };
-    let told = |cost: &Cost| json!({"turns": cost.turns, "characters": cost.characters, "tokens_estimated": cost.tokens()});
+    let as_value = |cost: &Cost| json!({"turns": cost.turns, "characters": cost.characters, "tokens_estimated": cost.tokens()});
     if as_json {
-        println!("{}", json!({"messages": SCRIPT.len() * 2, "send_and_wait": told(together), "send_then_wait": told(apart)}));
+        println!(
+            "{}",
+            json!({"messages": SCRIPT.len() * 2, "send_and_wait": as_value(together), "send_then_wait": as_value(apart)})
+        );
         return Ok(());
     }
     println!("a chat of {} messages; tokens are characters / 4 of arguments and results", SCRIPT.len() * 2);
@@ -95,7 +98,7 @@ pub(crate) async fn run(as_json: bool) -> Result<()> {
 impl Talk {
     async fn play(mut self, at_once: bool) -> Result<Cost> {
         let (first, _) = SCRIPT.first().context("somebody begins")?;
-        let wait = json!({"session_id": self.session, "timeout_seconds": PATIENCE});
+        let wait = json!({"session_id": self.session, "timeout_seconds": TIMEOUT});
         // That the person has joined is an event of its own.
         self.turn(WAIT, wait.clone(), None).await?;
         self.turn(WAIT, wait.clone(), Some(first)).await?;
@@ -103,7 +106,7 @@ impl Talk {
             let next = SCRIPT.get(index + 1).map(|(text, _)| *text);
             let mut send = json!({"session_id": self.session, "text": answer, "idempotency_key": format!("answer-{index}")});
             if at_once && next.is_some() {
-                insert(&mut send, "wait_for_reply_seconds", json!(PATIENCE));
+                insert(&mut send, "wait_for_reply_seconds", json!(TIMEOUT));
                 self.turn(SEND, send, next).await?;
             } else {
                 self.turn(SEND, send, None).await?;
@@ -125,11 +128,11 @@ impl Talk {
             Some(text) => {
                 let pending = self.caller.begin(tool, &arguments).await?;
                 let turn = self.cost.turns.to_string();
-                self.chatter.say(&turn, text).await?;
+                self.chatter.post(&turn, text).await?;
                 pending.answer().await?
             }
         };
-        ensure!(answer.messages() == Vec::from_iter(said), "{:?} was said, {:?} was heard", said, answer.messages());
+        ensure!(answer.messages() == Vec::from_iter(said), "{:?} was said, {:?} was received", said, answer.messages());
         self.cost.turns += 1;
         self.cost.characters += arguments.to_string().chars().count() + answer.text.chars().count();
         self.cursor = answer.cursor().cloned();

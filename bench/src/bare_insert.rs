@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 /// A batch of event rows, column by column.
 #[derive(Debug, FromRow)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     shard: Vec<i32>,
     sequence: Vec<i64>,
     index: Vec<i32>,
@@ -23,14 +23,14 @@ pub(super) struct Rows {
 }
 
 /// Makes an empty table like that of the events, with the same indexes.
-pub(super) async fn prepare(connection: &mut PgConnection) -> Result<()> {
+pub(crate) async fn prepare(connection: &mut PgConnection) -> Result<()> {
     sqlx::query("CREATE TABLE bare (LIKE event INCLUDING ALL)").execute(connection).await?;
     Ok(())
 }
 
 impl Rows {
     /// Reads a batch of rows.
-    pub(super) async fn read(connection: &mut PgConnection, offset: i64, limit: i64) -> Result<Self> {
+    pub(crate) async fn read(connection: &mut PgConnection, offset: i64, limit: i64) -> Result<Self> {
         let rows = sqlx::query_as(
             "
             SELECT
@@ -48,7 +48,7 @@ impl Rows {
     }
 
     /// Inserts the batch, one statement and one transaction.
-    pub(super) async fn insert(&self, connection: &mut PgConnection) -> Result<()> {
+    pub(crate) async fn insert(&self, connection: &mut PgConnection) -> Result<()> {
         sqlx::query(
             "
             INSERT INTO bare

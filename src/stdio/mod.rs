@@ -1,8 +1,8 @@
 //! `tempchat stdio`: for hosts that start a command and speak MCP over its standard input and output. Each message goes to the
 //! server as one POST, each answer comes back as one line.
 //!
-//! Nothing is sent twice: a call whose connection breaks is answered with an error that says what to do, for nobody knows whether
-//! it was carried out. Only a connection that was never made is tried again.
+//! Nothing is sent twice: a call whose connection breaks is answered with an error that says what to do, because it may have been
+//! carried out. Only a connection that could not be made is tried again.
 
 mod line;
 mod message;
@@ -19,8 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::cli::Target;
-use crate::clients::Access;
+use crate::access::{Access, AccessOptions};
 use crate::config::Config;
 use crate::system::StopSignals;
 use line::{Line, Lines};
@@ -31,19 +30,20 @@ use post::Server;
 const AT_ONCE: usize = 100;
 /// How many answers may wait to be written.
 const QUEUE: usize = 64;
-/// How long calls may still take once the host has closed its end: enough for an answer, and no wait.
-const LAST: Duration = Duration::from_secs(2);
+/// How long calls may still take once the host has closed its end: enough for an answer, not for a wait.
+const FINISHES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bridges until the host closes its end, or a signal comes.
-pub(crate) async fn run(config: &Config, target: Target) -> Result<()> {
+pub(crate) async fn run(config: &Config, options: AccessOptions) -> Result<()> {
     let mut stop = StopSignals::listen()?;
-    let access = Access::find(config, target)?;
-    let (say, mut said) = mpsc::channel::<String>(QUEUE);
-    let mut bridge = Bridge { server: Arc::new(Server::new(&access)?), say, calls: JoinSet::new(), running: HashMap::new() };
+    let access = Access::find(config, options)?;
+    let (lines_out, mut outgoing) = mpsc::channel::<String>(QUEUE);
+    let mut bridge =
+        Bridge { server: Arc::new(Server::new(&access)?), lines_out, calls: JoinSet::new(), running: HashMap::new() };
     let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));
     let mut out = tokio::io::stdout();
     let writing = async {
-        while let Some(mut line) = said.recv().await {
+        while let Some(mut line) = outgoing.recv().await {
             line.push('\n');
             out.write_all(line.as_bytes()).await?;
             out.flush().await?;
@@ -58,7 +58,7 @@ pub(crate) async fn run(config: &Config, target: Target) -> Result<()> {
         anyhow::Ok(())
     };
     tokio::select! {
-        // Writing ends with the last call, or because the host reads no more.
+        // Writing ends with the last call, or when the host stops reading.
         done = async { tokio::try_join!(bridging, writing) } => done.map(|_| ()),
         () = stop.next() => Ok(()),
     }
@@ -67,14 +67,14 @@ pub(crate) async fn run(config: &Config, target: Target) -> Result<()> {
 /// The calls under way.
 struct Bridge {
     server: Arc<Server>,
-    say: mpsc::Sender<String>,
+    lines_out: mpsc::Sender<String>,
     calls: JoinSet<()>,
     /// The requests among them, by their ids as the host writes them.
     running: HashMap<String, AbortHandle>,
 }
 
 impl Bridge {
-    /// Takes a line of the host's.
+    /// Handles a line from the host.
     async fn take(&mut self, line: Line) {
         while self.calls.try_join_next().is_some() {}
         self.running.retain(|_, call| !call.is_finished());
@@ -88,37 +88,37 @@ impl Bridge {
                     .await;
             }
             Ok(message @ (Message::Request { .. } | Message::Notification { .. })) => self.send(message),
-            // The request goes with its connection, which is how the server hears of it.
+            // Dropping the call closes its connection, by which the server knows.
             Ok(Message::Cancelled { id }) => {
                 if let Some(call) = self.running.remove(&id.to_string()) {
                     call.abort();
                 }
             }
-            // The server asks nothing.
+            // The server sends no requests, so no answer is expected.
             Ok(Message::Answer) => {}
             Err(error) => self.refuse(&Value::Null, PARSE, &format!("The line is no message of JSON-RPC: {error}.")).await,
         }
     }
 
     fn send(&mut self, message: Message) {
-        let (server, say) = (Arc::clone(&self.server), self.say.clone());
+        let (server, lines_out) = (Arc::clone(&self.server), self.lines_out.clone());
         let id = message.id().map(ToString::to_string);
-        let call = self.calls.spawn(async move { server.carry(&message, &say).await });
+        let call = self.calls.spawn(async move { server.carry(&message, &lines_out).await });
         if let Some(id) = id {
             self.running.insert(id, call);
         }
     }
 
-    /// Lets the calls under way end, as far as that takes no time: a host that is a pipe wants their answers.
+    /// Waits for the calls under way, but not for long: a host that pipes its input wants their answers.
     async fn finish(mut self) {
         let all = async { while self.calls.join_next().await.is_some() {} };
-        if timeout(LAST, all).await.is_err() {
+        if timeout(FINISHES_WITHIN, all).await.is_err() {
             tracing::debug!("calls are given up: the host has closed its end");
         }
     }
 
-    async fn refuse(&self, id: &Value, code: i64, told: &str) {
-        // A host that reads no more ends the bridge.
-        let _said = self.say.send(refusal(id, code, told)).await;
+    async fn refuse(&self, id: &Value, code: i64, message: &str) {
+        // If the host has stopped reading, the bridge ends anyway.
+        let _sent = self.lines_out.send(refusal(id, code, message)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `tempchat bench webhooks`: from the log to an agent's server, alone and beside one that never answers.
+//! `./dev bench webhooks`: from the log to an agent's server, alone and beside one that never answers.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use command_service::{Commands, NewWebhook};
+use clap::Args;
+use command_service::NewWebhook;
 use domain::{Address, AgentId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::{BodyExt, Empty};
@@ -16,10 +17,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use nats::{Actor, Backbone, Options, Secrets};
+use nats::Actor;
 use serde_json::json;
-use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,11 +26,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use webhooks::{Settings, Webhooks};
 
-use super::http::Connection;
-use super::{chats, load};
-use crate::cli::BenchWebhooks;
-use crate::installation::{self, Servers};
-use crate::telling;
+use crate::http::Connection;
+use crate::installation::Installation;
+use crate::{load, sessions};
 
 /// Sessions of each agent, so that posting is not what takes long.
 const SESSIONS: usize = 32;
@@ -40,20 +37,31 @@ const AT_ONCE: usize = 8;
 /// How long a bare client calls.
 const BARE: Duration = Duration::from_secs(2);
 /// How long deliveries may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+const DELIVERY_TIMEOUT: Duration = Duration::from_mins(2);
 /// What a bare client sends: as long as a call about a message.
 const BODY: usize = 330;
 
+/// Options of `./dev bench webhooks`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Messages in a measurement
+    #[arg(long, default_value_t = 3_000)]
+    messages: u64,
+    /// Rounds; the three are measured in turns in each
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
 /// Measures deliveries a second.
-pub(crate) async fn run(options: BenchWebhooks, as_json: bool) -> Result<()> {
-    let bench = Setup::start().await?;
+pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
+    let setup = Setup::start().await?;
     let (mut bare, mut alone, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        bare.push(bench.bare().await?);
-        alone.push(bench.deliver(options.messages, false).await?);
-        beside.push(bench.deliver(options.messages, true).await?);
+        bare.push(setup.bare().await?);
+        alone.push(setup.deliver(options.messages, false).await?);
+        beside.push(setup.deliver(options.messages, true).await?);
     }
-    bench.stop().await;
+    setup.stop().await;
     let (bare, alone, beside) = (load::median(&mut bare), load::median(&mut alone), load::median(&mut beside));
     if as_json {
         println!(
@@ -80,16 +88,11 @@ pub(crate) async fn run(options: BenchWebhooks, as_json: bool) -> Result<()> {
 }
 
 struct Setup {
-    nats: NatsServer,
-    postgres: Postgres,
-    backbone: Backbone,
-    pool: PgPool,
-    commands: Commands,
+    installation: Installation,
     good: Agent,
     dead: Agent,
     server: Server,
     silent: Server,
-    _data: DataDir,
 }
 
 struct Agent {
@@ -99,31 +102,25 @@ struct Agent {
 
 impl Setup {
     async fn start() -> Result<Self> {
-        let data = DataDir::temporary()?;
-        let nats = NatsServer::start(&data, NatsOptions::default()).await?;
-        let postgres = Postgres::start(&data, PostgresOptions::default()).await?;
-        let backbone = Backbone::connect(Options::new(nats.url(), Secrets::generate())).await?;
-        let pool =
-            installation::rows(&Servers { nats_url: nats.url().to_owned(), database_url: postgres.url().to_owned() }).await?;
-        let commands = Commands::new(backbone.clone(), chats::policy());
-        let sessions = chats::make(&backbone, &commands, 2, 2 * SESSIONS).await?;
-        let (server, silent) = (Server::start(Manner::Answers).await?, Server::start(Manner::NeverAnswers).await?);
+        let installation = Installation::start().await?;
+        let sessions = sessions::make(&installation.backbone, &installation.commands, 2, 2 * SESSIONS).await?;
+        let (server, silent) = (Server::start(Behavior::Answers).await?, Server::start(Behavior::NeverAnswers).await?);
         let id = sessions.first().context("there are sessions")?.agent;
         let (of_one, of_other): (Vec<_>, Vec<_>) = sessions.iter().copied().partition(|session| session.agent == id);
         let other = of_other.first().context("there are two agents")?.agent;
         let (good, dead) = (Agent { id, sessions: of_one }, Agent { id: other, sessions: of_other });
-        let bench = Self { nats, postgres, backbone, pool, commands, good, dead, server, silent, _data: data };
-        bench.point(&bench.good, Some(&bench.server)).await?;
-        // From here on webhooks have a place in the log.
-        bench.take_in().await?;
-        Ok(bench)
+        let setup = Self { installation, good, dead, server, silent };
+        setup.point(&setup.good, Some(&setup.server)).await?;
+        // From here on webhooks have a checkpoint.
+        setup.ingest_all().await?;
+        Ok(setup)
     }
 
     /// Has webhooks read all of the log.
-    async fn take_in(&self) -> Result<()> {
+    async fn ingest_all(&self) -> Result<()> {
         let running = self.webhooks()?;
-        for shard in self.backbone.shards() {
-            running.webhooks.reached(shard, self.backbone.end(shard).await?).await;
+        for shard in self.installation.backbone.shards() {
+            running.webhooks.reached(shard, self.installation.backbone.end(shard).await?).await;
         }
         running.stop().await;
         Ok(())
@@ -133,14 +130,14 @@ impl Setup {
     async fn point(&self, agent: &Agent, server: Option<&Server>) -> Result<()> {
         let webhook =
             server.map(|server| NewWebhook { url: format!("http://{}/", server.address), with_text: false, rotate: false });
-        self.commands.set_webhook(agent.id, None, webhook).await?;
+        self.installation.commands.set_webhook(agent.id, None, webhook).await?;
         Ok(())
     }
 
     fn webhooks(&self) -> Result<Running> {
         let settings = Settings { networks: vec!["127.0.0.0/8".parse()?], ..Settings::default() };
         let stop = CancellationToken::new();
-        let webhooks = Webhooks::start(&self.backbone, &self.pool, &telling::teller(&self.backbone), &settings, &stop)?;
+        let webhooks = self.installation.start_webhooks(&settings, &stop)?;
         Ok(Running { webhooks, stop })
     }
 
@@ -148,24 +145,27 @@ impl Setup {
     async fn deliver(&self, messages: u64, with_a_dead_one: bool) -> Result<f64> {
         self.point(&self.dead, with_a_dead_one.then_some(&self.silent)).await?;
         if with_a_dead_one {
-            // They wait before the others come: what is measured is the endpoint, not the reading of twice as much.
-            self.say(&self.dead, messages).await?;
-            self.take_in().await?;
+            // They are ingested before the others come: what is measured is the endpoint, not reading twice as much of the log.
+            self.post(&self.dead, messages).await?;
+            self.ingest_all().await?;
         }
-        self.say(&self.good, messages).await?;
+        self.post(&self.good, messages).await?;
         let wanted = self.server.count() + messages;
         let began = Instant::now();
         let running = self.webhooks()?;
-        timeout(PATIENCE, self.server.has_had(wanted)).await.context("not everything was delivered")?;
+        timeout(DELIVERY_TIMEOUT, self.server.wait_for_calls(wanted)).await.context("not everything was delivered")?;
         let took = began.elapsed();
         running.stop().await;
         Ok(per_second(messages, took))
     }
 
-    async fn say(&self, agent: &Agent, messages: u64) -> Result<()> {
+    async fn post(&self, agent: &Agent, messages: u64) -> Result<()> {
         let one = |number: u64| async move {
             let session = agent.sessions.get(usize::try_from(number)? % agent.sessions.len()).context("there are sessions")?;
-            self.commands.post(*session, Actor::Chatter, &self.commands.attempt(), "some words").await?;
+            self.installation
+                .commands
+                .post(*session, Actor::Chatter, &self.installation.commands.attempt(), "some words")
+                .await?;
             anyhow::Ok(())
         };
         stream::iter(0..messages).map(one).buffer_unordered(SESSIONS).try_collect::<Vec<()>>().await?;
@@ -191,14 +191,11 @@ impl Setup {
     }
 
     async fn stop(self) {
-        self.backbone.drain().await;
-        self.pool.close().await;
-        self.postgres.stop().await;
-        self.nats.stop().await;
+        self.installation.stop().await;
     }
 }
 
-/// Webhooks at work.
+/// Running webhooks, with what stops them.
 struct Running {
     webhooks: Webhooks,
     stop: CancellationToken,
@@ -213,7 +210,7 @@ impl Running {
 
 /// How an agent's server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum Behavior {
     Answers,
     NeverAnswers,
 }
@@ -227,7 +224,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(manner: Manner) -> Result<Self> {
+    async fn start(behavior: Behavior) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let count = Arc::<AtomicU64>::default();
@@ -244,7 +241,7 @@ impl Server {
                             counted.fetch_add(1, Ordering::SeqCst);
                             change.send_replace(());
                         }
-                        if manner == Manner::NeverAnswers {
+                        if behavior == Behavior::NeverAnswers {
                             std::future::pending::<()>().await;
                         }
                         let mut response = Response::new(Empty::<Bytes>::new());
@@ -267,8 +264,8 @@ impl Server {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Waits until it has had so many calls.
-    async fn has_had(&self, wanted: u64) {
+    /// Waits until it has received so many calls.
+    async fn wait_for_calls(&self, wanted: u64) {
         let mut changed = self.changed.clone();
         while self.count() < wanted && changed.changed().await.is_ok() {}
     }

@@ -1,4 +1,4 @@
-//! `tempchat bench feed`: everything on, from a POST to the pages that show it, and from the log to the rows.
+//! `./dev bench feed`: everything on, from a POST to the pages that show it, and from the log to the rows.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,42 +6,51 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use command_service::Commands;
 use domain::{Address, Target};
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use nats::{Backbone, Carrier, Options, Secrets, SessionCredentials};
+use nats::{Carrier, SessionCredentials};
 use parking_lot::Mutex;
-use projector::Projector;
 use serde_json::json;
-use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
-use sqlx::PgPool;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::http::Connection;
-use super::load::millis;
-use super::{bare, chats, load};
-use crate::cli::BenchFeed;
-use crate::installation::{self, Servers};
+use crate::http::Connection;
+use crate::installation::Installation;
+use crate::load::millis;
+use crate::{bare_insert, load, sessions};
 
 /// Readers of each room.
 const READERS: usize = 2;
-/// What stands before the number that tells when a message was sent.
+/// What precedes the number that says when a message was sent.
 const MARK: &[u8] = b"sent at ";
 /// Rows that a bare insert writes at once, as the projector does.
 const BATCH: i64 = 1_000;
 
+/// Options of `./dev bench feed`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Rooms, each with two readers
+    #[arg(long, default_value_t = 100)]
+    rooms: usize,
+    /// Messages a second in all rooms together, for the latencies
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    /// Length of one measurement in seconds
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
 /// Measures latencies at a steady rate, deliveries at full speed, and the projector.
-pub(crate) async fn run(options: BenchFeed, as_json: bool) -> Result<()> {
-    let bench = Setup::start(&options).await?;
-    let micros = bench.steady(&options).await?;
-    let full = bench.full_speed(&options).await?;
-    let projector = bench.projector().await?;
-    bench.stop().await;
+pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
+    let setup = Setup::start(&options).await?;
+    let micros = setup.steady(&options).await?;
+    let full = setup.full_speed(&options).await?;
+    let projector = setup.projector().await?;
+    setup.stop().await;
     if as_json {
         println!(
             "{}",
@@ -77,17 +86,10 @@ pub(crate) async fn run(options: BenchFeed, as_json: bool) -> Result<()> {
 }
 
 struct Setup {
-    nats: NatsServer,
-    postgres: Postgres,
-    backbone: Backbone,
-    pool: PgPool,
+    installation: Installation,
     gateway: SocketAddr,
     rooms: Vec<Room>,
-    heard: Arc<Heard>,
-    commands: Commands,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-    _data: DataDir,
+    received: Arc<Received>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,9 +99,9 @@ struct Room {
     credential: String,
 }
 
-/// What all readers have heard.
+/// What all readers have received.
 #[derive(Debug)]
-struct Heard {
+struct Received {
     began: Instant,
     deliveries: AtomicU64,
     micros: Mutex<Histogram<u64>>,
@@ -117,42 +119,30 @@ struct Projected {
 }
 
 impl Setup {
-    async fn start(options: &BenchFeed) -> Result<Self> {
-        let data = DataDir::temporary()?;
-        let nats = NatsServer::start(&data, NatsOptions::default()).await?;
-        let postgres = Postgres::start(&data, PostgresOptions::default()).await?;
-        let secrets = Secrets::generate();
-        let backbone = Backbone::connect(Options::new(nats.url(), secrets.clone())).await?;
-        let pool =
-            installation::rows(&Servers { nats_url: nats.url().to_owned(), database_url: postgres.url().to_owned() }).await?;
-        let commands = Commands::new(backbone.clone(), chats::policy());
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let projector = Projector::start(&backbone, &pool, &stop);
-        tasks.spawn(async move { projector.finished().await });
-        tasks.spawn(command_service::worker::run(commands.clone(), pool.clone(), stop.clone()));
-        let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-        let gateway = listener.local_addr()?;
-        let app = super::gateway(&commands, &backbone, pool.clone(), gateway)?;
-        tasks.spawn(gateway::serve(listener, app, stop.clone()));
-        let sessions = chats::make(&backbone, &commands, backbone.shards().count(), options.rooms).await?;
-        let credentials = SessionCredentials::new(&secrets);
-        let rooms: Vec<_> = sessions.iter().filter_map(|session| Room::of(session, &credentials)).collect();
-        let heard =
-            Arc::new(Heard { began: Instant::now(), deliveries: AtomicU64::new(0), micros: Mutex::new(load::histogram()) });
+    async fn start(options: &Options) -> Result<Self> {
+        let installation = Installation::start().await?;
+        installation.start_projector();
+        installation.start_worker();
+        let gateway = installation.start_gateway().await?;
+        let Installation { backbone, commands, credentials, tasks, stop, .. } = &installation;
+        let sessions = sessions::make(backbone, commands, backbone.shards().count(), options.rooms).await?;
+        let rooms: Vec<_> = sessions.iter().filter_map(|session| Room::of(session, credentials)).collect();
+        let received =
+            Arc::new(Received { began: Instant::now(), deliveries: AtomicU64::new(0), micros: Mutex::new(load::histogram()) });
         for room in rooms.iter().flat_map(|room| std::iter::repeat_n(room, READERS)) {
             let mut connection = Connection::open(gateway).await?;
             let stream = connection.stream(&room.events, &room.credential).await?;
-            let heard = Arc::clone(&heard);
+            let received = Arc::clone(&received);
             tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
-                heard.listen(stream).await;
+                received.listen(stream).await;
                 drop(connection);
             }));
         }
-        Ok(Self { nats, postgres, backbone, pool, gateway, rooms, heard, commands, stop, tasks, _data: data })
+        Ok(Self { installation, gateway, rooms, received })
     }
 
-    /// Posts at a steady rate, room after room, and waits until all is heard.
-    async fn steady(&self, options: &BenchFeed) -> Result<Histogram<u64>> {
+    /// Posts at a steady rate, room after room, and waits until all is received.
+    async fn steady(&self, options: &Options) -> Result<Histogram<u64>> {
         let mut senders = Vec::new();
         for _ in 0..self.rooms.len().min(32) {
             senders.push(Connection::open(self.gateway).await?);
@@ -163,8 +153,8 @@ impl Setup {
         }
         let idle = Arc::new(tokio::sync::Mutex::new(take));
         let total = u64::from(options.rate) * options.seconds;
-        let before = self.heard.deliveries.load(Ordering::Relaxed);
-        self.heard.micros.lock().reset();
+        let before = self.received.deliveries.load(Ordering::Relaxed);
+        self.received.micros.lock().reset();
         let mut tick = tokio::time::interval(Duration::from_secs(1) / options.rate);
         let mut posts = tokio::task::JoinSet::new();
         for number in 0..total {
@@ -181,26 +171,31 @@ impl Setup {
         while let Some(done) = posts.join_next().await {
             done??;
         }
-        self.all_heard(before + total * READERS as u64).await?;
-        Ok(self.heard.micros.lock().clone())
+        self.wait_for_deliveries(before + total * READERS as u64).await?;
+        Ok(self.received.micros.lock().clone())
     }
 
     /// Posts as fast as it goes, one sender a room.
-    async fn full_speed(&self, options: &BenchFeed) -> Result<FullSpeed> {
-        let before = self.heard.deliveries.load(Ordering::Relaxed);
+    async fn full_speed(&self, options: &Options) -> Result<FullSpeed> {
+        let before = self.received.deliveries.load(Ordering::Relaxed);
         let mut lanes = Vec::new();
         for room in &self.rooms {
-            lanes.push((Connection::open(self.gateway).await?, room.clone(), Arc::clone(&self.heard), self.commands.clone()));
+            lanes.push((
+                Connection::open(self.gateway).await?,
+                room.clone(),
+                Arc::clone(&self.received),
+                self.installation.commands.clone(),
+            ));
         }
         let began = Instant::now();
         let (load, _) =
-            load::run(lanes, Duration::from_secs(options.seconds), |(mut connection, room, heard, commands)| async move {
-                let body = heard.message(&commands);
+            load::run(lanes, Duration::from_secs(options.seconds), |(mut connection, room, received, commands)| async move {
+                let body = received.message(&commands);
                 connection.post(&room.messages, &room.credential, body).await?;
-                Ok((connection, room, heard, commands))
+                Ok((connection, room, received, commands))
             })
             .await?;
-        self.all_heard(before + load.micros.len() * READERS as u64).await?;
+        self.wait_for_deliveries(before + load.micros.len() * READERS as u64).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
         let deliveries = (load.micros.len() * READERS as u64) as f64 / began.elapsed().as_secs_f64();
         Ok(FullSpeed { posts: load.per_second, deliveries })
@@ -209,15 +204,21 @@ impl Setup {
     /// Times a rebuild of all rows, and a bare insert of the event rows alone.
     async fn projector(&self) -> Result<Projected> {
         let began = Instant::now();
-        try_join_all(self.backbone.shards().map(|shard| projector::rebuild(&self.backbone, &self.pool, shard, |_| ()))).await?;
+        try_join_all(
+            self.installation
+                .backbone
+                .shards()
+                .map(|shard| projector::rebuild(&self.installation.backbone, &self.installation.pool, shard, |_| ())),
+        )
+        .await?;
         let ours = began.elapsed();
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.installation.pool.acquire().await?;
         let events: i64 = sqlx::query_scalar("SELECT count(*) FROM event").fetch_one(&mut *connection).await?;
-        bare::prepare(&mut connection).await?;
+        bare_insert::prepare(&mut connection).await?;
         let mut bare = Duration::ZERO;
         let mut offset = 0;
         while offset < events {
-            let rows = bare::Rows::read(&mut connection, offset, BATCH).await?;
+            let rows = bare_insert::Rows::read(&mut connection, offset, BATCH).await?;
             let began = Instant::now();
             rows.insert(&mut connection).await?;
             bare += began.elapsed();
@@ -229,33 +230,27 @@ impl Setup {
     }
 
     fn message(&self) -> String {
-        self.heard.message(&self.commands)
+        self.received.message(&self.installation.commands)
     }
 
-    async fn all_heard(&self, wanted: u64) -> Result<()> {
+    async fn wait_for_deliveries(&self, wanted: u64) -> Result<()> {
         let deadline = Instant::now() + Duration::from_mins(1);
-        while self.heard.deliveries.load(Ordering::Relaxed) < wanted {
-            anyhow::ensure!(Instant::now() < deadline, "not everything that was sent was heard: a message is lost");
+        while self.received.deliveries.load(Ordering::Relaxed) < wanted {
+            anyhow::ensure!(Instant::now() < deadline, "not everything that was sent was received: a message is lost");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(())
     }
 
     async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.backbone.drain().await;
-        self.pool.close().await;
-        self.postgres.stop().await;
-        self.nats.stop().await;
+        self.installation.stop().await;
     }
 }
 
 impl Room {
     fn of(session: &Address, credentials: &SessionCredentials) -> Option<Self> {
         let Target::Session(id) = session.target else { return None };
-        let credential = credentials.issue(Carrier::Bearer, session.agent, id, chats::DEVICE);
+        let credential = credentials.issue(Carrier::Bearer, session.agent, id, sessions::DEVICE);
         Some(Self {
             messages: format!("/api/v1/sessions/{id}/messages"),
             events: format!("/api/v1/sessions/{id}/events"),
@@ -264,7 +259,7 @@ impl Room {
     }
 }
 
-impl Heard {
+impl Received {
     /// Makes a message that says when it was sent.
     fn message(&self, commands: &Commands) -> String {
         let sent = self.began.elapsed().as_micros();

@@ -12,18 +12,18 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 
 /// A connection to the gateway.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         Self::open_from(None, address).await
     }
 
     /// Connects from one of this machine's own addresses.
-    pub(super) async fn open_from(from: Option<IpAddr>, address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open_from(from: Option<IpAddr>, address: SocketAddr) -> Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(from) = from {
             socket.bind((from, 0).into())?;
@@ -40,7 +40,7 @@ impl Connection {
     }
 
     /// Posts JSON with a session's bearer credential, and reads the answer.
-    pub(super) async fn post(&mut self, path: &str, credential: &str, body: String) -> Result<()> {
+    pub(crate) async fn post(&mut self, path: &str, credential: &str, body: String) -> Result<()> {
         let request =
             self.request(Method::POST, path, credential).header("content-type", "application/json").body(body.into())?;
         self.sender.ready().await?;
@@ -54,7 +54,7 @@ impl Connection {
     }
 
     /// Posts a call of an agent's (MCP, 2025-11-25), and returns as soon as its answer begins.
-    pub(super) async fn call(&mut self, path: &str, key: &str, body: String) -> Result<Response<Incoming>> {
+    pub(crate) async fn call(&mut self, path: &str, key: &str, body: String) -> Result<Response<Incoming>> {
         let request = self
             .request(Method::POST, path, key)
             .header("content-type", "application/json")
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Opens a session's event stream.
-    pub(super) async fn stream(&mut self, path: &str, credential: &str) -> Result<Response<Incoming>> {
+    pub(crate) async fn stream(&mut self, path: &str, credential: &str) -> Result<Response<Incoming>> {
         let request = self.request(Method::GET, path, credential).header("accept", "text/event-stream").body(Full::default())?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
