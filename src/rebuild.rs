@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use follower::Rebuilt;
 use futures_util::future::try_join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nats::Shard;
-use projector::Rebuilt;
 use serde_json::json;
 
 use crate::cli::ReadModel;

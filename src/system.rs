@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use command_service::{Commands, finish_erasures, worker};
+use follower::Follower;
 use gateway::Probes;
 use nats::{Backbone, Shard};
 use projector::Projector;
@@ -30,7 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) struct System {
     pub(crate) commands: Commands,
     parts: JoinSet<(&'static str, Result<()>)>,
-    projector: Option<Arc<Projector>>,
+    projector: Option<Arc<Follower>>,
     webhooks: Option<Arc<Webhooks>>,
     stop: CancellationToken,
     backbone: Backbone,
@@ -158,7 +159,7 @@ impl System {
         }
         if let Some(webhooks) = self.webhooks.clone() {
             probes = probes.with("webhooks", move || {
-                let standings = webhooks.standings().into_iter();
+                let standings = webhooks.follower().standings().into_iter();
                 let stopped: Vec<_> = standings.filter_map(|shard| stopped(shard.shard, shard.stopped)).collect();
                 // Whoever chats is served without them.
                 std::future::ready(Ok((!stopped.is_empty()).then(|| stopped.join("; "))))

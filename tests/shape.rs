@@ -11,16 +11,28 @@ use std::sync::LazyLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 11] = [
+const USES: [(&str, &[&str]); 12] = [
     (
         "tempchat",
-        &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
+        &[
+            "gateway",
+            "command-service",
+            "query-service",
+            "follower",
+            "projector",
+            "webhooks",
+            "nats",
+            "domain",
+            "migrations",
+            "servers",
+        ],
     ),
     ("gateway", &["command-service", "query-service", "nats", "domain", "forms"]),
     ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),
-    ("projector", &["nats", "domain"]),
-    ("webhooks", &["nats", "domain"]),
+    ("follower", &["nats", "domain"]),
+    ("projector", &["follower", "nats", "domain"]),
+    ("webhooks", &["follower", "nats", "domain"]),
     ("nats", &["domain"]),
     ("domain", &[]),
     ("forms", &[]),

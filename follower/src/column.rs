@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
 /// An id of 16 bytes.
-pub(crate) trait Id {
+pub trait Id {
     /// Returns the same bytes as SQL knows them.
     fn column(&self) -> Uuid;
 }
@@ -26,23 +26,28 @@ macro_rules! id {
 id!(AgentId, KeyId, LinkId, QuestionId, SessionId, CommandId);
 
 /// Returns the moment, or the nearest one of years 1 to 9999.
-pub(crate) fn moment(at: Timestamp) -> OffsetDateTime {
+pub fn moment(at: Timestamp) -> OffsetDateTime {
     let milliseconds = at.0.clamp(*YEARS.start(), *YEARS.end());
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).expect("the range is within the type's")
 }
 
 /// Returns a stream sequence as SQL counts.
-pub(crate) fn sequence(sequence: u64) -> i64 {
+pub fn signed(sequence: u64) -> i64 {
     i64::try_from(sequence).expect("a stream's sequence stays below 2^63")
 }
 
+/// Returns a stream sequence as the log counts.
+pub fn unsigned(sequence: i64) -> u64 {
+    u64::try_from(sequence).expect("the tables hold what the log counted")
+}
+
 /// Returns a sealed text's bytes.
-pub(crate) fn sealed(text: &Sealed) -> Vec<u8> {
+pub fn sealed(text: &Sealed) -> Vec<u8> {
     text.bytes.to_vec()
 }
 
 /// Takes one column out of many rows: what `UNNEST` wants.
-pub(crate) fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+pub fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 

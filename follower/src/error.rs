@@ -1,4 +1,4 @@
-//! What stops the projection of a shard.
+//! What keeps a shard's rows from following its log.
 
 use nats::{FeedError, Shard};
 
@@ -6,24 +6,30 @@ use nats::{FeedError, Shard};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The rows were made from another stream.
-    #[error("shard {shard}: the rows come from another log; run `tempchat rebuild`")]
+    #[error("shard {shard}: {rows} come from another log; run `tempchat rebuild`")]
     OtherEpoch {
         /// The shard.
         shard: Shard,
+        /// Whose rows.
+        rows: &'static str,
     },
     /// The log says something else than it said when the rows were made.
-    #[error("shard {shard}: the log differs from what the rows were made of, at or before {sequence}; run `tempchat rebuild`")]
+    #[error("shard {shard}: the log differs from what {rows} were made of, at or before {sequence}; run `tempchat rebuild`")]
     OtherHistory {
         /// The shard.
         shard: Shard,
+        /// Whose rows.
+        rows: &'static str,
         /// The rows' last commit.
         sequence: u64,
     },
     /// The log has lost commits that the rows hold.
-    #[error("shard {shard}: the log ends at {end}, the rows have come to {sequence}; run `tempchat rebuild`")]
+    #[error("shard {shard}: the log ends at {end}, {rows} have come to {sequence}; run `tempchat rebuild`")]
     LogCut {
         /// The shard.
         shard: Shard,
+        /// Whose rows.
+        rows: &'static str,
         /// The rows' last commit.
         sequence: u64,
         /// The log's last commit.
@@ -45,10 +51,10 @@ pub enum Error {
 
 impl Error {
     /// Says what is wrong with `shard`, whose rows have come to `sequence`.
-    pub(crate) fn of_feed(shard: Shard, sequence: u64, error: FeedError) -> Self {
+    pub(crate) fn of_feed(shard: Shard, rows: &'static str, sequence: u64, error: FeedError) -> Self {
         match error {
-            FeedError::OtherEpoch(_) => Self::OtherEpoch { shard },
-            FeedError::AheadOfLog { end, .. } => Self::LogCut { shard, sequence, end },
+            FeedError::OtherEpoch(_) => Self::OtherEpoch { shard, rows },
+            FeedError::AheadOfLog { end, .. } => Self::LogCut { shard, rows, sequence, end },
             FeedError::Broken(source) => Self::Log { shard, source },
         }
     }
@@ -58,6 +64,14 @@ impl Error {
         match self {
             Self::Rows(_) | Self::Log { source: nats::Error::Unavailable(_), .. } => true,
             Self::OtherEpoch { .. } | Self::OtherHistory { .. } | Self::LogCut { .. } | Self::Log { .. } => false,
+        }
+    }
+
+    /// Tells whether the rows are of another log than the one at hand.
+    pub(crate) fn is_another_log(&self) -> bool {
+        match self {
+            Self::OtherEpoch { .. } | Self::OtherHistory { .. } | Self::LogCut { .. } => true,
+            Self::Log { .. } | Self::Rows(_) => false,
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Keeps all shards' rows up with the log for as long as the process runs.
+//! Keeps a projection's rows of all shards up with the log for as long as the process runs.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use nats::{Backbone, Shard};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -9,47 +11,40 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Error;
-use crate::shard::{Enough, ShardProjection};
+use crate::shard::ShardFollower;
+use crate::{Projection, Standing, standing};
 
-/// The first and the longest pause after what may pass by itself.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after what may pass by itself.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(Duration::from_secs(5))
+    .without_max_times();
 /// The pause of a shard that has stopped: a rebuild, from any process, sets it going again.
 const STOPPED_PAUSE: Duration = Duration::from_secs(2);
 /// How often the log's end is asked for, to tell how far behind the rows are.
 const LAG_EVERY: Duration = Duration::from_secs(5);
 
-/// How a shard's projection stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The shard.
-    pub shard: Shard,
-    /// The last commit taken in, as far as this process knows; none before it has looked.
-    pub sequence: Option<u64>,
-    /// Why it has stopped, where someone has to look.
-    pub stopped: Option<String>,
-}
-
-/// The running projections of all shards.
+/// The running followers of all shards.
 #[derive(Debug)]
-pub struct Projector {
+pub struct Follower {
     tasks: TaskTracker,
     standings: Vec<watch::Receiver<Standing>>,
 }
 
-impl Projector {
+impl Follower {
     /// Starts a task for every shard; they end with `shutdown`, between two batches or in one that is then as if it had never begun.
-    pub fn start(backbone: &Backbone, pool: &PgPool, shutdown: &CancellationToken) -> Self {
+    pub fn start<P: Projection>(projection: &P, backbone: &Backbone, pool: &PgPool, shutdown: &CancellationToken) -> Self {
         let tasks = TaskTracker::new();
         let standings = backbone
             .shards()
             .map(|shard| {
-                let projection = ShardProjection { backbone: backbone.clone(), pool: pool.clone(), shard };
-                let (told, standing) = watch::channel(Standing { shard, sequence: None, stopped: None });
-                let watched = shutdown.clone().run_until_cancelled_owned(watch_lag(projection.clone(), standing.clone()));
-                tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(projection, told)));
-                tasks.spawn(watched);
+                let follower = ShardFollower::new(projection, backbone, pool, shard);
+                let (sender, standing) = watch::channel(Standing::unknown(shard));
+                if let Some(lag) = P::LABELS.lag {
+                    let watched = watch_lag(lag, follower.clone(), standing.clone());
+                    tasks.spawn(shutdown.clone().run_until_cancelled_owned(watched));
+                }
+                tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(follower, sender)));
                 standing
             })
             .collect();
@@ -62,7 +57,7 @@ impl Projector {
         self.standings.iter().map(|standing| standing.borrow().clone()).collect()
     }
 
-    /// Waits until a shard's rows have taken in `sequence`, or its projection has stopped.
+    /// Waits until a shard's rows have come to `sequence`, or have stopped.
     pub async fn reached(&self, shard: Shard, sequence: u64) -> Standing {
         let mut standing = self.standings.get(usize::from(shard.0)).expect("a shard comes from this log").clone();
         loop {
@@ -81,51 +76,33 @@ impl Projector {
 }
 
 /// Follows a shard over everything that may pass.
-async fn follow(projection: ShardProjection, told: watch::Sender<Standing>) {
-    let shard = projection.shard;
-    let position = metrics::gauge!("projector_position", "shard" => shard.to_string());
-    let mut pause = PAUSE;
+async fn follow<P: Projection>(follower: ShardFollower<P>, standing: watch::Sender<Standing>) {
+    let position = metrics::gauge!(P::LABELS.position, "shard" => follower.shard().to_string());
+    let mut pauses = PAUSES.build();
     loop {
-        let followed = projection.follow(|checkpoint| {
-            pause = PAUSE;
+        let followed = follower.follow(|checkpoint| {
+            pauses = PAUSES.build();
             position.set(gauge(checkpoint.sequence));
-            told.send_modify(|standing| {
-                standing.sequence = Some(checkpoint.sequence);
-                standing.stopped = None;
-            });
-            Enough::No
+            standing::advance(&standing, checkpoint.sequence);
+            ControlFlow::Continue(())
         });
         let Err(error) = followed.await else { return };
-        pause = if error.is_passing() { (pause * 2).min(LONGEST_PAUSE) } else { STOPPED_PAUSE };
-        note(&told, &error);
+        let pause = if error.is_passing() { pauses.next().unwrap_or(STOPPED_PAUSE) } else { STOPPED_PAUSE };
+        standing::note(&standing, &P::LABELS, &error);
         sleep(pause).await;
     }
 }
 
-/// Says once what is wrong, however often it is tried again.
-fn note(told: &watch::Sender<Standing>, error: &Error) {
-    let reason = match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    if error.is_passing() {
-        tracing::warn!(shard = %told.borrow().shard, reason, "the projection tries again");
-    } else if told.borrow().stopped.as_ref() != Some(&reason) {
-        tracing::error!(shard = %told.borrow().shard, reason, "the projection has stopped");
-        told.send_modify(|standing| standing.stopped = Some(reason));
-    }
-}
-
 /// Measures how many commits the rows are behind the log.
-async fn watch_lag(projection: ShardProjection, standing: watch::Receiver<Standing>) {
-    let lag = metrics::gauge!("projector_lag", "shard" => projection.shard.to_string());
+async fn watch_lag<P: Projection>(name: &'static str, follower: ShardFollower<P>, standing: watch::Receiver<Standing>) {
+    let lag = metrics::gauge!(name, "shard" => follower.shard().to_string());
     let mut tick = tokio::time::interval(LAG_EVERY);
     loop {
         tick.tick().await;
         // Before that the gauge says nothing, rather than something wrong.
-        let Some(taken_in) = standing.borrow().sequence else { continue };
-        match projection.end().await {
-            Ok(end) => lag.set(gauge(end.saturating_sub(taken_in))),
+        let Some(applied) = standing.borrow().sequence else { continue };
+        match follower.end().await {
+            Ok(end) => lag.set(gauge(end.saturating_sub(applied))),
             Err(error) => tracing::debug!(%error, "the lag is unknown"),
         }
     }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Instant;
 
-use nats::{Feed, FeedError, Recorded, Shard, Unknown};
+use nats::{Feed, FeedError, Hash, Recorded, Shard, Unknown};
 
 /// Commits in one transaction.
 const BATCH: usize = 1000;
@@ -12,14 +12,42 @@ const LAGGING: usize = BATCH / 2;
 
 /// What was read, and from where: from after `after`.
 #[derive(Debug)]
-pub(crate) struct Read<T> {
+pub(crate) struct Read {
     pub(crate) after: u64,
-    pub(crate) what: T,
+    pub(crate) content: Content,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Commits, at least one.
+    Commits(Vec<Recorded>),
+    /// One that a newer program wrote.
+    Unknown(Unknown),
+}
+
+impl Content {
+    /// Returns the running hash at a commit, where it was read.
+    pub(crate) fn running_at(&self, sequence: u64) -> Option<Hash> {
+        match self {
+            Self::Commits(commits) => {
+                commits.iter().find(|recorded| recorded.sequence == sequence).map(|recorded| recorded.running)
+            }
+            Self::Unknown(unknown) => (unknown.sequence == sequence).then_some(unknown.running),
+        }
+    }
+
+    fn commits(&self) -> usize {
+        match self {
+            Self::Commits(commits) => commits.len(),
+            Self::Unknown(_) => 1,
+        }
+    }
 }
 
 /// A feed, and what was read from it ahead of time.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct Reader {
     shard: Shard,
     feed: Feed,
     ahead: Vec<Recorded>,
@@ -27,29 +55,32 @@ pub(crate) struct Reading {
     after: u64,
 }
 
-impl Reading {
+impl Reader {
     pub(crate) fn new(shard: Shard, feed: Feed) -> Self {
         let after = feed.last();
         Self { shard, feed, ahead: Vec::new(), after }
     }
 
-    /// Waits for the next batch.
-    pub(crate) async fn next(&mut self) -> Result<Read<Vec<Recorded>>, FeedError> {
-        let batch = if self.ahead.is_empty() { self.feed.next(BATCH).await? } else { std::mem::take(&mut self.ahead) };
-        Ok(self.read(batch))
+    /// Waits for the next batch; a commit that a newer program wrote comes alone.
+    pub(crate) async fn next(&mut self) -> Result<Read, FeedError> {
+        let content = if self.ahead.is_empty() { self.read().await? } else { Content::Commits(std::mem::take(&mut self.ahead)) };
+        Ok(Read { after: std::mem::replace(&mut self.after, self.feed.last()), content })
     }
 
-    /// Passes over the commit on which `next` failed, where a newer program wrote it.
-    pub(crate) async fn pass_over(&mut self, error: &FeedError) -> Result<Option<Read<Unknown>>, FeedError> {
-        match error {
-            FeedError::Broken(nats::Error::Corrupt { .. }) => Ok(self.feed.pass_over().await?.map(|unknown| self.read(unknown))),
-            FeedError::Broken(_) | FeedError::OtherEpoch(_) | FeedError::AheadOfLog { .. } => Ok(None),
+    async fn read(&mut self) -> Result<Content, FeedError> {
+        match self.feed.next(BATCH).await {
+            Ok(batch) => Ok(Content::Commits(batch)),
+            Err(error @ FeedError::Broken(nats::Error::Corrupt { .. })) => match self.feed.pass_over().await? {
+                Some(unknown) => Ok(Content::Unknown(unknown)),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
         }
     }
 
-    /// Waits until a batch of so many `commits` is written. A projection that lags behind the log reads the next one meanwhile.
-    pub(crate) async fn during<T>(&mut self, commits: usize, written: impl Future<Output = T>) -> T {
-        let began = Instant::now();
+    /// Waits until `content` is written. A projection that lags behind the log reads the next batch meanwhile.
+    pub(crate) async fn during<T>(&mut self, content: &Content, written: impl Future<Output = T>) -> T {
+        let (commits, began) = (content.commits(), Instant::now());
         let mut written = pin!(written);
         let written = loop {
             if commits < LAGGING || self.ahead.len() >= BATCH {
@@ -64,11 +95,7 @@ impl Reading {
                 },
             }
         };
-        tracing::debug!(shard = %self.shard, commits, took = ?began.elapsed(), ahead = self.ahead.len(), "a batch is taken in");
+        tracing::debug!(shard = %self.shard, commits, took = ?began.elapsed(), ahead = self.ahead.len(), "a batch is applied");
         written
-    }
-
-    fn read<T>(&mut self, what: T) -> Read<T> {
-        Read { after: std::mem::replace(&mut self.after, self.feed.last()), what }
     }
 }

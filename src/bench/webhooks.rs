@@ -123,7 +123,7 @@ impl Setup {
     async fn take_in(&self) -> Result<()> {
         let running = self.webhooks()?;
         for shard in self.backbone.shards() {
-            running.webhooks.reached(shard, self.backbone.end(shard).await?).await;
+            running.webhooks.follower().reached(shard, self.backbone.end(shard).await?).await;
         }
         running.stop().await;
         Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::agent::Webhook;
 use domain::{AgentId, LinkId};
+use follower::{Id, begin};
 use nats::{Backbone, WebhookSecrets};
 use serde_json::json;
 use sqlx::PgPool;
@@ -12,7 +13,6 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use crate::caller::{Answered, Call, Caller};
-use crate::table::{Id, begin};
 use crate::{Error, Settings, Target, TargetError, clock};
 
 /// Dead letters that a list shows of one endpoint, the newest.

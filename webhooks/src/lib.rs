@@ -1,6 +1,6 @@
 //! Wakes agents that are not running: what an agent would hear in a wait is sent to its webhook, signed, again and again until it arrives.
 //!
-//! A shard is followed from the log (`follow.rs`); events for which somebody has a webhook become rows, ids and types only, in the
+//! The log is followed (`ingest.rs`, on `follower`); events for which somebody has a webhook become rows, ids and types only, in the
 //! transaction of the checkpoint. From there each endpoint is served by itself (`dispatch.rs`, `round.rs`), by any number of processes.
 //! Where calls may lead is for `reach.rs` to say. It decides nothing and writes nothing to the log.
 
@@ -9,7 +9,7 @@ mod chance;
 mod clock;
 mod dispatch;
 mod error;
-mod follow;
+mod ingest;
 mod inventory;
 mod patience;
 mod reach;
@@ -27,4 +27,4 @@ pub use patience::Patience;
 pub use reach::Forbidden;
 pub use target::{Target, TargetError};
 pub use told::{Teller, Told};
-pub use webhooks::{Settings, Standing, Webhooks, mend};
+pub use webhooks::{Settings, Webhooks, mend};

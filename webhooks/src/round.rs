@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{AgentId, LinkId};
+use follower::begin;
 use futures_util::StreamExt;
 use nats::WebhookSecrets;
 use sqlx::PgPool;
@@ -15,7 +16,6 @@ use zeroize::Zeroizing;
 use crate::caller::{Answered, Call, CallError, Caller};
 use crate::clock;
 use crate::patience::Patience;
-use crate::table::begin;
 use crate::table::delivery::{self, Claimed, Failure};
 use crate::table::endpoint::{self, Endpoint};
 use crate::target::Target;

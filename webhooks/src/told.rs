@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::{Address, AgentId, LinkId, SessionId};
+use follower::{begin, unsigned};
 use nats::{Backbone, Fact, OpenError, Scope, Vault};
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
@@ -11,7 +12,6 @@ use sqlx::PgPool;
 use crate::clock;
 use crate::table::delivery::Claimed;
 use crate::table::endpoint::Endpoint;
-use crate::table::{begin, unsigned};
 
 /// An event as agents see it.
 #[derive(Debug, Clone, PartialEq)]

@@ -63,7 +63,7 @@ impl Scheduled {
             WITH due AS MATERIALIZED (
                 SELECT scheduled.target, scheduled.purpose
                 FROM scheduled
-                JOIN checkpoint ON checkpoint.shard = scheduled.shard
+                JOIN checkpoint ON checkpoint.projection = 'rows' AND checkpoint.shard = scheduled.shard
                 JOIN UNNEST($3::INTEGER[], $4::BYTEA[], $5::BIGINT[]) AS log (shard, epoch, sequence) ON log.shard = scheduled.shard
                 WHERE scheduled.dead_at IS NULL
                     AND scheduled.due_at <= $1

@@ -68,9 +68,9 @@ impl Rows {
             let (epoch, nothing) = (backbone.epoch(shard), "00".repeat(32));
             let end = backbone.end(shard).await.unwrap();
             self.sql(format!(
-                "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until)
-                VALUES ({shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0)
-                ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence"
+                "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until)
+                VALUES ('rows', {shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0)
+                ON CONFLICT (projection, shard) DO UPDATE SET sequence = excluded.sequence"
             ))
             .await;
         }

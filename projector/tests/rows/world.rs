@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use follower::Follower;
 use nats::{Backbone, Options, Secrets};
 use projector::Projector;
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
@@ -40,7 +41,7 @@ impl World {
     }
 
     /// Waits until the rows have come to the log's end.
-    pub(crate) async fn caught_up(&self, projector: &Projector) {
+    pub(crate) async fn caught_up(&self, projector: &Follower) {
         for shard in self.backbone.shards() {
             let end = self.backbone.end(shard).await.unwrap();
             assert_eq!(projector.reached(shard, end).await.stopped, None);

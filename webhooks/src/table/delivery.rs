@@ -38,9 +38,19 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i32,
 }
 
-/// Hands events to the endpoints they are for, where there is one; returns how many found no room.
-pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDateTime) -> sqlx::Result<i64> {
-    let row = sqlx::query!(
+/// What became of new deliveries.
+#[derive(Debug)]
+pub(crate) struct Added {
+    /// Those that wait now.
+    pub(crate) rows: i64,
+    /// Those that found no room.
+    pub(crate) dropped: i64,
+}
+
+/// Hands events to the endpoints they are for, where there is one.
+pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDateTime) -> sqlx::Result<Added> {
+    sqlx::query_as!(
+        Added,
         "WITH told AS MATERIALIZED (
             SELECT new.*, COALESCE(own.id, general.id) AS endpoint
             FROM UNNEST(
@@ -73,6 +83,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             FROM placed
             WHERE has_room
             ON CONFLICT (shard, sequence, index) DO NOTHING
+            RETURNING endpoint
         ),
         lost AS (
             SELECT endpoint, count(*) AS count
@@ -86,7 +97,9 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             FROM lost
             WHERE webhook_endpoint.id = lost.endpoint
         )
-        SELECT COALESCE(sum(lost.count), 0)::BIGINT AS \"dropped!\" FROM lost",
+        SELECT
+            (SELECT count(*) FROM added) AS \"rows!\",
+            (SELECT COALESCE(sum(lost.count), 0)::BIGINT FROM lost) AS \"dropped!\"",
         &new.shard,
         &new.sequence,
         &new.index,
@@ -100,8 +113,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
         QUEUE,
     )
     .fetch_one(connection)
-    .await?;
-    Ok(row.dropped)
+    .await
 }
 
 /// Claims deliveries of an endpoint that are due.

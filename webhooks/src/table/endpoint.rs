@@ -2,12 +2,11 @@
 
 use domain::agent::Webhook;
 use domain::{AgentId, LinkId, Timestamp};
+use follower::{Id, moment};
 use nats::Shard;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use super::{Id, moment};
 
 /// A row of `webhook_endpoint`.
 #[derive(Debug, Clone)]
@@ -73,6 +72,17 @@ pub(crate) async fn set(
 pub(crate) async fn remove(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM webhook_endpoint WHERE id = $1", owner.column()).execute(connection).await?;
     Ok(())
+}
+
+/// Removes all webhooks of a shard, with all that waits for them.
+pub(crate) async fn delete_all(connection: &mut PgConnection, shard: Shard) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM webhook_endpoint WHERE shard = $1", i32::from(shard.0)).execute(connection).await?;
+    Ok(())
+}
+
+/// Lists the keys of some agents' endpoints, their links' own included.
+pub(crate) async fn of_agents(connection: &mut PgConnection, agents: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!("SELECT id FROM webhook_endpoint WHERE agent = ANY ($1)", agents).fetch_all(connection).await
 }
 
 /// Lets a link's own webhook go once nothing waits for it any more.

@@ -68,7 +68,7 @@ async fn another_log_stops_webhooks_until_someone_has_looked() {
     let world = world.with_another_log().await;
     let running = world.webhooks(&settings());
     for shard in world.backbone.shards() {
-        let stopped = soon("the stop", running.webhooks.reached(shard, 1)).await.stopped.unwrap();
+        let stopped = soon("the stop", running.webhooks.follower().reached(shard, 1)).await.stopped.unwrap();
         assert!(stopped.contains("tempchat rebuild"), "{stopped}");
     }
     assert_eq!(world.list(agent).await.len(), 1, "nothing is forgotten by mistake");

@@ -177,7 +177,7 @@ impl World {
     pub(crate) async fn caught_up(&self, running: &Running) {
         for shard in self.backbone.shards() {
             let end = self.backbone.end(shard).await.unwrap();
-            assert_eq!(soon("the end of the log", running.webhooks.reached(shard, end)).await.stopped, None);
+            assert_eq!(soon("the end of the log", running.webhooks.follower().reached(shard, end)).await.stopped, None);
         }
     }
 }
