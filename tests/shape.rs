@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 12] = [
+const USES: [(&str, &[&str]); 13] = [
     (
         "tempchat",
         &[
@@ -27,7 +27,8 @@ const USES: [(&str, &[&str]); 12] = [
             "servers",
         ],
     ),
-    ("gateway", &["command-service", "query-service", "nats", "domain", "forms"]),
+    ("gateway", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
+    ("events", &["nats", "domain", "forms"]),
     ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),
     ("follower", &["nats", "domain"]),

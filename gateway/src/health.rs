@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use events::Moment;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
@@ -15,7 +16,6 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::moment::Moment;
 
 /// How long a part may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(2);

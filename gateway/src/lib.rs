@@ -1,7 +1,7 @@
 //! The HTTP edge: MCP, the public API, the hub behind streams and waits, and the pages. It decides nothing.
 //!
 //! [`serve`] takes an [`App`] and answers on a listener until told to stop. One refusal has one code, whoever hears it:
-//! `problem/`. One event has one shape: `event/`.
+//! `problem/`. One event has one shape: the crate `events`.
 
 mod accept;
 mod api;
@@ -12,15 +12,12 @@ mod chance;
 mod client;
 mod config;
 mod embed;
-mod event;
 mod figures;
 mod health;
 mod hub;
 mod key_uses;
 mod limits;
-mod markdown;
 mod mcp;
-mod moment;
 mod observe;
 mod pages;
 mod problem;
@@ -28,16 +25,13 @@ mod protect;
 mod qr;
 mod router;
 mod shares;
-mod transcript;
 mod written;
 
 pub use accept::serve;
 pub use app::App;
 pub use config::{AuthorizationServer, Config};
-pub use event::{Audience, Data, Event, Speaker, present};
+pub use events::{Audience, Data, Event, Moment, Speaker, news, present};
 pub use figures::{recorder, serve_metrics};
 pub use health::Probes;
 pub use limits::{Rate, Rates};
-pub use mcp::news;
-pub use moment::Moment;
 pub use problem::{Code, Problem};

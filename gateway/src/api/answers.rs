@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::QuestionId;
+use events::{Audience, Event, present};
 use http::StatusCode;
 use nats::Scope;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use utoipa::ToSchema;
 use super::body::{Json, chosen_id};
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::{Audience, Event, present};
 use crate::problem::{Code, Problem};
 
 /// What a chatter answers.

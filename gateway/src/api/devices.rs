@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
+use events::Moment;
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use nats::{Carrier, HandoffCode};
@@ -12,7 +13,6 @@ use crate::app::App;
 use crate::auth::{Chatter, cookie};
 use crate::client::Client;
 use crate::limits::Limit;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 use crate::qr::QrCode;
 
@@ -50,7 +50,7 @@ pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<
     // A fragment is never sent: neither a server nor a link preview on the way sees the code. Short, to be typed too.
     let url = app.config().address_of(&format!("/chat#{code}"));
     let qr = QrCode::of(&url);
-    Ok(axum::Json(Handoff { now: Moment::now(), code, url, expires_at: offered.expires_at.into(), qr }))
+    Ok(axum::Json(Handoff { now: Moment(command_service::clock::now()), code, url, expires_at: offered.expires_at.into(), qr }))
 }
 
 /// Lets a client in by a code. Whoever tries many is held up, and is never told what was wrong.

@@ -1,11 +1,11 @@
 //! Pages of a session's history, from the rows.
 
+use events::{Audience, Event, present};
 use nats::Position;
 use query_service::{Filter, Range, Viewer};
 
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::{Audience, Event, present};
 use crate::problem::Problem;
 
 /// A page of events, oldest first.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use domain::session::Status;
 use domain::{SessionId, link};
+use events::Moment;
 use nats::LinkToken;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +13,6 @@ use super::face::{Face, LinkState};
 use crate::app::App;
 use crate::client::Client;
 use crate::limits::Limit;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// Which link is looked at, and by whom.
@@ -104,7 +104,7 @@ pub(super) async fn inspect(
         Some(client_id) => app.commands().known_session(agent, id, recipient, client_id).await?,
         None => None,
     };
-    let now = Moment::now();
+    let now = Moment(command_service::clock::now());
     let your_session = known.as_ref().map(|known| YourSession { id: known.session, status: status(&known.state, now) });
     if let Some(YourSession { id, status: Status::Ended | Status::Erased }) = &your_session {
         // Whoever starts anew has this place, given back already or not.

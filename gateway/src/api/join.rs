@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use command_service::{Join, Joined};
+use events::{Event, Moment};
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use nats::{Carrier, LinkToken};
@@ -16,9 +17,7 @@ use super::{devices, history};
 use crate::app::App;
 use crate::auth::{Chatter, held};
 use crate::client::Client;
-use crate::event::Event;
 use crate::limits::Limit;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// How many of the newest events come with the answer.
@@ -173,7 +172,7 @@ async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl Int
         tokio::try_join!(shown.object(app, agent, session), history::read(app, chatter, Range::Newest, NEWEST))?;
     let last = newest.span.map_or_else(|| history::beginning(app, chatter), |(_, last)| last);
     let answer = Answer {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         session: object,
         events: newest.events,
         has_earlier: newest.has_more,

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use command_service::Refusal;
 use domain::session::{EndReason, Status};
+use events::Moment;
 use http::StatusCode;
 use nats::Actor;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ use super::body::Json;
 use super::session::{SessionAnswer, Shown};
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// How it was.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
+use events::{Audience, Event, Moment, message_of_chatter, present};
 use http::StatusCode;
 use nats::{Actor, Position};
 use query_service::Range;
@@ -16,9 +17,7 @@ use super::history;
 use super::session::Shown;
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::{Audience, Event, message_of_chatter, present};
 use crate::hub::{AgentState, Delivery, Entry, Subscription};
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// Events on a page where the client names no number.
@@ -141,7 +140,7 @@ pub(super) async fn get(
         (after, None) => later(&app, &chatter, after, limit).await?,
     };
     Ok(axum::Json(Page {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         events: found.events,
         next_cursor: app.cursors().seal(found.next),
         has_more: found.has_more,

@@ -5,6 +5,7 @@ use axum::response::{AppendHeaders, IntoResponse};
 use domain::link::Link;
 use domain::session::{EndReason, Session, Status};
 use domain::{AgentId, LinkId, SessionId, Timestamp};
+use events::Moment;
 use http::header::SET_COOKIE;
 use nats::Carrier;
 use serde::Serialize;
@@ -14,7 +15,6 @@ use super::face::{Face, LinkState};
 use crate::app::App;
 use crate::auth::{Chatter, cookie};
 use crate::hub::AgentState;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// A session.
@@ -194,7 +194,7 @@ impl Shown {
     /// Writes the answer that shows the session.
     pub(super) async fn answer(&self, app: &App, agent: AgentId, id: SessionId) -> Result<SessionAnswer, Problem> {
         let session = self.object(app, agent, id).await?;
-        Ok(SessionAnswer { now: Moment::now(), session, can_start_new: self.can_start_new() })
+        Ok(SessionAnswer { now: Moment(command_service::clock::now()), session, can_start_new: self.can_start_new() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::session::Reader;
+use events::Speaker;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,7 +10,6 @@ use utoipa::ToSchema;
 use super::body::Json;
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::Speaker;
 use crate::limits::Limit;
 use crate::problem::{Code, Problem};
 

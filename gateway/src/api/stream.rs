@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::session::Status;
 use domain::{Address, DeviceId, LinkId};
+use events::{Moment, Speaker};
 use futures_util::Stream;
 use http::StatusCode;
 use nats::Position;
@@ -15,9 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::sse::{self, Frames, next_beat};
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::Speaker;
 use crate::hub::{AgentState, Delivery, Entry, Signal, Subscription};
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// How many pending deliveries are written as one.
@@ -172,7 +171,7 @@ impl Viewer {
     fn tell_presence(&mut self, frames: &mut Frames) {
         let state = self.app.hub().agent_state(self.session.agent, self.link, self.owes_reply);
         if self.told.replace(state) != Some(state) {
-            frames.put_event("presence", &Presence { who: Speaker::Agent, state, since: Moment::now() });
+            frames.put_event("presence", &Presence { who: Speaker::Agent, state, since: Moment(command_service::clock::now()) });
         }
     }
 }

@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use events::transcript::{self, Entry};
+use events::{Event, Moment};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use query_service::Range;
 use serde::{Deserialize, Serialize};
@@ -13,10 +15,7 @@ use super::history;
 use super::session::{SessionObject, Shown};
 use crate::app::App;
 use crate::auth::Chatter;
-use crate::event::Event;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
-use crate::transcript::{self, Entry};
 
 /// Events read at once.
 const AT_ONCE: u16 = 500;
@@ -82,7 +81,7 @@ pub(super) async fn transcript(
     let shown = Shown::find(&app, &chatter).await?;
     let session = shown.object(&app, chatter.agent, chatter.session).await?;
     let events = all(&app, &chatter).await?;
-    let now = Moment::now();
+    let now = Moment(command_service::clock::now());
     let (media_type, ending, body) = match params.format {
         Format::Md => {
             ("text/markdown; charset=utf-8", "md", transcript::markdown(session.title(), now, &transcript::entries(&events)))

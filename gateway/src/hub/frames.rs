@@ -1,9 +1,8 @@
 //! A commit's events as SSE frames (WHATWG HTML, section 9.2.5), encoded once and shared by all who are shown them.
 
 use bytes::{BufMut, Bytes};
+use events::{Audience, Event, present};
 use nats::{Cursors, OpenError, Recorded, Vault};
-
-use crate::event::{self, Audience, Event};
 
 /// The chatter's frames, one after the other.
 pub(super) struct Frames {
@@ -17,7 +16,7 @@ impl Frames {
         let mut bytes = Vec::with_capacity(2 * recorded.size);
         let mut starts = Vec::with_capacity(recorded.commit.events.len());
         for fact in recorded.facts() {
-            if let Some(event) = event::present(&fact, vault, cursors, Audience::Chatter)? {
+            if let Some(event) = present(&fact, vault, cursors, Audience::Chatter)? {
                 starts.push((fact.position.index, bytes.len()));
                 write(&event, &mut bytes);
             }

@@ -20,6 +20,7 @@ mod tests;
 use std::sync::Arc;
 
 use domain::{Address, AgentId, KeyId, LinkId};
+use events::Speaker;
 use nats::{Backbone, Position, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,7 +29,6 @@ pub(crate) use entry::Entry;
 pub(crate) use presence::{AgentState, Signal};
 pub(crate) use subscription::{Delivery, Subscription};
 
-use crate::event::Speaker;
 use bounds::Bounds;
 use listener::{Closed, Role};
 use shard::ShardHub;

@@ -5,9 +5,8 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use domain::{Address, AgentId, KeyId, LinkId};
+use events::Speaker;
 use serde::{Deserialize, Serialize};
-
-use crate::event::Speaker;
 
 /// How long someone counts as typing without saying so again.
 const TYPES_FOR: Duration = Duration::from_secs(6);

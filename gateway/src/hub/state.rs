@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{Address, AgentId};
+use events::Speaker;
 use nats::{Position, Unknown};
 use tokio::time::Instant;
 
@@ -13,7 +14,6 @@ use super::entry::Entry;
 use super::listener::{Closed, Listener};
 use super::presence::{Presence, Signal};
 use super::ring::Ring;
-use crate::event::Speaker;
 
 /// One reading of a shard, from a beginning to an end; never two at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use command_service::Principal;
 use domain::agent::Scope;
 use domain::{Address, LinkId, SessionId};
+use events::sanitize::clean;
 use nats::{Actor, Position};
 use query_service::{Freshness, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
-use super::typed::clean;
 use super::{Agents, Gone};
 use crate::app::App;
 use crate::auth;

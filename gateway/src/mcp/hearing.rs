@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::session::{Author, Event as SessionEvent};
 use domain::{KeyId, LinkId, Target, Timestamp, link};
+use events::{NEWS, is_news};
 use nats::{Actor, AnyEvent, Fact, Position};
 use query_service::{Filter, Scope};
 use rmcp::model::ProgressNotificationParam;
@@ -17,19 +18,6 @@ use super::waits::Wait;
 use crate::hub::{Delivery, Subscription, Topic};
 use crate::problem::{Code, Problem};
 
-/// The events that agents hear of, by their wire names: no read marks.
-pub(super) const HEARD: &[&str] = &[
-    "session.started",
-    "session.message_posted",
-    "session.question_asked",
-    "session.question_answered",
-    "session.went_idle",
-    "session.resumed",
-    "session.rescheduled",
-    "session.rated",
-    "session.ended",
-    "session.erased",
-];
 /// How often a client that asked for it is told that the call goes on.
 const TELLS: Duration = Duration::from_secs(7);
 /// How often rows that are behind are asked again; each time waits 2 s.
@@ -240,7 +228,7 @@ impl Hearing {
         if order.acknowledged.is_none() {
             positions.settled(agent, key, ear.scope).await;
         }
-        let filter = Filter { types: Some(HEARD), not_by: Some(key) };
+        let filter = Filter { types: Some(NEWS), not_by: Some(key) };
         for _ in 0..TRIES {
             let answer = call
                 .app()
@@ -353,35 +341,6 @@ impl Hearing {
 /// Tells whether an agent's key hears of this: of what others did, as far as it is news.
 pub(crate) fn is_heard(fact: &Fact, key: KeyId) -> bool {
     fact.actor != Actor::Agent(key) && is_news(&fact.event)
-}
-
-/// Tells whether an agent hears of this at all: not of read marks, nor of its own settings' words.
-pub(super) fn is_news(event: &AnyEvent) -> bool {
-    match event {
-        AnyEvent::Session(event) => match event {
-            SessionEvent::MarkedRead { .. }
-            | SessionEvent::MessagePosted { from: Author::System, .. }
-            | SessionEvent::QuestionAsked { from: Author::System, .. }
-            | SessionEvent::HandoffOffered { .. }
-            | SessionEvent::HandoffMissed
-            | SessionEvent::DeviceAdded { .. }
-            | SessionEvent::DeviceForgotten { .. } => false,
-            SessionEvent::Started { .. }
-            | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAsked { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAnswered { .. }
-            | SessionEvent::WentIdle
-            | SessionEvent::Resumed
-            | SessionEvent::Rescheduled { .. }
-            | SessionEvent::Rated { .. }
-            | SessionEvent::Ended { .. }
-            | SessionEvent::Erased => true,
-        },
-        AnyEvent::Link(event) => {
-            matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
-        }
-        AnyEvent::Agent(_) => false,
-    }
 }
 
 /// Tells whether a chatter said this.

@@ -21,7 +21,6 @@ mod shape;
 mod shown;
 mod telling;
 mod tools;
-mod typed;
 mod waits;
 
 use std::sync::Arc;
@@ -31,6 +30,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use events::sanitize;
 use http_body_util::BodyExt;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
@@ -55,7 +55,6 @@ pub(crate) use cursor::{AgentCursors, Scope};
 pub(crate) use hearing::is_heard;
 use position::Positions;
 pub(crate) use telling::Teller;
-pub use telling::news;
 pub(crate) use waits::{Wait, Waits};
 
 /// The longest body: the longest arguments there are, with every character escaped.
@@ -188,7 +187,7 @@ impl ServerHandler for Agents {
     ) -> Result<CallToolResponse, ErrorData> {
         if self.tools.get(&request.name).is_none() {
             let known: Vec<_> = self.tools.list_all().into_iter().map(|tool| tool.name).collect();
-            let name: String = typed::clean(&request.name).chars().take(LONGEST_NAME).collect();
+            let name: String = sanitize::clean(&request.name).chars().take(LONGEST_NAME).collect();
             return Err(ErrorData::invalid_params(format!("There is no tool {name}. There are: {}.", known.join(", ")), None));
         }
         self.tools.call(ToolCallContext::new(self, request, context)).await

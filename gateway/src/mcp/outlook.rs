@@ -1,13 +1,13 @@
 //! What comes next: the open sessions, and what a model best does now.
 
 use domain::{Millis, Timestamp};
+use events::Moment;
 use query_service::{LinkStatus, LinkView, OpenSession, Party, Scope, SessionStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::call::Call;
 use super::rollup::Recipients;
-use crate::moment::Moment;
 use crate::problem::Problem;
 use domain::{LinkId, SessionId};
 

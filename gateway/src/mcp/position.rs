@@ -12,6 +12,7 @@ use std::time::Duration;
 use command_service::Refusal;
 use domain::session::{Reader, Rejection};
 use domain::{Address, AgentId, KeyId, SessionId, Target, Timestamp};
+use events::NEWS;
 use futures_util::{StreamExt, stream};
 use nats::Position;
 use parking_lot::Mutex;
@@ -20,7 +21,6 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::call::Call;
-use super::hearing;
 use crate::app::App;
 
 /// How many positions are remembered; beyond that all are forgotten.
@@ -69,7 +69,7 @@ impl Positions {
     pub(super) async fn acknowledge(self: &Arc<Self>, call: &Call, scope: Scope, upto: Position) {
         let (app, agent, key) = (call.app(), call.principal.agent, call.principal.key);
         for _ in 0..PAGES {
-            let filter = Filter { types: Some(hearing::HEARD), not_by: Some(key) };
+            let filter = Filter { types: Some(NEWS), not_by: Some(key) };
             let page =
                 match app.queries().unacknowledged(call.viewer(), scope, key, filter, PAGE, call.fresh(upto.sequence)).await {
                     Ok(answer) => answer.value,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::{AgentId, LinkId, SessionId};
+use events::sanitize::{clean, clean_all};
 use forms::{Answer, Field};
 use nats::{AnyEvent, EventId, Fact, Text};
 use query_service::{EventPage, LinkAnswers, LinkView};
@@ -12,7 +13,6 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::shown::{asked_by, labels};
-use super::typed::{clean, clean_all};
 use crate::app::App;
 use crate::problem::Problem;
 

@@ -4,6 +4,8 @@ use std::ops::Not;
 
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
+use events::Moment;
+use events::sanitize::{clean, clean_all};
 use forms::{Field, Form};
 use query_service::{LinkCounts, LinkQuestions, LinkStatus, LinkView, Party, SessionStatus, SessionView};
 use rmcp::model::JsonObject;
@@ -17,8 +19,6 @@ use super::call::Call;
 use super::cursor::Scope;
 use super::place::Reach;
 use super::rollup::AnswerShown;
-use super::typed::{clean, clean_all};
-use crate::moment::Moment;
 
 /// How little time a link may have left without a word about it.
 const SOON: Millis = Millis::minutes(10);

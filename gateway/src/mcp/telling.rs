@@ -1,21 +1,21 @@
-//! Events as agents get them: words opened, cleaned of control characters, without what the call named itself.
+//! Events as agents get them: texts opened and sanitized, without what the call named itself.
 
 use std::collections::HashMap;
 
 use command_service::Principal;
 use domain::session::Event as SessionEvent;
 use domain::{Address, KeyId, Target};
-use nats::{Actor, AnyEvent, Cursors, Fact, OpenError, Vault};
+use events::sanitize::clean;
+use events::{Audience, Data, Event, present};
+use nats::{Actor, AnyEvent, Fact, Vault};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::call::Call;
-use super::hearing::{Named, is_news};
+use super::hearing::Named;
 use super::rollup::Recipients;
-use super::typed::{clean, clean_all};
 use crate::app::App;
-use crate::event::{Audience, Data, Event, present};
 use crate::problem::Problem;
 
 /// Opens and tells facts of one agent; holds keys, so not for longer than one answer.
@@ -46,7 +46,6 @@ impl<'a> Teller<'a> {
             // Of an erased session nothing but its end is worth a model's time.
             return Ok(None);
         }
-        scrub(&mut event.data);
         if let (Data::SessionStarted { recipient, .. }, Some(number)) = (&mut event.data, recipient_of(&fact.event)) {
             *recipient = self.recipients.label(event.link_id, Some(number)).await?;
         }
@@ -99,19 +98,6 @@ pub(super) struct Written {
     data: JsonObject,
 }
 
-/// Tells a fact as agents hear it, wherever they are told, its words opened by the vault of its aggregate; none where it is no news to
-/// an agent. Whose doing it was is for the caller to ask.
-pub fn news(fact: &Fact, vault: &Vault, cursors: &Cursors) -> Result<Option<Event>, OpenError> {
-    if !is_news(&fact.event) {
-        return Ok(None);
-    }
-    let mut event = present(fact, vault, cursors, Audience::Agent)?;
-    if let Some(event) = &mut event {
-        scrub(&mut event.data);
-    }
-    Ok(event)
-}
-
 /// Writes an event without what the call named itself.
 pub(super) fn written(event: &Event, named: Named, redelivered: bool) -> Value {
     let mut value = serde_json::to_value(event).expect("an event is plain values");
@@ -134,41 +120,13 @@ fn recipient_of(event: &AnyEvent) -> Option<u8> {
     if let AnyEvent::Session(SessionEvent::Started { recipient, .. }) = event { *recipient } else { None }
 }
 
-/// Cleans what somebody typed; another key's words too, which may be quoted from anywhere.
-fn scrub(data: &mut Data) {
-    let typed = match data {
-        Data::SessionStarted { display_name, .. } => display_name.as_mut(),
-        Data::Message { text, .. } => text.as_mut(),
-        Data::Rated { feedback, .. } => feedback.as_mut(),
-        Data::Answer { answer, .. } => {
-            answer.values_mut().for_each(clean_all);
-            None
-        }
-        Data::Question { form, .. } => {
-            form.values_mut().for_each(clean_all);
-            None
-        }
-        Data::SessionIdle {}
-        | Data::SessionResumed {}
-        | Data::Read { .. }
-        | Data::SessionUpdated { .. }
-        | Data::SessionEnded { .. }
-        | Data::Erased {}
-        | Data::LinkExpiring { .. }
-        | Data::LinkClosed { .. } => None,
-    };
-    if let Some(text) = typed {
-        *text = clean(text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{CommandId, LinkId, SessionId, Timestamp};
+    use events::Moment;
     use nats::EventId;
 
     use super::*;
-    use crate::moment::Moment;
 
     fn event() -> Event {
         Event {
@@ -197,20 +155,5 @@ mod tests {
     fn what_is_given_again_says_so() {
         assert_eq!(written(&event(), Named::default(), true)["redelivered"], true);
         assert!(written(&event(), Named::default(), false).get("redelivered").is_none());
-    }
-
-    #[test]
-    fn typed_words_are_cleaned() {
-        let started = |name: &str| {
-            let display_name = Some(name.to_owned());
-            Data::SessionStarted { display_name, language: None, recipient: None, untrusted: true }
-        };
-        let mut data = started("A\u{7}");
-        scrub(&mut data);
-        assert_eq!(data, started("A\u{fffd}"));
-        let answer = |name: &str| serde_json::Map::from_iter([("values".to_owned(), serde_json::json!({"name": name}))]);
-        let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
-        scrub(&mut data);
-        assert_eq!(data, Data::Answer { question_id: String::new(), answer: answer("A\u{fffd}"), untrusted: true });
     }
 }

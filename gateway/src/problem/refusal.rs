@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use command_service::Refusal;
 use domain::{Timestamp, agent, link, session};
+use events::Moment;
 use nats::{CursorError, OpenError};
 use query_service::EventsError;
 
 use super::{Code, Problem};
 use crate::hub::HubError;
-use crate::moment::Moment;
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {

@@ -1,9 +1,9 @@
 use domain::{KeyId, LinkId};
 
 use super::world::{Pen, World, agent, at, entry, hear_until, next, session};
-use crate::event::Speaker;
 use crate::hub::bounds::Bounds;
 use crate::hub::{AgentState, Delivery, Hub, Signal, Topic};
+use events::Speaker;
 
 const KEY: KeyId = KeyId::new([8; 16]);
 const LINK: LinkId = LinkId::new([6; 16]);

@@ -8,6 +8,7 @@ mod completion;
 mod news;
 mod reading;
 
+use events::sanitize::clean;
 use query_service::LinkStatus;
 use rmcp::ErrorData;
 use rmcp::model::{CacheScope, ListResourceTemplatesResult, ListResourcesResult, ResourceTemplate};
@@ -21,7 +22,6 @@ use super::answer::MOST;
 use super::call::Call;
 use super::cursor::Scope;
 use super::era::{self, PRIVATE};
-use super::typed::clean;
 use crate::problem::{Code, Problem};
 
 /// How many links one page lists.

@@ -2,6 +2,8 @@
 
 use domain::session::Status;
 use domain::{LinkId, SessionId};
+use events::sanitize::clean;
+use events::{Moment, NEWS, transcript};
 use query_service::{Filter, Range};
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, ResourceContents};
@@ -9,13 +11,9 @@ use rmcp::model::{ReadResourceResult, ResourceContents};
 use super::{Address, JSON, MARKDOWN, failed, unknown};
 use crate::mcp::call::Call;
 use crate::mcp::era::{self, PRIVATE};
-use crate::mcp::hearing::HEARD;
 use crate::mcp::telling::Teller;
 use crate::mcp::tools::whole_link;
-use crate::mcp::typed::clean;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
-use crate::transcript;
 
 /// The most entries of a transcript: a host attaches it whole.
 const ENTRIES: u16 = 500;
@@ -55,7 +53,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     if app.commands().session(call.session(session)).await?.status == Status::Erased {
         return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
     }
-    let filter = Filter { types: Some(HEARD), not_by: None };
+    let filter = Filter { types: Some(NEWS), not_by: None };
     let page = app.queries().events(call.viewer(), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
     let mut teller = Teller::new(call);
     let mut events = Vec::with_capacity(page.facts.len());
@@ -73,7 +71,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     let count = entries.iter().rev().take_while(fits).count();
     let shown = entries.get(entries.len() - count..).unwrap_or_default();
     let title = view.title.map_or_else(|| "Chat".to_owned(), |title| clean(&title));
-    let text = transcript::markdown(&title, Moment::now(), shown);
+    let text = transcript::markdown(&title, Moment(command_service::clock::now()), shown);
     Ok(if page.has_more || count < entries.len() {
         format!("{text}\nEntries before these are left out: temp_chat_read_messages reads them.\n")
     } else {

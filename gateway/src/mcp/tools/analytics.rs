@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::agent::Scope;
 use domain::session::EndReason;
 use domain::{LinkId, Millis};
+use events::Moment;
 use query_service::{Analytics, Day, Spread};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
@@ -16,7 +17,6 @@ use crate::mcp::Agents;
 use crate::mcp::answer::Answer;
 use crate::mcp::args::{Bound, number};
 use crate::mcp::call::{Call, unknown_link};
-use crate::moment::Moment;
 use crate::problem::Problem;
 
 /// How many days are told one by one: a model wants the course of things, not a ledger.
@@ -125,7 +125,7 @@ async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Pr
     if let Some(link) = link {
         is_known(&call, link).await?;
     }
-    let now = Moment::now();
+    let now = Moment(command_service::clock::now());
     let since = now.0 - Millis::minutes(arguments.days_back.unwrap_or(30) * 24 * 60);
     let answer = app.queries().analytics(call.viewer(), link, since, DAYS, app.freshness(agent)).await?;
     Ok(Answer::of(&Shown::of(now, answer.value, answer.stale)))

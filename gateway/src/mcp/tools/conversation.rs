@@ -5,6 +5,7 @@ use std::time::Duration;
 use command_service::Receipt;
 use domain::agent::Scope;
 use domain::{Address, QuestionId, Target};
+use events::Moment;
 use nats::{EventId, Position};
 use query_service::Scope as Reach;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -24,7 +25,6 @@ use crate::mcp::outlook::{Next, Outlook};
 use crate::mcp::position::Reading;
 use crate::mcp::telling::{Teller, Written, written};
 use crate::mcp::waits;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// How many characters are left to what stands beside events: open sessions, cursors, advice.
@@ -247,7 +247,7 @@ async fn told(
     let has_more = heard.has_more || page.cut;
     let outlook = Outlook::of(call, ear.scope, at.sequence, has_more).await?;
     let mut conversation = Conversation {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         next_cursor: ear.seal(call, at),
         events: page.items,
         has_more,

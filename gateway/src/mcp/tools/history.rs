@@ -2,6 +2,7 @@
 
 use domain::agent::Scope;
 use domain::session::Status;
+use events::{Event, Moment, NEWS, transcript};
 use nats::{Fact, Position};
 use query_service::{Filter, Range};
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -10,16 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Definition, Effect, tool};
-use crate::event::Event;
 use crate::mcp::Agents;
 use crate::mcp::answer::{Answer, MOST, fitting, length};
 use crate::mcp::args::Bound;
 use crate::mcp::call::{Call, about_session};
-use crate::mcp::hearing::{Ear, HEARD, Named};
+use crate::mcp::hearing::{Ear, Named};
 use crate::mcp::telling::{Teller, Written, written};
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
-use crate::transcript;
 
 /// How many characters of the text are not history.
 const AROUND: usize = 600;
@@ -103,7 +101,7 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
         (None, Some(last)) => (Range::Newest, last.min(arguments.limit.unwrap_or(last))),
         (after, None) => (Range::After(after), arguments.limit.unwrap_or(20)),
     };
-    let filter = Filter { types: Some(HEARD), not_by: None };
+    let filter = Filter { types: Some(NEWS), not_by: None };
     let answer = app.queries().events(call.viewer(), session, range, filter, limit, app.freshness(agent)).await?;
     let mut teller = Teller::new(&call);
     let mut told = Vec::with_capacity(answer.value.facts.len());
@@ -118,7 +116,7 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let is_cut = fit.count < told.len();
     let more = answer.value.has_more || is_cut;
     let page = Page {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         next_cursor: ear.seal(&call, last_of(shown).or(after).unwrap_or_else(|| call.beginning())),
         has_more: more && !is_newest,
         has_earlier: more && is_newest,

@@ -4,6 +4,7 @@ use command_service::Refusal;
 use domain::agent::Scope;
 use domain::link::{Link, Rejection, Status};
 use domain::{LinkId, Policy};
+use events::Moment;
 use query_service::LinkStatus;
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
@@ -19,7 +20,6 @@ use crate::mcp::call::{Call, about_link, unknown_link};
 use crate::mcp::cursor;
 use crate::mcp::rollup::Rollup;
 use crate::mcp::shown::LinkShown;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// How many characters of a list's text are not items.
@@ -239,7 +239,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let page = fitting(links.into_iter().map(|link| LinkShown::of(&call, link)), MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, cursor::Scope::Links, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
@@ -333,7 +333,7 @@ async fn shown(call: &Call, link: LinkId) -> Result<Whole, Problem> {
         Some(view) => {
             let (rollup, is_behind) = Rollup::of(call, &view).await?;
             let stale = answer.stale || is_behind;
-            Ok(Whole { now: Moment::now(), link: LinkShown::of(call, view), rollup, stale })
+            Ok(Whole { now: Moment(command_service::clock::now()), link: LinkShown::of(call, view), rollup, stale })
         }
         // The rows are behind: nobody knows whether there is such a link.
         None if answer.stale => Err(Code::Unavailable.into()),

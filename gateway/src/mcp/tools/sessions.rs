@@ -3,6 +3,7 @@
 use domain::agent::Scope;
 use domain::session::{EndReason, Status};
 use domain::{Policy, SessionId};
+use events::Moment;
 use query_service::{SessionFilter, SessionStatus};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -17,7 +18,6 @@ use crate::mcp::call::{Call, about_session, unknown_link, unknown_session};
 use crate::mcp::cursor;
 use crate::mcp::rollup::{Recipients, answers_of};
 use crate::mcp::shown::SessionShown;
-use crate::moment::Moment;
 use crate::problem::{Code, Problem};
 
 /// What a list may include.
@@ -176,7 +176,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let page = fitting(shown, MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
     Ok(Answer::of(&Listed {
-        now: Moment::now(),
+        now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, cursor::Scope::Sessions, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
         items: page.items,
@@ -202,7 +202,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
             let warnings = unsaid.into_iter().collect();
             let recipient = Recipients::new(&call).label(view.link, view.recipient).await?;
             let session = SessionShown::of(&call, view).with_recipient(recipient);
-            Ok(Answer::of(&Whole { now: Moment::now(), session, warnings, stale: answer.stale }))
+            Ok(Answer::of(&Whole { now: Moment(command_service::clock::now()), session, warnings, stale: answer.stale }))
         }
         None if answer.stale => {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
@@ -216,5 +216,10 @@ async fn erase(call: Call, arguments: Erase) -> Result<Answer<Gone>, Problem> {
     let session = call.session_id(&arguments.session_id).await?;
     let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
-    Ok(Answer::of(&Gone { now: Moment::now(), session_id: session, status: SessionStatus::Erased, erased_at: receipt.at.into() }))
+    Ok(Answer::of(&Gone {
+        now: Moment(command_service::clock::now()),
+        session_id: session,
+        status: SessionStatus::Erased,
+        erased_at: receipt.at.into(),
+    }))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::moment::Moment;
+use crate::rfc3339::Moment;
 
 /// An event's type and data.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! From what the log holds to what a reader may see: text opened, markdown rendered, places sealed.
+//! From what the log holds to what a reader may see: texts opened, markdown rendered, positions sealed as cursors.
 
 use domain::link::Event as LinkEvent;
 use domain::session::{Author, Event as SessionEvent, MessageKind, Reader};
@@ -7,22 +7,23 @@ use forms::Answer;
 use nats::{AnyEvent, Cursors, EventId, Fact, Field, OpenError, Position, Text, Vault};
 use serde_json::{Map, Value};
 
-use super::{Data, Event, Speaker};
-use crate::markdown;
-use crate::moment::Moment;
+use crate::data::{Data, Speaker};
+use crate::event::Event;
+use crate::rfc3339::Moment;
+use crate::{markdown, sanitize};
 
-/// For whom an event is told.
+/// For whom an event is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// The person: with cursors and HTML, and nothing about the link.
     Chatter,
-    /// The agent: plain, and about the link too.
+    /// The agent: plain text without invisible characters, and about the link too.
     Agent,
 }
 
-/// Tells one fact, its words opened by the vault of its aggregate; none where it is not for this audience.
+/// Renders a stored event, its texts opened by the vault of its aggregate; none where it is not for this audience.
 pub fn present(fact: &Fact, vault: &Vault, cursors: &Cursors, audience: Audience) -> Result<Option<Event>, OpenError> {
-    let place = |link_id, session_id, data| Event {
+    let event = |link_id, session_id, data| Event {
         id: fact.id(),
         at: Moment(fact.at),
         cursor: (audience == Audience::Chatter).then(|| cursors.seal(fact.position)),
@@ -32,20 +33,23 @@ pub fn present(fact: &Fact, vault: &Vault, cursors: &Cursors, audience: Audience
         data,
     };
     match (&fact.event, fact.address.target) {
-        (AnyEvent::Session(event), Target::Session(session)) => {
+        (AnyEvent::Session(about), Target::Session(session)) => {
             let Some(link) = fact.link else { return Ok(None) };
-            let data = of_session(event, fact.position, vault, cursors, audience)?;
-            Ok(data.map(|data| place(link, Some(session), data)))
+            let mut data = of_session(about, fact.position, vault, cursors, audience)?;
+            if let (Audience::Agent, Some(data)) = (audience, &mut data) {
+                sanitize::clean_data(data);
+            }
+            Ok(data.map(|data| event(link, Some(session), data)))
         }
-        (AnyEvent::Link(event), Target::Link(link)) if audience == Audience::Agent => {
-            Ok(of_link(event).map(|data| place(link, None, data)))
+        (AnyEvent::Link(about), Target::Link(link)) if audience == Audience::Agent => {
+            Ok(of_link(about).map(|data| event(link, None, data)))
         }
         (AnyEvent::Agent(_) | AnyEvent::Link(_) | AnyEvent::Session(_), _) => Ok(None),
     }
 }
 
-/// Tells a chatter's message as its sender gets it back: without reading anything.
-pub(crate) fn message_of_chatter(
+/// Renders a chatter's message as its sender gets it back: without reading anything.
+pub fn message_of_chatter(
     (link_id, session_id): (LinkId, SessionId),
     (id, at, position): (EventId, Moment, Position),
     text: String,

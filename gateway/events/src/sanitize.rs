@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
+use crate::data::Data;
+
 /// Stands for what was taken out.
 const TAKEN_OUT: char = '\u{fffd}';
 /// Shown by no screen, and of no use in a chat (Unicode 16, chapter 23; UTR 36, section 3).
@@ -51,7 +53,7 @@ enum Kind {
 }
 
 /// Takes out of what somebody typed whatever no screen shows.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     // The last that was kept and what it is; none at the beginning, and behind what was taken out.
     let mut before: Option<(char, Kind)> = None;
@@ -92,12 +94,40 @@ fn takes_shape(letter: char, selector: char) -> bool {
 }
 
 /// Cleans every text of a document.
-pub(super) fn clean_all(value: &mut Value) {
+pub fn clean_all(value: &mut Value) {
     match value {
         Value::String(text) => *text = clean(text),
         Value::Array(items) => items.iter_mut().for_each(clean_all),
         Value::Object(fields) => fields.values_mut().for_each(clean_all),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Cleans what somebody typed in an event; another key's texts too, which may be quoted from anywhere.
+pub fn clean_data(data: &mut Data) {
+    let typed = match data {
+        Data::SessionStarted { display_name, .. } => display_name.as_mut(),
+        Data::Message { text, .. } => text.as_mut(),
+        Data::Rated { feedback, .. } => feedback.as_mut(),
+        Data::Answer { answer, .. } => {
+            answer.values_mut().for_each(clean_all);
+            None
+        }
+        Data::Question { form, .. } => {
+            form.values_mut().for_each(clean_all);
+            None
+        }
+        Data::SessionIdle {}
+        | Data::SessionResumed {}
+        | Data::Read { .. }
+        | Data::SessionUpdated { .. }
+        | Data::SessionEnded { .. }
+        | Data::Erased {}
+        | Data::LinkExpiring { .. }
+        | Data::LinkClosed { .. } => None,
+    };
+    if let Some(text) = typed {
+        *text = clean(text);
     }
 }
 
@@ -177,5 +207,20 @@ mod tests {
         let mut document = json!({"values": {"name": "A\u{7}", "days": ["\u{202e}x", true]}});
         clean_all(&mut document);
         assert_eq!(document, json!({"values": {"name": "A\u{fffd}", "days": ["\u{fffd}x", true]}}));
+    }
+
+    #[test]
+    fn typed_words_are_cleaned() {
+        let started = |name: &str| {
+            let display_name = Some(name.to_owned());
+            Data::SessionStarted { display_name, language: None, recipient: None, untrusted: true }
+        };
+        let mut data = started("A\u{7}");
+        clean_data(&mut data);
+        assert_eq!(data, started("A\u{fffd}"));
+        let answer = |name: &str| serde_json::Map::from_iter([("values".to_owned(), json!({"name": name}))]);
+        let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
+        clean_data(&mut data);
+        assert_eq!(data, Data::Answer { question_id: String::new(), answer: answer("A\u{fffd}"), untrusted: true });
     }
 }

@@ -1,18 +1,12 @@
-//! Events as everyone outside sees them: one shape, over HTTP, SSE and MCP.
-
-mod data;
-mod present;
+//! An event as everyone outside sees it.
 
 use domain::{LinkId, SessionId};
 use nats::EventId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use data::{Data, Speaker};
-pub(crate) use present::message_of_chatter;
-pub use present::{Audience, present};
-
-use crate::moment::Moment;
+use crate::data::Data;
+use crate::rfc3339::Moment;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -13,16 +13,9 @@ use time::macros::format_description;
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// A moment that is written as `2026-01-31T12:00:00.000Z`.
+/// A point in time that is written as `2026-01-31T12:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub Timestamp);
-
-impl Moment {
-    /// Returns this very moment.
-    pub fn now() -> Self {
-        Self(command_service::clock::now())
-    }
-}
 
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::event::{Data, Event, Speaker};
-use crate::moment::Moment;
+use crate::data::{Data, Speaker};
+use crate::event::Event;
+use crate::rfc3339::Moment;
 
 /// How every header of ours begins in markdown; an agent's line that begins so is escaped.
 const HEADER: &str = "**[";
@@ -14,23 +15,23 @@ const HEADER: &str = "**[";
 const PLAIN_HEADER: &str = "===";
 
 /// One entry of a transcript.
-#[derive(Clone)]
-pub(crate) struct Entry {
+#[derive(Debug, Clone)]
+pub struct Entry {
     /// When.
-    pub(crate) at: Moment,
+    pub at: Moment,
     /// Who; [`Speaker::System`] also for what nobody said.
-    pub(crate) from: Speaker,
+    pub from: Speaker,
     /// As which recipient they came; not for chatters.
-    pub(crate) recipient: Option<String>,
+    pub recipient: Option<String>,
     /// The words, or what happened.
-    pub(crate) text: String,
+    pub text: String,
     /// The agent's words as safe HTML.
-    pub(crate) html: Option<String>,
+    pub html: Option<String>,
 }
 
 impl Entry {
     /// Names who it is.
-    pub(crate) fn speaker(&self) -> &'static str {
+    pub fn speaker(&self) -> &'static str {
         match self.from {
             Speaker::Chatter => "Chatter",
             Speaker::Agent => "Agent",
@@ -40,7 +41,7 @@ impl Entry {
 }
 
 /// Picks what a transcript tells of a session's events.
-pub(crate) fn entries<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
+pub fn entries<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
     let mut asked = HashMap::new();
     let entry = |event: &'a Event| {
         if let Data::Question { question_id, form } = &event.data {
@@ -118,19 +119,19 @@ fn in_words(value: &Value, field: Option<&Value>) -> String {
 }
 
 /// Writes a transcript as markdown: every line of a chatter's is a quotation.
-pub(crate) fn markdown(title: &str, made_at: Moment, entries: &[Entry]) -> String {
+pub fn markdown(title: &str, made_at: Moment, entries: &[Entry]) -> String {
     let head = format!("# {}\n\nTranscript of {made_at}.\n", one_line(title));
     entries.iter().fold(head, |text, entry| text + "\n" + &markdown_entry(entry))
 }
 
 /// Writes one entry of [`markdown`]: our header, an empty line, the words.
-pub(crate) fn markdown_entry(entry: &Entry) -> String {
+pub fn markdown_entry(entry: &Entry) -> String {
     let recipient = entry.recipient.as_deref().map(|label| format!(", recipient {:?}", one_line(label))).unwrap_or_default();
     format!("{HEADER}{}] {}{recipient}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER))
 }
 
 /// Writes a transcript as plain text: every line of a chatter's is quoted.
-pub(crate) fn plain(title: &str, made_at: Moment, entries: &[Entry]) -> String {
+pub fn plain(title: &str, made_at: Moment, entries: &[Entry]) -> String {
     let mut text = format!("{}\nTranscript of {made_at}.\n", one_line(title));
     for entry in entries {
         let _ = write!(text, "\n{PLAIN_HEADER} {} {}\n{}", entry.at, entry.speaker(), body(entry, PLAIN_HEADER));

@@ -1,0 +1,19 @@
+//! Events as everyone outside sees them: one shape, over HTTP, SSE, MCP and in webhooks' calls.
+//!
+//! [`present`] renders a stored event for its audience; [`news`] says which of them agents are told about, and how an agent's own server
+//! gets them. There is no clock, network or configuration here.
+
+mod data;
+mod event;
+pub mod markdown;
+mod news;
+mod present;
+mod rfc3339;
+pub mod sanitize;
+pub mod transcript;
+
+pub use data::{Data, Speaker};
+pub use event::Event;
+pub use news::{NEWS, Payload, is_news, news, payload};
+pub use present::{Audience, message_of_chatter, present};
+pub use rfc3339::Moment;
