@@ -16,7 +16,6 @@ mod rebuild;
 mod resources;
 mod serve;
 mod system;
-mod telling;
 mod up;
 mod webhook;
 

@@ -12,7 +12,6 @@ use serde_json::json;
 use crate::cli::ReadModel;
 use crate::config::Config;
 use crate::installation::{self, Servers};
-use crate::telling;
 
 /// Rebuilds one read model, or all; safe beside a running installation, and after a rebuild that was cut off.
 pub(crate) async fn run(config: Config, name: Option<ReadModel>, as_json: bool) -> Result<()> {
@@ -42,7 +41,7 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
     }))
     .await?;
     // Nobody is called again: the webhooks have a place of their own in the log, kept as long as it is the same log.
-    webhooks::mend(&backbone, &pool, &telling::teller(&backbone)).await?;
+    webhooks::mend(&backbone, &pool).await?;
     for (shard, commits) in rebuilt {
         if as_json {
             println!("{}", json!({"shard": shard.0, "commits": commits}));

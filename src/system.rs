@@ -20,7 +20,7 @@ use webhooks::Webhooks;
 
 use crate::cli::Role;
 use crate::config::Config;
-use crate::{resources, telling};
+use crate::resources;
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
@@ -119,8 +119,7 @@ impl System {
     }
 
     fn webhooks(&mut self, config: &Config) -> Result<()> {
-        let teller = telling::teller(&self.backbone);
-        let webhooks = Webhooks::start(&self.backbone, &self.pool, &teller, &config.webhooks(), &self.stop)?;
+        let webhooks = Webhooks::start(&self.backbone, &self.pool, &config.webhooks(), &self.stop)?;
         let webhooks = Arc::new(webhooks);
         self.webhooks = Some(Arc::clone(&webhooks));
         self.parts.spawn(async move {

@@ -14,11 +14,11 @@ use tokio_util::task::TaskTracker;
 use crate::shard::ShardFollower;
 use crate::{Projection, Standing, standing};
 
-/// The pauses after what may pass by itself.
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(200))
-    .with_max_delay(Duration::from_secs(5))
-    .without_max_times();
+/// The longest pause after what may pass by itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after it.
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(200)).with_max_delay(LONGEST_PAUSE).without_max_times();
 /// The pause of a shard that has stopped: a rebuild, from any process, sets it going again.
 const STOPPED_PAUSE: Duration = Duration::from_secs(2);
 /// How often the log's end is asked for, to tell how far behind the rows are.
@@ -87,7 +87,7 @@ async fn follow<P: Projection>(follower: ShardFollower<P>, standing: watch::Send
             ControlFlow::Continue(())
         });
         let Err(error) = followed.await else { return };
-        let pause = if error.is_passing() { pauses.next().unwrap_or(STOPPED_PAUSE) } else { STOPPED_PAUSE };
+        let pause = if error.is_passing() { pauses.next().unwrap_or(LONGEST_PAUSE) } else { STOPPED_PAUSE };
         standing::note(&standing, &P::LABELS, &error);
         sleep(pause).await;
     }

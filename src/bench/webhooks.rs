@@ -31,7 +31,6 @@ use super::http::Connection;
 use super::{chats, load};
 use crate::cli::BenchWebhooks;
 use crate::installation::{self, Servers};
-use crate::telling;
 
 /// Sessions of each agent, so that posting is not what takes long.
 const SESSIONS: usize = 32;
@@ -140,7 +139,7 @@ impl Setup {
     fn webhooks(&self) -> Result<Running> {
         let settings = Settings { networks: vec!["127.0.0.0/8".parse()?], ..Settings::default() };
         let stop = CancellationToken::new();
-        let webhooks = Webhooks::start(&self.backbone, &self.pool, &telling::teller(&self.backbone), &settings, &stop)?;
+        let webhooks = Webhooks::start(&self.backbone, &self.pool, &settings, &stop)?;
         Ok(Running { webhooks, stop })
     }
 

@@ -1,4 +1,5 @@
-//! The deliveries of one endpoint: a round after the other while something is due, several calls at once while it works, one while it does not.
+//! The deliveries of one endpoint: claimed, called and settled in batches while something is due; several calls at once while it works,
+//! one while it does not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,14 +16,14 @@ use zeroize::Zeroizing;
 
 use crate::caller::{Answered, Call, CallError, Caller};
 use crate::clock;
-use crate::patience::Patience;
+use crate::payload::Payloads;
+use crate::retry_policy::RetryPolicy;
 use crate::table::delivery::{self, Claimed, Failure};
 use crate::table::endpoint::{self, Endpoint};
 use crate::target::Target;
-use crate::told::Bodies;
 
 /// Deliveries claimed at once.
-const ROUND: i64 = 64;
+const CLAIMED_AT_ONCE: i64 = 64;
 /// Calls to one endpoint at once.
 const AT_ONCE: usize = 8;
 /// From so many failures in a row on an endpoint is left alone for a while, and then tried with a single call: one that refuses a
@@ -36,10 +37,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Deliverer {
     pub(crate) pool: PgPool,
-    pub(crate) bodies: Bodies,
+    pub(crate) payloads: Payloads,
     pub(crate) caller: Caller,
     pub(crate) secrets: WebhookSecrets,
-    pub(crate) patience: Patience,
+    pub(crate) retry: RetryPolicy,
     pub(crate) stop: CancellationToken,
 }
 
@@ -56,7 +57,7 @@ impl Deliverer {
     /// Delivers what is due to an endpoint, until nothing is or it fails too often.
     pub(crate) async fn run(&self, id: Uuid) {
         while !self.stop.is_cancelled() {
-            match self.round(id).await {
+            match self.deliver(id).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -67,31 +68,34 @@ impl Deliverer {
         }
     }
 
-    /// Delivers a round; tells whether there may be more to do at once.
-    async fn round(&self, id: Uuid) -> sqlx::Result<bool> {
+    /// Delivers what can be claimed at once; tells whether there may be more to do at once.
+    async fn deliver(&self, id: Uuid) -> sqlx::Result<bool> {
         let now = clock::now();
         let mut transaction = begin(&self.pool).await?;
         let Some(endpoint) = endpoint::load(&mut transaction, id).await? else { return Ok(false) };
-        let most = if endpoint.failures >= FAILING { 1 } else { ROUND };
+        let most = if endpoint.failures >= FAILING { 1 } else { CLAIMED_AT_ONCE };
         let claimed = delivery::claim(&mut transaction, id, now, now + self.lease(), most).await?;
         transaction.commit().await?;
         if claimed.is_empty() {
             return Ok(false);
         }
-        let is_whole = i64::try_from(claimed.len()) == Ok(ROUND);
+        let is_whole = i64::try_from(claimed.len()) == Ok(CLAIMED_AT_ONCE);
         let (outcomes, failures) = self.call_all(&endpoint, &claimed).await;
-        self.settle(&endpoint, &claimed, &outcomes, failures).await?;
-        // One that is tried again gets the rest in rounds, too.
+        if !self.settle(&endpoint, &claimed, &outcomes, failures).await? {
+            // The endpoint is another one by now, and has failed nothing.
+            return Ok(true);
+        }
+        // One that is tried again gets the rest in batches, too.
         Ok(is_whole && failures < FAILING || endpoint.failures >= FAILING && failures == 0)
     }
 
-    /// A claim outlives every call of its round, and not the day.
+    /// A claim outlives every call of its batch, and not the day.
     fn lease(&self) -> Duration {
-        let calls = u32::try_from(ROUND).unwrap_or(u32::MAX) / u32::try_from(AT_ONCE).unwrap_or(1);
-        self.patience.call * (calls + 2)
+        let calls = u32::try_from(CLAIMED_AT_ONCE).unwrap_or(u32::MAX) / u32::try_from(AT_ONCE).unwrap_or(1);
+        self.retry.call * (calls + 2)
     }
 
-    /// Makes the calls of a round; returns the outcomes with the numbers of their deliveries, and how many failed in a row at the end.
+    /// Makes the calls of a batch; returns the outcomes with the numbers of their deliveries, and how many failed in a row at the end.
     async fn call_all(&self, endpoint: &Endpoint, claimed: &[Claimed]) -> (Vec<(usize, Outcome)>, i32) {
         let target = Target::parse(&endpoint.url);
         let secrets = self.secrets_of(endpoint);
@@ -136,7 +140,7 @@ impl Deliverer {
                 return Outcome::Called(Answered { outcome, took: Duration::ZERO, retry_after: None });
             }
         };
-        match self.bodies.write(endpoint, delivery).await {
+        match self.payloads.write(endpoint, delivery).await {
             Ok(body) => {
                 let answered = tokio::select! {
                     answered = self.caller.call(Call { target, secrets, id: &delivery.event, body }) => answered,
@@ -161,47 +165,50 @@ impl Deliverer {
     fn secrets_of(&self, endpoint: &Endpoint) -> Vec<Zeroizing<String>> {
         let (agent, link) = (AgentId::new(endpoint.agent.into_bytes()), endpoint.link.map(|link| LinkId::new(link.into_bytes())));
         let newest = u32::try_from(endpoint.rotation).unwrap_or_default();
-        let is_new = endpoint.rotated_at.is_some_and(|at| clock::now() - at < self.patience.both_secrets);
+        let is_new = endpoint.rotated_at.is_some_and(|at| clock::now() - at < self.retry.both_secrets);
         let before = newest.checked_sub(1).filter(|_| is_new);
         std::iter::once(newest).chain(before).map(|rotation| self.secrets.text(agent, link, rotation)).collect()
     }
 
-    /// Writes down what came of a round, in one transaction.
+    /// Writes down what came of a batch, in one transaction; tells whether the endpoint is still the one that was called. Where it was set
+    /// anew meanwhile, calls that failed say nothing of it: they are given back, and made again to where it leads now.
     async fn settle(
         &self,
         endpoint: &Endpoint,
         claimed: &[Claimed],
         outcomes: &[(usize, Outcome)],
         failures: i32,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<bool> {
         let now = clock::now();
         let (mut arrived, mut untried, mut asked_for) = (Vec::new(), Vec::new(), Duration::ZERO);
         let mut last_error = None;
         let mut transaction = begin(&self.pool).await?;
+        let is_current = endpoint::lock(&mut transaction, endpoint.id).await? == Some(endpoint.version);
         for (number, outcome) in outcomes {
             let Some(delivery) = claimed.get(*number) else { continue };
             match outcome {
                 Outcome::Called(answered) if answered.is_delivered() => arrived.push(delivery),
                 Outcome::Untried => untried.push(delivery),
+                Outcome::Called(_) if !is_current => untried.push(delivery),
                 Outcome::Called(answered) => {
                     let error = answered.describe();
-                    let pause = self.patience.pause(delivery.attempts).max(answered.retry_after.unwrap_or_default());
-                    let is_over = answered.is_gone() || self.patience.is_over(delivery.since, now);
+                    let pause = self.retry.pause(delivery.attempts).max(answered.retry_after.unwrap_or_default());
+                    let is_over = answered.is_gone() || self.retry.is_over(delivery.since, now);
                     let failure = Failure {
                         claimed: delivery,
                         status: answered.outcome.as_ref().ok().and_then(|status| i16::try_from(*status).ok()),
                         error: &error,
-                        due_at: now + pause.min(self.patience.longest_pause),
+                        due_at: now + pause.min(self.retry.longest_pause),
                         dead_at: is_over.then_some(now),
                     };
                     delivery::failed(&mut transaction, &failure).await?;
                     count_dead(u64::from(is_over));
-                    asked_for = asked_for.max(answered.retry_after.unwrap_or_default()).min(self.patience.longest_pause);
+                    asked_for = asked_for.max(answered.retry_after.unwrap_or_default()).min(self.retry.longest_pause);
                     last_error = Some(error);
                 }
                 Outcome::NotReady(error) => {
                     tracing::warn!(endpoint = %endpoint.id, error, "an event cannot be told yet");
-                    let due_at = now + self.patience.pause(delivery.attempts);
+                    let due_at = now + self.retry.pause(delivery.attempts);
                     let failure = Failure { claimed: delivery, status: None, error, due_at, dead_at: None };
                     delivery::failed(&mut transaction, &failure).await?;
                 }
@@ -209,13 +216,17 @@ impl Deliverer {
         }
         delivery::delivered(&mut transaction, &arrived).await?;
         delivery::release(&mut transaction, &untried).await?;
-        let pause = (failures >= FAILING).then(|| self.patience.pause(failures - FAILING + 1).max(asked_for));
-        let failing_since = endpoint::note(&mut transaction, endpoint.id, failures, now, pause.map(|pause| now + pause)).await?;
-        if let (Some(since), Some(error)) = (failing_since, &last_error) {
-            self.give_up(&mut transaction, endpoint.id, since, now, error).await?;
+        if is_current {
+            let pause = (failures >= FAILING).then(|| self.retry.pause(failures - FAILING + 1).max(asked_for));
+            let failing_since =
+                endpoint::note(&mut transaction, endpoint.id, failures, now, pause.map(|pause| now + pause)).await?;
+            if let (Some(since), Some(error)) = (failing_since, &last_error) {
+                self.give_up(&mut transaction, endpoint.id, since, now, error).await?;
+            }
         }
         endpoint::forget_retired(&mut transaction, endpoint.id).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(is_current)
     }
 
     /// Gives up what has waited for its whole time for an endpoint that has not worked all the while.
@@ -227,8 +238,8 @@ impl Deliverer {
         now: OffsetDateTime,
         error: &str,
     ) -> sqlx::Result<()> {
-        if self.patience.is_over(failing_since, now) {
-            let before = now - self.patience.gives_up_after;
+        if self.retry.is_over(failing_since, now) {
+            let before = now - self.retry.gives_up_after;
             count_dead(delivery::give_up(connection, endpoint, before, now, error).await?);
         }
         delivery::prune(connection, endpoint).await

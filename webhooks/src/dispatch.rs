@@ -11,7 +11,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
-use crate::round::Deliverer;
+use crate::deliver::Deliverer;
 use crate::table::endpoint;
 
 /// How often is looked for what falls due by itself, and for what another process left.

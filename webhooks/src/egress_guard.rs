@@ -3,52 +3,22 @@
 //! A webhook is called from inside an operator's network, so its address must not lead back into it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use hosts::Reachability;
+use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
-const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length)
-}
-
-const fn v6(first: u16, second: u16, length: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), length)
-}
-
-/// What of IPv4 is not reached globally (IANA's special-purpose registry, RFC 6890), multicast and reserved space.
-const NOT_GLOBAL_V4: [Ipv4Net; 15] = [
-    v4(0, 0, 0, 0, 8),
-    v4(10, 0, 0, 0, 8),
-    v4(100, 64, 0, 0, 10),
-    v4(127, 0, 0, 0, 8),
-    v4(169, 254, 0, 0, 16),
-    v4(172, 16, 0, 0, 12),
-    v4(192, 0, 0, 0, 24),
-    v4(192, 0, 2, 0, 24),
-    v4(192, 88, 99, 0, 24),
-    v4(192, 168, 0, 0, 16),
-    v4(198, 18, 0, 0, 15),
-    v4(198, 51, 100, 0, 24),
-    v4(203, 0, 113, 0, 24),
-    v4(224, 0, 0, 0, 4),
-    v4(240, 0, 0, 0, 4),
-];
-/// Global unicast (RFC 4291, section 2.4): whatever else there is of IPv6 is loopback, local, mapped, translated or multicast.
-const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
-/// What of it is not: protocol assignments with Teredo, documentation, and 6to4, which holds an IPv4 address.
-const NOT_GLOBAL_V6: [Ipv6Net; 4] = [v6(0x2001, 0, 23), v6(0x2001, 0xdb8, 32), v6(0x2002, 0, 16), v6(0x3fff, 0, 20)];
 
 /// An address that must not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a public address, and in none of the networks that webhook_networks allows")]
 pub struct Forbidden(pub IpAddr);
 
-/// What may be reached; cheap to clone.
+/// Says which addresses may be called; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Reach {
+pub(crate) struct EgressGuard {
     networks: Arc<[IpNet]>,
     public: bool,
     look_up: LookUp,
@@ -63,7 +33,7 @@ fn system(name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
     Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
 }
 
-impl Reach {
+impl EgressGuard {
     /// Public addresses, and these networks.
     pub(crate) fn public_and(networks: &[IpNet]) -> Self {
         Self { networks: networks.into(), public: true, look_up: system }
@@ -77,27 +47,21 @@ impl Reach {
     /// Checks an address; an IPv4 address in the clothes of IPv6 is what it is.
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Forbidden> {
         let address = address.to_canonical();
-        let allowed = self.networks.iter().any(|network| network.contains(&address)) || (self.public && is_public(address));
+        let allowed = self.networks.iter().any(|network| network.contains(&address))
+            || (self.public && Reachability::of_address(address) == Reachability::Public);
         if allowed { Ok(()) } else { Err(Forbidden(address)) }
-    }
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !NOT_GLOBAL_V4.iter().any(|network| network.contains(&address)),
-        IpAddr::V6(address) => GLOBAL_V6.contains(&address) && !NOT_GLOBAL_V6.iter().any(|network| network.contains(&address)),
     }
 }
 
 /// Resolves names to addresses that may all be called. The client connects to these very addresses: nobody resolves a second time, so
 /// a name cannot lead elsewhere once it is checked.
-impl Resolve for Reach {
+impl Resolve for EgressGuard {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.clone();
+        let guard = self.clone();
         Box::pin(async move {
-            let found = (reach.look_up)(name.as_str().to_owned()).await?;
+            let found = (guard.look_up)(name.as_str().to_owned()).await?;
             for address in &found {
-                reach.check(address.ip())?;
+                guard.check(address.ip())?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
@@ -119,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_leads_inside_is_refused() {
-        let reach = Reach::public_and(&[]);
+        let guard = EgressGuard::public_and(&[]);
         for inside in [
             "127.0.0.1",
             "127.9.9.9",
@@ -150,11 +114,11 @@ mod tests {
             "2001:db8::1",
             "fec0::1",
         ] {
-            assert_eq!(reach.check(address(inside)), Err(Forbidden(address(inside).to_canonical())), "{inside}");
+            assert_eq!(guard.check(address(inside)), Err(Forbidden(address(inside).to_canonical())), "{inside}");
         }
         for outside in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "2a00:1450::1"]
         {
-            assert_eq!(reach.check(address(outside)), Ok(()), "{outside}");
+            assert_eq!(guard.check(address(outside)), Ok(()), "{outside}");
         }
     }
 
@@ -171,8 +135,8 @@ mod tests {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let everywhere = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let port = everywhere.local_addr().unwrap().port();
-        let reach = Reach { look_up: rebound, ..Reach::only(&["127.0.0.1/32".parse().unwrap()]) };
-        let client = reqwest::Client::builder().dns_resolver(reach).no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        let guard = EgressGuard { look_up: rebound, ..EgressGuard::only(&["127.0.0.1/32".parse().unwrap()]) };
+        let client = reqwest::Client::builder().dns_resolver(guard).no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let call = async || client.post(format!("http://hook.example:{port}/")).send().await;
         let answering = async {
             let (mut stream, _) = everywhere.accept().await.unwrap();
@@ -198,14 +162,14 @@ mod tests {
     #[test]
     fn an_operator_allows_networks_one_by_one() {
         let networks = ["10.1.0.0/16".parse().unwrap(), "::1/128".parse().unwrap()];
-        for reach in [Reach::public_and(&networks), Reach::only(&networks)] {
+        for guard in [EgressGuard::public_and(&networks), EgressGuard::only(&networks)] {
             for allowed in ["10.1.2.3", "::1", "::ffff:10.1.2.3"] {
-                reach.check(address(allowed)).unwrap();
+                guard.check(address(allowed)).unwrap();
             }
             for refused in ["10.2.0.1", "127.0.0.1", "169.254.169.254"] {
-                reach.check(address(refused)).unwrap_err();
+                guard.check(address(refused)).unwrap_err();
             }
         }
-        Reach::only(&networks).check(address("1.1.1.1")).unwrap_err();
+        EgressGuard::only(&networks).check(address("1.1.1.1")).unwrap_err();
     }
 }

@@ -118,6 +118,16 @@ pub async fn redeliver(pool: &PgPool, agent: AgentId, link: Option<LinkId>, even
     let now = clock::now();
     let link = link.map(|link| link.column());
     let mut transaction = begin(pool).await?;
+    // Whoever asks for it believes that the endpoint works again.
+    sqlx::query!(
+        "UPDATE webhook_endpoint
+        SET version = DEFAULT, failures = 0, failing_since = NULL, wait_until = NULL
+        WHERE agent = $1 AND ($2::UUID IS NULL OR link = $2)",
+        agent.column(),
+        link,
+    )
+    .execute(&mut *transaction)
+    .await?;
     let again = sqlx::query!(
         "UPDATE webhook_delivery AS delivery
         SET dead_at = NULL, since = $4, due_at = $4, attempts = 0, lease_until = NULL
@@ -131,16 +141,6 @@ pub async fn redeliver(pool: &PgPool, agent: AgentId, link: Option<LinkId>, even
         link,
         event,
         now,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    // Whoever asks for it believes that the endpoint works again.
-    sqlx::query!(
-        "UPDATE webhook_endpoint
-        SET failures = 0, failing_since = NULL, wait_until = NULL
-        WHERE agent = $1 AND ($2::UUID IS NULL OR link = $2)",
-        agent.column(),
-        link,
     )
     .execute(&mut *transaction)
     .await?;
@@ -159,7 +159,7 @@ impl Tester {
     /// Reaches what deliveries reach under the same settings.
     pub fn new(backbone: &Backbone, settings: &Settings) -> Result<Self, Error> {
         let secrets = Arc::new(WebhookSecrets::new(backbone.secrets()));
-        Ok(Self { caller: Caller::new(&settings.networks, settings.patience)?, secrets })
+        Ok(Self { caller: Caller::new(&settings.networks, settings.retry)?, secrets })
     }
 
     /// Returns the secret that signs a webhook's calls.

@@ -1,14 +1,18 @@
-//! How long is waited for an endpoint, and how often it is tried again.
+//! How long a call may take, and when a failed one is made again.
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use time::OffsetDateTime;
 
-use crate::chance;
+use crate::random;
 
-/// What calls are held to; tests are less patient.
+/// After so many doublings every pause is the longest.
+const DOUBLINGS: usize = 30;
+
+/// Timeouts and pauses; tests have shorter ones.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// For a connection, its TLS included.
     pub connect: Duration,
     /// For the whole of a call.
@@ -23,7 +27,7 @@ pub struct Patience {
     pub both_secrets: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// 5 s, doubled up to 2 h, over 24 h: some 20 tries.
     fn default() -> Self {
         Self {
@@ -37,13 +41,15 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Returns the pause after so many failures: doubled by each, up to half of it taken off by chance, so that what failed together does
     /// not come back together.
     pub(crate) fn pause(&self, failures: i32) -> Duration {
-        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(30);
-        let doubled = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
-        doubled / 2 + doubled / 2 * u32::from(chance::byte()) / u32::from(u8::MAX)
+        let pauses =
+            ExponentialBuilder::new().with_min_delay(self.first_pause).with_max_delay(self.longest_pause).without_max_times();
+        let earlier = usize::try_from(failures.saturating_sub(1)).unwrap_or(0).min(DOUBLINGS);
+        let doubled = pauses.build().nth(earlier).unwrap_or(self.longest_pause);
+        doubled / 2 + doubled / 2 * u32::from(random::byte()) / u32::from(u8::MAX)
     }
 
     /// Tells whether what is tried since `since` is given up.
@@ -58,9 +64,9 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_until_it_is_two_hours() {
-        let patience = Patience::default();
+        let retry = RetryPolicy::default();
         for (failures, longest) in [(1, 5), (2, 10), (5, 80), (11, 5_120), (12, 7_200), (i32::MAX, 7_200)] {
-            let pauses = std::array::from_fn::<_, 64, _>(|_| patience.pause(failures));
+            let pauses = std::array::from_fn::<_, 64, _>(|_| retry.pause(failures));
             let within = Duration::from_secs(longest) / 2..=Duration::from_secs(longest);
             assert!(pauses.iter().all(|pause| within.contains(pause)), "failure {failures}: {pauses:?}");
         }

@@ -1,4 +1,4 @@
-//! Keeps agents told for as long as the process runs.
+//! Webhooks at work, for as long as the process runs.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::caller::Caller;
+use crate::deliver::Deliverer;
 use crate::ingest::Ingest;
-use crate::patience::Patience;
-use crate::round::Deliverer;
-use crate::told::{Bodies, Teller};
+use crate::payload::Payloads;
+use crate::retry_policy::RetryPolicy;
 use crate::{Error, dispatch};
 
 /// What an operator can choose.
@@ -22,8 +22,8 @@ use crate::{Error, dispatch};
 pub struct Settings {
     /// Networks that are no public ones and may be called all the same.
     pub networks: Vec<IpNet>,
-    /// How long is waited, and how often tried.
-    pub patience: Patience,
+    /// How long a call may take, and how often it is tried again.
+    pub retry: RetryPolicy,
 }
 
 /// Webhooks at work.
@@ -35,25 +35,19 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// Starts a follower of every shard, and the deliveries; they end with `shutdown`, once the calls under way have ended.
-    pub fn start(
-        backbone: &Backbone,
-        pool: &PgPool,
-        teller: &Teller,
-        settings: &Settings,
-        shutdown: &CancellationToken,
-    ) -> Result<Self, Error> {
+    pub fn start(backbone: &Backbone, pool: &PgPool, settings: &Settings, shutdown: &CancellationToken) -> Result<Self, Error> {
         let (dispatcher, news) = (TaskTracker::new(), Arc::new(Notify::new()));
         let deliverer = Deliverer {
             pool: pool.clone(),
-            bodies: Bodies { backbone: backbone.clone(), pool: pool.clone(), teller: teller.clone() },
-            caller: Caller::new(&settings.networks, settings.patience)?,
+            payloads: Payloads { backbone: backbone.clone(), pool: pool.clone() },
+            caller: Caller::new(&settings.networks, settings.retry)?,
             secrets: WebhookSecrets::new(backbone.secrets()),
-            patience: settings.patience,
+            retry: settings.retry,
             stop: shutdown.clone(),
         };
         dispatcher.spawn(dispatch::run(deliverer, Arc::clone(&news)));
         dispatcher.close();
-        let ingest = Ingest { teller: teller.clone(), news };
+        let ingest = Ingest::new(backbone, news);
         Ok(Self { follower: Follower::start(&ingest, backbone, pool, shutdown), dispatcher })
     }
 
@@ -71,9 +65,8 @@ impl Webhooks {
 
 /// Begins anew what was made for webhooks of other logs than this one: nobody is called for what has happened up to now.
 /// Returns the shards of which that was so; of the others nothing changes.
-pub async fn mend(backbone: &Backbone, pool: &PgPool, teller: &Teller) -> Result<Vec<Shard>, follower::Error> {
-    let ingest = Ingest { teller: teller.clone(), news: Arc::default() };
-    let mended = follower::mend(&ingest, backbone, pool).await?;
+pub async fn mend(backbone: &Backbone, pool: &PgPool) -> Result<Vec<Shard>, follower::Error> {
+    let mended = follower::mend(&Ingest::new(backbone, Arc::default()), backbone, pool).await?;
     for shard in &mended {
         tracing::warn!(%shard, "the webhooks of another log are forgotten");
     }

@@ -18,7 +18,6 @@ mod proxy;
 mod screen;
 mod site;
 mod stream;
-mod tls;
 mod tools;
 mod visitor;
 
@@ -40,6 +39,6 @@ pub(crate) use proxy::Proxy;
 pub(crate) use screen::Screen;
 pub(crate) use site::Site;
 pub(crate) use stream::Stream;
-pub(crate) use tls::Root;
+pub(crate) use testbed::tls::Root;
 pub(crate) use tools::{Run, axe, inspector, lighthouse, node_client, npm_tool, python_client};
 pub(crate) use visitor::{Visitor, send, token_of};

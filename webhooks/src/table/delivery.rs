@@ -51,7 +51,7 @@ pub(crate) struct Added {
 pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDateTime) -> sqlx::Result<Added> {
     sqlx::query_as!(
         Added,
-        "WITH told AS MATERIALIZED (
+        "WITH wanted AS MATERIALIZED (
             SELECT new.*, COALESCE(own.id, general.id) AS endpoint
             FROM UNNEST(
                 $1::INTEGER[], $2::BIGINT[], $3::INTEGER[], $4::UUID[], $5::UUID[], $6::UUID[], $7::TEXT[], $8::TEXT[], $9::TEXT[]
@@ -62,7 +62,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
         ),
         waiting AS MATERIALIZED (
             SELECT endpoint.id, count(delivery.endpoint) AS count
-            FROM (SELECT DISTINCT told.endpoint AS id FROM told) AS endpoint
+            FROM (SELECT DISTINCT wanted.endpoint AS id FROM wanted) AS endpoint
             LEFT JOIN LATERAL (
                 SELECT pending.endpoint
                 FROM webhook_delivery AS pending
@@ -72,10 +72,10 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             GROUP BY endpoint.id
         ),
         placed AS MATERIALIZED (
-            SELECT told.*,
-                waiting.count + row_number() OVER (PARTITION BY told.endpoint ORDER BY told.sequence, told.index) <= $11 AS has_room
-            FROM told
-            JOIN waiting ON waiting.id = told.endpoint
+            SELECT wanted.*,
+                waiting.count + row_number() OVER (PARTITION BY wanted.endpoint ORDER BY wanted.sequence, wanted.index) <= $11 AS has_room
+            FROM wanted
+            JOIN waiting ON waiting.id = wanted.endpoint
         ),
         added AS (
             INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, session, event, type, thin, since, due_at)

@@ -1,4 +1,4 @@
-//! Table `webhook_endpoint`: where agents are told of events, and how those places do.
+//! Table `webhook_endpoint`: where agents' events are sent, and how those addresses do.
 
 use domain::agent::Webhook;
 use domain::{AgentId, LinkId, Timestamp};
@@ -19,6 +19,8 @@ pub(crate) struct Endpoint {
     pub(crate) rotation: i64,
     pub(crate) rotated_at: Option<OffsetDateTime>,
     pub(crate) failures: i32,
+    /// Moves whenever its address is set, or its failures are forgiven.
+    pub(crate) version: i64,
 }
 
 /// Whose webhook it is.
@@ -51,6 +53,7 @@ pub(crate) async fn set(
             with_text = excluded.with_text,
             rotation = excluded.rotation,
             rotated_at = CASE WHEN known.rotation <> excluded.rotation THEN $8 ELSE known.rotated_at END,
+            version = DEFAULT,
             failures = 0,
             failing_since = NULL,
             wait_until = NULL",
@@ -109,13 +112,20 @@ pub(crate) async fn forget_retired(connection: &mut PgConnection, id: Uuid) -> s
 pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Endpoint>> {
     sqlx::query_as!(
         Endpoint,
-        "SELECT id, agent, link, url, with_text, rotation, rotated_at, failures
+        "SELECT id, agent, link, url, with_text, rotation, rotated_at, failures, version
         FROM webhook_endpoint
         WHERE id = $1",
         id,
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Returns the version of an endpoint, and keeps others from changing it until the transaction ends.
+pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar!("SELECT version FROM webhook_endpoint WHERE id = $1 FOR NO KEY UPDATE", id)
+        .fetch_optional(connection)
+        .await
 }
 
 /// Finds endpoints for which something is due, those that work first; `busy` ones are left out, and failing ones beyond `failing`.
