@@ -17,7 +17,6 @@ mod rebuild;
 mod serve;
 mod stdio;
 mod system;
-mod telling;
 mod up;
 
 use std::process::ExitCode;

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use follower::Rebuilt;
 use futures_util::future::try_join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nats::Shard;
-use projector::Rebuilt;
 use serde_json::json;
 
 use crate::config::Config;
 use crate::installation::{self, Servers};
-use crate::telling;
 
 /// Options of `tempchat rebuild`.
 #[derive(Debug, Args)]
@@ -57,7 +56,7 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
     }))
     .await?;
     // No webhook is called again: webhooks have a checkpoint of their own, which stays as long as it is the same log.
-    webhooks::mend(&backbone, &pool, &telling::teller(&backbone)).await?;
+    webhooks::mend(&backbone, &pool).await?;
     for (shard, commits) in rebuilt {
         if as_json {
             println!("{}", json!({"shard": shard.0, "commits": commits}));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use command_service::{Commands, finish_erasures, worker};
+use follower::Follower;
 use gateway::Probes;
 use nats::{Backbone, Shard};
 use projector::Projector;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use webhooks::Webhooks;
 
 use crate::config::Config;
-use crate::{process_limits, telling};
+use crate::process_limits;
 
 /// How long parts may take to finish what they do.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
@@ -43,7 +44,7 @@ pub(crate) enum Role {
 pub(crate) struct System {
     pub(crate) commands: Commands,
     parts: JoinSet<(&'static str, Result<()>)>,
-    projector: Option<Arc<Projector>>,
+    projector: Option<Arc<Follower>>,
     webhooks: Option<Arc<Webhooks>>,
     stop: CancellationToken,
     backbone: Backbone,
@@ -131,8 +132,7 @@ impl System {
     }
 
     fn webhooks(&mut self, config: &Config) -> Result<()> {
-        let teller = telling::teller(&self.backbone);
-        let webhooks = Webhooks::start(&self.backbone, &self.pool, &teller, &config.webhooks(), &self.stop)?;
+        let webhooks = Webhooks::start(&self.backbone, &self.pool, &config.webhooks(), &self.stop)?;
         let webhooks = Arc::new(webhooks);
         self.webhooks = Some(Arc::clone(&webhooks));
         self.parts.spawn(async move {
@@ -171,7 +171,7 @@ impl System {
         }
         if let Some(webhooks) = self.webhooks.clone() {
             probes = probes.with("webhooks", move || {
-                let standings = webhooks.standings().into_iter();
+                let standings = webhooks.follower().standings().into_iter();
                 let stopped: Vec<_> = standings.filter_map(|shard| stopped(shard.shard, shard.stopped)).collect();
                 // Chats go on without webhooks: a warning, no failure.
                 std::future::ready(Ok((!stopped.is_empty()).then(|| stopped.join("; "))))

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use webhooks::{Settings, Webhooks};
 
-use crate::{render, sessions};
+use crate::sessions;
 
 /// Connections to PostgreSQL, as many as the product opens.
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -77,7 +77,7 @@ impl Installation {
 
     /// Starts webhooks, which end with `stop`.
     pub(crate) fn start_webhooks(&self, settings: &Settings, stop: &CancellationToken) -> Result<Webhooks> {
-        Ok(Webhooks::start(&self.backbone, &self.pool, &render::renderer(&self.backbone), settings, stop)?)
+        Ok(Webhooks::start(&self.backbone, &self.pool, settings, stop)?)
     }
 
     /// Waits until the rows hold all that is in the log now.

@@ -13,7 +13,6 @@ mod http;
 mod installation;
 mod load;
 mod memory;
-mod render;
 mod sessions;
 mod tempchat_process;
 mod turns;

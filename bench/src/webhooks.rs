@@ -120,7 +120,7 @@ impl Setup {
     async fn ingest_all(&self) -> Result<()> {
         let running = self.webhooks()?;
         for shard in self.installation.backbone.shards() {
-            running.webhooks.reached(shard, self.installation.backbone.end(shard).await?).await;
+            running.webhooks.follower().reached(shard, self.installation.backbone.end(shard).await?).await;
         }
         running.stop().await;
         Ok(())

@@ -2,7 +2,10 @@
 
 #![cfg(test)]
 
+use std::borrow::Cow;
+
 use servers::{DataDir, Postgres, PostgresOptions};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -58,8 +61,8 @@ async fn an_owner_who_is_no_superuser() {
     // By itself it sees nothing of its own tables: row level security holds for owners too.
     let mut writer = owner.begin().await.unwrap();
     sqlx::query("SELECT set_config('role', $1, true)").bind(migrations::role::WRITER).execute(&mut *writer).await.unwrap();
-    let checkpoint = "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until)
-        VALUES (0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0)";
+    let checkpoint = "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until)
+        VALUES ('rows', 0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0)";
     sqlx::query(checkpoint).execute(&mut *writer).await.unwrap();
     writer.commit().await.unwrap();
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM checkpoint").fetch_one(&owner).await.unwrap();
@@ -70,5 +73,43 @@ async fn an_owner_who_is_no_superuser() {
         let seen: i64 = sqlx::query_scalar("SELECT count(sequence) FROM checkpoint").fetch_one(&mut *reader).await.unwrap();
         assert_eq!(seen, 1, "{role}");
     }
+    server.stop().await;
+}
+
+/// Brings up the schema as it was at some step.
+async fn run_until(pool: &PgPool, version: i64) {
+    let all = sqlx::migrate!("./sql");
+    let migrations = all.iter().filter(|migration| migration.version <= version).cloned().collect();
+    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }.run(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_of_two_tables_become_rows_of_one() {
+    let server = server().await;
+    let superuser = connect(server.url()).await;
+    execute(&superuser, "CREATE ROLE keeper LOGIN CREATEROLE NOINHERIT PASSWORD 'keeper'").await.unwrap();
+    execute(&superuser, "CREATE DATABASE kept OWNER keeper").await.unwrap();
+    let within = connect(&server.create_database("kept").await.unwrap()).await;
+    execute(&within, "GRANT CREATE ON SCHEMA public TO keeper").await.unwrap();
+    let mut url: url::Url = server.url().parse().unwrap();
+    url.set_username("keeper").unwrap();
+    url.set_password(Some("keeper")).unwrap();
+    url.set_path("kept");
+    let keeper = connect(url.as_str()).await;
+    run_until(&keeper, 4).await;
+    let before = "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until, at)
+        SELECT shard, decode(repeat('0e', 16), 'hex'), 5 + shard, decode(repeat('0a', 32), 'hex'), decode(repeat('0b', 32), 'hex'), 3, now()
+        FROM generate_series(0, 1) AS shard;
+        INSERT INTO webhook_checkpoint (shard, epoch, sequence, running, previous, held_until)
+        SELECT shard, epoch, 4, running, previous, 2 FROM checkpoint WHERE shard = 1";
+    execute(&within, before).await.unwrap();
+    migrations::run(&keeper).await.unwrap();
+    let after: Vec<(String, i32, i64, i64)> =
+        sqlx::query_as("SELECT projection, shard, sequence, held_until FROM checkpoint ORDER BY projection, shard")
+            .fetch_all(&within)
+            .await
+            .unwrap();
+    let expected = [("rows", 0, 5, 3), ("rows", 1, 6, 3), ("webhooks", 1, 4, 2)];
+    assert_eq!(after, expected.map(|(projection, shard, sequence, until)| (projection.to_owned(), shard, sequence, until)));
     server.stop().await;
 }

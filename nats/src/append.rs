@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::client::{Request, RequestError, RequestErrorKind};
 use async_nats::connection::State;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use domain::Address;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,8 +17,10 @@ use crate::{AppendError, Encoded, Error, Head, Reserve, Shard, read, subjects};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one acknowledgement is waited for.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// The pauses before a commit is sent again.
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(10)).with_max_delay(LONGEST_PAUSE).without_max_times();
 
 /// What the server said to a publish (`JSPubAckResponse` of its API).
 #[derive(Deserialize)]
@@ -91,7 +94,7 @@ impl Attempt<'_> {
     async fn settle(&self) -> Result<u64, AppendError> {
         let deadline = Instant::now() + PATIENCE;
         let mut is_uncertain = false;
-        let mut pause = PAUSE;
+        let mut pauses = PAUSES.build();
         loop {
             let outcome = self.publish(deadline).await?;
             is_uncertain |= matches!(outcome, Outcome::Lost);
@@ -112,6 +115,7 @@ impl Attempt<'_> {
                     }
                 }
             };
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             if Instant::now() + pause >= deadline {
                 let subject = self.subject.clone();
                 return Err(if is_uncertain { Error::Unknown { subject } } else { Error::Unavailable(why) }.into());
@@ -121,7 +125,6 @@ impl Attempt<'_> {
             let mut connections = self.inner.connections.clone();
             connections.mark_unchanged();
             let _ = timeout(pause, connections.changed()).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -7,6 +7,7 @@ use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::jetstream::{ErrorCode, Message};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::unconstrained;
@@ -22,6 +23,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server forgets a consumer that nobody pulls from for this long.
 const INACTIVE: Duration = Duration::from_mins(1);
+/// The pauses while the log cannot be reached.
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(20)).with_max_delay(LONGEST_PAUSE).without_max_times();
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a feed ended.
@@ -84,7 +88,7 @@ impl Feed {
     ///
     /// An unreachable server is waited for, not reported.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Recorded>, FeedError> {
-        let mut pause = Duration::from_millis(20);
+        let mut pauses = PAUSES.build();
         while self.ready.is_empty() {
             let source = match &mut self.source {
                 Some(source) => source,
@@ -92,8 +96,7 @@ impl Feed {
                     Ok(source) => vacant.insert(source),
                     Err(FeedError::Broken(Error::Unavailable(why))) => {
                         tracing::debug!(shard = %self.shard, why, "a feed waits for the log");
-                        sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
                         continue;
                     }
                     Err(error) => return Err(error),

@@ -1,19 +1,12 @@
-//! Log to Postgres: what happened becomes rows, a checkpoint and scheduled commands, in one transaction a batch.
+//! Log to Postgres: what happened becomes rows and scheduled commands, in the transaction of the checkpoint (`follower`).
 //!
-//! It reads a shard's commits ([`nats::Feed`]), looks up the rows they touch, folds them in memory (`fold/`, without IO) and writes whole
-//! rows back (`table/`). It has no keys, so text stays sealed; it sends nothing, so doing it again changes nothing outside Postgres.
+//! A batch of commits tells which rows it touches; they are looked up, folded in memory (`fold/`, without IO) and written back whole
+//! (`table/`). It has no keys, so text stays sealed; it sends nothing, so doing it again changes nothing outside Postgres.
 
 mod batch;
-mod column;
-mod error;
 mod fold;
 mod kept;
 mod projector;
-mod reading;
-mod rebuild;
-mod shard;
 mod table;
 
-pub use error::Error;
-pub use projector::{Projector, Standing};
-pub use rebuild::{Rebuilt, rebuild};
+pub use projector::{Projector, rebuild};

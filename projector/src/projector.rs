@@ -1,137 +1,72 @@
-//! Keeps all shards' rows up with the log for as long as the process runs.
+//! The read models as a projection: kept up with the log, or made again from it.
 
-use std::time::Duration;
-
-use nats::{Backbone, Shard};
-use sqlx::PgPool;
-use tokio::sync::watch;
-use tokio::time::sleep;
+use domain::Target;
+use follower::{Batch, Error, Follower, Id, Labels, Projection, Rebuilt, signed};
+use nats::{Backbone, Shard, Unknown};
+use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::Error;
-use crate::shard::{Enough, ShardProjection};
+use crate::batch;
+use crate::table::dead_letter::DeadLetterRow;
+use crate::table::{self, dead_letter};
 
-/// The first and the longest pause after what may pass by itself.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The pause of a shard that has stopped: a rebuild, from any process, sets it going again.
-const STOPPED_PAUSE: Duration = Duration::from_secs(2);
-/// How often the log's end is asked for, to tell how far behind the rows are.
-const LAG_EVERY: Duration = Duration::from_secs(5);
-
-/// How a shard's projection stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The shard.
-    pub shard: Shard,
-    /// The last commit taken in, as far as this process knows; none before it has looked.
-    pub sequence: Option<u64>,
-    /// Why it has stopped, where someone has to look.
-    pub stopped: Option<String>,
-}
-
-/// The running projections of all shards.
-#[derive(Debug)]
-pub struct Projector {
-    tasks: TaskTracker,
-    standings: Vec<watch::Receiver<Standing>>,
-}
+/// The rows of all shards.
+#[derive(Debug, Clone, Copy)]
+pub struct Projector;
 
 impl Projector {
-    /// Starts a task for every shard; they end with `shutdown`, between two batches or in one that is then as if it had never begun.
-    pub fn start(backbone: &Backbone, pool: &PgPool, shutdown: &CancellationToken) -> Self {
-        let tasks = TaskTracker::new();
-        let standings = backbone
-            .shards()
-            .map(|shard| {
-                let projection = ShardProjection { backbone: backbone.clone(), pool: pool.clone(), shard };
-                let (told, standing) = watch::channel(Standing { shard, sequence: None, stopped: None });
-                let watched = shutdown.clone().run_until_cancelled_owned(watch_lag(projection.clone(), standing.clone()));
-                tasks.spawn(shutdown.clone().run_until_cancelled_owned(follow(projection, told)));
-                tasks.spawn(watched);
-                standing
-            })
-            .collect();
-        tasks.close();
-        Self { tasks, standings }
-    }
-
-    /// Tells how every shard stands.
-    pub fn standings(&self) -> Vec<Standing> {
-        self.standings.iter().map(|standing| standing.borrow().clone()).collect()
-    }
-
-    /// Waits until a shard's rows have taken in `sequence`, or its projection has stopped.
-    pub async fn reached(&self, shard: Shard, sequence: u64) -> Standing {
-        let mut standing = self.standings.get(usize::from(shard.0)).expect("a shard comes from this log").clone();
-        loop {
-            let now = standing.borrow_and_update().clone();
-            // After the shutdown nothing changes any more.
-            if now.sequence >= Some(sequence) || now.stopped.is_some() || standing.changed().await.is_err() {
-                return now;
-            }
-        }
-    }
-
-    /// Waits until every task has ended, after the shutdown.
-    pub async fn finished(&self) {
-        self.tasks.wait().await;
+    /// Keeps all shards' rows up with the log until `shutdown`.
+    pub fn start(backbone: &Backbone, pool: &PgPool, shutdown: &CancellationToken) -> Follower {
+        Follower::start(&Self, backbone, pool, shutdown)
     }
 }
 
-/// Follows a shard over everything that may pass.
-async fn follow(projection: ShardProjection, told: watch::Sender<Standing>) {
-    let shard = projection.shard;
-    let position = metrics::gauge!("projector_position", "shard" => shard.to_string());
-    let mut pause = PAUSE;
-    loop {
-        let followed = projection.follow(|checkpoint| {
-            pause = PAUSE;
-            position.set(gauge(checkpoint.sequence));
-            told.send_modify(|standing| {
-                standing.sequence = Some(checkpoint.sequence);
-                standing.stopped = None;
-            });
-            Enough::No
-        });
-        let Err(error) = followed.await else { return };
-        pause = if error.is_passing() { (pause * 2).min(LONGEST_PAUSE) } else { STOPPED_PAUSE };
-        note(&told, &error);
-        sleep(pause).await;
-    }
+/// Deletes a shard's rows and makes them again, up to where its log ended when this began; returns how many commits that were.
+///
+/// Until the rows have come to that end, the shard's scheduled commands wait: nothing is fired for a fact that a later one takes back.
+/// Readers meanwhile are told that the rows are behind. `progress` is told after every batch.
+pub async fn rebuild(backbone: &Backbone, pool: &PgPool, shard: Shard, progress: impl FnMut(Rebuilt)) -> Result<u64, Error> {
+    follower::rebuild(&Projector, backbone, pool, shard, progress).await
 }
 
-/// Says once what is wrong, however often it is tried again.
-fn note(told: &watch::Sender<Standing>, error: &Error) {
-    let reason = match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
+impl Projection for Projector {
+    const NAME: &'static str = "rows";
+    const LABELS: Labels = Labels {
+        rows: "the rows",
+        tries_again: "the projection tries again",
+        has_stopped: "the projection has stopped",
+        position: "projector_position",
+        lag: Some("projector_lag"),
     };
-    if error.is_passing() {
-        tracing::warn!(shard = %told.borrow().shard, reason, "the projection tries again");
-    } else if told.borrow().stopped.as_ref() != Some(&reason) {
-        tracing::error!(shard = %told.borrow().shard, reason, "the projection has stopped");
-        told.send_modify(|standing| standing.stopped = Some(reason));
-    }
-}
+    type Written = ();
 
-/// Measures how many commits the rows are behind the log.
-async fn watch_lag(projection: ShardProjection, standing: watch::Receiver<Standing>) {
-    let lag = metrics::gauge!("projector_lag", "shard" => projection.shard.to_string());
-    let mut tick = tokio::time::interval(LAG_EVERY);
-    loop {
-        tick.tick().await;
-        // Before that the gauge says nothing, rather than something wrong.
-        let Some(taken_in) = standing.borrow().sequence else { continue };
-        match projection.end().await {
-            Ok(end) => lag.set(gauge(end.saturating_sub(taken_in))),
-            Err(error) => tracing::debug!(%error, "the lag is unknown"),
-        }
+    async fn apply(&self, connection: &mut PgConnection, batch: Batch<'_>) -> sqlx::Result<()> {
+        batch::write(connection, batch.commits).await
     }
-}
 
-#[expect(clippy::cast_precision_loss, reason = "a gauge is read by its magnitude; 2^53 commits are far away")]
-const fn gauge(number: u64) -> f64 {
-    number as f64
+    async fn unknown(&self, connection: &mut PgConnection, unknown: &Unknown) -> sqlx::Result<()> {
+        let shard = unknown.shard;
+        tracing::warn!(%shard, sequence = unknown.sequence, types = unknown.types, "a commit of a newer version is passed over");
+        metrics::counter!("projector_dead_letters", "shard" => shard.to_string()).increment(1);
+        let (target_kind, target) = match unknown.address.target {
+            Target::Agent => ("agent", unknown.address.agent.column()),
+            Target::Link(link) => ("link", link.column()),
+            Target::Session(session) => ("session", session.column()),
+        };
+        let letter = DeadLetterRow {
+            shard: i32::from(shard.0),
+            sequence: signed(unknown.sequence),
+            agent: unknown.address.agent.column(),
+            target_kind,
+            target,
+            types: unknown.types.clone(),
+        };
+        dead_letter::save(connection, &letter).await
+    }
+
+    async fn clear(&self, connection: &mut PgConnection, shard: Shard) -> sqlx::Result<()> {
+        table::delete_rows(connection, shard).await
+    }
+
+    fn committed(&self, (): ()) {}
 }

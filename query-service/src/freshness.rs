@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use nats::Shard;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -10,10 +11,11 @@ use crate::{Error, Queries, Viewer};
 
 /// How long an answer waits for the projector.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The first pause between two looks at the checkpoint; each one is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(4);
-/// The longest pause.
+/// The longest pause between two looks at the checkpoint.
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+/// The pauses between them.
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(4)).with_max_delay(LONGEST_PAUSE).without_max_times();
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl Queries {
             Some(sequence) => Some(sequence),
             None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
         };
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES.build();
         loop {
             let view = View::begin(&self.inner.pool, &self.inner.backbone, viewer).await?;
             let stale = at_least.is_none_or(|sequence| view.reached < sequence);
@@ -61,8 +63,8 @@ impl Queries {
             }
             // Whoever waits holds no connection.
             view.end().await?;
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -22,7 +22,9 @@ impl Queries {
     /// Tells how far the rows are.
     pub async fn progress(&self) -> Result<Progress, Error> {
         let mut transaction = role::operator(&self.inner.pool).await?;
-        let checkpoints = sqlx::query!("SELECT shard, epoch, sequence FROM checkpoint").fetch_all(&mut *transaction).await?;
+        let checkpoints = sqlx::query!("SELECT shard, epoch, sequence FROM checkpoint WHERE projection = 'rows'")
+            .fetch_all(&mut *transaction)
+            .await?;
         let shards: Vec<i32> = self.inner.backbone.shards().map(|shard| i32::from(shard.0)).collect();
         let late_since = sqlx::query_scalar!(
             "SELECT min(due_at) FROM scheduled WHERE dead_at IS NULL AND shard = ANY ($1) AND due_at < $2",

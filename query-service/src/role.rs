@@ -74,7 +74,7 @@ impl View {
         let session = viewer.session().map(|session| uuid(session.bytes()).to_string());
         let mut transaction = pool.begin_with(viewer.begin()).await?;
         let reached = sqlx::query_scalar!(
-            "SELECT (SELECT sequence FROM checkpoint WHERE shard = $1 AND epoch = $2)
+            "SELECT (SELECT sequence FROM checkpoint WHERE projection = 'rows' AND shard = $1 AND epoch = $2)
              FROM set_config('app.agent', $3, true) AS agent, set_config('app.link', $4, true) AS link,
                 set_config('app.session', $5, true) AS session",
             i32::from(shard.0),

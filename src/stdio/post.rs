@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use body::read_json;
 use futures_util::StreamExt;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -23,8 +24,8 @@ use crate::access::Access;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may be silent: longer than any wait.
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
-/// The pauses before a connection that could not be made is tried again, in milliseconds: a server that restarts is soon there.
-const PAUSES: [u64; 5] = [200, 500, 1_000, 2_000, 4_000];
+/// The pauses before a connection that could not be made is tried again: a server that restarts is soon there.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new().with_min_delay(Duration::from_millis(250)).with_max_times(5);
 /// The longest answer, or part of a stream.
 const LONGEST: usize = 4 * 1_024 * 1_024;
 
@@ -105,7 +106,7 @@ impl Server {
     async fn post(&self, message: &Message) -> Result<Response, Failure> {
         let agreed = self.agreed.lock().clone();
         let body = message.body().to_string();
-        let mut pauses = PAUSES.iter();
+        let mut pauses = PAUSES.build();
         loop {
             let mut request = self.client.post(self.endpoint.clone()).body(body.clone());
             request = request.header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json, text/event-stream");
@@ -115,7 +116,7 @@ impl Server {
             match request.send().await {
                 Ok(response) => return Ok(response),
                 Err(error) if error.is_connect() => match pauses.next() {
-                    Some(pause) => sleep(Duration::from_millis(*pause)).await,
+                    Some(pause) => sleep(pause).await,
                     None => return Err(Failure::Unreachable),
                 },
                 Err(_) => return Err(Failure::Lost),

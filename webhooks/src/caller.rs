@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::patience::Patience;
-use crate::reach::{Forbidden, Reach};
+use crate::egress_guard::{EgressGuard, Forbidden};
+use crate::retry_policy::RetryPolicy;
 use crate::target::Target;
 
 /// How much of an answer is read, and forgotten: enough to use the connection again after an ordinary one.
@@ -92,24 +92,26 @@ impl Answered {
 /// Calls endpoints; cheap to clone. Connections are used again.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    reach: Reach,
-    inner_reach: Reach,
+    /// For calls over TLS.
+    guard: EgressGuard,
+    /// For plain ones.
+    inner_guard: EgressGuard,
     over_tls: Client,
     plain: Client,
-    patience: Patience,
+    retry: RetryPolicy,
 }
 
 impl Caller {
     /// Makes a caller that reaches public addresses over TLS, and `networks` with or without.
-    pub(crate) fn new(networks: &[IpNet], patience: Patience) -> Result<Self, reqwest::Error> {
-        let (reach, inner_reach) = (Reach::public_and(networks), Reach::only(networks));
-        Ok(Self { over_tls: client(&reach, &patience)?, plain: client(&inner_reach, &patience)?, reach, inner_reach, patience })
+    pub(crate) fn new(networks: &[IpNet], retry: RetryPolicy) -> Result<Self, reqwest::Error> {
+        let (guard, inner_guard) = (EgressGuard::public_and(networks), EgressGuard::only(networks));
+        Ok(Self { over_tls: client(&guard, &retry)?, plain: client(&inner_guard, &retry)?, guard, inner_guard, retry })
     }
 
     /// Calls.
     pub(crate) async fn call(&self, call: Call<'_>) -> Answered {
         let began = Instant::now();
-        let answer = match timeout(self.patience.call, self.exchange(call)).await {
+        let answer = match timeout(self.retry.call, self.exchange(call)).await {
             Ok(Ok(response)) => Ok(Answer::read(response).await),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(CallError::TimedOut),
@@ -120,10 +122,10 @@ impl Caller {
 
     async fn exchange(&self, call: Call<'_>) -> Result<Response, CallError> {
         let target = call.target;
-        let (client, reach) = if target.is_plain() { (&self.plain, &self.inner_reach) } else { (&self.over_tls, &self.reach) };
+        let (client, guard) = if target.is_plain() { (&self.plain, &self.inner_guard) } else { (&self.over_tls, &self.guard) };
         // Only names are resolved.
         if let Some(address) = target.literal() {
-            reach.check(address)?;
+            guard.check(address)?;
         }
         let timestamp = clock::now().unix_timestamp();
         let request = client
@@ -147,25 +149,25 @@ fn signature(secrets: &[Zeroizing<String>], id: &str, timestamp: i64, body: &str
 }
 
 /// Makes a client that trusts whom this machine trusts: nobody, where it knows no authority.
-fn client(reach: &Reach, patience: &Patience) -> Result<Client, reqwest::Error> {
-    builder(reach, patience).build().or_else(|error| {
+fn client(guard: &EgressGuard, retry: &RetryPolicy) -> Result<Client, reqwest::Error> {
+    builder(guard, retry).build().or_else(|error| {
         tracing::warn!(%error, "no certificate authority is known here (SSL_CERT_FILE names some): no webhook is reached over https");
-        builder(reach, patience).tls_certs_only([]).build()
+        builder(guard, retry).tls_certs_only([]).build()
     })
 }
 
-fn builder(reach: &Reach, patience: &Patience) -> ClientBuilder {
+fn builder(guard: &EgressGuard, retry: &RetryPolicy) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("tempchat/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(reach.clone())
+        .dns_resolver(guard.clone())
         // A proxy would resolve by itself, and a redirect leads where nothing was checked.
         .no_proxy()
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .http1_only()
-        .connect_timeout(patience.connect)
-        .timeout(patience.call)
+        .connect_timeout(retry.connect)
+        .timeout(retry.call)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(IDLE_EACH)
 }

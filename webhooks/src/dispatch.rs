@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use follower::begin;
 use sqlx::types::Uuid;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
-use crate::round::Deliverer;
-use crate::table::{begin, endpoint};
+use crate::deliver::Deliverer;
+use crate::table::endpoint;
 
 /// How often is looked for what falls due by itself, and for what another process left.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);

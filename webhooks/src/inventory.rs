@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::agent::Webhook;
 use domain::{AgentId, LinkId};
+use follower::{Id, begin};
 use nats::{Backbone, WebhookSecrets};
 use serde_json::json;
 use sqlx::PgPool;
@@ -12,7 +13,6 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use crate::caller::{Answered, Call, Caller};
-use crate::table::{Id, begin};
 use crate::{Error, Settings, Target, TargetError, clock};
 
 /// Dead letters that a list shows of one endpoint, the newest.
@@ -118,6 +118,16 @@ pub async fn redeliver(pool: &PgPool, agent: AgentId, link: Option<LinkId>, even
     let now = clock::now();
     let link = link.map(|link| link.column());
     let mut transaction = begin(pool).await?;
+    // Whoever asks for it believes that the endpoint works again.
+    sqlx::query!(
+        "UPDATE webhook_endpoint
+        SET version = DEFAULT, failures = 0, failing_since = NULL, wait_until = NULL
+        WHERE agent = $1 AND ($2::UUID IS NULL OR link = $2)",
+        agent.column(),
+        link,
+    )
+    .execute(&mut *transaction)
+    .await?;
     let again = sqlx::query!(
         "UPDATE webhook_delivery AS delivery
         SET dead_at = NULL, since = $4, due_at = $4, attempts = 0, lease_until = NULL
@@ -131,16 +141,6 @@ pub async fn redeliver(pool: &PgPool, agent: AgentId, link: Option<LinkId>, even
         link,
         event,
         now,
-    )
-    .execute(&mut *transaction)
-    .await?;
-    // Whoever asks for it believes that the endpoint works again.
-    sqlx::query!(
-        "UPDATE webhook_endpoint
-        SET failures = 0, failing_since = NULL, wait_until = NULL
-        WHERE agent = $1 AND ($2::UUID IS NULL OR link = $2)",
-        agent.column(),
-        link,
     )
     .execute(&mut *transaction)
     .await?;
@@ -159,7 +159,7 @@ impl Tester {
     /// Reaches what deliveries reach under the same settings.
     pub fn new(backbone: &Backbone, settings: &Settings) -> Result<Self, Error> {
         let secrets = Arc::new(WebhookSecrets::new(backbone.secrets()));
-        Ok(Self { caller: Caller::new(&settings.networks, settings.patience)?, secrets })
+        Ok(Self { caller: Caller::new(&settings.networks, settings.retry)?, secrets })
     }
 
     /// Returns the secret that signs a webhook's calls.

@@ -1,30 +1,29 @@
-//! Wakes agents that are not running: what an agent would hear in a wait is sent to its webhook, signed, again and again until it arrives.
+//! Wakes agents that are not running: what an agent would get from a wait is sent to its webhook, signed, until it arrives.
 //!
-//! A shard is followed from the log (`follow.rs`); events for which somebody has a webhook become rows, ids and types only, in the
-//! transaction of the checkpoint. From there each endpoint is served by itself (`dispatch.rs`, `round.rs`), by any number of processes.
-//! Where calls may lead is for `reach.rs` to say. It decides nothing and writes nothing to the log.
+//! The log is followed (`ingest.rs`, on `follower`); events for which somebody has a webhook become rows, ids and types only, in the
+//! transaction of the checkpoint. From there each endpoint is served by itself (`dispatch.rs`, `deliver.rs`), by any number of processes.
+//! Where calls may lead is for `egress_guard.rs` to say. It decides nothing and writes nothing to the log.
 
 mod caller;
-mod chance;
 mod clock;
+mod deliver;
 mod dispatch;
+mod egress_guard;
 mod error;
-mod follow;
+mod ingest;
 mod inventory;
-mod patience;
-mod reach;
-mod round;
+mod payload;
+mod random;
+mod retry_policy;
 mod table;
 mod target;
-mod told;
 mod webhooks;
 
 pub use caller::{Answered, CallError};
+pub use egress_guard::Forbidden;
 pub use error::Error;
 pub use inventory::{DeadLetter, EndpointView, Tester, list, redeliver};
 pub use ipnet::IpNet;
-pub use patience::Patience;
-pub use reach::Forbidden;
+pub use retry_policy::RetryPolicy;
 pub use target::{Target, TargetError};
-pub use told::{Teller, Told};
-pub use webhooks::{Settings, Standing, Webhooks, mend};
+pub use webhooks::{Settings, Webhooks, mend};

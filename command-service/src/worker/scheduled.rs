@@ -1,7 +1,9 @@
 //! Table `scheduled`: claimed row by row, and settled only where the projector has learned nothing newer meanwhile.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use domain::{Millis, Timestamp};
 use nats::{Backbone, Shard};
 use sqlx::types::Uuid;
@@ -18,10 +20,13 @@ pub(super) const CLAIMED_AT_ONCE: usize = 64;
 const LEASE: time::Duration = time::Duration::seconds(30);
 /// How often a command fails before it becomes a dead letter.
 const ATTEMPTS: i32 = 20;
-/// The wait after a first failure.
-const SHORTEST_BACK_OFF: Millis = Millis::seconds(1);
 /// The longest wait between two tries.
-const LONGEST_BACK_OFF: Millis = Millis::minutes(5);
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
+/// The waits after failures, before chance.
+const BACK_OFFS: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_secs(1)).with_max_delay(LONGEST_BACK_OFF).without_max_times();
+/// After so many doublings every wait is the longest.
+const DOUBLINGS: usize = 20;
 /// The wait where nothing can be carried out.
 const NOT_NOW_FOR: Millis = Millis::seconds(5);
 /// The last moment that PostgreSQL and every calendar know.
@@ -63,7 +68,7 @@ impl Scheduled {
             WITH due AS MATERIALIZED (
                 SELECT scheduled.target, scheduled.purpose
                 FROM scheduled
-                JOIN checkpoint ON checkpoint.shard = scheduled.shard
+                JOIN checkpoint ON checkpoint.projection = 'rows' AND checkpoint.shard = scheduled.shard
                 JOIN UNNEST($3::INTEGER[], $4::BYTEA[], $5::BIGINT[]) AS log (shard, epoch, sequence) ON log.shard = scheduled.shard
                 WHERE scheduled.dead_at IS NULL
                     AND scheduled.due_at <= $1
@@ -162,8 +167,9 @@ impl Scheduled {
 
 /// Doubles with every failure.
 fn back_off(attempts: i32) -> Millis {
-    let doubled = SHORTEST_BACK_OFF.0.saturating_mul(1 << attempts.saturating_sub(1).clamp(0, 20));
-    with_chance(Millis(doubled.min(LONGEST_BACK_OFF.0)))
+    let earlier = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(DOUBLINGS);
+    let doubled = BACK_OFFS.build().nth(earlier).unwrap_or(LONGEST_BACK_OFF);
+    with_chance(Millis(i64::try_from(doubled.as_millis()).expect("minutes at most")))
 }
 
 /// Takes off up to half by chance, so that what failed together does not come back together.

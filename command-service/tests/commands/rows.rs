@@ -1,15 +1,10 @@
 //! Rows as the projector writes them: what falls due, and how far the projection has come.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use command_service::{Commands, worker};
 use domain::{AgentId, LinkId, Millis, Target};
 use nats::Backbone;
-use servers::{DataDir, Postgres, PostgresOptions};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::types::Uuid;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -48,14 +43,7 @@ impl Running {
 impl Rows {
     /// Makes a database with the schema in the one server that all tests share.
     pub(crate) async fn new() -> Self {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-        let options: PgConnectOptions = server().parse().unwrap();
-        let mut connection = PgConnection::connect_with(&options).await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-        let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
-        migrations::run(&pool).await.unwrap();
-        Self { pool }
+        Self { pool: testbed::database().await }
     }
 
     pub(crate) async fn sql(&self, statement: impl Into<String>) {
@@ -68,9 +56,9 @@ impl Rows {
             let (epoch, nothing) = (backbone.epoch(shard), "00".repeat(32));
             let end = backbone.end(shard).await.unwrap();
             self.sql(format!(
-                "INSERT INTO checkpoint (shard, epoch, sequence, running, previous, held_until)
-                VALUES ({shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0)
-                ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence"
+                "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until)
+                VALUES ('rows', {shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0)
+                ON CONFLICT (projection, shard) DO UPDATE SET sequence = excluded.sequence"
             ))
             .await;
         }
@@ -119,23 +107,4 @@ impl Rows {
 
 pub(crate) fn uuid(id: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*id)
-}
-
-/// Starts the server on first use, on a thread of its own that lasts as long as the process.
-fn server() -> &'static str {
-    static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| {
-        let (started, url) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let data = DataDir::temporary().unwrap();
-                let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
-                let server = Postgres::start(&data, options).await.unwrap();
-                started.send(server.url().to_owned()).unwrap();
-                std::future::pending::<()>().await;
-            });
-        });
-        url.recv().unwrap()
-    })
 }

@@ -1,9 +1,9 @@
 //! What an agent's events change.
 
 use domain::agent::{Event, Scope};
+use follower::{Id, moment};
 
 use super::{Context, Rows};
-use crate::column::{Id, moment};
 use crate::table::agent::{AgentRow, KeyRow};
 
 impl Rows {

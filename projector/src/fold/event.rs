@@ -1,10 +1,10 @@
 //! An event as a row of its own.
 
 use domain::Target;
+use follower::{Id, moment, signed};
 use nats::{Actor, Fact};
 use sqlx::types::Uuid;
 
-use crate::column::{Id, moment, sequence};
 use crate::table::event::EventRow;
 
 /// Returns the row of an event; `link` is its link, or its session's.
@@ -17,7 +17,7 @@ pub(super) fn row(fact: &Fact, link: Option<Uuid>) -> EventRow {
     };
     EventRow {
         shard: i32::from(fact.position.shard.0),
-        sequence: sequence(fact.position.sequence),
+        sequence: signed(fact.position.sequence),
         index: i32::from(fact.position.index),
         agent: fact.address.agent.column(),
         link,

@@ -2,11 +2,11 @@
 
 use domain::link::{Event, Settings};
 use domain::{LinkId, Millis, Timestamp};
+use follower::{Id, moment, sealed};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
 use super::{Context, Rows};
-use crate::column::{Id, moment, sealed};
 use crate::table::admission::AdmissionRow;
 use crate::table::link::{LinkRow, LinkStatus};
 use crate::table::scheduled::Purpose;

@@ -8,10 +8,10 @@ mod session;
 use std::collections::BTreeSet;
 
 use domain::{Target, Timestamp, link as links, session as sessions};
+use follower::{Id, signed};
 use nats::{AnyEvent, Recorded};
 use sqlx::types::Uuid;
 
-use crate::column::{Id, sequence};
 use crate::kept::Kept;
 use crate::table::admission::AdmissionRow;
 use crate::table::agent::{AgentRow, KeyRow};
@@ -144,7 +144,7 @@ impl Rows {
         let commit = Context {
             agent: recorded.address.agent.column(),
             shard: i32::from(recorded.shard.0),
-            sequence: sequence(recorded.sequence),
+            sequence: signed(recorded.sequence),
             at,
         };
         let known = match recorded.address.target {

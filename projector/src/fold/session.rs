@@ -2,10 +2,10 @@
 
 use domain::session::{Author, EndReason, Event, Reader, Settings};
 use domain::{LinkId, Millis, Sealed, SessionId};
+use follower::{Id, moment, sealed, signed};
 use sqlx::types::Uuid;
 
 use super::{Context, Rows};
-use crate::column::{Id, moment, sealed, sequence};
 use crate::table::question::QuestionRow;
 use crate::table::read_mark::ReadMarkRow;
 use crate::table::scheduled::Purpose;
@@ -72,7 +72,7 @@ impl Rows {
                 };
                 let (agent, shard) = (commit.agent, commit.shard);
                 let mark =
-                    ReadMarkRow { session: id, key, agent, link, shard, upto: sequence(*upto), at, sequence: commit.sequence };
+                    ReadMarkRow { session: id, key, agent, link, shard, upto: signed(*upto), at, sequence: commit.sequence };
                 self.read_marks.put((id, key), mark);
             }
             Event::WentIdle => {

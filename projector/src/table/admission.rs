@@ -1,9 +1,8 @@
 //! Table `admission`: the places of links that are taken.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-
-use crate::column::column;
 
 /// A row of `admission`.
 #[derive(Debug, Clone, PartialEq)]

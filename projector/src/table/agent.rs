@@ -1,10 +1,9 @@
 //! Tables `agent` and `agent_key`.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// A row of `agent`.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,9 @@
 //! Table `event`.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// A row of `event`.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,9 @@
 //! Table `question`.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// A row of `question`.
 #[derive(Debug, Clone, PartialEq)]

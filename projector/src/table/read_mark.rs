@@ -1,10 +1,9 @@
 //! Table `read_mark`.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// A row of `read_mark`; the chatter has no key.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// What a scheduled command is for; the migration says which command it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

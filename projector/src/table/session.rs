@@ -1,10 +1,9 @@
 //! Table `session`.
 
+use follower::column;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use crate::column::column;
 
 /// How a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]

@@ -73,7 +73,8 @@ async fn world() -> World {
     let letter = "INSERT INTO dead_letter VALUES (0, 1000, gen_random_uuid(), 'agent', gen_random_uuid(), 'agent.new')";
     sqlx::query(letter).execute(&world.pool).await.unwrap();
     // What webhooks write beside the projection.
-    let webhooks = "INSERT INTO webhook_checkpoint SELECT shard, epoch, sequence, running, previous, held_until FROM checkpoint;
+    let webhooks =
+        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running, previous, held_until, at, 'webhooks' FROM checkpoint;
         INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
@@ -98,7 +99,8 @@ async fn every_table_and_role() {
     assert_eq!((all["agent"], all["link"], all["session"]), (2, 2, 5));
     assert!(all.values().all(|rows| *rows > 0), "every table is walked with rows in it: {all:?}");
 
-    let shards = all["checkpoint"];
+    // Those of webhooks are nobody's business.
+    let shards = all["checkpoint"] / 2;
     let unset = [
         ("agent", 0),
         ("agent_key", 0),

@@ -19,7 +19,6 @@ mod proxy;
 mod screen;
 mod site;
 mod stream;
-mod tls;
 mod tools;
 mod visitor;
 
@@ -42,6 +41,6 @@ pub(crate) use proxy::Proxy;
 pub(crate) use screen::Screen;
 pub(crate) use site::Site;
 pub(crate) use stream::Stream;
-pub(crate) use tls::Root;
+pub(crate) use testbed::tls::Root;
 pub(crate) use tools::{Run, axe, inspector, lighthouse, node_client, npm_tool, python_client};
 pub(crate) use visitor::{Visitor, held_up, send, token_of};

@@ -38,10 +38,20 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i32,
 }
 
-/// Hands events to the endpoints they are for, where there is one; returns how many found no room.
-pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDateTime) -> sqlx::Result<i64> {
-    let row = sqlx::query!(
-        "WITH told AS MATERIALIZED (
+/// What became of new deliveries.
+#[derive(Debug)]
+pub(crate) struct Added {
+    /// Those that wait now.
+    pub(crate) rows: i64,
+    /// Those that found no room.
+    pub(crate) dropped: i64,
+}
+
+/// Hands events to the endpoints they are for, where there is one.
+pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDateTime) -> sqlx::Result<Added> {
+    sqlx::query_as!(
+        Added,
+        "WITH wanted AS MATERIALIZED (
             SELECT new.*, COALESCE(own.id, general.id) AS endpoint
             FROM UNNEST(
                 $1::INTEGER[], $2::BIGINT[], $3::INTEGER[], $4::UUID[], $5::UUID[], $6::UUID[], $7::TEXT[], $8::TEXT[], $9::TEXT[]
@@ -52,7 +62,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
         ),
         waiting AS MATERIALIZED (
             SELECT endpoint.id, count(delivery.endpoint) AS count
-            FROM (SELECT DISTINCT told.endpoint AS id FROM told) AS endpoint
+            FROM (SELECT DISTINCT wanted.endpoint AS id FROM wanted) AS endpoint
             LEFT JOIN LATERAL (
                 SELECT pending.endpoint
                 FROM webhook_delivery AS pending
@@ -62,10 +72,10 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             GROUP BY endpoint.id
         ),
         placed AS MATERIALIZED (
-            SELECT told.*,
-                waiting.count + row_number() OVER (PARTITION BY told.endpoint ORDER BY told.sequence, told.index) <= $11 AS has_room
-            FROM told
-            JOIN waiting ON waiting.id = told.endpoint
+            SELECT wanted.*,
+                waiting.count + row_number() OVER (PARTITION BY wanted.endpoint ORDER BY wanted.sequence, wanted.index) <= $11 AS has_room
+            FROM wanted
+            JOIN waiting ON waiting.id = wanted.endpoint
         ),
         added AS (
             INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, session, event, type, thin, since, due_at)
@@ -73,6 +83,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             FROM placed
             WHERE has_room
             ON CONFLICT (shard, sequence, index) DO NOTHING
+            RETURNING endpoint
         ),
         lost AS (
             SELECT endpoint, count(*) AS count
@@ -86,7 +97,9 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             FROM lost
             WHERE webhook_endpoint.id = lost.endpoint
         )
-        SELECT COALESCE(sum(lost.count), 0)::BIGINT AS \"dropped!\" FROM lost",
+        SELECT
+            (SELECT count(*) FROM added) AS \"rows!\",
+            (SELECT COALESCE(sum(lost.count), 0)::BIGINT FROM lost) AS \"dropped!\"",
         &new.shard,
         &new.sequence,
         &new.index,
@@ -100,8 +113,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
         QUEUE,
     )
     .fetch_one(connection)
-    .await?;
-    Ok(row.dropped)
+    .await
 }
 
 /// Claims deliveries of an endpoint that are due.

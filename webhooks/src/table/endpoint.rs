@@ -1,13 +1,12 @@
-//! Table `webhook_endpoint`: where agents are told of events, and how those places do.
+//! Table `webhook_endpoint`: where agents' events are sent, and how those addresses do.
 
 use domain::agent::Webhook;
 use domain::{AgentId, LinkId, Timestamp};
+use follower::{Id, moment};
 use nats::Shard;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
-
-use super::{Id, moment};
 
 /// A row of `webhook_endpoint`.
 #[derive(Debug, Clone)]
@@ -20,6 +19,8 @@ pub(crate) struct Endpoint {
     pub(crate) rotation: i64,
     pub(crate) rotated_at: Option<OffsetDateTime>,
     pub(crate) failures: i32,
+    /// Moves whenever its address is set, or its failures are forgiven.
+    pub(crate) version: i64,
 }
 
 /// Whose webhook it is.
@@ -52,6 +53,7 @@ pub(crate) async fn set(
             with_text = excluded.with_text,
             rotation = excluded.rotation,
             rotated_at = CASE WHEN known.rotation <> excluded.rotation THEN $8 ELSE known.rotated_at END,
+            version = DEFAULT,
             failures = 0,
             failing_since = NULL,
             wait_until = NULL",
@@ -73,6 +75,17 @@ pub(crate) async fn set(
 pub(crate) async fn remove(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM webhook_endpoint WHERE id = $1", owner.column()).execute(connection).await?;
     Ok(())
+}
+
+/// Removes all webhooks of a shard, with all that waits for them.
+pub(crate) async fn delete_all(connection: &mut PgConnection, shard: Shard) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM webhook_endpoint WHERE shard = $1", i32::from(shard.0)).execute(connection).await?;
+    Ok(())
+}
+
+/// Lists the keys of some agents' endpoints, their links' own included.
+pub(crate) async fn of_agents(connection: &mut PgConnection, agents: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!("SELECT id FROM webhook_endpoint WHERE agent = ANY ($1)", agents).fetch_all(connection).await
 }
 
 /// Lets a link's own webhook go once nothing waits for it any more.
@@ -99,13 +112,20 @@ pub(crate) async fn forget_retired(connection: &mut PgConnection, id: Uuid) -> s
 pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Endpoint>> {
     sqlx::query_as!(
         Endpoint,
-        "SELECT id, agent, link, url, with_text, rotation, rotated_at, failures
+        "SELECT id, agent, link, url, with_text, rotation, rotated_at, failures, version
         FROM webhook_endpoint
         WHERE id = $1",
         id,
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Returns the version of an endpoint, and keeps others from changing it until the transaction ends.
+pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar!("SELECT version FROM webhook_endpoint WHERE id = $1 FOR NO KEY UPDATE", id)
+        .fetch_optional(connection)
+        .await
 }
 
 /// Finds endpoints for which something is due, those that work first; `busy` ones are left out, and failing ones beyond `failing`.

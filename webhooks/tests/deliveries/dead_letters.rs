@@ -15,7 +15,7 @@ async fn what_never_arrives_is_kept_as_a_dead_letter_and_delivered_again() {
     let mut receiver = Receiver::start(move |_, _| Answer::Status(says.load(Ordering::SeqCst))).await;
     let agent = world.agent_at(&receiver.url()).await;
     let mut settings = settings();
-    settings.patience.gives_up_after = Duration::from_millis(300);
+    settings.retry.gives_up_after = Duration::from_millis(300);
     let running = world.webhooks(&settings);
     let link = world.link(agent).await;
     let session = world.chat(agent, link).await;

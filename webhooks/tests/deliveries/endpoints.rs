@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nats::Actor;
+use tokio::sync::watch;
 
 use crate::receiver::{Answer, Receiver};
 use crate::world::{World, settings};
@@ -53,7 +54,7 @@ async fn dead_endpoints_delay_no_other() {
     let world = World::start().await;
     let mut settings = settings();
     // Far longer than the test may take.
-    settings.patience.call = Duration::from_mins(2);
+    settings.retry.call = Duration::from_mins(2);
     let silent = Receiver::start(|_, _| Answer::Silence).await;
     let mut glad = Receiver::glad().await;
     let mut dead = Vec::new();
@@ -78,10 +79,44 @@ async fn dead_endpoints_delay_no_other() {
     for _ in 0..50 {
         glad.find("message").await;
     }
-    assert!(began.elapsed() < settings.patience.call);
+    assert!(began.elapsed() < settings.retry.call);
     // A single one of them has few calls under way, whatever waits for it.
     assert!(silent.count() <= 5 * 8, "{}", silent.count());
     // Nor do they hold up the end.
     running.stop().await;
-    assert!(began.elapsed() < settings.patience.call);
+    assert!(began.elapsed() < settings.retry.call);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_of_a_call_says_nothing_of_an_address_that_was_set_meanwhile() {
+    let world = World::start().await;
+    let (gate, opened) = watch::channel(false);
+    let mut old = Receiver::start(move |_, _| Answer::Later(opened.clone(), 410)).await;
+    let mut new = Receiver::glad().await;
+    let agent = world.agent_at(&old.url()).await;
+    let link = world.link(agent).await;
+    let running = world.webhooks(&settings());
+    world.caught_up(&running).await;
+    running.stop().await;
+    // While nothing runs, so that all are claimed at once.
+    let session = world.chat(agent, link).await;
+    for number in 0..3 {
+        world.say(session, number, "hello").await;
+    }
+    let mut settings = settings();
+    // Far longer than the test may take.
+    settings.retry.call = Duration::from_mins(2);
+    let running = world.webhooks(&settings);
+    for _ in 0..4 {
+        old.next().await;
+    }
+    world.set(agent, None, &new.url(), false).await;
+    world.caught_up(&running).await;
+    gate.send(true).unwrap();
+    for _ in 0..4 {
+        new.next().await;
+    }
+    let endpoint = world.endpoint("nothing is left", agent, |endpoint| endpoint.pending == 0).await;
+    assert_eq!((endpoint.dead, endpoint.failing_since, endpoint.wait_until), (0, None, None));
+    running.stop().await;
 }

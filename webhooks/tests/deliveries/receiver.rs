@@ -15,13 +15,10 @@ use axum::serve::Listener;
 use data_encoding::BASE64;
 use futures_util::{StreamExt, stream};
 use ring::hmac;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio::sync::watch;
 
 use crate::world::soon;
 
@@ -60,6 +57,8 @@ pub(crate) enum Answer {
     Long(u16, usize),
     /// Nothing, ever.
     Silence,
+    /// A status, once the test lets it out.
+    Later(watch::Receiver<bool>, u16),
     /// A status, and a body that never ends.
     Endless(u16),
 }
@@ -72,12 +71,7 @@ impl Receiver {
 
     /// Starts one that is always glad, over TLS, with a certificate that it has given itself.
     pub(crate) async fn self_signed() -> Self {
-        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth();
-        let config = config.with_single_cert(vec![certified.cert.der().clone()], key).unwrap();
-        let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::on(OverTls { plain, acceptor: Arc::new(config).into() }, |_, _| Answer::Status(204))
+        Self::on(testbed::tls::self_signed().await, |_, _| Answer::Status(204))
     }
 
     fn on<L: Listener<Addr = SocketAddr>>(
@@ -131,30 +125,6 @@ impl Receiver {
     }
 }
 
-/// Whoever does not trust it never gets as far as a request.
-struct OverTls {
-    plain: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Listener for OverTls {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        loop {
-            let (stream, peer) = self.plain.accept().await.unwrap();
-            if let Ok(stream) = self.acceptor.accept(stream).await {
-                return (stream, peer);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.plain.local_addr()
-    }
-}
-
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.task.abort();
@@ -170,6 +140,10 @@ async fn take(State(desk): State<Arc<Desk>>, uri: Uri, headers: HeaderMap, body:
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
         Answer::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         Answer::Long(status, bytes) => (StatusCode::from_u16(status).unwrap(), vec![b'x'; bytes]).into_response(),
+        Answer::Later(mut gate, status) => {
+            let _let_out = gate.wait_for(|is_open| *is_open).await;
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
         Answer::Silence => std::future::pending().await,
         Answer::Endless(status) => {
             let body = stream::once(ready(Ok::<_, Infallible>("x"))).chain(stream::pending());

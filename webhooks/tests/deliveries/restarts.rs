@@ -53,7 +53,7 @@ async fn rows_that_begin_anew_call_nobody_for_the_past() {
     receiver.find("message").await;
     assert_eq!(receiver.count(), 1);
     // The same log: nothing to mend.
-    assert_eq!(webhooks::mend(&world.backbone, &world.pool, &world.teller()).await.unwrap(), []);
+    assert_eq!(webhooks::mend(&world.backbone, &world.pool).await.unwrap(), []);
     running.stop().await;
 }
 
@@ -68,11 +68,11 @@ async fn another_log_stops_webhooks_until_someone_has_looked() {
     let world = world.with_another_log().await;
     let running = world.webhooks(&settings());
     for shard in world.backbone.shards() {
-        let stopped = soon("the stop", running.webhooks.reached(shard, 1)).await.stopped.unwrap();
+        let stopped = soon("the stop", running.webhooks.follower().reached(shard, 1)).await.stopped.unwrap();
         assert!(stopped.contains("tempchat rebuild"), "{stopped}");
     }
     assert_eq!(world.list(agent).await.len(), 1, "nothing is forgotten by mistake");
-    assert_eq!(webhooks::mend(&world.backbone, &world.pool, &world.teller()).await.unwrap().len(), 2);
+    assert_eq!(webhooks::mend(&world.backbone, &world.pool).await.unwrap().len(), 2);
     assert_eq!(world.list(agent).await, []);
     // Those that had stopped go on by themselves, and reach what happens on the other log.
     let mut receiver = Receiver::glad().await;

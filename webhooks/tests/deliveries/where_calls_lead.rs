@@ -76,11 +76,11 @@ async fn nobody_is_sent_elsewhere() {
 async fn an_answer_is_waited_for_so_long_and_read_so_far() {
     let world = World::start().await;
     let mut settings = settings();
-    settings.patience.call = Duration::from_millis(200);
+    settings.retry.call = Duration::from_millis(200);
     let silent = Receiver::start(|_, _| Answer::Silence).await;
     assert_eq!(test(&world, &settings, &silent.url()).await.outcome, Err(CallError::TimedOut));
     let wordy = Receiver::start(|_, _| Answer::Long(200, 64 << 20)).await;
-    settings.patience.call = Duration::from_secs(20);
+    settings.retry.call = Duration::from_secs(20);
     assert!(test(&world, &settings, &wordy.url()).await.is_delivered());
 }
 
@@ -109,7 +109,7 @@ async fn whom_nobody_vouches_for_is_not_trusted_and_the_operator_is_told() {
     }
     let agent = world.agent_at(&format!("https://{}/", receiver.address)).await;
     let mut settings = settings();
-    settings.patience.gives_up_after = Duration::from_millis(50);
+    settings.retry.gives_up_after = Duration::from_millis(50);
     let running = world.webhooks(&settings);
     let link = world.link(agent).await;
     world.chat(agent, link).await;
@@ -126,7 +126,7 @@ async fn a_refused_address_is_told_to_the_operator_and_nobody_is_called() {
     let receiver = Receiver::glad().await;
     let agent = world.agent_at(&format!("http://localhost:{}/", receiver.address.port())).await;
     let mut nothing = Settings { networks: vec![], ..settings() };
-    nothing.patience.gives_up_after = Duration::from_millis(50);
+    nothing.retry.gives_up_after = Duration::from_millis(50);
     let running = world.webhooks(&nothing);
     let link = world.link(agent).await;
     world.chat(agent, link).await;

@@ -1,18 +1,15 @@
 //! A log, rows, whoever writes to the log, and webhooks at work.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use command_service::{Commands, Join, NewLink, NewWebhook};
 use domain::{Address, AgentId, KeyId, LinkId, Millis, Policy};
-use nats::{Actor, Backbone, Options, Secrets};
-use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use nats::{Actor, Backbone};
+use servers::NatsServer;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use webhooks::{EndpointView, Patience, Settings, Teller, Told, Webhooks};
+use webhooks::{EndpointView, RetryPolicy, Settings, Webhooks};
 
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -35,21 +32,20 @@ pub(crate) struct Running {
 
 /// Less patient than in earnest, and only with what runs here.
 pub(crate) fn settings() -> Settings {
-    let patience = Patience {
+    let retry = RetryPolicy {
         connect: Duration::from_secs(5),
         call: Duration::from_secs(5),
         first_pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    Settings { networks: vec!["127.0.0.0/8".parse().unwrap()], patience }
+    Settings { networks: vec!["127.0.0.0/8".parse().unwrap()], retry }
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let pool = database().await;
-        Self::on(pool).await
+        Self::on(testbed::database().await).await
     }
 
     /// The same rows beside a log that has nothing to do with them.
@@ -58,10 +54,7 @@ impl World {
     }
 
     async fn on(pool: PgPool) -> Self {
-        let data = DataDir::temporary().unwrap();
-        let nats = NatsServer::start(&data, NatsOptions { sync_always: false, ..NatsOptions::default() }).await.unwrap();
-        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(nats.url(), Secrets::generate()) };
-        let backbone = Backbone::connect(options).await.unwrap();
+        let (backbone, nats) = testbed::log().await;
         let policy = Policy { messages_per_minute: 10_000, starts_per_minute: 10_000, ..Policy::default() };
         Self { commands: Commands::new(backbone.clone(), policy), backbone, pool, _nats: nats }
     }
@@ -69,19 +62,7 @@ impl World {
     /// Starts webhooks as one process has them.
     pub(crate) fn webhooks(&self, settings: &Settings) -> Running {
         let stop = CancellationToken::new();
-        Running { webhooks: Webhooks::start(&self.backbone, &self.pool, &self.teller(), settings, &stop).unwrap(), stop }
-    }
-
-    /// Shows events as the edge does.
-    pub(crate) fn teller(&self) -> Teller {
-        let cursors = self.backbone.cursors().clone();
-        Teller::new(move |fact, vault| {
-            Ok(gateway::news(fact, vault, &cursors)?.map(|event| Told {
-                id: event.id.to_string(),
-                kind: event.data.kind(),
-                event: serde_json::to_value(event).unwrap().as_object().unwrap().clone(),
-            }))
-        })
+        Running { webhooks: Webhooks::start(&self.backbone, &self.pool, settings, &stop).unwrap(), stop }
     }
 
     pub(crate) async fn agent(&self) -> AgentId {
@@ -177,7 +158,7 @@ impl World {
     pub(crate) async fn caught_up(&self, running: &Running) {
         for shard in self.backbone.shards() {
             let end = self.backbone.end(shard).await.unwrap();
-            assert_eq!(soon("the end of the log", running.webhooks.reached(shard, end)).await.stopped, None);
+            assert_eq!(soon("the end of the log", running.webhooks.follower().reached(shard, end)).await.stopped, None);
         }
     }
 }
@@ -193,35 +174,4 @@ impl Running {
 /// Waits for what must come.
 pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
     timeout(PATIENCE, happens).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
-}
-
-/// Makes a database with the schema in the one server that all tests share.
-async fn database() -> PgPool {
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-    let options: PgConnectOptions = server().parse().unwrap();
-    let mut connection = PgConnection::connect_with(&options).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
-    migrations::run(&pool).await.unwrap();
-    pool
-}
-
-/// Starts the server on first use, on a thread of its own that lasts as long as the process.
-fn server() -> &'static str {
-    static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| {
-        let (started, url) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let data = DataDir::temporary().unwrap();
-                let server =
-                    Postgres::start(&data, PostgresOptions { durable: false, ..PostgresOptions::default() }).await.unwrap();
-                started.send(server.url().to_owned()).unwrap();
-                server.died().await
-            })
-        });
-        url.recv().unwrap()
-    })
 }

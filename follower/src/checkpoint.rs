@@ -1,0 +1,110 @@
+//! Table `checkpoint`: how far a projection's rows of a shard have come, and what proves that the log is still the one they came from.
+
+use nats::{Epoch, Hash, Shard};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::column::{signed, unsigned};
+
+/// A row of `checkpoint`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) shard: Shard,
+    pub(crate) epoch: Epoch,
+    /// The last commit applied; 0 before the first.
+    pub(crate) sequence: u64,
+    /// The running hash at `sequence`.
+    pub(crate) running: Hash,
+    /// The running hash before `sequence`.
+    pub(crate) previous: Hash,
+    /// Where the log ended when the rows were begun from nothing.
+    pub(crate) held_until: u64,
+    pub(crate) at: Option<OffsetDateTime>,
+}
+
+struct Row {
+    epoch: Vec<u8>,
+    sequence: i64,
+    running: Vec<u8>,
+    previous: Vec<u8>,
+    held_until: i64,
+    at: Option<OffsetDateTime>,
+}
+
+impl Checkpoint {
+    /// Returns where rows begin that are made from nothing, while the log ends at `end`.
+    pub(crate) fn before_all(shard: Shard, epoch: Epoch, end: u64) -> Self {
+        Self { shard, epoch, sequence: 0, running: Hash::default(), previous: Hash::default(), held_until: end, at: None }
+    }
+}
+
+impl Row {
+    fn checkpoint(self, shard: Shard) -> Checkpoint {
+        let hash = |bytes: Vec<u8>| Hash(bytes.try_into().expect("the table checks the length"));
+        Checkpoint {
+            shard,
+            epoch: Epoch(self.epoch.try_into().expect("the table checks the length")),
+            sequence: unsigned(self.sequence),
+            running: hash(self.running),
+            previous: hash(self.previous),
+            held_until: unsigned(self.held_until),
+            at: self.at,
+        }
+    }
+}
+
+/// Reads a shard's checkpoint and keeps every other follower and rebuild out until the transaction ends.
+pub(crate) async fn lock(connection: &mut PgConnection, projection: &str, shard: Shard) -> sqlx::Result<Option<Checkpoint>> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT epoch, sequence, running, previous, held_until, at
+        FROM checkpoint
+        WHERE projection = $1 AND shard = $2
+        FOR UPDATE",
+        projection,
+        i32::from(shard.0),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.checkpoint(shard)))
+}
+
+/// Makes a shard's checkpoint unless it is there.
+pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until, at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (projection, shard) DO NOTHING",
+        projection,
+        i32::from(checkpoint.shard.0),
+        &checkpoint.epoch.0,
+        signed(checkpoint.sequence),
+        &checkpoint.running.0,
+        &checkpoint.previous.0,
+        signed(checkpoint.held_until),
+        checkpoint.at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Moves a shard's checkpoint.
+pub(crate) async fn save(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE checkpoint
+        SET epoch = $3, sequence = $4, running = $5, previous = $6, held_until = $7, at = $8
+        WHERE projection = $1 AND shard = $2",
+        projection,
+        i32::from(checkpoint.shard.0),
+        &checkpoint.epoch.0,
+        signed(checkpoint.sequence),
+        &checkpoint.running.0,
+        &checkpoint.previous.0,
+        signed(checkpoint.held_until),
+        checkpoint.at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
