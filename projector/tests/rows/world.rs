@@ -19,6 +19,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        let world = Self::without_schema().await;
+        migrations::run(&world.pool).await.unwrap();
+        world
+    }
+
+    /// A log, and a database in which nothing is yet.
+    pub(crate) async fn without_schema() -> Self {
         let pool = database().await;
         let (backbone, nats) = log().await;
         Self { backbone, pool, _nats: nats }
@@ -55,16 +62,14 @@ async fn log() -> (Backbone, NatsServer) {
     (Backbone::connect(options).await.unwrap(), nats)
 }
 
-/// Makes a database with the schema in the one server that all tests share.
+/// Makes a database in the one server that all tests share.
 async fn database() -> PgPool {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let options: PgConnectOptions = server().parse().unwrap();
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
-    migrations::run(&pool).await.unwrap();
-    pool
+    PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap()
 }
 
 /// Starts the server on first use, on a thread of its own that lasts as long as the process.

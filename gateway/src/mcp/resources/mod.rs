@@ -8,7 +8,7 @@ mod completion;
 mod news;
 mod reading;
 
-use query_service::LinkStatus;
+use domain::link::Standing;
 use rmcp::ErrorData;
 use rmcp::model::{CacheScope, ListResourceTemplatesResult, ListResourcesResult, ResourceTemplate};
 
@@ -43,11 +43,11 @@ pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourc
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
     let after = after.map(|after| cursors.open(agent, &[Scope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
-    let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
+    let answer = app.queries().links(call.viewer(), Some(Standing::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
     let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::Links, last.place));
     let resources = page.items.into_iter().map(|link| {
-        let title = link.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
+        let title = link.settings.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)
     });
     let mut listed = ListResourcesResult::with_all_items(resources.collect());
