@@ -4,6 +4,8 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod range;
+mod representation;
 mod settings;
 mod standing;
 #[cfg(test)]
@@ -11,10 +13,9 @@ mod tests;
 
 pub use command::{Command, Passcode, Release};
 pub use event::Event;
-pub use settings::{
-    Changes, Convert, MoreRecipients, Questions, Range, Recipients, Representation, Settings, Stored, TextSetting, Unit,
-    lifetime, ranges,
-};
+pub use range::{Range, Unit};
+pub use representation::{Convert, MoreRecipients, Questions, Recipients, Representation, Stored};
+pub use settings::{Changes, Settings, TextSetting, lifetime, ranges};
 pub use standing::{Entry, Standing};
 
 use imbl::{OrdMap, Vector};

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::range::{Range, Unit};
+use super::representation::{Convert, MoreRecipients, Recipients, Representation, Stored};
 use super::{Rejection, Status};
-use crate::{Millis, Policy, QuestionId, Sealed, Timestamp};
+use crate::{Millis, Policy, Sealed, Timestamp};
 
 /// How long before its end a link says so.
 const WARNING: Millis = Millis::minutes(10);
@@ -11,55 +13,6 @@ const WARNING: Millis = Millis::minutes(10);
 const USUAL_LIFETIME: Millis = Millis::minutes(60);
 /// Bytes of the longest language tag taken: RFC 5646, section 4.4.1.
 const LANGUAGE_BYTES: i64 = 35;
-
-/// How settings are represented: as the log stores them, as an agent gives them, as they are shown.
-pub trait Representation {
-    /// A text.
-    type Text;
-    /// The end, of the link and of its sessions.
-    type End;
-    /// What a link asks everyone.
-    type Questions;
-    /// For whom a link is.
-    type Recipients;
-    /// Who is added to them.
-    type MoreRecipients;
-}
-
-/// Settings as the log stores them: every text is sealed under the link's data key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {}
-
-impl Representation for Stored {
-    type Text = Sealed;
-    type End = Timestamp;
-    type Questions = Questions;
-    type Recipients = Recipients;
-    type MoreRecipients = MoreRecipients;
-}
-
-/// Carries settings from one representation to another.
-pub trait Convert<From: Representation, To: Representation> {
-    /// Why it cannot.
-    type Error;
-
-    /// Converts a text.
-    fn text(&mut self, which: TextSetting, text: From::Text) -> Result<To::Text, Self::Error>;
-
-    /// Converts a text that may be missing.
-    fn optional_text(&mut self, which: TextSetting, text: From::Text) -> Result<Option<To::Text>, Self::Error> {
-        self.text(which, text).map(Some)
-    }
-
-    /// Converts the end.
-    fn end(&mut self, end: From::End) -> Result<To::End, Self::Error>;
-
-    /// Converts what everyone is asked.
-    fn questions(&mut self, questions: From::Questions) -> Result<Option<To::Questions>, Self::Error>;
-
-    /// Converts for whom the link is.
-    fn recipients(&mut self, recipients: From::Recipients) -> Result<Option<To::Recipients>, Self::Error>;
-}
 
 /// Makes [`Settings`] and all that goes over every one of them. Attributes hold for the stored field: a setting that is new in the
 /// log needs `#[serde(default, skip_serializing_if = …)]`.
@@ -121,9 +74,9 @@ macro_rules! settings {
         /// Names a setting that is a text; the names are authenticated with the sealed texts: a storage format.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum TextSetting {
-            /// What the chat is about, shown before joining.
+            /// See [`Settings::title`].
             Title,
-            $($(#[$about_text])* $Text,)*
+            $(#[doc = concat!("See [`Settings::", stringify!($text), "`].")] $Text,)*
         }
 
         impl TextSetting {
@@ -254,39 +207,6 @@ settings! {
     }
 }
 
-/// What a link asks everyone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Questions {
-    /// The question's id, the same in every session; other fields are another question.
-    pub question: QuestionId,
-    /// The fields, as one sealed document.
-    pub form: Sealed,
-    /// How many fields there are.
-    pub fields: u8,
-    /// The fields that must be answered, a bit each.
-    pub required: u8,
-}
-
-/// For whom a link is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recipients {
-    /// The labels by which the agent knows them, as one sealed document.
-    pub labels: Sealed,
-    /// How many there are.
-    pub count: u8,
-}
-
-/// Recipients to add: a token names its recipient by number, so those before stay where they are.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MoreRecipients {
-    /// How many there were when the labels were put together; by another number now they would be others' labels.
-    pub before: u8,
-    /// How many are new.
-    pub added: u8,
-    /// The labels of all, those from before first, as one sealed document.
-    pub labels: Sealed,
-}
-
 impl Changes {
     /// Returns `settings` with these changes.
     #[must_use]
@@ -322,63 +242,6 @@ impl Settings {
             Status::Unknown | Status::Active | Status::Paused | Status::Erased => None,
         }
     }
-
-    /// Returns the settings without their texts: what is left of them once the link is erased.
-    #[must_use]
-    pub fn without_texts(self) -> Self {
-        match self.convert(&mut Blank) {
-            Ok(settings) => settings,
-            Err(never) => match never {},
-        }
-    }
-}
-
-/// Takes the texts out, and leaves that there were some.
-struct Blank;
-
-impl Convert<Stored, Stored> for Blank {
-    type Error = std::convert::Infallible;
-
-    fn text(&mut self, _: TextSetting, _: Sealed) -> Result<Sealed, Self::Error> {
-        Ok(Sealed::blank())
-    }
-
-    fn end(&mut self, end: Timestamp) -> Result<Timestamp, Self::Error> {
-        Ok(end)
-    }
-
-    fn questions(&mut self, questions: Questions) -> Result<Option<Questions>, Self::Error> {
-        Ok(Some(Questions { form: Sealed::blank(), ..questions }))
-    }
-
-    fn recipients(&mut self, recipients: Recipients) -> Result<Option<Recipients>, Self::Error> {
-        Ok(Some(Recipients { labels: Sealed::blank(), ..recipients }))
-    }
-}
-
-/// What a range counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Things, characters or bytes.
-    Number,
-    /// Time, in milliseconds; its setting's public name counts minutes.
-    Length,
-}
-
-/// The range of a setting, under its public name.
-#[derive(Debug, Clone, Copy)]
-pub struct Range {
-    /// The public name.
-    pub setting: &'static str,
-    /// What is counted.
-    pub unit: Unit,
-    /// The least allowed.
-    pub least: i64,
-    /// The most allowed.
-    pub most: i64,
-    /// What a link gets that does not name it, where it must have one.
-    pub usual: Option<i64>,
-    measure: fn(&Settings) -> i64,
 }
 
 /// Returns every setting's range but the end's; where one has two, the second is of each of its items.
@@ -438,25 +301,6 @@ pub fn lifetime(policy: &Policy) -> Range {
         most: most.0,
         usual: Some(USUAL_LIFETIME.max(least).min(most).0),
         measure: |settings| settings.expires_at.0,
-    }
-}
-
-impl Range {
-    /// Holds where `given` is within the range. Lengths are compared to the millisecond, and told in minutes.
-    pub(super) fn holds(&self, given: i64) -> Result<(), Rejection> {
-        let Self { setting, unit, least, most, .. } = *self;
-        if (least..=most).contains(&given) {
-            return Ok(());
-        }
-        Err(match unit {
-            Unit::Number => Rejection::OutOfRange { setting, given, least, most },
-            Unit::Length => {
-                let minutes = |length: i64| length.div_euclid(60_000);
-                // A moment over the longest is told as the next minute, or it would read as allowed.
-                let told = if given > most { given.saturating_add(59_999) } else { given };
-                Rejection::OutOfRange { setting, given: minutes(told), least: minutes(least), most: minutes(most) }
-            }
-        })
     }
 }
 
