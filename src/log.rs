@@ -126,7 +126,7 @@ async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()
 fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
     match event {
         AnyEvent::Link(link::Event::Opened { settings } | link::Event::Updated { settings }) => {
-            Some((Field::Title, &settings.title))
+            Some((Field::Setting(link::TextSetting::Title), &settings.title))
         }
         AnyEvent::Link(link::Event::Revoked { farewell, .. }) => farewell.as_ref().map(|text| (Field::Farewell, text)),
         AnyEvent::Session(session::Event::Started { display_name, .. }) => {

@@ -1,7 +1,7 @@
 //! Agents, links and sessions to measure with.
 
 use anyhow::Result;
-use command_service::{Commands, Join, NewLink};
+use command_service::{Commands, End, Join, NewLink};
 use domain::{Address, AgentId, DeviceId, LinkId, Millis, Policy};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nats::{Actor, Backbone};
@@ -71,22 +71,11 @@ pub(crate) async fn start(commands: &Commands, agent: AgentId, link: LinkId, num
 /// Describes a link for so many sessions at once.
 pub(crate) fn new_link(sessions: usize) -> NewLink {
     NewLink {
-        title: "bench".to_owned(),
-        purpose: None,
-        description: None,
-        welcome_message: None,
-        agent_name: None,
-        passcode: None,
-        lifetime: Millis::minutes(600),
         max_sessions_at_once: u32::try_from(sessions).unwrap_or(u32::MAX).max(1),
-        max_sessions_total: None,
         max_messages_per_session: u32::MAX,
         messages_per_minute: u32::MAX,
         idle_timeout: Millis::minutes(600),
         keep_after_end: Millis::minutes(600),
-        language: None,
-        allowed_origins: Vec::new(),
-        questions: None,
-        recipients: vec![],
+        ..NewLink::usual("bench".to_owned(), End::In(Millis::minutes(600)), &Policy::default())
     }
 }

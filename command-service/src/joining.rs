@@ -1,6 +1,6 @@
 //! Chatters at the door: a place is reserved, then the session starts. The same client again gets the same session.
 
-use domain::link::{self, Link, Passcode};
+use domain::link::{self, Link, Passcode, TextSetting};
 use domain::session::{Command, Rejection, Session, Settings, Start, Status};
 use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, SessionId};
 use nats::{Actor, Field, Reserve};
@@ -155,7 +155,7 @@ impl Commands {
         // An earlier attempt's place may have been given back just now.
         let start_before = link.admissions.get(&session).ok_or(Refusal::Busy)?.start_before;
         let at_link = Address::link(join.agent, join.link);
-        let welcome = self.words(at_link, Field::WelcomeMessage, settings.welcome_message.as_ref()).await?;
+        let welcome = self.words(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
 
         let address = Address::session(join.agent, session);
         let key = self.inner.backbone.keys().create(address).await?;
@@ -211,7 +211,8 @@ impl Commands {
         passcode: Option<&str>,
     ) -> Result<Passcode, Refusal> {
         let (Some(_), Some(passcode)) = (verifier, passcode) else { return Ok(Passcode::Missing) };
-        let Some(verifier) = self.words(Address::link(agent, link), Field::Passcode, verifier).await? else {
+        let Some(verifier) = self.words(Address::link(agent, link), Field::Setting(TextSetting::Passcode), verifier).await?
+        else {
             return Err(Refusal::Link(link::Rejection::Erased));
         };
         let is_right = self.inner.passcodes.check(passcode, verifier).await?;

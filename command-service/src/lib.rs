@@ -34,7 +34,7 @@ use nats::{ApiKeys, Backbone, DataKey, Derived, EventId, Position};
 pub use agents::{NewKey, Principal};
 pub use devices::{HandedOver, Offered};
 pub use joining::{Join, Joined, Known};
-pub use links::{LinkChanges, NewLink};
+pub use links::{End, LinkChanges, NewLink, Plain};
 pub use refusal::Refusal;
 pub use restore::finish_erasures;
 pub use webhooks::NewWebhook;

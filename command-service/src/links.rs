@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use domain::link::{Changes, Command, Link, MoreRecipients, Recipients, Rejection, Settings, Status};
+use domain::link::{
+    Changes, Command, Convert, Link, MoreRecipients, Questions, Recipients, Rejection, Representation, Settings, Status, Stored,
+    TextSetting,
+};
 use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, Timestamp};
 use forms::Form;
 use nats::{Actor, DataKey, Field, Reserve};
@@ -15,54 +18,34 @@ use crate::{Commands, Receipt, Refusal, chance, clock};
 /// How long a link's state may be old where nothing is decided by it.
 const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
-/// A link to be opened; texts are plain here.
-#[derive(Clone, Serialize)]
-#[expect(missing_debug_implementations, reason = "holds a passcode and words")]
-#[expect(missing_docs, reason = "the fields are the contract's, in its own words; see `domain::link::Settings`")]
-pub struct NewLink {
-    pub title: String,
-    pub purpose: Option<String>,
-    pub description: Option<String>,
-    pub welcome_message: Option<String>,
-    pub agent_name: Option<String>,
-    pub passcode: Option<String>,
-    pub lifetime: Millis,
-    pub max_sessions_at_once: u32,
-    pub max_sessions_total: Option<u32>,
-    pub max_messages_per_session: u32,
-    pub messages_per_minute: u32,
-    pub idle_timeout: Millis,
-    pub keep_after_end: Millis,
-    pub language: Option<String>,
-    pub allowed_origins: Vec<String>,
-    pub questions: Option<Form>,
+/// Settings as an agent gives them: every text is plain.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "settings hold a passcode and words, which nothing is to print")]
+pub enum Plain {}
+
+impl Representation for Plain {
+    type Text = String;
+    type End = End;
+    type Questions = Form;
     /// The labels by which the agent knows them; each has a token of one's own.
-    pub recipients: Vec<String>,
+    type Recipients = Vec<String>;
+    /// Those that are there already stay as they are, so that a repeat adds nobody.
+    type MoreRecipients = Vec<String>;
 }
 
-/// Settings to change; `None` leaves one as it is, `Some(None)` removes it.
-#[derive(Clone, Default)]
-#[expect(missing_debug_implementations, reason = "as NewLink")]
-#[expect(missing_docs, reason = "as NewLink")]
-pub struct LinkChanges {
-    pub title: Option<String>,
-    pub purpose: Option<Option<String>>,
-    pub description: Option<Option<String>>,
-    pub welcome_message: Option<Option<String>>,
-    pub agent_name: Option<Option<String>>,
-    pub passcode: Option<Option<String>>,
-    pub expires_at: Option<Timestamp>,
-    pub max_sessions_at_once: Option<u32>,
-    pub max_sessions_total: Option<Option<u32>>,
-    pub max_messages_per_session: Option<u32>,
-    pub messages_per_minute: Option<u32>,
-    pub idle_timeout: Option<Millis>,
-    pub keep_after_end: Option<Millis>,
-    pub language: Option<Option<String>>,
-    pub allowed_origins: Option<Vec<String>>,
-    pub questions: Option<Option<Form>>,
-    /// Labels of recipients; those that are there already stay as they are, so that a repeat adds nobody.
-    pub add_recipients: Vec<String>,
+/// A link to be opened.
+pub type NewLink = Settings<Plain>;
+/// Settings to change; `None` leaves one as it is, `Some(None)` and an empty text remove it.
+pub type LinkChanges = Changes<Plain>;
+
+/// When a link is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum End {
+    /// At this moment.
+    At(Timestamp),
+    /// So long after the decision.
+    In(Millis),
 }
 
 impl Commands {
@@ -84,9 +67,10 @@ impl Commands {
         }
         let key = self.inner.backbone.keys().create(address).await?;
         let id = self.inner.derived.command(&address, "open");
-        let asked = serde_json::to_vec(&new).expect("plain values are JSON");
-        let fingerprint = key.fingerprint(&[b"open", &asked]);
-        let settings = self.settings(Seal { key: &key, address, id }, new).await?;
+        let fingerprint = key.fingerprint(&[b"open", asked(&new).as_bytes()]);
+        let seal = Seal { key: &key, address, id };
+        let passcode = self.verifier(new.passcode.clone()).await?;
+        let settings = NewLink { passcode, ..new }.convert(&mut Sealing { commands: self, seal: &seal })?;
         let order = Order { id, fingerprint, actor, reserve: Reserve::Ordinary, command: Command::Open(Box::new(settings)) };
         let refused = match self.inner.links.execute(address, order).await {
             Ok(outcome) => return Ok((link, self.receipt(agent, &outcome))),
@@ -107,32 +91,11 @@ impl Commands {
         Err(refused.into())
     }
 
-    async fn settings(&self, seal: Seal<'_>, new: NewLink) -> Result<Settings, Refusal> {
-        Ok(Settings {
-            title: seal.text(Field::Title, &new.title),
-            purpose: seal.optional(Field::Purpose, new.purpose.as_deref()),
-            description: seal.optional(Field::Description, new.description.as_deref()),
-            welcome_message: seal.optional(Field::WelcomeMessage, new.welcome_message.as_deref()),
-            agent_name: seal.optional(Field::AgentName, new.agent_name.as_deref()),
-            passcode: self.verifier(&seal, new.passcode.as_deref()).await?,
-            expires_at: clock::now() + new.lifetime,
-            max_sessions_at_once: new.max_sessions_at_once,
-            max_sessions_total: new.max_sessions_total,
-            max_messages_per_session: new.max_messages_per_session,
-            messages_per_minute: new.messages_per_minute,
-            idle_timeout: new.idle_timeout,
-            keep_after_end: new.keep_after_end,
-            language: new.language,
-            allowed_origins: new.allowed_origins,
-            questions: new.questions.as_ref().map(|form| self.questions(&seal, form)),
-            recipients: recipients(&seal, &new.recipients),
-        })
-    }
-
-    async fn verifier(&self, seal: &Seal<'_>, passcode: Option<&str>) -> Result<Option<Sealed>, Refusal> {
+    /// Makes the verifier of a passcode; of an empty one, none.
+    async fn verifier(&self, passcode: Option<String>) -> Result<Option<String>, Refusal> {
         match passcode.filter(|passcode| !passcode.is_empty()) {
             None => Ok(None),
-            Some(passcode) => Ok(Some(seal.text(Field::Passcode, &self.inner.passcodes.verifier(passcode).await?))),
+            Some(passcode) => Ok(Some(self.inner.passcodes.verifier(&passcode).await?)),
         }
     }
 
@@ -166,30 +129,13 @@ impl Commands {
         let key = self.link_key(address).await?;
         let id = CommandId::new(chance::bytes());
         let seal = Seal { key: &key, address, id };
-        let optional = |field, change: &Option<Option<String>>| change.as_ref().map(|text| seal.optional(field, text.as_deref()));
         let passcode = match &changes.passcode {
             None => None,
-            Some(passcode) => Some(self.verifier(&seal, passcode.as_deref()).await?),
+            Some(passcode) => Some(self.verifier(passcode.clone()).await?),
         };
-        let changes = Changes {
-            title: changes.title.as_ref().map(|title| seal.text(Field::Title, title)),
-            purpose: optional(Field::Purpose, &changes.purpose),
-            description: optional(Field::Description, &changes.description),
-            welcome_message: optional(Field::WelcomeMessage, &changes.welcome_message),
-            agent_name: optional(Field::AgentName, &changes.agent_name),
-            passcode,
-            expires_at: changes.expires_at,
-            max_sessions_at_once: changes.max_sessions_at_once,
-            max_sessions_total: changes.max_sessions_total,
-            max_messages_per_session: changes.max_messages_per_session,
-            messages_per_minute: changes.messages_per_minute,
-            idle_timeout: changes.idle_timeout,
-            keep_after_end: changes.keep_after_end,
-            language: changes.language,
-            allowed_origins: changes.allowed_origins,
-            questions: changes.questions.map(|form| form.map(|form| self.questions(&seal, &form))),
-            more_recipients: self.more_recipients(&seal, &changes.add_recipients).await?,
-        };
+        let more_recipients = self.more_recipients(&seal, changes.more_recipients.as_deref().unwrap_or_default()).await?;
+        let changes =
+            LinkChanges { passcode, ..changes }.convert(&mut Sealing { commands: self, seal: &seal }, more_recipients)?;
         self.ask_link(address, actor, id, Command::Update(Box::new(changes))).await
     }
 
@@ -293,12 +239,76 @@ impl Commands {
     }
 }
 
-/// Seals the labels of recipients; a token names each by its place among them.
-fn recipients(seal: &Seal<'_>, labels: &[String]) -> Option<Recipients> {
-    let count = u8::try_from(labels.len()).unwrap_or(u8::MAX);
-    (count > 0).then(|| Recipients { labels: seal.text(Field::Recipients, &document(labels)), count })
+/// Seals settings; a text that is empty is none.
+struct Sealing<'a> {
+    commands: &'a Commands,
+    seal: &'a Seal<'a>,
+}
+
+impl Convert<Plain, Stored> for Sealing<'_> {
+    type Error = Refusal;
+
+    fn text(&mut self, which: TextSetting, text: String) -> Result<Sealed, Refusal> {
+        Ok(self.seal.text(Field::Setting(which), &text))
+    }
+
+    fn optional_text(&mut self, which: TextSetting, text: String) -> Result<Option<Sealed>, Refusal> {
+        Ok(self.seal.optional(Field::Setting(which), Some(&text)))
+    }
+
+    fn end(&mut self, end: End) -> Result<Timestamp, Refusal> {
+        Ok(match end {
+            End::At(at) => at,
+            End::In(lifetime) => clock::now() + lifetime,
+        })
+    }
+
+    fn questions(&mut self, form: Form) -> Result<Option<Questions>, Refusal> {
+        Ok(Some(self.commands.questions(self.seal, &form)))
+    }
+
+    /// A token names each recipient by its place among the labels.
+    fn recipients(&mut self, labels: Vec<String>) -> Result<Option<Recipients>, Refusal> {
+        let count = u8::try_from(labels.len()).unwrap_or(u8::MAX);
+        Ok((count > 0).then(|| Recipients { labels: self.seal.text(Field::Recipients, &document(&labels)), count }))
+    }
+}
+
+/// Writes what an opening asks for, as its fingerprint takes it in. The bytes are kept as they were when settings had another form
+/// here: a repeat may come after an upgrade.
+fn asked(new: &NewLink) -> String {
+    let rest = NewLink { questions: None, recipients: None, ..new.clone() };
+    let rest = serde_json::to_string(&rest).expect("plain values are JSON");
+    // Within a text a quotation mark is escaped: this is the name of the setting.
+    let rest = rest.replacen(r#","expires_at":"#, r#","lifetime":"#, 1);
+    let rest = rest.strip_suffix('}').unwrap_or(&rest);
+    let questions = serde_json::to_string(&new.questions).expect("a form is JSON");
+    let recipients = document(new.recipients.as_deref().unwrap_or_default());
+    format!(r#"{rest},"questions":{questions},"recipients":{recipients}}}"#)
 }
 
 fn document(labels: &[String]) -> String {
     serde_json::to_string(labels).expect("a list of texts is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Policy;
+
+    use super::*;
+
+    #[test]
+    fn what_an_opening_asks_for_is_written_as_ever() {
+        let named = NewLink {
+            passcode: Some(r#"x","expires_at":1}"#.to_owned()),
+            allowed_origins: vec!["https://a.example".to_owned()],
+            recipients: Some(vec!["Ann".to_owned()]),
+            ..NewLink::usual("Weather".to_owned(), End::In(Millis::minutes(60)), &Policy::default())
+        };
+        assert_eq!(
+            asked(&named),
+            r#"{"title":"Weather","purpose":null,"description":null,"welcome_message":null,"agent_name":null,"passcode":"x\",\"expires_at\":1}","lifetime":3600000,"max_sessions_at_once":1,"max_sessions_total":null,"max_messages_per_session":100,"messages_per_minute":10,"idle_timeout":1800000,"keep_after_end":86400000,"language":null,"allowed_origins":["https://a.example"],"questions":null,"recipients":["Ann"]}"#
+        );
+        assert!(asked(&NewLink { recipients: None, ..named }).ends_with(r#"],"questions":null,"recipients":[]}"#));
+    }
 }

@@ -31,9 +31,7 @@ impl Weighed for Agent {
 impl Weighed for Link {
     fn bytes(&self) -> usize {
         let settings = self.settings.as_ref().map_or(0, |settings| {
-            let optional =
-                [&settings.purpose, &settings.description, &settings.welcome_message, &settings.agent_name, &settings.passcode];
-            let texts = optional.into_iter().flatten().chain([&settings.title]).map(sealed).sum::<usize>();
+            let texts = settings.texts().map(sealed).sum::<usize>();
             let questions = settings.questions.as_ref().map_or(0, |questions| sealed(&questions.form));
             let recipients = settings.recipients.as_ref().map_or(0, |recipients| sealed(&recipients.labels));
             texts + questions + recipients + settings.allowed_origins.iter().map(String::len).sum::<usize>()

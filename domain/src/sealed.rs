@@ -18,3 +18,10 @@ pub struct Sealed {
     /// Equal for equal words under one data key.
     pub fingerprint: Fingerprint,
 }
+
+impl Sealed {
+    /// Returns what stands in the place of a text that is gone.
+    pub fn blank() -> Self {
+        Self { bytes: Bytes::new(), characters: 0, fingerprint: Fingerprint::new([0; 16]) }
+    }
+}

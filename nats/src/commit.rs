@@ -197,6 +197,16 @@ impl AnyEvent {
     }
 }
 
+/// Encodes a link's settings alone, as its events hold them.
+pub fn settings_to_bytes(settings: &link::Settings) -> Vec<u8> {
+    rmp_serde::to_vec_named(settings).expect("settings that were read can be written")
+}
+
+/// Reads what [`settings_to_bytes`] wrote.
+pub fn settings_from_bytes(bytes: &[u8]) -> Result<link::Settings, DecodeError> {
+    decode(bytes)
+}
+
 impl Commit<AnyEvent> {
     /// Reads a commit of a `kind` of aggregate.
     pub(crate) fn decode_any(kind: Kind, headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Self, DecodeError> {

@@ -32,7 +32,7 @@ mod wrapping;
 
 pub use backbone::Backbone;
 pub use bare::bare_client;
-pub use commit::{Actor, AnyEvent, Commit, DecodeError, Kind};
+pub use commit::{Actor, AnyEvent, Commit, DecodeError, Kind, settings_from_bytes, settings_to_bytes};
 pub use credential::{ApiKeys, Carrier, LinkToken, LinkTokens, SessionCredential, SessionCredentials};
 pub use cursor::{CursorError, Cursors};
 pub use derived::Derived;

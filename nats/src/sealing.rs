@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use domain::link::TextSetting;
 use domain::{Address, CommandId, Fingerprint, Sealed, Target};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -15,18 +16,8 @@ use crate::secrets::context;
 /// Which text of its owner this is; bound to the ciphertext, so that no text can stand in another's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
-    /// A link's title.
-    Title,
-    /// A link's note of the agent to itself.
-    Purpose,
-    /// A link's description.
-    Description,
-    /// The first message of a session.
-    WelcomeMessage,
-    /// The name under which the agent appears.
-    AgentName,
-    /// The verifier of a passcode.
-    Passcode,
+    /// A text among a link's settings.
+    Setting(TextSetting),
     /// The labels of a link's recipients.
     Recipients,
     /// The agent's last words.
@@ -49,12 +40,7 @@ impl Field {
     /// Returns the name that is authenticated with the text: a storage format.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Title => "title",
-            Self::Purpose => "purpose",
-            Self::Description => "description",
-            Self::WelcomeMessage => "welcome_message",
-            Self::AgentName => "agent_name",
-            Self::Passcode => "passcode",
+            Self::Setting(text) => text.name(),
             Self::Recipients => "recipients",
             Self::Farewell => "farewell",
             Self::DisplayName => "display_name",
@@ -226,13 +212,8 @@ mod tests {
 
     #[test]
     fn the_names_of_fields_never_change() {
-        let fields = [
-            Field::Title,
-            Field::Purpose,
-            Field::Description,
-            Field::WelcomeMessage,
-            Field::AgentName,
-            Field::Passcode,
+        let settings = TextSetting::ALL.iter().copied().map(Field::Setting);
+        let others = [
             Field::Farewell,
             Field::DisplayName,
             Field::Message,
@@ -241,7 +222,8 @@ mod tests {
             Field::Values,
             Field::Feedback,
         ];
-        insta::assert_snapshot!(fields.map(Field::name).join(" "), @"title purpose description welcome_message agent_name passcode farewell display_name message client_message_id form values feedback");
+        let names = settings.chain(others).map(Field::name).collect::<Vec<_>>().join(" ");
+        insta::assert_snapshot!(names, @"title purpose description welcome_message agent_name passcode farewell display_name message client_message_id form values feedback");
     }
 
     #[test]

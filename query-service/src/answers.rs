@@ -1,5 +1,6 @@
 //! What became of a link's own question, and of its recipients: counted from masks, without opening a word.
 
+use domain::session::Question;
 use domain::{AgentId, LinkId, QuestionId, SessionId};
 
 use crate::columns::{count, recipient, uuid};
@@ -36,16 +37,11 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
         let (link, question) = (uuid(link.bytes()), question.map(|question| uuid(question.bytes())));
         let masks = sqlx::query!(
-            r#"
-            SELECT answered, complete AS "complete!", count(*) AS "sessions!"
+            r#"SELECT fields, required, answered, least(answers, 1) AS "answers!", count(*) AS "sessions!"
             FROM question
-            CROSS JOIN LATERAL (
-                SELECT answers > 0 AND required & ~answered & ((1 << fields) - 1) = 0 AS complete
-            ) AS standing
             WHERE link = $1
             AND id = $2
-            GROUP BY answered, complete
-            "#,
+            GROUP BY fields, required, answered, least(answers, 1)"#,
             link,
             question
         )
@@ -65,15 +61,19 @@ impl Queries {
         )
         .fetch_all(&mut *view.transaction)
         .await?;
-        let done = sqlx::query_scalar!(
-            "SELECT DISTINCT recipient
-             FROM session
-             LEFT JOIN question ON question.session = session.id AND question.id = $2
-             WHERE session.link = $1
-             AND recipient IS NOT NULL
-             -- Who was asked something else, or nothing, has done enough by saying something.
-             AND coalesce(answers > 0 AND required & ~answered & ((1 << fields) - 1) = 0, last_chatter_at IS NOT NULL)
-             ORDER BY recipient",
+        let recipients = sqlx::query!(
+            r#"SELECT
+                recipient AS "recipient!",
+                fields AS "fields?",
+                required AS "required?",
+                answered AS "answered?",
+                answers AS "answers?",
+                last_chatter_at IS NOT NULL AS "has_spoken!"
+            FROM session
+            LEFT JOIN question ON question.session = session.id AND question.id = $2
+            WHERE session.link = $1
+            AND recipient IS NOT NULL
+            ORDER BY recipient"#,
             link,
             question
         )
@@ -82,17 +82,33 @@ impl Queries {
         view.end().await?;
         let mut value = LinkAnswers {
             sessions: sessions.into_iter().map(|session| SessionId::new(session.into_bytes())).collect(),
-            done: done.into_iter().filter_map(recipient).collect(),
             ..LinkAnswers::default()
         };
+        for row in recipients {
+            let is_done = match (row.fields, row.required, row.answered, row.answers) {
+                (Some(fields), Some(required), Some(answered), Some(answers)) => {
+                    is_complete([fields, required, answered], answers)
+                }
+                // Who was asked something else, or nothing, has done enough by saying something.
+                _ => row.has_spoken,
+            };
+            value.done.extend(recipient(Some(row.recipient)).filter(|_| is_done));
+        }
+        value.done.dedup();
         for row in masks {
             let sessions = count(row.sessions);
             value.asked += sessions;
-            value.complete += if row.complete { sessions } else { 0 };
+            value.complete += if is_complete([row.fields, row.required, row.answered], row.answers) { sessions } else { 0 };
             for (bit, answered) in value.answered.iter_mut().enumerate() {
                 *answered += if row.answered >> bit & 1 == 1 { sessions } else { 0 };
             }
         }
         Ok(Answer { value, stale })
     }
+}
+
+/// Tells whether a question is complete, of its masks (fields, required, answered) and how often it was answered.
+fn is_complete(masks: [i16; 3], answers: i64) -> bool {
+    let [fields, required, answered] = masks.map(|mask| u8::try_from(mask).unwrap_or(u8::MAX));
+    Question { form: None, fields, required, answered, answers: count(answers), closed: false }.is_complete()
 }

@@ -35,7 +35,7 @@ pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
 pub use kept::Kept;
 pub use key_use::KeyUse;
-pub use links::{LinkCounts, LinkQuestions, LinkStatus, LinkView};
+pub use links::{LinkCounts, LinkQuestions, LinkView, Opened};
 pub use open::{Vaults, Words};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;

@@ -1,8 +1,10 @@
 //! Links, as their agent sees them.
 
-use domain::{Address, AgentId, LinkId, Millis, QuestionId, Timestamp};
-use nats::{Field, Position, Shard};
-use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+
+use domain::link::{Convert, Questions, Recipients, Representation, Settings, Standing, Status, Stored, TextSetting};
+use domain::{Address, AgentId, LinkId, QuestionId, Sealed, Timestamp};
+use nats::{Field, Position, Shard, settings_from_bytes};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
@@ -12,50 +14,22 @@ use crate::open::Owner;
 use crate::page::{cut, rows_for};
 use crate::{Answer, Error, Freshness, Page, Queries, Vaults, Viewer, Words, clock};
 
-/// How a link stands, judged by the clock: one whose time is up has expired, whatever its timer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
-pub enum LinkStatus {
-    /// It takes newcomers, unless every place is taken.
-    Active,
-    /// It takes no newcomers for now.
-    Paused,
-    /// Its time is up.
-    Expired,
-    /// Its agent took it back.
-    Revoked,
-}
-
-/// A link with all its settings; texts are absent where none was given, and once they are erased.
+/// A link with all its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the settings are the contract's, in its own words; see `domain::link::Settings`")]
 pub struct LinkView {
+    /// The link.
     pub id: LinkId,
+    /// The tenant.
     pub agent: AgentId,
-    pub status: LinkStatus,
-    pub title: Option<Words>,
-    pub purpose: Option<Words>,
-    pub description: Option<Words>,
-    pub welcome_message: Option<Words>,
-    pub agent_name: Option<Words>,
-    pub has_passcode: bool,
-    pub expires_at: Timestamp,
-    pub max_sessions_at_once: u32,
-    /// `None` is without limit.
-    pub max_sessions_total: Option<u32>,
-    pub max_messages_per_session: u32,
-    pub messages_per_minute: u32,
-    pub idle_timeout: Millis,
-    pub keep_after_end: Millis,
-    pub language: Option<String>,
-    pub allowed_origins: Vec<String>,
-    pub questions: Option<LinkQuestions>,
-    /// The labels of the recipients, as the document that was sealed.
-    pub recipients: Option<Words>,
+    /// How it stands.
+    pub status: Standing,
+    /// The settings in force, or those that it had.
+    pub settings: Settings<Opened>,
+    /// How many sessions it has had and has.
     pub counts: LinkCounts,
     /// The number of the token that opens the link: with agent and id it makes the URL.
     pub rotation: u32,
+    /// When it was opened.
     pub opened_at: Timestamp,
     /// When it expired or was revoked.
     pub closed_at: Option<Timestamp>,
@@ -65,6 +39,19 @@ pub struct LinkView {
     pub place: Position,
     /// The last commit of the link that the answer has taken in.
     pub sequence: u64,
+}
+
+/// Settings as they are shown: texts are absent once they are erased; of a passcode no more is known than that there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {}
+
+impl Representation for Opened {
+    type Text = Option<Words>;
+    type End = Timestamp;
+    type Questions = LinkQuestions;
+    /// The labels, as the document that was sealed.
+    type Recipients = Words;
+    type MoreRecipients = Infallible;
 }
 
 /// What a link asks everyone.
@@ -100,15 +87,15 @@ macro_rules! link_rows {
             SELECT
                 link.id,
                 link.agent,
-                standing.status AS "status!: LinkStatus",
-                title, purpose, description, welcome_message, agent_name, questions, recipients, question,
-                has_passcode, link.expires_at, max_sessions_at_once, max_sessions_total, max_messages_per_session,
-                messages_per_minute, idle_timeout_ms, keep_after_end_ms, language, allowed_origins,
+                link.status,
+                link.settings,
+                link.expires_at,
                 rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, erased_at, sequence,
                 open.active AS "active!",
                 open.idle AS "idle!",
                 open.owed AS "owed!"
             FROM link
+            -- To find by; what is shown is `domain::link::Standing`, and a test holds them together.
             CROSS JOIN LATERAL (
                 SELECT
                     CASE
@@ -140,25 +127,9 @@ macro_rules! link_rows {
 struct LinkRow {
     id: Uuid,
     agent: Uuid,
-    status: LinkStatus,
-    title: Option<Vec<u8>>,
-    purpose: Option<Vec<u8>>,
-    description: Option<Vec<u8>>,
-    welcome_message: Option<Vec<u8>>,
-    agent_name: Option<Vec<u8>>,
-    questions: Option<Vec<u8>>,
-    recipients: Option<Vec<u8>>,
-    question: Option<Uuid>,
-    has_passcode: bool,
+    status: String,
+    settings: Vec<u8>,
     expires_at: OffsetDateTime,
-    max_sessions_at_once: i64,
-    max_sessions_total: Option<i64>,
-    max_messages_per_session: i64,
-    messages_per_minute: i64,
-    idle_timeout_ms: i64,
-    keep_after_end_ms: i64,
-    language: Option<String>,
-    allowed_origins: Vec<String>,
     rotation: i64,
     admitted: i64,
     places_taken: i64,
@@ -177,33 +148,17 @@ impl LinkRow {
         Address::link(AgentId::new(self.agent.into_bytes()), LinkId::new(self.id.into_bytes()))
     }
 
-    fn view(self, shard: Shard, vaults: &Vaults) -> Result<LinkView, Error> {
+    fn view(self, shard: Shard, vaults: &Vaults, now: Timestamp) -> Result<LinkView, Error> {
         let address = self.address();
-        let open = |field, sealed: Option<Vec<u8>>| vaults.open(address, field, sealed.as_deref());
+        let status = Status::parse(&self.status).ok_or(Error::Column { column: "status", value: self.status })?;
+        let closed_at = self.closed_at.map(timestamp);
+        let settings = settings_from_bytes(&self.settings)
+            .map_err(|error| Error::Column { column: "settings", value: error.to_string() })?;
         Ok(LinkView {
             id: LinkId::new(self.id.into_bytes()),
             agent: address.agent,
-            status: self.status,
-            title: open(Field::Title, self.title)?,
-            purpose: open(Field::Purpose, self.purpose)?,
-            description: open(Field::Description, self.description)?,
-            welcome_message: open(Field::WelcomeMessage, self.welcome_message)?,
-            agent_name: open(Field::AgentName, self.agent_name)?,
-            questions: match (self.question, open(Field::Form, self.questions)?) {
-                (Some(question), Some(form)) => Some(LinkQuestions { question: QuestionId::new(question.into_bytes()), form }),
-                (Some(_) | None, _) => None,
-            },
-            recipients: open(Field::Recipients, self.recipients)?,
-            has_passcode: self.has_passcode,
-            expires_at: timestamp(self.expires_at),
-            max_sessions_at_once: count(self.max_sessions_at_once),
-            max_sessions_total: self.max_sessions_total.map(count),
-            max_messages_per_session: count(self.max_messages_per_session),
-            messages_per_minute: count(self.messages_per_minute),
-            idle_timeout: Millis(self.idle_timeout_ms),
-            keep_after_end: Millis(self.keep_after_end_ms),
-            language: self.language,
-            allowed_origins: self.allowed_origins,
+            status: Standing::of(status, timestamp(self.expires_at), closed_at, now),
+            settings: settings.convert(&mut Opening { vaults, address })?,
             counts: LinkCounts {
                 admitted: count(self.admitted),
                 places_taken: count(self.places_taken),
@@ -213,11 +168,47 @@ impl LinkRow {
             },
             rotation: count(self.rotation),
             opened_at: timestamp(self.opened_at),
-            closed_at: self.closed_at.map(timestamp),
+            closed_at,
             erased_at: self.erased_at.map(timestamp),
             place: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
             sequence: sequence(self.sequence),
         })
+    }
+}
+
+/// Opens a link's settings.
+struct Opening<'a> {
+    vaults: &'a Vaults,
+    address: Address,
+}
+
+impl Opening<'_> {
+    fn open(&self, field: Field, sealed: &Sealed) -> Result<Option<Words>, Error> {
+        self.vaults.open(self.address, field, Some(&sealed.bytes))
+    }
+}
+
+impl Convert<Stored, Opened> for Opening<'_> {
+    type Error = Error;
+
+    fn text(&mut self, which: TextSetting, text: Sealed) -> Result<Option<Words>, Error> {
+        match which {
+            TextSetting::Passcode => Ok(None),
+            _ => self.open(Field::Setting(which), &text),
+        }
+    }
+
+    fn end(&mut self, end: Timestamp) -> Result<Timestamp, Error> {
+        Ok(end)
+    }
+
+    fn questions(&mut self, questions: Questions) -> Result<Option<LinkQuestions>, Error> {
+        let form = self.open(Field::Form, &questions.form)?;
+        Ok(form.map(|form| LinkQuestions { question: questions.question, form }))
+    }
+
+    fn recipients(&mut self, recipients: Recipients) -> Result<Option<Words>, Error> {
+        self.open(Field::Recipients, &recipients.labels)
     }
 }
 
@@ -231,12 +222,13 @@ impl Queries {
     ) -> Result<Answer<Option<LinkView>>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let row = link_rows!("AND link.id = $3", [moment(clock::now()), uuid(viewer.agent().bytes()), uuid(link.bytes())])
+        let now = clock::now();
+        let row = link_rows!("AND link.id = $3", [moment(now), uuid(viewer.agent().bytes()), uuid(link.bytes())])
             .fetch_optional(&mut *view.transaction)
             .await?;
         let shard = view.shard;
         view.end().await?;
-        let mut links = self.open_links(row.into_iter().collect(), shard).await?;
+        let mut links = self.open_links(row.into_iter().collect(), shard, now).await?;
         Ok(Answer { value: links.pop(), stale })
     }
 
@@ -244,27 +236,28 @@ impl Queries {
     pub async fn links(
         &self,
         viewer: impl Into<Viewer>,
-        status: Option<LinkStatus>,
+        status: Option<Standing>,
         after: Option<Position>,
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<Page<LinkView>>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let now = clock::now();
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
         let mut rows = link_rows!(
             "AND ($3::TEXT IS NULL OR standing.status = $3)
              AND (link.opened_sequence, 0) > ($4, $5)
              ORDER BY link.opened_sequence
              LIMIT $6",
-            [moment(clock::now()), uuid(viewer.agent().bytes()), status as Option<LinkStatus>, after.0, after.1, rows_for(limit)]
+            [moment(now), uuid(viewer.agent().bytes()), status.map(Standing::name), after.0, after.1, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;
         let shard = view.shard;
         view.end().await?;
         let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_links(rows, shard).await?, has_more }, stale })
+        Ok(Answer { value: Page { items: self.open_links(rows, shard, now).await?, has_more }, stale })
     }
 
     /// Lists an agent's links, the newest first; `before` is the place of the last that was listed.
@@ -277,24 +270,25 @@ impl Queries {
     ) -> Result<Answer<Page<LinkView>>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let now = clock::now();
         let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
         let mut rows = link_rows!(
             "AND link.opened_sequence < $3
              ORDER BY link.opened_sequence DESC
              LIMIT $4",
-            [moment(clock::now()), uuid(viewer.agent().bytes()), before, rows_for(limit)]
+            [moment(now), uuid(viewer.agent().bytes()), before, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;
         let shard = view.shard;
         view.end().await?;
         let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_links(rows, shard).await?, has_more }, stale })
+        Ok(Answer { value: Page { items: self.open_links(rows, shard, now).await?, has_more }, stale })
     }
 
-    async fn open_links(&self, rows: Vec<LinkRow>, shard: Shard) -> Result<Vec<LinkView>, Error> {
+    async fn open_links(&self, rows: Vec<LinkRow>, shard: Shard, now: Timestamp) -> Result<Vec<LinkView>, Error> {
         let owners = rows.iter().map(|row| Owner { address: row.address(), gone: row.erased_at.is_some() });
         let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;
-        rows.into_iter().map(|row| row.view(shard, &vaults)).collect()
+        rows.into_iter().map(|row| row.view(shard, &vaults, now)).collect()
     }
 }

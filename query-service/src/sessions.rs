@@ -1,6 +1,7 @@
 //! Sessions, as their agent and their chatter see them.
 
-use domain::session::EndReason;
+use domain::link::TextSetting;
+use domain::session::{EndReason, Standing, Status};
 use domain::{Address, AgentId, LinkId, Millis, SessionId, Timestamp};
 use nats::{Field, Position, Shard};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,31 @@ pub enum SessionStatus {
     Ended,
     /// The words are gone.
     Erased,
+}
+
+impl From<SessionStatus> for Status {
+    fn from(status: SessionStatus) -> Self {
+        match status {
+            SessionStatus::Active => Self::Active,
+            SessionStatus::Idle => Self::Idle,
+            SessionStatus::Ended => Self::Ended,
+            SessionStatus::Erased => Self::Erased,
+        }
+    }
+}
+
+impl TryFrom<Status> for SessionStatus {
+    type Error = Error;
+
+    fn try_from(status: Status) -> Result<Self, Error> {
+        match status {
+            Status::Unknown => Err(Error::Column { column: "status", value: "unknown".to_owned() }),
+            Status::Active => Ok(Self::Active),
+            Status::Idle => Ok(Self::Idle),
+            Status::Ended => Ok(Self::Ended),
+            Status::Erased => Ok(Self::Erased),
+        }
+    }
 }
 
 /// A session; words are absent where none were given, and once they are erased or due to be.
@@ -112,18 +138,19 @@ macro_rules! session_rows {
                 session.id,
                 session.agent,
                 session.link,
-                standing.status AS "status!: SessionStatus",
+                session.status AS "status: SessionStatus",
                 link.title AS "link_title?",
                 link.agent_name AS "link_agent_name?",
                 link.status = 'erased' AS link_erased,
                 agent.name AS "agent_name?",
                 display_name, feedback, session.language, recipient, started_at, started_sequence, session.expires_at, max_messages,
                 session.messages_per_minute, session.idle_timeout_ms, session.keep_after_end_ms, chatter_messages, agent_messages, last_word_at,
-                last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, erase_at, session.erased_at, session.sequence,
+                last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, session.erased_at, session.sequence,
                 open.fields AS "open_fields!"
             FROM session
             LEFT JOIN link ON link.id = session.link
             LEFT JOIN agent ON agent.id = session.agent
+            -- To find by; what is shown is `domain::session::Standing`, and a test holds them together.
             CROSS JOIN LATERAL (
                 SELECT
                     CASE
@@ -176,7 +203,6 @@ struct SessionRow {
     rating: Option<i16>,
     ended_at: Option<OffsetDateTime>,
     end_reason: Option<String>,
-    erase_at: Option<OffsetDateTime>,
     erased_at: Option<OffsetDateTime>,
     sequence: i64,
     open_fields: i64,
@@ -195,39 +221,40 @@ impl SessionRow {
         Address::link(self.agent(), LinkId::new(self.link.into_bytes()))
     }
 
-    fn erase_at(&self) -> Timestamp {
-        self.erase_at.map_or_else(|| timestamp(self.expires_at) + Millis(self.keep_after_end_ms), timestamp)
+    fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
+        let ended = match (&self.end_reason, self.ended_at) {
+            (Some(reason), Some(at)) => Some((end_reason(reason)?, timestamp(at))),
+            (None, _) | (_, None) => None,
+        };
+        let (expires_at, keep) = (timestamp(self.expires_at), Millis(self.keep_after_end_ms));
+        Ok(Standing::of(self.status.into(), ended, expires_at, keep, now).expect("a session with a row has started"))
     }
 
     /// Names whose words the answer shows; nobody is asked for the key of a session without any.
-    fn owners(&self, now: Timestamp) -> impl Iterator<Item = Owner> {
+    fn owners(&self, standing: &Standing, now: Timestamp) -> impl Iterator<Item = Owner> {
         let link = Owner { address: self.link_address(), gone: self.link_erased != Some(false) };
-        let session = Owner { address: self.address(), gone: self.erased_at.is_some() || self.erase_at() <= now };
+        let session = Owner { address: self.address(), gone: self.erased_at.is_some() || standing.erase_at <= now };
         let has_words = self.display_name.is_some() || self.feedback.is_some();
         [link].into_iter().chain(has_words.then_some(session))
     }
 
-    fn view(self, shard: Shard, vaults: &Vaults) -> Result<SessionView, Error> {
+    fn view(self, standing: Standing, shard: Shard, vaults: &Vaults) -> Result<SessionView, Error> {
         let (session, link) = (self.address(), self.link_address());
-        let timed_out = self.status == SessionStatus::Ended && self.ended_at.is_none();
-        let agent_name = vaults.open(link, Field::AgentName, self.link_agent_name.as_deref())?;
+        let agent_name = vaults.open(link, Field::Setting(TextSetting::AgentName), self.link_agent_name.as_deref())?;
         Ok(SessionView {
             id: SessionId::new(self.id.into_bytes()),
             agent: self.agent(),
             link: LinkId::new(self.link.into_bytes()),
-            status: self.status,
-            title: vaults.open(link, Field::Title, self.link_title.as_deref())?,
+            status: standing.status.try_into()?,
+            title: vaults.open(link, Field::Setting(TextSetting::Title), self.link_title.as_deref())?,
             display_name: vaults.open(session, Field::DisplayName, self.display_name.as_deref())?,
             feedback: vaults.open(session, Field::Feedback, self.feedback.as_deref())?,
             recipient: recipient(self.recipient),
             started_at: timestamp(self.started_at),
             expires_at: timestamp(self.expires_at),
-            ended_at: if timed_out { Some(timestamp(self.expires_at)) } else { self.ended_at.map(timestamp) },
-            end_reason: match &self.end_reason {
-                Some(reason) => Some(end_reason(reason)?),
-                None => timed_out.then_some(EndReason::LinkExpired),
-            },
-            erase_at: self.erase_at(),
+            ended_at: standing.ended.map(|(_, at)| at),
+            end_reason: standing.ended.map(|(reason, _)| reason),
+            erase_at: standing.erase_at,
             erased_at: self.erased_at.map(timestamp),
             max_messages: count(self.max_messages),
             messages_left: count(self.max_messages - self.chatter_messages),
@@ -333,8 +360,10 @@ impl Queries {
     }
 
     async fn open_rows(&self, rows: Vec<SessionRow>, shard: Shard, now: Timestamp) -> Result<Vec<SessionView>, Error> {
-        let owners: Vec<Owner> = rows.iter().flat_map(|row| row.owners(now)).collect();
+        let rows = rows.into_iter().map(|row| Ok((row.standing(now)?, row)));
+        let rows = rows.collect::<Result<Vec<(Standing, SessionRow)>, Error>>()?;
+        let owners: Vec<Owner> = rows.iter().flat_map(|(standing, row)| row.owners(standing, now)).collect();
         let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;
-        rows.into_iter().map(|row| row.view(shard, &vaults)).collect()
+        rows.into_iter().map(|(standing, row)| row.view(standing, shard, &vaults)).collect()
     }
 }

@@ -125,7 +125,7 @@ async fn of_many_who_come_as_one_recipient_one_gets_in() {
     let (here, there) = (world.process().await, world.process().await);
     let agent = here.agent().await;
     let recipients = vec!["Ann".to_owned(), "Bo".to_owned()];
-    let link = here.link(agent, NewLink { recipients: recipients.clone(), max_sessions_at_once: 9, ..an_hour() }).await;
+    let link = here.link(agent, NewLink { recipients: Some(recipients.clone()), max_sessions_at_once: 9, ..an_hour() }).await;
     assert_eq!(here.commands.recipients(agent, link).await.unwrap(), recipients);
     let come = async |process: &Process, client_id: &str| {
         let join = Join { recipient: Some(1), ..client(agent, link, client_id) };

@@ -1,8 +1,10 @@
 use command_service::{LinkChanges, NewLink, Refusal};
+use domain::link::TextSetting;
 use domain::link::{Rejection, Status};
 use domain::{Address, KeyId};
 use futures_util::future::join_all;
 use nats::Actor;
+use nats::Field;
 
 use crate::world::{World, an_hour};
 
@@ -83,7 +85,10 @@ async fn an_update_seals_its_words_and_leaves_the_rest() {
     process.commands.update_link(agent, AGENT, link, changes).await.unwrap();
     let settings = process.commands.link(agent, link).await.unwrap().settings.unwrap();
     let vault = process.backbone.opener().vault(Address::link(agent, link)).await.unwrap();
-    assert_eq!(vault.open(nats::Field::Title, 0, &settings.title.bytes).unwrap(), nats::Text::Open("Rain".to_owned()));
+    assert_eq!(
+        vault.open(Field::Setting(TextSetting::Title), 0, &settings.title.bytes).unwrap(),
+        nats::Text::Open("Rain".to_owned())
+    );
     assert_eq!((settings.purpose, settings.max_sessions_at_once), (None, 50));
 
     let nobody = domain::LinkId::new([9; 16]);
@@ -96,11 +101,11 @@ async fn recipients_that_two_processes_add_at_once_are_all_there_and_once() {
     let world = World::start().await;
     let processes = [world.process().await, world.process().await];
     let agent = processes[0].agent().await;
-    let link = processes[0].link(agent, NewLink { recipients: vec!["Ann".to_owned()], ..an_hour() }).await;
+    let link = processes[0].link(agent, NewLink { recipients: Some(vec!["Ann".to_owned()]), ..an_hour() }).await;
     let additions = (0..12).map(|n| {
         let commands = processes[n % 2].commands.clone();
         let add_recipients = vec!["Ann".to_owned(), format!("Person {}", n / 2)];
-        let changes = LinkChanges { add_recipients, ..LinkChanges::default() };
+        let changes = LinkChanges { more_recipients: Some(add_recipients), ..LinkChanges::default() };
         tokio::spawn(async move { commands.update_link(agent, AGENT, link, changes).await.unwrap() })
     });
     for addition in join_all(additions).await {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use command_service::{LinkChanges, NewLink, Refusal, clock};
+use command_service::{End, LinkChanges, NewLink, Refusal, clock};
 use domain::{Address, Millis, link, session};
 use futures_util::StreamExt;
 use futures_util::future::{join_all, ready};
@@ -54,9 +54,9 @@ async fn a_link_extended_elsewhere_is_never_called_expired() {
     let world = World::start().await;
     let (here, there) = two(&world).await;
     let agent = here.agent().await;
-    let link = here.link(agent, NewLink { lifetime: Millis::seconds(5), ..an_hour() }).await;
+    let link = here.link(agent, NewLink { expires_at: End::In(Millis::seconds(5)), ..an_hour() }).await;
     let old_end = there.commands.link(agent, link).await.unwrap().settings.unwrap().expires_at;
-    let changes = LinkChanges { expires_at: Some(clock::now() + Millis::minutes(60)), ..LinkChanges::default() };
+    let changes = LinkChanges { expires_at: Some(End::At(clock::now() + Millis::minutes(60))), ..LinkChanges::default() };
     here.commands.update_link(agent, OPERATOR, link, changes).await.unwrap();
     until("the old end", async || (clock::now() > old_end).then_some(())).await;
     there.commands.join(&client(agent, link, "someone")).await.unwrap();

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use command_service::{Commands, Join, Joined, NewLink, clock};
+use command_service::{Commands, End, Join, Joined, NewLink, clock};
 use domain::{Address, AgentId, Aggregate, CommandId, Fingerprint, LinkId, Millis, Policy, SessionId, link, session};
 use nats::{Actor, AnyEvent, Backbone, Commit, Derived, Fact, Options, Reserve, Scope, Secrets};
 use servers::{DataDir, NatsOptions, NatsServer};
@@ -85,23 +85,11 @@ pub(crate) fn policy() -> Policy {
 /// A link for an hour, wide open.
 pub(crate) fn an_hour() -> NewLink {
     NewLink {
-        title: "The weather".to_owned(),
-        purpose: None,
-        description: None,
-        welcome_message: None,
-        agent_name: None,
-        passcode: None,
-        lifetime: Millis::minutes(60),
         max_sessions_at_once: 50,
-        max_sessions_total: None,
         max_messages_per_session: 1_000,
         messages_per_minute: 10_000,
-        idle_timeout: Millis::minutes(30),
         keep_after_end: Millis::minutes(60),
-        language: None,
-        allowed_origins: vec![],
-        questions: None,
-        recipients: vec![],
+        ..NewLink::usual("The weather".to_owned(), End::In(Millis::minutes(60)), &Policy::default())
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a link allows.
 
+use super::settings::{lifetime, within};
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
 use crate::agent::Webhook;
 use crate::time::full_minute;
 use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
 
-/// Bytes of the longest language tag taken: RFC 5646, section 4.4.1.
-const LANGUAGE_BYTES: i64 = 35;
 /// What may pass between the reckoning of a link's end and the decision.
 const CLOCK_SLACK: Millis = Millis::seconds(10);
 
@@ -269,54 +268,12 @@ fn lifetime_within(settings: &Settings, now: Timestamp, policy: &Policy) -> Resu
     // The shortest lifetime has shrunk a little since it was reckoned.
     let asked =
         if left > Millis(0) && left < shortest { Millis(left.0.saturating_add(CLOCK_SLACK.0)).min(shortest) } else { left };
-    length_within("expires_in_minutes", asked, shortest, policy.longest_lifetime)
-}
-
-/// Holds where every setting but the end is within its range.
-fn within(settings: &Settings, policy: &Policy) -> Result<(), Rejection> {
-    let text = |text: &Option<Sealed>| text.as_ref().map_or(0, |sealed| i64::from(sealed.characters));
-    let total = settings.max_sessions_total.map_or(1, i64::from);
-    let longest_origin = settings.allowed_origins.iter().map(String::len).max().unwrap_or(0);
-    let language = settings.language.as_ref().map_or(0, String::len);
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let questions = settings.questions.as_ref().map_or(1, |questions| i64::from(questions.fields));
-    let recipients = settings.recipients.as_ref().map_or(1, |recipients| i64::from(recipients.count));
-    for (setting, given, least, most) in [
-        ("title", i64::from(settings.title.characters), 1, i64::from(policy.title_characters)),
-        ("purpose", text(&settings.purpose), 0, i64::from(policy.text_characters)),
-        ("description", text(&settings.description), 0, i64::from(policy.text_characters)),
-        ("welcome_message", text(&settings.welcome_message), 0, i64::from(policy.text_characters)),
-        ("agent_name", text(&settings.agent_name), 0, i64::from(policy.display_name_characters)),
-        ("max_sessions_at_once", i64::from(settings.max_sessions_at_once), 1, i64::from(policy.sessions_at_once)),
-        ("max_sessions_total", total, 1, i64::from(u32::MAX)),
-        ("max_messages_per_session", i64::from(settings.max_messages_per_session), 1, i64::from(policy.messages_per_session)),
-        ("messages_per_minute", i64::from(settings.messages_per_minute), 1, i64::from(policy.messages_per_minute)),
-        ("allowed_origins", count(settings.allowed_origins.len()), 0, count(policy.allowed_origins)),
-        ("allowed_origins", count(longest_origin), 0, count(policy.origin_bytes)),
-        ("language", count(language), 0, LANGUAGE_BYTES),
-        ("questions", questions, 1, i64::from(policy.question_fields)),
-        ("recipients", recipients, 1, i64::from(policy.recipients)),
-    ] {
-        within_range(setting, given, least, most)?;
-    }
-    length_within("idle_timeout_minutes", settings.idle_timeout, policy.shortest_idle, policy.longest_idle)?;
-    length_within("keep_minutes_after_end", settings.keep_after_end, Millis(0), policy.longest_keep)
+    lifetime(policy).holds(asked.0)
 }
 
 fn within_range(setting: &'static str, given: i64, least: i64, most: i64) -> Result<(), Rejection> {
     if given < least || given > most {
         return Err(Rejection::OutOfRange { setting, given, least, most });
-    }
-    Ok(())
-}
-
-/// Compares to the millisecond, and tells in minutes.
-fn length_within(setting: &'static str, given: Millis, least: Millis, most: Millis) -> Result<(), Rejection> {
-    if given < least || given > most {
-        let minutes = |length: Millis| length.0.div_euclid(60_000);
-        // A moment over the longest is told as the next minute, or it would read as allowed.
-        let told = if given > most { Millis(given.0.saturating_add(59_999)) } else { given };
-        return Err(Rejection::OutOfRange { setting, given: minutes(told), least: minutes(least), most: minutes(most) });
     }
     Ok(())
 }

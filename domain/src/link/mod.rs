@@ -4,20 +4,25 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod range;
+mod representation;
+mod settings;
+mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Changes, Command, MoreRecipients, Passcode, Release};
-pub use event::{Event, Questions, Recipients, Settings};
+pub use command::{Command, Passcode, Release};
+pub use event::Event;
+pub use range::{Range, Unit};
+pub use representation::{Convert, MoreRecipients, Questions, Recipients, Representation, Stored};
+pub use settings::{Changes, Settings, TextSetting, lifetime, ranges};
+pub use standing::{Entry, Standing};
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Webhook;
-use crate::{Aggregate, Millis, Policy, Sealed, SessionId, Timestamp};
-
-/// How long before its end a link says so.
-const WARNING: Millis = Millis::minutes(10);
+use crate::{Aggregate, Policy, Sealed, SessionId, Timestamp};
 
 /// What is known of a link.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -164,24 +169,11 @@ pub enum Rejection {
     InUse,
 }
 
-impl Settings {
-    /// Tells when the agent is to hear that the end is near; never where it was that near already when it was set, at `set_at`.
-    pub fn warn_at(&self, set_at: Timestamp) -> Option<Timestamp> {
-        Some(self.expires_at - WARNING).filter(|warn_at| *warn_at > set_at)
-    }
-}
-
 impl Link {
     /// Tells when the link's words are to go, as far as is known now; none while it may still be used.
     pub fn erase_at(&self) -> Option<Timestamp> {
-        let (expires_at, keep) =
-            self.settings.as_ref().map_or_else(Default::default, |settings| (settings.expires_at, settings.keep_after_end));
-        match self.status {
-            // Idle sessions hold no place, and may come back until their time is up.
-            Status::Revoked if !self.ends_sessions() && self.admitted > 0 => Some(self.quiet_since.max(expires_at) + keep),
-            Status::Expired | Status::Revoked => Some(self.quiet_since + keep),
-            Status::Unknown | Status::Active | Status::Paused | Status::Erased => None,
-        }
+        let settings = self.settings.as_ref()?;
+        settings.erase_at(self.status, self.ends_sessions(), self.admitted > 0, self.quiet_since)
     }
 
     /// Tells whether the agent took the link back together with its open sessions.

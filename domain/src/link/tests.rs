@@ -4,12 +4,13 @@ mod admission;
 mod closing;
 mod opening;
 mod recipients;
+mod standing;
 mod telling;
 mod updating;
 
 use super::{Changes, Command, Event, Link, MoreRecipients, Passcode, Questions, Recipients, Rejection, Release, Settings};
 use crate::spec::{At, Given, id, minutes, seconds, text};
-use crate::{Aggregate, Millis, QuestionId, Sealed, SessionId, Timestamp, spec};
+use crate::{Aggregate, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp, spec};
 
 fn given(history: impl IntoIterator<Item = At<Event>>) -> Given<Link> {
     spec::given(history)
@@ -22,23 +23,9 @@ fn session(n: u8) -> SessionId {
 /// Settings in the middle of every range: an hour, two places.
 fn settings() -> Settings {
     Settings {
-        title: text(10),
-        purpose: None,
-        description: None,
-        welcome_message: None,
-        agent_name: None,
-        passcode: None,
-        expires_at: minutes(60),
         max_sessions_at_once: 2,
-        max_sessions_total: None,
-        max_messages_per_session: 100,
-        messages_per_minute: 10,
-        idle_timeout: Millis::minutes(30),
         keep_after_end: Millis::minutes(10),
-        language: None,
-        allowed_origins: vec![],
-        questions: None,
-        recipients: None,
+        ..Settings::usual(text(10), minutes(60), &Policy::default())
     }
 }
 

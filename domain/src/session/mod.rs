@@ -5,16 +5,18 @@ mod decide;
 mod devices;
 mod event;
 mod evolve;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use command::{Asked, Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
+pub use standing::Standing;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, DeviceId, HandoffId, LinkId, Millis, Policy, QuestionId, Sealed, Timestamp};
+use crate::{Aggregate, DeviceId, HandoffId, LinkId, Policy, QuestionId, Sealed, Timestamp};
 
 /// What is known of a session.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -265,21 +267,6 @@ impl Session {
     pub(crate) fn entries(&self) -> u32 {
         let answers = self.questions.values().fold(0_u32, |sum, question| sum.saturating_add(question.answers));
         self.chatter_messages.saturating_add(self.agent_messages).saturating_add(answers)
-    }
-
-    /// Tells when the words are to go; none while the session is open.
-    pub fn erase_at(&self) -> Option<Timestamp> {
-        let keep = self.settings.as_ref().map_or(Millis(0), |settings| settings.keep_after_end);
-        self.ended.map(|(reason, at)| match reason {
-            // Someone asked for it: an erasure that broke off is finished as soon as it is noticed.
-            EndReason::Erased => at,
-            EndReason::ChatterLeft
-            | EndReason::AgentEnded
-            | EndReason::LinkExpired
-            | EndReason::LinkRevoked
-            | EndReason::MessageLimit
-            | EndReason::Blocked => at + keep,
-        })
     }
 }
 

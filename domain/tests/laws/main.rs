@@ -5,6 +5,7 @@ mod idempotence;
 mod limits;
 mod log;
 mod names;
+mod standing;
 mod subject;
 mod totality;
 

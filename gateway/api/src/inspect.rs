@@ -115,7 +115,7 @@ pub(super) async fn inspect(
     let trusted = !requires_passcode || known.is_some();
     Ok(Json(Inspection {
         link: LinkObject {
-            state: LinkState::of(&link, recipient, now.0),
+            state: link.entry(recipient, now.0).into(),
             title: preview.title,
             agent_name: preview.agent_name,
             operator_name: app.config().operator_name.clone(),
@@ -132,5 +132,5 @@ pub(super) async fn inspect(
 
 /// Tells how a session stands by the clock.
 fn status(session: &domain::session::Session, now: Moment) -> Status {
-    super::session::Standing::of(session, now.0).map_or(Status::Erased, |standing| standing.status)
+    super::session::standing(session, now.0).map_or(Status::Erased, |standing| standing.status)
 }

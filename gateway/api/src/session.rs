@@ -5,8 +5,8 @@ use auth::{Chatter, cookie};
 use body::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
-use domain::link::Link;
-use domain::session::{EndReason, Session, Status};
+use domain::link::{Entry, Link};
+use domain::session::{EndReason, Session, Standing, Status};
 use domain::{AgentId, LinkId, SessionId, Timestamp};
 use events::Moment;
 use http::header::SET_COOKIE;
@@ -16,7 +16,7 @@ use problem::{Code, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::link_preview::{LinkPreview, LinkState};
+use super::link_preview::LinkPreview;
 
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,40 +89,13 @@ pub(super) struct SessionAnswer {
     can_start_new: bool,
 }
 
-/// How a session stands by the clock, whatever its timers have done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) status: Status,
-    pub(super) reason: Option<EndReason>,
-    pub(super) erase_at: Timestamp,
-}
-
-impl Standing {
-    /// Judges a session that may be shown at `now`: one that is unknown or whose words are due to be gone may not.
-    pub(super) fn of(session: &Session, now: Timestamp) -> Result<Self, Problem> {
-        let standing = Self::judge(session, now)?;
-        match standing.status {
-            Status::Erased => Err(Code::SessionErased.into()),
-            Status::Ended if now >= standing.erase_at => Err(Code::SessionErased.into()),
-            Status::Unknown | Status::Active | Status::Idle | Status::Ended => Ok(standing),
-        }
-    }
-
-    /// Judges any session that ever started.
-    fn judge(session: &Session, now: Timestamp) -> Result<Self, Problem> {
-        let settings = session.settings.as_ref().ok_or(Code::SessionUnknown)?;
-        let at_the_latest = settings.expires_at + settings.keep_after_end;
-        let reason = session.ended.map(|(reason, _)| reason);
-        Ok(match session.status {
-            Status::Unknown => return Err(Code::SessionUnknown.into()),
-            status @ (Status::Ended | Status::Erased) => {
-                Self { status, reason, erase_at: session.erase_at().unwrap_or(at_the_latest) }
-            }
-            Status::Active | Status::Idle if now >= settings.expires_at => {
-                Self { status: Status::Ended, reason: Some(EndReason::LinkExpired), erase_at: at_the_latest }
-            }
-            status @ (Status::Active | Status::Idle) => Self { status, reason: None, erase_at: at_the_latest },
-        })
+/// Judges a session that may be shown at `now`: one that is unknown or whose words are due to be gone may not.
+pub(super) fn standing(session: &Session, now: Timestamp) -> Result<Standing, Problem> {
+    let standing = session.standing(now).ok_or(Code::SessionUnknown)?;
+    match standing.status {
+        Status::Erased => Err(Code::SessionErased.into()),
+        Status::Ended if now >= standing.erase_at => Err(Code::SessionErased.into()),
+        Status::Unknown | Status::Active | Status::Idle | Status::Ended => Ok(standing),
     }
 }
 
@@ -139,14 +112,14 @@ impl Shown {
     /// Finds a session that still has its words.
     pub(super) async fn find(app: &App, chatter: &Chatter) -> Result<Self, Problem> {
         let state = app.commands().session(chatter.address()).await?;
-        let standing = Standing::of(&state, command_service::clock::now())?;
+        let standing = standing(&state, command_service::clock::now())?;
         Self::with(app, chatter, state, standing).await
     }
 
     /// Finds a session that was just ended: it is told even where nothing is kept after the end.
     pub(super) async fn find_ended(app: &App, chatter: &Chatter) -> Result<Self, Problem> {
         let state = app.commands().session(chatter.address()).await?;
-        let standing = Standing::judge(&state, command_service::clock::now())?;
+        let standing = state.standing(command_service::clock::now()).ok_or(Code::SessionUnknown)?;
         Self::with(app, chatter, state, standing).await
     }
 
@@ -163,8 +136,8 @@ impl Shown {
 
     /// Tells whether the link would let someone in.
     pub(super) fn can_start_new(&self) -> bool {
-        let state = || LinkState::of(&self.link, self.recipient, command_service::clock::now());
-        self.standing.status == Status::Ended && state() == LinkState::Open
+        let entry = || self.link.entry(self.recipient, command_service::clock::now());
+        self.standing.status == Status::Ended && entry() == Entry::Open
     }
 
     /// Writes the session as the contract has it.
@@ -180,7 +153,7 @@ impl Shown {
             agent_state: app.hub().agent_state(agent, self.link_id, self.state.owed_since.is_some()),
             started_at: self.state.started_at.into(),
             expires_at: settings.expires_at.into(),
-            ends_reason: self.standing.reason,
+            ends_reason: self.standing.ended.map(|(reason, _)| reason),
             messages_left: self.state.messages_left(),
             limits: SessionLimits {
                 max_message_chars: app.commands().policy().chatter_characters,
@@ -248,22 +221,23 @@ mod tests {
     }
 
     fn code(session: &Session, now: i64) -> Code {
-        Standing::of(session, Timestamp(now)).unwrap_err().code
+        standing(session, Timestamp(now)).unwrap_err().code
     }
 
     #[test]
     fn a_dead_timer_keeps_no_session_open() {
         let open = session(Status::Active, None);
-        assert_eq!(Standing::of(&open, Timestamp(99)).unwrap().status, Status::Active);
-        let over = Standing::of(&open, Timestamp(100)).unwrap();
-        assert_eq!((over.status, over.reason, over.erase_at), (Status::Ended, Some(EndReason::LinkExpired), Timestamp(150)));
+        assert_eq!(standing(&open, Timestamp(99)).unwrap().status, Status::Active);
+        let over = standing(&open, Timestamp(100)).unwrap();
+        let ended = Some((EndReason::LinkExpired, Timestamp(100)));
+        assert_eq!((over.status, over.ended, over.erase_at), (Status::Ended, ended, Timestamp(150)));
         assert_eq!(code(&open, 150), Code::SessionErased);
     }
 
     #[test]
     fn an_ended_session_is_shown_until_its_words_are_due_to_go() {
         let ended = session(Status::Ended, Some((EndReason::ChatterLeft, Timestamp(20))));
-        assert_eq!(Standing::of(&ended, Timestamp(69)).unwrap().erase_at, Timestamp(70));
+        assert_eq!(standing(&ended, Timestamp(69)).unwrap().erase_at, Timestamp(70));
         assert_eq!(code(&ended, 70), Code::SessionErased);
         assert_eq!(code(&session(Status::Erased, None), 0), Code::SessionErased);
         assert_eq!(code(&Session::default(), 0), Code::SessionUnknown);

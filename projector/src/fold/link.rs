@@ -1,14 +1,14 @@
 //! What a link's events change.
 
-use domain::link::{Event, Settings};
-use domain::{LinkId, Millis, Timestamp};
-use follower::{Id, moment, sealed};
+use domain::link::{Event, Settings, Status};
+use domain::{LinkId, Timestamp};
+use follower::{Id, moment};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
 use super::{Context, Rows};
 use crate::table::admission::AdmissionRow;
-use crate::table::link::{LinkRow, LinkStatus};
+use crate::table::link::LinkRow;
 use crate::table::scheduled::Purpose;
 
 impl Rows {
@@ -26,18 +26,18 @@ impl Rows {
             // Whoever tells agents reads it from the log.
             Event::Opened { .. } | Event::WebhookSet { .. } => {}
             Event::Updated { settings } => {
-                let moved = row.expires_at != moment(settings.expires_at);
-                row.set(settings);
+                let moved = row.settings.expires_at != settings.expires_at;
+                row.settings.clone_from(settings);
                 if moved {
                     self.schedule_end(commit, id, settings);
                     self.reschedule_sessions(commit, id, moment(settings.expires_at));
                 }
             }
-            Event::Paused => row.status = LinkStatus::Paused,
-            Event::Resumed => row.status = LinkStatus::Active,
+            Event::Paused => row.status = Status::Paused,
+            Event::Resumed => row.status = Status::Active,
             Event::TokenRotated { rotation } => row.rotation = i64::from(*rotation),
             Event::Revoked { end_sessions, farewell: _ } => {
-                row.status = LinkStatus::Revoked;
+                row.status = Status::Revoked;
                 row.ends_sessions = *end_sessions;
                 self.close_link(commit, id);
                 if *end_sessions {
@@ -48,7 +48,7 @@ impl Rows {
             }
             Event::Expiring { .. } => self.schedule.drop(cause, id, &[Purpose::LinkWarn]),
             Event::Expired => {
-                row.status = LinkStatus::Expired;
+                row.status = Status::Expired;
                 self.close_link(commit, id);
             }
             Event::Admitted { session, returning, start_before, recipient: _ } => {
@@ -68,23 +68,17 @@ impl Rows {
                     row.admitted -= i64::from(*unused && !admission.came_back);
                 }
                 // The words of a closed link are kept from its last place on.
-                let erase_at = row.closed_at.map(|_| row.kept_until(commit.at));
+                let erase_at = row.closed_at.and_then(|_| row.erase_at(commit.at));
                 self.schedule.drop(cause, session, &[Purpose::Release, Purpose::ReleaseUnused]);
                 if let Some(erase_at) = erase_at {
                     self.schedule.set(cause, id, Purpose::LinkErase, erase_at);
                 }
             }
             Event::Erased => {
-                row.status = LinkStatus::Erased;
+                row.status = Status::Erased;
                 row.erased_at = Some(moment(commit.at));
-                // Nobody can open them any more.
-                row.title = None;
-                row.purpose = None;
-                row.description = None;
-                row.welcome_message = None;
-                row.agent_name = None;
-                row.questions = None;
-                row.recipients = None;
+                // Nobody can open the texts any more.
+                *row.settings = row.settings.as_ref().clone().without_texts();
                 self.schedule.drop(cause, id, &[Purpose::LinkWarn, Purpose::LinkExpire, Purpose::LinkErase]);
             }
         }
@@ -102,9 +96,11 @@ impl Rows {
     fn close_link(&mut self, commit: &Context, id: Uuid) {
         let Some(row) = self.links.change(&id) else { return };
         row.closed_at.get_or_insert(moment(commit.at));
-        let erase_at = row.kept_until(commit.at);
+        let erase_at = row.erase_at(commit.at);
         self.schedule.drop(commit.cause(id), id, &[Purpose::LinkWarn, Purpose::LinkExpire]);
-        self.schedule.set(commit.cause(id), id, Purpose::LinkErase, erase_at);
+        if let Some(erase_at) = erase_at {
+            self.schedule.set(commit.cause(id), id, Purpose::LinkErase, erase_at);
+        }
     }
 
     fn reschedule_sessions(&mut self, commit: &Context, link: Uuid, expires_at: OffsetDateTime) {
@@ -124,79 +120,27 @@ impl Rows {
 }
 
 impl LinkRow {
-    fn set(&mut self, settings: &Settings) {
-        self.title = Some(sealed(&settings.title));
-        self.purpose = settings.purpose.as_ref().map(sealed);
-        self.description = settings.description.as_ref().map(sealed);
-        self.welcome_message = settings.welcome_message.as_ref().map(sealed);
-        self.agent_name = settings.agent_name.as_ref().map(sealed);
-        self.questions = settings.questions.as_ref().map(|questions| sealed(&questions.form));
-        self.question = settings.questions.as_ref().map(|questions| questions.question.column());
-        self.recipients = settings.recipients.as_ref().map(|recipients| sealed(&recipients.labels));
-        self.has_passcode = settings.passcode.is_some();
-        self.expires_at = moment(settings.expires_at);
-        self.max_sessions_at_once = i64::from(settings.max_sessions_at_once);
-        self.max_sessions_total = settings.max_sessions_total.map(i64::from);
-        self.max_messages_per_session = i64::from(settings.max_messages_per_session);
-        self.messages_per_minute = i64::from(settings.messages_per_minute);
-        self.idle_timeout_ms = settings.idle_timeout.0;
-        self.keep_after_end_ms = settings.keep_after_end.0;
-        self.language.clone_from(&settings.language);
-        self.allowed_origins.clone_from(&settings.allowed_origins);
+    /// Tells when the texts of a closed link are to go, where nothing happens after `quiet_since`.
+    fn erase_at(&self, quiet_since: Timestamp) -> Option<OffsetDateTime> {
+        self.settings.erase_at(self.status, self.ends_sessions, self.admitted > 0, quiet_since).map(moment)
     }
-
-    /// Tells when the words of a closed link are to go, where nothing happens after `quiet_since`: `domain::link::Link::erase_at`.
-    fn kept_until(&self, quiet_since: Timestamp) -> OffsetDateTime {
-        let keep = Millis(self.keep_after_end_ms);
-        let kept = moment(quiet_since + keep);
-        // Idle sessions hold no place, and may come back until their time is up.
-        if self.status == LinkStatus::Revoked && !self.ends_sessions && self.admitted > 0 {
-            kept.max(later(self.expires_at, keep))
-        } else {
-            kept
-        }
-    }
-}
-
-fn later(moment: OffsetDateTime, length: Millis) -> OffsetDateTime {
-    moment.saturating_add(time::Duration::milliseconds(length.0))
 }
 
 fn opened(commit: &Context, id: Uuid, settings: &Settings) -> LinkRow {
-    let at = moment(commit.at);
-    let mut row = LinkRow {
+    LinkRow {
         id,
         agent: commit.agent,
         shard: commit.shard,
-        status: LinkStatus::Active,
-        title: None,
-        purpose: None,
-        description: None,
-        welcome_message: None,
-        agent_name: None,
-        questions: None,
-        recipients: None,
-        question: None,
-        has_passcode: false,
-        expires_at: at,
-        max_sessions_at_once: 0,
-        max_sessions_total: None,
-        max_messages_per_session: 0,
-        messages_per_minute: 0,
-        idle_timeout_ms: 0,
-        keep_after_end_ms: 0,
-        language: None,
-        allowed_origins: vec![],
+        status: Status::Active,
+        settings: Box::new(settings.clone()),
         rotation: 0,
         admitted: 0,
         places_taken: 0,
-        opened_at: at,
+        opened_at: moment(commit.at),
         opened_sequence: commit.sequence,
         closed_at: None,
         ends_sessions: false,
         erased_at: None,
         sequence: commit.sequence,
-    };
-    row.set(settings);
-    row
+    }
 }

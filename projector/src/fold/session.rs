@@ -1,6 +1,6 @@
 //! What a session's events change.
 
-use domain::session::{Author, EndReason, Event, Reader, Settings};
+use domain::session::{Author, EndReason, Event, Question, Reader, Settings};
 use domain::{LinkId, Millis, Sealed, SessionId};
 use follower::{Id, moment, sealed, signed};
 use sqlx::types::Uuid;
@@ -160,7 +160,7 @@ impl Rows {
         self.schedule.set(cause, id, Purpose::Idle, moment(commit.at + settings.idle_timeout));
         // The link may have changed between the admission, whose settings these are, and now.
         if let Some(row) = self.links.get(&link) {
-            if row.expires_at != moment(settings.expires_at) {
+            if row.settings.expires_at != settings.expires_at {
                 self.schedule.set(cause, id, Purpose::Reschedule, at);
             }
             if row.ends_sessions {
@@ -208,17 +208,7 @@ impl Rows {
         let Some(row) = self.sessions.change(&id) else { return };
         let cause = commit.cause(row.link);
         let held_place = row.status == SessionStatus::Active;
-        let keep = match reason {
-            // As `domain::session::Session::erase_at`: an erasure that broke off is finished at once.
-            EndReason::Erased => Millis(0),
-            EndReason::ChatterLeft
-            | EndReason::AgentEnded
-            | EndReason::LinkExpired
-            | EndReason::LinkRevoked
-            | EndReason::MessageLimit
-            | EndReason::Blocked => Millis(row.keep_after_end_ms),
-        };
-        let erase_at = moment(commit.at + keep);
+        let erase_at = moment(reason.erase_at(commit.at, Millis(row.keep_after_end_ms)));
         row.status = SessionStatus::Ended;
         row.ended_at = Some(moment(commit.at));
         row.end_reason = Some(reason_name(reason).to_owned());
@@ -233,11 +223,18 @@ impl Rows {
 }
 
 impl QuestionRow {
-    /// Tells whether every required field is answered: `domain::session::Question::is_complete`.
-    const fn is_complete(&self) -> bool {
-        // The columns hold a byte each.
-        let asked = if self.fields < 8 { (1 << self.fields) - 1 } else { 0xff };
-        self.answers > 0 && self.required & !self.answered & asked == 0
+    /// Tells whether every required field is answered.
+    fn is_complete(&self) -> bool {
+        let mask = |column: i16| u8::try_from(column).unwrap_or(u8::MAX);
+        let question = Question {
+            form: None,
+            fields: mask(self.fields),
+            required: mask(self.required),
+            answered: mask(self.answered),
+            answers: u32::try_from(self.answers).unwrap_or(u32::MAX),
+            closed: self.closed,
+        };
+        question.is_complete()
     }
 }
 

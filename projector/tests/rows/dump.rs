@@ -23,7 +23,9 @@ pub(crate) async fn tables(pool: &PgPool) -> Vec<String> {
 
 /// The one JSON column of a query, in an order of its own.
 pub(crate) async fn rows(pool: &PgPool, query: &str) -> Vec<Value> {
-    let mut rows: Vec<Value> = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(pool).await.unwrap();
+    let query = format!("SELECT dump.row::TEXT FROM ({query}) AS dump (row)");
+    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
+    let mut rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
     rows.sort_by_key(Value::to_string);
     rows
 }

@@ -1,19 +1,25 @@
 //! What a link's life leaves in its row.
 
-use domain::Millis;
 use domain::agent::{self, Agent};
-use domain::link::{Changes, Command, Release};
-use domain::{Address, session};
+use domain::link::{Changes, Command, Release, Settings};
+use domain::{Address, Millis, Sealed, session};
 use serde_json::{Value, json};
 
 use crate::dump::{row, rows};
-use crate::story::{BEGIN, Story, agent, key, link, sealed, session};
+use crate::story::{BEGIN, Story, agent, key, link, sealed, session, settings};
 use crate::world::World;
 
 /// The named columns of the only link.
 async fn columns(world: &World, columns: &str) -> Value {
     world.project().await;
     row(&world.pool, &format!("SELECT to_jsonb(row) FROM (SELECT {columns} FROM link) AS row")).await
+}
+
+/// The settings of the only link.
+async fn settings_of(world: &World) -> Settings {
+    world.project().await;
+    let document: Vec<u8> = sqlx::query_scalar("SELECT settings FROM link").fetch_one(&world.pool).await.unwrap();
+    nats::settings_from_bytes(&document).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,29 +64,29 @@ async fn settings_as_they_are_now() {
     let world = World::start().await;
     let mut story = Story::on(&world.backbone);
     story.open(link(1, 1)).await;
-    let shown = "status, encode(title, 'escape') AS title, has_passcode, allowed_origins, max_messages_per_session, keep_after_end_ms, language";
+    let shown = "status, encode(title, 'escape') AS title, encode(agent_name, 'escape') AS agent_name, rotation, sequence, opened_sequence";
     assert_eq!(
         columns(&world, shown).await,
-        json!({
-            "status": "active", "title": "title", "has_passcode": true, "allowed_origins": ["https://one.example", "https://two.example"],
-            "max_messages_per_session": 100, "keep_after_end_ms": 86_400_000, "language": "de",
-        })
+        json!({"status": "active", "title": "title", "agent_name": "agent name", "rotation": 0, "sequence": 1, "opened_sequence": 1})
     );
-    let asked =
-        "encode(questions, 'escape') AS questions, question IS NOT NULL AS question, encode(recipients, 'escape') AS recipients";
-    assert_eq!(columns(&world, asked).await, json!({"questions": "form", "question": true, "recipients": "labels"}));
-    let changes =
-        Changes { title: Some(sealed("other")), passcode: Some(None), allowed_origins: Some(vec![]), ..Changes::default() };
-    story.link(link(1, 1), Command::Update(Box::new(changes))).await;
+    let opened = settings_of(&world).await;
+    assert_eq!(opened, settings(BEGIN + Millis::minutes(60)));
+    let changes = Changes {
+        title: Some(sealed("other")),
+        agent_name: Some(None),
+        passcode: Some(None),
+        allowed_origins: Some(vec![]),
+        ..Changes::default()
+    };
+    story.link(link(1, 1), Command::Update(Box::new(changes.clone()))).await;
     story.link(link(1, 1), Command::Pause).await;
     story.link(link(1, 1), Command::RotateToken).await;
     assert_eq!(
-        columns(&world, "status, encode(title, 'escape') AS title, has_passcode, allowed_origins, language, rotation, sequence, opened_sequence").await,
-        json!({
-            "status": "paused", "title": "other", "has_passcode": false, "allowed_origins": [], "language": "de", "rotation": 1, "sequence": 4,
-            "opened_sequence": 1,
-        })
+        columns(&world, shown).await,
+        json!({"status": "paused", "title": "other", "agent_name": null, "rotation": 1, "sequence": 4, "opened_sequence": 1})
     );
+    assert_eq!(settings_of(&world).await, changes.applied_to(&opened));
+    assert_eq!(columns(&world, "expires_at = opened_at + '1 hour' AS an_hour").await, json!({"an_hour": true}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +131,11 @@ async fn an_erased_link_keeps_its_counts_and_loses_its_words() {
     story.link(link(1, 1), Command::Erase).await;
     assert_eq!(story.now, BEGIN + Millis::minutes(1_440));
     assert_eq!(
-        columns(&world, "status, erased_at = opened_at + '1 day' AS erased, coalesce(title, purpose, description, welcome_message, agent_name) AS words, admitted").await,
+        columns(&world, "status, erased_at = opened_at + '1 day' AS erased, coalesce(title, agent_name) AS words, admitted")
+            .await,
         json!({"status": "erased", "erased": true, "words": null, "admitted": 1})
     );
+    let left = settings_of(&world).await;
+    assert!(left.texts().all(|text| *text == Sealed::blank()));
+    assert_eq!(left, settings(left.expires_at).without_texts());
 }

@@ -10,5 +10,6 @@ mod link_rows;
 mod scheduled_rows;
 mod session_rows;
 mod story;
+mod upgrade;
 mod who_sees_what;
 mod world;

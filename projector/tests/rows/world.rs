@@ -16,7 +16,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let pool = testbed::database().await;
+        let world = Self::without_schema().await;
+        migrations::run(&world.pool).await.unwrap();
+        world
+    }
+
+    /// A log, and a database in which nothing is yet.
+    pub(crate) async fn without_schema() -> Self {
+        let pool = testbed::empty_database().await;
         let (backbone, nats) = testbed::log().await;
         Self { backbone, pool, _nats: nats }
     }

@@ -1,6 +1,7 @@
 //! Lists of links and sessions: in the order of their beginning, in pages, narrowed by how they stand.
 
-use query_service::{LinkStatus, SessionFilter, SessionStatus};
+use domain::link::Standing;
+use query_service::{SessionFilter, SessionStatus};
 
 use crate::world::{ANY, World, agent, link, session, talk, uuid};
 
@@ -24,9 +25,9 @@ async fn pages_of_links_hold_each_link_once() {
     assert_eq!(found, opened);
 
     world.sql(format!("UPDATE link SET status = 'paused' WHERE id = '{}'", uuid(link(1).bytes()))).await;
-    let paused = world.queries.links(agent(1), Some(LinkStatus::Paused), None, 100, ANY).await.unwrap().value;
+    let paused = world.queries.links(agent(1), Some(Standing::Paused), None, 100, ANY).await.unwrap().value;
     assert_eq!(paused.items.iter().map(|link| link.id).collect::<Vec<_>>(), [link(1)]);
-    let active = world.queries.links(agent(1), Some(LinkStatus::Active), None, 4, ANY).await.unwrap().value;
+    let active = world.queries.links(agent(1), Some(Standing::Active), None, 4, ANY).await.unwrap().value;
     assert_eq!((active.items.len(), active.has_more), (4, false));
 }
 

@@ -126,14 +126,7 @@ async fn every_role_sees_its_own_rows_of_every_table() {
 #[tokio::test]
 async fn some_columns_are_for_nobody_but_the_agent() {
     let world = two_agents().await;
-    let hidden = [
-        ("link", "purpose"),
-        ("link", "description"),
-        ("link", "welcome_message"),
-        ("link", "has_passcode"),
-        ("agent", "webhook_url"),
-        ("agent", "webhook_rotation"),
-    ];
+    let hidden = [("link", "settings"), ("agent", "webhook_url"), ("agent", "webhook_rotation")];
     for (table, column) in hidden {
         let seen = seen(&world, "tempchat_session_reader", "session", &format!("(SELECT {column} FROM {table}) AS t")).await;
         assert_eq!(seen, "-", "{table}.{column}");

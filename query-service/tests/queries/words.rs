@@ -29,8 +29,9 @@ async fn message(world: &World) -> Text {
 async fn words_are_there_until_their_key_is_destroyed() {
     let world = one_talk().await;
     let view = world.queries.link(agent(1), link(1), ANY).await.unwrap().value.unwrap();
-    let texts = [&view.title, &view.purpose, &view.description, &view.welcome_message, &view.agent_name];
-    assert_eq!(texts.map(|text| text.as_deref().unwrap()), ["title", "purpose", "description", "welcome_message", "agent_name"]);
+    let texts: Vec<_> = view.settings.texts().map(|text| text.as_deref()).collect();
+    let names = ["title", "purpose", "description", "welcome_message", "agent_name"].map(Some);
+    assert_eq!(texts, names.into_iter().chain([None]).collect::<Vec<_>>(), "a passcode's verifier is never opened");
     let view = world.queries.session(ADA, session(1), ANY).await.unwrap().value.unwrap();
     assert_eq!((view.display_name.as_deref(), view.feedback.as_deref()), (Some("display_name"), Some("feedback")));
     assert!(!format!("{view:?}").contains("display_name\""), "nothing prints words by mistake");
@@ -41,10 +42,7 @@ async fn words_are_there_until_their_key_is_destroyed() {
         world.backbone.keys().destroy(owner).await.unwrap();
     }
     let view = world.queries.link(agent(1), link(1), ANY).await.unwrap().value.unwrap();
-    assert_eq!(
-        [view.title, view.purpose, view.description, view.welcome_message, view.agent_name],
-        [None, None, None, None, None]
-    );
+    assert!(view.settings.texts().all(Option::is_none));
     let view = world.queries.session(ADA, session(1), ANY).await.unwrap().value.unwrap();
     assert_eq!([view.display_name, view.feedback, view.title], [None, None, None]);
     assert_eq!(view.agent_name.as_deref(), Some("Ada"), "an agent's own name is not the link's to erase");
@@ -71,7 +69,7 @@ async fn a_dead_timer_keeps_no_word_readable() {
 #[tokio::test]
 async fn an_altered_text_is_an_error_and_no_erasure() {
     let world = one_talk().await;
-    world.sql("UPDATE link SET title = purpose").await;
+    world.change_settings(|settings| settings.title = settings.purpose.clone().unwrap()).await;
     let refused = world.queries.link(agent(1), link(1), ANY).await.unwrap_err();
     assert!(matches!(refused, Error::Words { owner, .. } if owner == Address::link(agent(1), link(1))), "{refused}");
 }

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::link::{Settings, TextSetting};
 use domain::session::{Author, Event};
-use domain::{Address, AgentId, CommandId, KeyId, LinkId, QuestionId, SessionId};
-use nats::{AnyEvent, Backbone, DataKey, Field, Options, Position, Secrets};
+use domain::{Address, AgentId, CommandId, KeyId, LinkId, Policy, QuestionId, SessionId, Timestamp};
+use nats::{AnyEvent, Backbone, DataKey, Field, Options, Position, Secrets, settings_from_bytes, settings_to_bytes};
 use query_service::{Freshness, Queries};
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use sqlx::types::Uuid;
@@ -85,31 +86,51 @@ impl World {
     pub(crate) async fn link(&self, agent: AgentId, link: LinkId) -> u64 {
         let (address, sequence) = (Address::link(agent, link), self.sequence());
         let key = self.backbone.keys().create(address).await.unwrap();
-        let seal = |field: Field| sealed(&key, address, field, field.name());
+        let seal = |text: TextSetting| key.seal(&address, command(0), Field::Setting(text), 0, text.name());
+        let end: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM now() + INTERVAL '1 hour') * 1000)::BIGINT")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        let settings = Settings {
+            purpose: Some(seal(TextSetting::Purpose)),
+            description: Some(seal(TextSetting::Description)),
+            welcome_message: Some(seal(TextSetting::WelcomeMessage)),
+            agent_name: Some(seal(TextSetting::AgentName)),
+            passcode: Some(seal(TextSetting::Passcode)),
+            max_sessions_at_once: 3,
+            language: Some("de".to_owned()),
+            allowed_origins: vec!["https://shop.example".to_owned()],
+            ..Settings::usual(seal(TextSetting::Title), Timestamp(end), &Policy::default())
+        };
         sqlx::query(
             "INSERT INTO link (
-                id, agent, shard, status, title, purpose, description, welcome_message, agent_name, has_passcode, expires_at,
-                max_sessions_at_once, max_sessions_total, max_messages_per_session, messages_per_minute, idle_timeout_ms,
-                keep_after_end_ms, language, allowed_origins, rotation, admitted, places_taken, opened_at, opened_sequence,
-                ends_sessions, sequence
-             ) VALUES (
-                $1, $2, $3, 'active', $4, $5, $6, $7, $8, true, now() + INTERVAL '1 hour',
-                3, NULL, 100, 10, 1800000, 86400000, 'de', '{https://shop.example}', 1, 2, 1, now(), $9, false, $9
-             )",
+                id, agent, shard, status, title, agent_name, settings, expires_at, rotation, admitted, places_taken, opened_at,
+                opened_sequence, ends_sessions, sequence
+             ) VALUES ($1, $2, $3, 'active', $4, $5, $6, to_timestamp($7 / 1000.0), 1, 2, 1, now(), $8, false, $8)",
         )
         .bind(uuid(link.bytes()))
         .bind(uuid(agent.bytes()))
         .bind(i32::from(self.backbone.shard_of(agent).0))
-        .bind(seal(Field::Title))
-        .bind(seal(Field::Purpose))
-        .bind(seal(Field::Description))
-        .bind(seal(Field::WelcomeMessage))
-        .bind(seal(Field::AgentName))
+        .bind(settings.title.bytes.to_vec())
+        .bind(settings.agent_name.as_ref().map(|name| name.bytes.to_vec()))
+        .bind(settings_to_bytes(&settings))
+        .bind(end)
         .bind(i64::try_from(sequence).unwrap())
         .execute(&self.pool)
         .await
         .unwrap();
         sequence
+    }
+
+    /// Changes the settings of every link, in their document alone.
+    pub(crate) async fn change_settings(&self, change: impl Fn(&mut Settings)) {
+        let rows: Vec<(Uuid, Vec<u8>)> = sqlx::query_as("SELECT id, settings FROM link").fetch_all(&self.pool).await.unwrap();
+        for (id, document) in rows {
+            let mut settings = settings_from_bytes(&document).unwrap();
+            change(&mut settings);
+            let changed = sqlx::query("UPDATE link SET settings = $2 WHERE id = $1").bind(id).bind(settings_to_bytes(&settings));
+            changed.execute(&self.pool).await.unwrap();
+        }
     }
 
     /// Writes an active session with the words `display_name` and `feedback`; ends in an hour.

@@ -22,14 +22,19 @@ pub async fn log() -> (Backbone, NatsServer) {
 
 /// Makes a database with the schema in the one server that all tests of a process share.
 pub async fn database() -> PgPool {
+    let pool = empty_database().await;
+    migrations::run(&pool).await.unwrap();
+    pool
+}
+
+/// Makes a database without the schema.
+pub async fn empty_database() -> PgPool {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let options: PgConnectOptions = postgres().parse().unwrap();
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
-    migrations::run(&pool).await.unwrap();
-    pool
+    PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap()
 }
 
 /// Starts the server on first use, on a thread of its own that lasts as long as the process.

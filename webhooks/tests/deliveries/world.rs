@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use command_service::{Commands, Join, NewLink, NewWebhook};
+use command_service::{Commands, End, Join, NewLink, NewWebhook};
 use domain::{Address, AgentId, KeyId, LinkId, Millis, Policy};
 use nats::{Actor, Backbone};
 use servers::NatsServer;
@@ -83,23 +83,11 @@ impl World {
 
     pub(crate) async fn link(&self, agent: AgentId) -> LinkId {
         let new = NewLink {
-            title: "The weather".to_owned(),
-            purpose: None,
-            description: None,
-            welcome_message: None,
-            agent_name: None,
-            passcode: None,
-            lifetime: Millis::minutes(60),
             max_sessions_at_once: 50,
-            max_sessions_total: None,
             max_messages_per_session: 1_000,
             messages_per_minute: 100,
-            idle_timeout: Millis::minutes(30),
             keep_after_end: Millis::minutes(60),
-            language: None,
-            allowed_origins: vec![],
-            questions: None,
-            recipients: vec![],
+            ..NewLink::usual("The weather".to_owned(), End::In(Millis::minutes(60)), &Policy::default())
         };
         self.commands.create_link(agent, Actor::Agent(KEY), new, None).await.unwrap().0
     }

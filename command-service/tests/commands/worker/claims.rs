@@ -1,4 +1,4 @@
-use command_service::NewLink;
+use command_service::{End, NewLink};
 use domain::session::Session;
 use domain::{LinkId, Millis, SessionId, Target};
 use nats::Actor;
@@ -38,7 +38,7 @@ async fn two_workers_carry_out_each_command_once() {
         )
         .await;
     let agent = scene.process.agent().await;
-    let new = NewLink { lifetime: Millis(600_000), max_sessions_at_once: 50, ..an_hour() };
+    let new = NewLink { expires_at: End::In(Millis(600_000)), max_sessions_at_once: 50, ..an_hour() };
     let link = scene.process.link(agent, new).await;
     // Two pages of claims and some more.
     for n in 0..150_u8 {

@@ -1,4 +1,4 @@
-use command_service::{LinkChanges, NewLink, Refusal, clock};
+use command_service::{End, LinkChanges, NewLink, Refusal, clock};
 use domain::link::{self, Link};
 use domain::session::{EndReason, Event, Session};
 use domain::{Address, Millis, SessionId, Target};
@@ -12,7 +12,7 @@ async fn what_is_due_is_carried_out() {
     let scene = Scene::set().await;
     // Long enough to come in.
     let lifetime = Millis::seconds(5);
-    let new = NewLink { lifetime, idle_timeout: NOW, ..an_hour() };
+    let new = NewLink { expires_at: End::In(lifetime), idle_timeout: NOW, ..an_hour() };
     let chat = scene.process.chat(new).await;
     let (at_session, at_link) = (Target::Session(chat.session), Target::Link(chat.link));
     scene.schedule(chat, at_session, "expire", lifetime).await;
@@ -124,7 +124,7 @@ async fn an_open_chat_follows_its_links_end() {
     let scene = Scene::set().await;
     let chat = scene.process.chat(an_hour()).await;
     let expires_at = clock::now() + Millis::minutes(120);
-    let changes = LinkChanges { expires_at: Some(expires_at), ..LinkChanges::default() };
+    let changes = LinkChanges { expires_at: Some(End::At(expires_at)), ..LinkChanges::default() };
     scene.process.commands.update_link(chat.agent, Actor::Operator, chat.link, changes).await.unwrap();
     scene.carry_out(chat, "reschedule").await;
     let state = scene.world.process().await.commands.session(chat.address()).await.unwrap();

@@ -24,7 +24,7 @@ pub(crate) async fn links(call: &Call, typed: &str) -> Result<CompletionInfo, Pr
     for _ in 0..PAGES {
         let page = queries.newest_links(call.viewer(), before, PAGE, fresh).await?.value;
         before = page.items.last().map(|last| last.place);
-        found.look_through(&page, |LinkView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
+        found.look_through(&page, |link: &LinkView| meant(typed, link.id.to_string(), link.settings.title.as_ref()));
         if found.is_enough() {
             break;
         }

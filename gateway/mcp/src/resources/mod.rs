@@ -8,8 +8,8 @@ mod completion;
 mod reading;
 mod updates;
 
+use domain::link::Standing;
 use events::sanitize::clean;
-use query_service::LinkStatus;
 use rmcp::ErrorData;
 use rmcp::model::{CacheScope, ListResourceTemplatesResult, ListResourcesResult, ResourceTemplate};
 
@@ -45,11 +45,11 @@ pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourc
     let cursors = &call.agents.cursors;
     let after =
         after.map(|after| cursors.open(agent, &[CursorScope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
-    let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
+    let answer = app.queries().links(call.viewer(), Some(Standing::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
     let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, CursorScope::Links, last.place));
     let resources = page.items.into_iter().map(|link| {
-        let title = link.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
+        let title = link.settings.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)
     });
     let mut listed = ListResourcesResult::with_all_items(resources.collect());

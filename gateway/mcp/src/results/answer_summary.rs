@@ -66,14 +66,14 @@ impl AnswerSummary {
 
     /// Counts for one link; tells too whether the rows were behind.
     pub(crate) async fn of(call: &Call, link: &LinkView) -> Result<(Self, bool), Problem> {
-        let labels = labels(link.recipients.as_ref());
-        if link.questions.is_none() && labels.is_empty() {
+        let labels = labels(link.settings.recipients.as_ref());
+        if link.settings.questions.is_none() && labels.is_empty() {
             return Ok((Self { answers: None, urls: vec![], not_yet: None }, false));
         }
         let app = call.app();
-        let question = link.questions.as_ref().map(|questions| questions.question);
+        let question = link.settings.questions.as_ref().map(|questions| questions.question);
         let counted = app.queries().link_answers(link.agent, link.id, question, app.freshness(link.agent)).await?;
-        let answers = match &link.questions {
+        let answers = match &link.settings.questions {
             Some(questions) => {
                 let question_id = questions.question.to_string();
                 Some(AnswerTotals::of(call, question_id, &asked_by(questions), &counted.value).await?)

@@ -1,10 +1,11 @@
 //! What comes next: the open sessions, and what a model best does now.
 
 use agent_events::Recipients;
+use domain::link::Standing;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
 use problem::Problem;
-use query_service::{LinkStatus, LinkView, OpenSession, Party, Scope, SessionStatus};
+use query_service::{LinkView, OpenSession, Party, Scope, SessionStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -181,7 +182,7 @@ async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, P
             links.unsure |= answer.stale;
         }
         Scope::Agent => {
-            for status in [LinkStatus::Active, LinkStatus::Paused] {
+            for status in [Standing::Active, Standing::Paused] {
                 let answer = queries.links(viewer, Some(status), None, LINKS, fresh).await?;
                 links.found.extend(answer.value.items);
                 links.unsure |= answer.stale || answer.value.has_more;
@@ -193,8 +194,9 @@ async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, P
 }
 
 fn takes_people(link: &LinkView) -> bool {
-    let is_used_up = link.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
-    matches!(link.status, LinkStatus::Active | LinkStatus::Paused) && !is_used_up
+    let is_used_up =
+        link.settings.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
+    matches!(link.status, Standing::Active | Standing::Paused) && !is_used_up
 }
 
 impl Situation {
@@ -205,7 +207,7 @@ impl Situation {
             open => open,
         };
         self.lively_at = self.lively_at.max(links.found.iter().map(|link| link.opened_at).max());
-        self.ends_at = links.found.iter().map(|link| link.expires_at).max();
+        self.ends_at = links.found.iter().map(|link| link.settings.expires_at).max();
     }
 }
 

@@ -3,12 +3,13 @@
 use std::ops::Not;
 
 use agent_events::CursorScope;
+use domain::link::Standing;
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
 use events::sanitize::{clean, clean_all};
 use forms::{Field, Form};
-use query_service::{LinkCounts, LinkQuestions, LinkStatus, LinkView, Party, SessionStatus, SessionView};
+use query_service::{LinkCounts, LinkQuestions, LinkView, Party, SessionStatus, SessionView};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,7 +34,7 @@ pub(crate) struct LinkDetails {
     pub(crate) url: String,
     reachable: Reachability,
     #[schemars(with = "String")]
-    status: LinkStatus,
+    status: Standing,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,40 +91,42 @@ impl LinkDetails {
         let public_url = &app.config().public_url;
         let token = app.link_tokens().issue(link.agent, link.id, link.rotation);
         let reachable = Reachability::of(public_url);
-        let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
-        let left = link.expires_at - command_service::clock::now();
+        let is_open = matches!(link.status, Standing::Active | Standing::Paused);
+        let settings = link.settings;
+        let left = settings.expires_at - command_service::clock::now();
         let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
-        let recipients = labels(link.recipients.as_ref()).len();
+        let optional = |text: Option<Option<query_service::Words>>| words(text.flatten());
+        let recipients = labels(settings.recipients.as_ref()).len();
         Self {
             link_id: link.id,
             url: app.config().address_of(&format!("/temp-chat/{token}")),
             reachable,
             status: link.status,
-            title: words(link.title),
-            purpose: words(link.purpose),
-            description: words(link.description),
-            welcome_message: words(link.welcome_message),
-            agent_name: words(link.agent_name),
-            requires_passcode: link.has_passcode,
+            title: words(settings.title),
+            purpose: optional(settings.purpose),
+            description: optional(settings.description),
+            welcome_message: optional(settings.welcome_message),
+            agent_name: optional(settings.agent_name),
+            requires_passcode: settings.passcode.is_some(),
             created_at: link.opened_at.into(),
-            expires_at: link.expires_at.into(),
+            expires_at: settings.expires_at.into(),
             closed_at: link.closed_at.map(Into::into),
             erased_at: link.erased_at.map(Into::into),
-            max_sessions_at_once: link.max_sessions_at_once,
-            max_sessions_total: link.max_sessions_total,
-            max_messages_per_session: link.max_messages_per_session,
-            messages_per_minute: link.messages_per_minute,
-            idle_timeout_minutes: in_minutes(link.idle_timeout),
-            keep_minutes_after_end: in_minutes(link.keep_after_end),
-            language: link.language,
-            allowed_origins: link.allowed_origins,
-            questions: link.questions.as_ref().map(asked_by).unwrap_or_default(),
+            max_sessions_at_once: settings.max_sessions_at_once,
+            max_sessions_total: settings.max_sessions_total,
+            max_messages_per_session: settings.max_messages_per_session,
+            messages_per_minute: settings.messages_per_minute,
+            idle_timeout_minutes: in_minutes(settings.idle_timeout),
+            keep_minutes_after_end: in_minutes(settings.keep_after_end),
+            language: settings.language,
+            allowed_origins: settings.allowed_origins,
+            questions: settings.questions.as_ref().map(asked_by).unwrap_or_default(),
             recipients: Some(recipients).filter(|count| *count > 0),
             counts: SessionCounts::of(link.counts),
             next_cursor: call.agents.cursors.seal(link.agent, CursorScope::Link(link.id), link.place),
             warnings: if is_open {
-                let mut warnings = warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts);
-                warnings.extend(warnings_of_recipients(recipients, link.max_sessions_total));
+                let mut warnings = warnings(reachable, public_url.scheme(), left, settings.max_sessions_total, link.counts);
+                warnings.extend(warnings_of_recipients(recipients, settings.max_sessions_total));
                 warnings
             } else {
                 vec![]

@@ -1,6 +1,7 @@
 //! A link's settings as arguments: one shape and one table of ranges for making and for changing a link.
 
-use command_service::{LinkChanges, NewLink};
+use command_service::{End, LinkChanges, NewLink};
+use domain::link::{self, Range, Unit};
 use domain::{Millis, Policy, Timestamp};
 use forms::Form;
 use problem::{Code, Problem};
@@ -79,29 +80,27 @@ pub(super) struct Settings {
     questions: Option<Vec<Value>>,
 }
 
-/// The ranges in force, with the values of a new link that names none.
+/// The ranges in force, with the values of a new link that names none: those of decisions, but for what is narrower or only here.
 pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
-    vec![
-        Bound::new("title", 1, policy.title_characters),
-        Bound::new("purpose", 0, policy.text_characters),
-        Bound::new("description", 0, policy.text_characters),
-        Bound::new("welcome_message", 0, policy.text_characters),
-        Bound::new("agent_name", 0, policy.display_name_characters),
-        Bound::new("expires_in_minutes", minutes(policy.shortest_lifetime), minutes(policy.longest_lifetime)).usually(60),
-        Bound::new("max_sessions_at_once", 1, policy.sessions_at_once).usually(1),
+    let own = [
         Bound::new("max_sessions_total", 1, 1_000_000),
-        Bound::new("max_messages_per_session", 1, policy.messages_per_session).usually(100),
-        Bound::new("idle_timeout_minutes", minutes(policy.shortest_idle), minutes(policy.longest_idle)).usually(30),
-        Bound::new("messages_per_minute", 1, policy.messages_per_minute).usually(10),
-        Bound::new("keep_minutes_after_end", 0, minutes(policy.longest_keep)).usually(1_440),
         Bound::new("passcode", SHORTEST_PASSCODE, 64),
-        Bound::new("language", 0, 35),
-        Bound::new("allowed_origins", 0, u32::try_from(policy.allowed_origins).unwrap_or(u32::MAX)),
         Bound::new("questions", 0, u32::from(policy.question_fields)),
-        Bound::new("recipients", 1, u32::from(policy.recipients)),
         Bound::new("add_recipients", 1, u32::from(policy.recipients)),
         Bound::new("idempotency_key", 1, 200),
-    ]
+    ];
+    // Of two ranges of one name the first holds.
+    own.into_iter().chain([link::lifetime(policy)].into_iter().chain(link::ranges(policy)).map(bound)).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^52")]
+fn bound(range: Range) -> Bound {
+    let told = |value: i64| match range.unit {
+        Unit::Number => value as f64,
+        Unit::Length => minutes(Millis(value)),
+    };
+    let bound = Bound::new(range.setting, told(range.least), told(range.most));
+    range.usual.map_or(bound, |usual| bound.usually(told(usual)))
 }
 
 /// The ranges for changing a link: empty texts and 0 remove what was there, and nothing has a usual value.
@@ -113,36 +112,15 @@ pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
 
 impl Settings {
     /// Makes a new link of them; what is not named gets its usual value, and each recipient a place.
-    pub(super) fn into_new(self, title: String, recipients: &[String], policy: &Policy) -> Result<NewLink, Problem> {
-        let bounds = bounds(policy);
-        let usual =
-            |argument| bounds.iter().find(|bound| bound.argument == argument).and_then(|bound| bound.usual).unwrap_or_default();
-        let length = |given: Option<f64>, argument| millis(given.unwrap_or_else(|| usual(argument)));
-        let count = |given: Option<u32>, argument| given.unwrap_or_else(|| whole(usual(argument)));
-        Ok(NewLink {
-            title,
-            lifetime: length(self.expires_in_minutes, "expires_in_minutes"),
-            max_sessions_at_once: match self.max_sessions_at_once {
-                None if !recipients.is_empty() => {
-                    u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once)
-                }
-                given => count(given, "max_sessions_at_once"),
-            },
-            max_sessions_total: self.max_sessions_total,
-            max_messages_per_session: count(self.max_messages_per_session, "max_messages_per_session"),
-            messages_per_minute: count(self.messages_per_minute, "messages_per_minute"),
-            idle_timeout: length(self.idle_timeout_minutes, "idle_timeout_minutes"),
-            keep_after_end: length(self.keep_minutes_after_end, "keep_minutes_after_end"),
-            language: self.language.filter(|tag| !tag.is_empty()).map(language).transpose()?,
-            allowed_origins: origins(self.allowed_origins.unwrap_or_default(), policy)?,
-            purpose: self.purpose,
-            description: self.description,
-            welcome_message: self.welcome_message,
-            agent_name: self.agent_name,
-            passcode: self.passcode,
-            questions: self.questions.and_then(questions).transpose()?,
-            recipients: labels("recipients", recipients)?,
-        })
+    pub(super) fn into_new(self, title: String, recipients: Option<Vec<String>>, policy: &Policy) -> Result<NewLink, Problem> {
+        let names_places = self.max_sessions_at_once.is_some();
+        let usual_end = End::In(Millis(link::lifetime(policy).usual.unwrap_or_default()));
+        let mut usual = NewLink::usual(title, usual_end, policy);
+        usual.recipients = labels("recipients", recipients)?;
+        if let (false, Some(recipients)) = (names_places, &usual.recipients) {
+            usual.max_sessions_at_once = u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once);
+        }
+        Ok(self.into_changes(None, None, None, policy)?.replaced_in(usual))
     }
 
     /// Makes changes of them; an empty text or 0 removes a setting.
@@ -150,22 +128,21 @@ impl Settings {
         self,
         title: Option<String>,
         expires_at: Option<Timestamp>,
-        add_recipients: &[String],
+        add_recipients: Option<Vec<String>>,
         policy: &Policy,
     ) -> Result<LinkChanges, Problem> {
-        let text = |text: Option<String>| text.map(|text| Some(text).filter(|text| !text.is_empty()));
         if self.passcode.as_ref().is_some_and(|passcode| (1..SHORTEST_PASSCODE as usize).contains(&passcode.chars().count())) {
             let told = format!("passcode must be empty, to remove it, or have at least {SHORTEST_PASSCODE} characters.");
             return Err(Problem::with_detail(Code::SettingOutOfRange, told));
         }
         Ok(LinkChanges {
             title,
-            purpose: text(self.purpose),
-            description: text(self.description),
-            welcome_message: text(self.welcome_message),
-            agent_name: text(self.agent_name),
-            passcode: text(self.passcode),
-            expires_at: expires_at.or(self.expires_in_minutes.map(|length| command_service::clock::now() + millis(length))),
+            purpose: self.purpose.map(Some),
+            description: self.description.map(Some),
+            welcome_message: self.welcome_message.map(Some),
+            agent_name: self.agent_name.map(Some),
+            passcode: self.passcode.map(Some),
+            expires_at: expires_at.map(End::At).or(self.expires_in_minutes.map(|length| End::In(millis(length)))),
             max_sessions_at_once: self.max_sessions_at_once,
             max_sessions_total: self.max_sessions_total.map(|total| Some(total).filter(|total| *total > 0)),
             max_messages_per_session: self.max_messages_per_session,
@@ -183,7 +160,7 @@ impl Settings {
                 Some(None) => Some(None),
                 None => None,
             },
-            add_recipients: labels("add_recipients", add_recipients)?,
+            more_recipients: labels("add_recipients", add_recipients)?,
         })
     }
 }
@@ -214,8 +191,9 @@ fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
     (!fields.is_empty()).then(|| form("questions", None, fields))
 }
 
-/// Checks the labels of recipients: each has one of its own.
-fn labels(argument: &str, given: &[String]) -> Result<Vec<String>, Problem> {
+/// Checks the labels of recipients, if there are any: each has one of its own.
+fn labels(argument: &str, given: Option<Vec<String>>) -> Result<Option<Vec<String>>, Problem> {
+    let given = given.unwrap_or_default();
     let mut labels = Vec::with_capacity(given.len());
     for label in given.iter().map(|label| label.trim()) {
         if label.is_empty() || label.chars().count() > LONGEST_LABEL {
@@ -227,7 +205,7 @@ fn labels(argument: &str, given: &[String]) -> Result<Vec<String>, Problem> {
         }
         labels.push(label.to_owned());
     }
-    Ok(labels)
+    Ok(Some(labels).filter(|labels| !labels.is_empty()))
 }
 
 /// Checks the form of a language tag (RFC 5646).
@@ -288,21 +266,16 @@ fn millis(minutes: f64) -> Millis {
     Millis((minutes * 60_000.0).round() as i64)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "usual values are small whole numbers")]
-fn whole(value: f64) -> u32 {
-    value as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_link_that_names_nothing_gets_the_usual_settings() {
-        let link = Settings::default().into_new("x".to_owned(), &[], &Policy::default()).unwrap();
+        let link = Settings::default().into_new("x".to_owned(), None, &Policy::default()).unwrap();
         assert_eq!(
-            (link.lifetime, link.idle_timeout, link.keep_after_end),
-            (Millis::minutes(60), Millis::minutes(30), Millis::minutes(1_440))
+            (link.expires_at, link.idle_timeout, link.keep_after_end),
+            (End::In(Millis::minutes(60)), Millis::minutes(30), Millis::minutes(1_440))
         );
         assert_eq!((link.max_sessions_at_once, link.max_messages_per_session, link.messages_per_minute), (1, 100, 10));
         assert_eq!(link.max_sessions_total, None);
@@ -311,11 +284,11 @@ mod tests {
     #[test]
     fn every_recipient_has_a_place_and_a_label() {
         let link_for = |labels: &[&str], settings: Settings| {
-            let labels: Vec<_> = labels.iter().map(|label| (*label).to_owned()).collect();
-            settings.into_new("x".to_owned(), &labels, &Policy::default())
+            let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            settings.into_new("x".to_owned(), Some(labels), &Policy::default())
         };
         let link = link_for(&["Ann", " Bo "], Settings::default()).unwrap();
-        assert_eq!((link.max_sessions_at_once, link.recipients), (2, vec!["Ann".to_owned(), "Bo".to_owned()]));
+        assert_eq!((link.max_sessions_at_once, link.recipients), (2, Some(vec!["Ann".to_owned(), "Bo".to_owned()])));
         let narrow = Settings { max_sessions_at_once: Some(1), ..Settings::default() };
         assert_eq!(link_for(&["Ann", "Bo"], narrow).unwrap().max_sessions_at_once, 1);
         for wrong in [&["Ann", "Ann "][..], &["Ann", " "], &[&"x".repeat(101)]] {
@@ -327,7 +300,7 @@ mod tests {
     fn an_operator_may_allow_less_than_a_minute() {
         let policy = Policy { shortest_lifetime: Millis::seconds(3), ..Policy::default() };
         let settings = Settings { expires_in_minutes: Some(0.05), ..Settings::default() };
-        assert_eq!(settings.into_new("x".to_owned(), &[], &policy).unwrap().lifetime, Millis::seconds(3));
+        assert_eq!(settings.into_new("x".to_owned(), None, &policy).unwrap().expires_at, End::In(Millis::seconds(3)));
         let bound = bounds(&policy).into_iter().find(|bound| bound.argument == "expires_in_minutes").unwrap();
         assert!((bound.least - 0.05).abs() < 1e-9);
     }
@@ -341,11 +314,13 @@ mod tests {
             language: Some(String::new()),
             ..Settings::default()
         };
-        let changes = settings.into_changes(None, None, &[], &Policy::default()).unwrap();
-        assert_eq!((changes.purpose, changes.max_sessions_total, changes.passcode), (Some(None), Some(None), Some(None)));
+        let changes = settings.into_changes(None, None, None, &Policy::default()).unwrap();
+        // A text that is empty is none: sealing sees to it.
+        let empty = Some(Some(String::new()));
+        assert_eq!((changes.purpose, changes.max_sessions_total, changes.passcode), (empty.clone(), Some(None), empty));
         assert_eq!((changes.language, changes.description), (Some(None), None));
         let short = Settings { passcode: Some("abc".to_owned()), ..Settings::default() };
-        let refused = short.into_changes(None, None, &[], &Policy::default()).err();
+        let refused = short.into_changes(None, None, None, &Policy::default()).err();
         assert_eq!(refused.map(|problem| problem.code), Some(Code::SettingOutOfRange));
     }
 

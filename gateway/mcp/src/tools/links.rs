@@ -3,11 +3,10 @@
 use agent_events::CursorScope;
 use command_service::Refusal;
 use domain::agent::Scope;
-use domain::link::{Link, Rejection, Status};
+use domain::link::{self, Link, Rejection, Status};
 use domain::{LinkId, Policy};
 use events::Moment;
 use problem::{Code, Problem};
-use query_service::LinkStatus;
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,7 +90,7 @@ struct Create {
 struct List {
     #[serde(default)]
     #[schemars(with = "String", extend("enum" = ["active", "paused", "expired", "revoked"]))]
-    status: Option<LinkStatus>,
+    status: Option<link::Standing>,
     /// A `next_cursor` of this list.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -217,7 +216,7 @@ async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem>
     call.is_everywhere()?;
     let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
-    let new = settings.into_new(title, &recipients.unwrap_or_default(), app.commands().policy()).map_err(again(CREATE))?;
+    let new = settings.into_new(title, recipients, app.commands().policy()).map_err(again(CREATE))?;
     let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
     app.wrote(agent, &receipt);
     whole(&call, link).await.map_err(|problem| {
@@ -254,7 +253,6 @@ async fn get(call: Call, arguments: Get) -> Result<Answer<Whole>, Problem> {
 
 async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem> {
     let Update { link_id: link, title, settings, expires_at, status, add_recipients } = arguments;
-    let add_recipients = add_recipients.unwrap_or_default();
     let link = call.link_id(&link)?;
     let (commands, agent) = (call.app().commands(), call.principal.agent);
     if expires_at.is_some() && settings.expires_in_minutes.is_some() {
@@ -262,9 +260,14 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
             .next("Call temp_chat_update_link again with one of them."));
     }
     let expires_at = expires_at.as_deref().map(|at| end(at, commands.policy())).transpose().map_err(again(UPDATE))?;
-    let changes = settings.into_changes(title, expires_at, &add_recipients, commands.policy()).map_err(again(UPDATE))?;
-    let known = if add_recipients.is_empty() { vec![] } else { commands.recipients(agent, link).await? };
-    let known: Vec<_> = known.into_iter().filter(|label| changes.add_recipients.contains(label)).collect();
+    let changes = settings.into_changes(title, expires_at, add_recipients, commands.policy()).map_err(again(UPDATE))?;
+    let known = match &changes.more_recipients {
+        Some(added) => {
+            let known = commands.recipients(agent, link).await?;
+            known.into_iter().filter(|label| added.contains(label)).collect()
+        }
+        None => vec![],
+    };
     let receipt = commands.update_link(agent, call.actor(), link, changes).await.map_err(about_recipients(link))?;
     call.app().wrote(agent, &receipt);
     if let Some(status) = status {
