@@ -358,25 +358,10 @@ pub(crate) fn is_heard(fact: &Fact, key: KeyId) -> bool {
 /// Tells whether an agent hears of this at all: not of read marks, nor of its own settings' words.
 pub(super) fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Session(event) => match event {
-            SessionEvent::MarkedRead { .. }
-            | SessionEvent::MessagePosted { from: Author::System, .. }
-            | SessionEvent::QuestionAsked { from: Author::System, .. }
-            | SessionEvent::HandoffOffered { .. }
-            | SessionEvent::HandoffMissed
-            | SessionEvent::DeviceAdded { .. }
-            | SessionEvent::DeviceForgotten { .. } => false,
-            SessionEvent::Started { .. }
-            | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAsked { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAnswered { .. }
-            | SessionEvent::WentIdle
-            | SessionEvent::Resumed
-            | SessionEvent::Rescheduled { .. }
-            | SessionEvent::Rated { .. }
-            | SessionEvent::Ended { .. }
-            | SessionEvent::Erased => true,
-        },
+        AnyEvent::Session(
+            SessionEvent::MessagePosted { from: Author::System, .. } | SessionEvent::QuestionAsked { from: Author::System, .. },
+        ) => false,
+        AnyEvent::Session(event) => event.changes_the_chat(),
         AnyEvent::Link(event) => {
             matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
         }
