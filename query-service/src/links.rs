@@ -192,10 +192,8 @@ impl Convert<Stored, Opened> for Opening<'_> {
     type Error = Error;
 
     fn text(&mut self, which: TextSetting, text: Sealed) -> Result<Option<Words>, Error> {
-        match which {
-            TextSetting::Passcode => Ok(None),
-            _ => self.open(Field::Setting(which), &text),
-        }
+        // Nobody is shown a passcode's verifier.
+        if which == TextSetting::Passcode { Ok(None) } else { self.open(Field::Setting(which), &text) }
     }
 
     fn end(&mut self, end: Timestamp) -> Result<Timestamp, Error> {

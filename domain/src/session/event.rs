@@ -180,6 +180,29 @@ pub enum EndReason {
     Erased,
 }
 
+impl Event {
+    /// Tells whether the chat is another after it: neither read marks nor devices change what is there to see.
+    pub fn changes_the_chat(&self) -> bool {
+        match self {
+            Self::MarkedRead { .. }
+            | Self::HandoffOffered { .. }
+            | Self::HandoffMissed
+            | Self::DeviceAdded { .. }
+            | Self::DeviceForgotten { .. } => false,
+            Self::Started { .. }
+            | Self::MessagePosted { .. }
+            | Self::QuestionAsked { .. }
+            | Self::QuestionAnswered { .. }
+            | Self::WentIdle
+            | Self::Resumed
+            | Self::Rescheduled { .. }
+            | Self::Rated { .. }
+            | Self::Ended { .. }
+            | Self::Erased => true,
+        }
+    }
+}
+
 /// The limits that a session copies from its link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
