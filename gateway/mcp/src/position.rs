@@ -1,4 +1,4 @@
-//! Kept positions: how far a key has read in each session.
+//! Acknowledged positions: how far a key has read in each session.
 //!
 //! A position is durable as the session's own read mark, and moves only when the key passes `after` or sends. A session takes one
 //! mark a second; what comes sooner is late, and written when it is welcome. What was given to a key is remembered only to mark what
@@ -42,7 +42,7 @@ pub(super) struct Reading {
     pub(super) session: SessionId,
 }
 
-/// The kept positions, as far as they are not in the log yet or need not be.
+/// The acknowledged positions, as far as they are not in the log yet or need not be.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     /// The last commit that was given to a key.
