@@ -2,13 +2,18 @@
 
 #![cfg(test)]
 
+mod circles;
+mod names;
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+use sources::sources;
 
 /// Which of our crates each of them uses, and no others.
 const USES: [(&str, &[&str]); 26] = [
@@ -204,29 +209,4 @@ fn every_crate_forbids_what_is_unsafe() {
         let manifest = fs::read_to_string(&package.manifest_path).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{}", package.name);
     }
-}
-
-/// Reads all our Rust files, with their paths from the root.
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = METADATA.workspace_root.as_std_path();
-    let mut files = Vec::new();
-    let mut folders: Vec<PathBuf> = METADATA
-        .workspace_packages()
-        .iter()
-        .map(|package| package.manifest_path.parent().unwrap().as_std_path())
-        .flat_map(|folder| ["src", "tests", "benches", "examples"].map(|part| folder.join(part)))
-        .collect();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path.strip_prefix(root).unwrap_or(Path::new("")).to_owned(), text));
-            }
-        }
-    }
-    assert!(files.len() > 100, "the files are where they are looked for");
-    files
 }
