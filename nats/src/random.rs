@@ -1,4 +1,4 @@
-//! The one place where this crate draws randomness.
+//! The only module of this crate that draws randomness.
 
 /// Draws `N` random bytes from the operating system's generator.
 #[allow(clippy::disallowed_methods)]

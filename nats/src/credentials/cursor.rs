@@ -1,4 +1,4 @@
-//! Cursors: positions as clients carry them. A cursor names a place, tells nothing and grants nothing.
+//! Cursors: sealed positions for clients. A cursor names a position, reveals nothing and grants nothing.
 //!
 //! AES-SIV (RFC 5297) without a nonce: equal positions give equal cursors, so that an event's cursor is the same everywhere.
 
@@ -11,16 +11,16 @@ use aes_siv::siv::Aes128Siv;
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
-use crate::secrets::context;
-use crate::{Epoch, Position, Secrets, Shard};
+use crate::keys::secrets::{Secrets, context};
+use crate::log::position::{Epoch, Position, Shard};
 
-/// Why a text names no place in the log.
+/// Why a text names no position in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// It is no cursor of ours.
+    /// This installation did not make it.
     #[error("not a cursor")]
     Malformed,
-    /// It is of a log that is no more: its reader has to begin again.
+    /// It belongs to an earlier log: its reader has to start from the beginning.
     #[error("the cursor belongs to another log")]
     OtherEpoch,
 }
@@ -44,7 +44,7 @@ struct Inner {
 }
 
 impl Cursors {
-    /// Takes the epochs of all shards: a cursor of any other is of another log.
+    /// Takes the epochs of all shards: a cursor with another epoch belongs to another log.
     pub fn new(secrets: &Secrets, epochs: impl IntoIterator<Item = (Shard, Epoch)>) -> Self {
         let inner = Inner { key: secrets.derive(context::CURSOR), epochs: epochs.into_iter().collect() };
         Self { inner: Arc::new(inner) }
@@ -64,7 +64,7 @@ impl Cursors {
         BASE64URL_NOPAD.encode(&sealed)
     }
 
-    /// Opens what [`Self::seal`] gave; whether the log is that long yet is the reader's to check.
+    /// Opens what [`Self::seal`] made; the reader checks whether the log reaches that position.
     pub fn open(&self, text: &str) -> Result<Position, CursorError> {
         let mut bytes = [0; PLAIN + TAG];
         if text.len() != LETTERS || BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut bytes) != Ok(bytes.len()) {
@@ -116,16 +116,16 @@ mod tests {
         Secrets::parse(&format!(r#"{{"version":1,"root":"{root}","masters":{{"1":"{master}"}},"current":1}}"#)).unwrap()
     }
 
-    const PLACE: Position = Position { shard: Shard(2), sequence: 70_000, index: 1 };
+    const POSITION: Position = Position { shard: Shard(2), sequence: 70_000, index: 1 };
 
     #[test]
     fn the_format_never_changes() {
-        insta::assert_snapshot!(cursors(&fixed(), 9).seal(PLACE), @"QVnxtY4ccshbFMQcor0j4OKuLxgjAVG10nD9YQEuewFX");
+        insta::assert_snapshot!(cursors(&fixed(), 9).seal(POSITION), @"QVnxtY4ccshbFMQcor0j4OKuLxgjAVG10nD9YQEuewFX");
     }
 
     #[test]
     fn a_cursor_of_another_log_asks_for_a_new_beginning() {
-        let cursor = cursors(&fixed(), 9).seal(PLACE);
+        let cursor = cursors(&fixed(), 9).seal(POSITION);
         assert_eq!(cursors(&fixed(), 8).open(&cursor), Err(CursorError::OtherEpoch));
         let fewer = Cursors::new(&fixed(), [(Shard(0), Epoch([9; 16]))]);
         assert_eq!(fewer.open(&cursor), Err(CursorError::OtherEpoch));
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_cursor_made_elsewhere_is_none() {
-        let cursor = cursors(&Secrets::generate(), 9).seal(PLACE);
+        let cursor = cursors(&Secrets::generate(), 9).seal(POSITION);
         assert_eq!(cursors(&fixed(), 9).open(&cursor), Err(CursorError::Malformed));
         for text in ["", "70000", &cursor[1..], &format!("{cursor}A"), &"é".repeat(22)] {
             assert_eq!(cursors(&fixed(), 9).open(text), Err(CursorError::Malformed));
@@ -152,7 +152,7 @@ mod tests {
 
         #[test]
         fn no_changed_letter_goes_unnoticed(at in 0..LETTERS, letter in "[A-Za-z0-9_-]") {
-            let mut cursor = cursors(&fixed(), 9).seal(PLACE);
+            let mut cursor = cursors(&fixed(), 9).seal(POSITION);
             prop_assume!(cursor[at..=at] != letter);
             cursor.replace_range(at..=at, &letter);
             prop_assert_eq!(cursors(&fixed(), 9).open(&cursor), Err(CursorError::Malformed));

@@ -1,14 +1,14 @@
-//! Ids derived from what a client gives, under secret keys: a repeat meets the same thing again, and nobody can guess another's id.
+//! Ids derived from a client's input under secret keys: a repeated request names the same thing, and ids cannot be guessed.
 
 use std::fmt;
 
 use domain::{Address, AgentId, CommandId, DeviceId, HandoffId, KeyId, LinkId, SessionId, Target};
 use zeroize::Zeroizing;
 
-use crate::secrets::context;
-use crate::{HandoffCode, Secrets};
+use crate::credentials::handoffs::HandoffCode;
+use crate::keys::secrets::{Secrets, context};
 
-/// Derives ids; a client's own words are kept nowhere.
+/// Derives ids; the client's input itself is not stored.
 #[derive(Clone)]
 pub struct Derived {
     links: Zeroizing<[u8; 32]>,
@@ -32,7 +32,7 @@ impl Derived {
         }
     }
 
-    /// Returns the link that an agent's idempotency key stands for.
+    /// Returns the link that an agent's idempotency key names.
     pub fn link(&self, agent: AgentId, idempotency_key: &str) -> LinkId {
         LinkId::new(hash(&self.links, &[agent.bytes(), idempotency_key.as_bytes()]))
     }
@@ -42,22 +42,22 @@ impl Derived {
         SessionId::new(hash(&self.sessions, &[link.bytes(), client_id.as_bytes(), &ordinal.to_be_bytes()]))
     }
 
-    /// Returns the key id of a subject of an authorization server who acts for an agent.
+    /// Returns the key id of an authorization server's subject that acts for an agent.
     pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
         KeyId::new(hash(&self.subjects, &[agent.bytes(), issuer.as_bytes(), subject.as_bytes()]))
     }
 
-    /// Returns the device that a client is to a session: to every session another.
+    /// Returns a client's device id in a session; it differs from session to session.
     pub fn device(&self, session: SessionId, client_id: &str) -> DeviceId {
         DeviceId::new(hash(&self.devices, &[session.bytes(), client_id.as_bytes()]))
     }
 
-    /// Returns the name under which a session knows a hand-off code.
+    /// Returns the id under which a session records a hand-off code.
     pub fn handoff(&self, session: SessionId, code: &HandoffCode) -> HandoffId {
         HandoffId::new(hash(&self.handoffs, &[session.bytes(), code.as_str().as_bytes()]))
     }
 
-    /// Returns the command to `owner` that a client's own id, or another fixed text, stands for.
+    /// Returns the id of the command to `owner` that a client's own id, or another fixed text, names.
     pub fn command(&self, owner: &Address, text: &str) -> CommandId {
         let target: (&[u8], &[u8]) = match &owner.target {
             Target::Agent => (b"agent", &[]),

@@ -1,10 +1,9 @@
-//! Where a hand-off code leads: whoever types one names no session, so the code's first half does, for five minutes.
+//! An index of sessions by hand-off code: a person who types a code names no session, so the code's first half is looked up here.
 //!
-//! Nothing is granted here. Whether a code is good is the session's own decision; this is only the way there. So it is no part
-//! of the log: a lost entry costs its owner a new code, and an entry too many leads to a session that says no.
+//! An entry grants nothing: the session decides whether a code is valid. So the index is not part of the log; a lost entry means that
+//! a new code has to be drawn, and a stale entry leads to a session that refuses.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
@@ -12,15 +11,12 @@ use async_nats::jetstream::stream::RawMessageErrorKind;
 use data_encoding::{Encoding, Specification};
 use domain::{Address, AgentId, SessionId};
 
-use crate::{Error, chance, subjects};
+use crate::log::subjects;
+use crate::{Error, random};
 
-/// How long a code leads anywhere: `domain::Policy::handoff_lifetime`'s most.
-pub(crate) const KEPT_FOR: Duration = Duration::from_mins(5);
-/// Bytes of all entries: some 200,000 codes within [`KEPT_FOR`].
-pub(crate) const BYTES: i64 = 32 << 20;
-/// Letters that find the session, and as many that only the session knows: 20 bits each.
+/// Letters of the locator, which finds the session, and of the other half, which only the session can check: 20 bits each.
 const HALF: usize = 4;
-/// The longest text that is looked at, in bytes.
+/// The longest text that is decoded, in bytes.
 const LONGEST: usize = 64;
 
 /// Crockford's base32: no I, L, O, U, so that what is read aloud or copied by hand has one meaning, in any case and with dashes.
@@ -40,10 +36,10 @@ pub struct HandoffCode(String);
 impl HandoffCode {
     /// Draws a code: 40 random bits.
     pub fn draw() -> Self {
-        Self::of(chance::bytes())
+        Self::of(random::bytes())
     }
 
-    /// Reads what a person typed.
+    /// Parses what a person typed.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = (text.len() <= LONGEST).then(|| CROCKFORD.decode(text.as_bytes()).ok())?;
         bytes?.try_into().ok().map(Self::of)
@@ -69,7 +65,7 @@ impl std::fmt::Debug for HandoffCode {
     }
 }
 
-/// The ways to sessions by code; cheap to clone.
+/// The index of sessions by hand-off code; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handoffs {
     jetstream: Context,
@@ -80,23 +76,23 @@ impl Handoffs {
         Self { jetstream }
     }
 
-    /// Lets a code lead to a session; false where it leads elsewhere already: then another must be drawn.
+    /// Enters a code for a session; false where its locator leads to another session already: then another code must be drawn.
     pub async fn lead(&self, code: &HandoffCode, agent: AgentId, session: SessionId) -> Result<bool, Error> {
-        let place = [*agent.bytes(), *session.bytes()].concat();
-        let message = PublishMessage::build().payload(place.into()).expected_last_subject_sequence(0);
+        let entry = [*agent.bytes(), *session.bytes()].concat();
+        let message = PublishMessage::build().payload(entry.into()).expected_last_subject_sequence(0);
         let stored = match self.jetstream.send_publish(subjects::handoff(code.locator()), message).await {
             Ok(answer) => answer.await.map(drop),
             Err(error) => Err(error),
         };
         let Err(failure) = stored else { return Ok(true) };
-        // Another's, or our own, whose answer was lost.
+        // Either another session's entry, or this one, whose acknowledgement was lost.
         match self.find(code).await? {
-            Some(place) => Ok(place == Address::session(agent, session)),
+            Some(found) => Ok(found == Address::session(agent, session)),
             None => Err(Error::unavailable(failure)),
         }
     }
 
-    /// Finds the session that a code leads to, if any; whether the code is good is for the session to say.
+    /// Finds the session that a code leads to, if any; the session decides whether the code is valid.
     pub async fn find(&self, code: &HandoffCode) -> Result<Option<Address>, Error> {
         let stream = self.jetstream.get_stream_no_info(subjects::HANDOFFS).await.map_err(Error::unavailable)?;
         match stream.get_last_raw_message_by_subject(&subjects::handoff(code.locator())).await {

@@ -1,4 +1,4 @@
-//! The secrets that sign webhooks: derived, never stored, so that an operator can be shown one again.
+//! The secrets that sign webhooks: derived, never stored, so that an operator can be shown one again at any time.
 
 use std::fmt;
 
@@ -6,10 +6,9 @@ use data_encoding::BASE64;
 use domain::{AgentId, LinkId};
 use zeroize::Zeroizing;
 
-use crate::Secrets;
-use crate::secrets::context;
+use crate::keys::secrets::{Secrets, context};
 
-/// What stands before a signing secret (Standard Webhooks, "Symmetric").
+/// The prefix of a signing secret (Standard Webhooks, "Symmetric").
 const PREFIX: &str = "whsec_";
 
 /// Derives signing secrets.
@@ -29,7 +28,7 @@ impl WebhookSecrets {
     pub fn text(&self, agent: AgentId, link: Option<LinkId>, rotation: u32) -> Zeroizing<String> {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(agent.bytes());
-        // The length tells the two forms apart.
+        // The two forms differ in length.
         hasher.update(link.as_ref().map_or(&[][..], |link| link.bytes()));
         hasher.update(&rotation.to_be_bytes());
         let secret = Zeroizing::new(*hasher.finalize().as_bytes());

@@ -1,24 +1,24 @@
-//! The one place where sealed text becomes readable: at the edge, for one owner at a time.
+//! Opens sealed texts, of one link or session at a time. No other module does.
 
 use std::fmt;
 
 use domain::Address;
 
 use crate::Error;
-use crate::keys::Keys;
-use crate::sealing::{DataKey, Field, OpenError};
+use crate::keys::data_keys::Keys;
+use crate::keys::sealing::{DataKey, Field, OpenError};
 
 /// A text as a reader gets it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Text {
-    /// The words.
+    /// The plain text.
     Open(String),
-    /// The words are gone, and their key with them.
+    /// The key is destroyed, so the text cannot be opened.
     Erased,
 }
 
 impl fmt::Debug for Text {
-    /// Tells which of the two it is, never the words.
+    /// Tells which of the two it is, never the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open(_) => "Open(..)",
@@ -38,13 +38,13 @@ impl Opener {
         Self { keys }
     }
 
-    /// Fetches the key of `owner`, at most 60 s old; an error is never taken for an erasure.
+    /// Fetches the key of `owner`, at most 60 s old; an error is never reported as an erasure.
     pub async fn vault(&self, owner: Address) -> Result<Vault, Error> {
         Ok(Vault { owner, key: self.keys.get(owner).await? })
     }
 }
 
-/// Opens the texts of one link or session; cheap to clone. Hold it no longer than one answer takes: it holds the key.
+/// Opens the texts of one link or session; cheap to clone. It holds the key: drop it with the answer that it was fetched for.
 #[derive(Debug, Clone)]
 pub struct Vault {
     owner: Address,
@@ -52,7 +52,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Returns the vault of an owner whose `Erased` event was seen: nothing of it opens, and nobody needs to be asked.
+    /// Returns the vault of an owner whose `Erased` event was seen: nothing in it opens, and no request is needed.
     pub const fn erased(owner: Address) -> Self {
         Self { owner, key: None }
     }
@@ -65,12 +65,12 @@ impl Vault {
         }
     }
 
-    /// Tells whether the key is gone.
+    /// Tells whether the key is destroyed.
     pub fn is_erased(&self) -> bool {
         self.key.is_none()
     }
 
-    /// Returns whose texts it opens.
+    /// Returns the link or session whose texts it opens.
     pub fn owner(&self) -> Address {
         self.owner
     }

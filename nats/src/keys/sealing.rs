@@ -1,4 +1,4 @@
-//! Text sealed under the data key of its link or session: what is destroyed with the key.
+//! Text sealed under the data key of its link or session: it cannot be opened once that key is destroyed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use domain::{Address, CommandId, Fingerprint, Sealed, Target};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::chance;
-use crate::secrets::context;
+use crate::keys::secrets::context;
+use crate::random;
 
-/// Which text of its owner this is; bound to the ciphertext, so that no text can stand in another's place.
+/// Which text of its owner this is; bound to the ciphertext, so that no sealed text can replace another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
     /// A link's title.
@@ -29,7 +29,7 @@ pub enum Field {
     Passcode,
     /// The labels of a link's recipients.
     Recipients,
-    /// The agent's last words.
+    /// The agent's closing message.
     Farewell,
     /// The name that a chatter chose.
     DisplayName,
@@ -41,7 +41,7 @@ pub enum Field {
     Form,
     /// The values of an answer.
     Values,
-    /// A line that goes with a rating.
+    /// The comment with a rating.
     Feedback,
 }
 
@@ -67,7 +67,7 @@ impl Field {
     }
 }
 
-/// Says why a sealed text does not open though its owner's key is there.
+/// Why a sealed text does not open although its owner's key exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// It is too short, or of a version that this program does not know.
@@ -76,7 +76,7 @@ pub enum OpenError {
     /// It was sealed under another data key than its owner's.
     #[error("sealed under another data key")]
     OtherKey,
-    /// It was changed, or stands in another's place.
+    /// It was changed, or is stored under another owner, field or index.
     #[error("the sealed text was altered or moved")]
     Altered,
 }
@@ -90,12 +90,12 @@ const HEAD: usize = 1 + KEY_ID + 16 + NONCE;
 /// The key of one link or session; cheap to clone, zeroized with its last clone, never printed.
 #[derive(Clone)]
 pub struct DataKey {
-    keys: Arc<Derived>,
+    keys: Arc<DerivedKeys>,
 }
 
 #[derive(Zeroize, ZeroizeOnDrop)]
-struct Derived {
-    /// Public: tells which key sealed a text, and nothing once the key is gone.
+struct DerivedKeys {
+    /// Public: names the key that sealed a text, and reveals nothing of it.
     id: [u8; KEY_ID],
     cipher: [u8; 32],
     fingerprint: [u8; 32],
@@ -106,7 +106,7 @@ impl DataKey {
     pub fn new(bytes: &[u8; 32]) -> Self {
         let named = blake3::derive_key(context::DATA_KEY_ID, bytes);
         Self {
-            keys: Arc::new(Derived {
+            keys: Arc::new(DerivedKeys {
                 id: *named.first_chunk().expect("a derived key has 32 bytes"),
                 cipher: blake3::derive_key(context::DATA_KEY_CIPHER, bytes),
                 fingerprint: blake3::derive_key(context::DATA_KEY_FINGERPRINT, bytes),
@@ -116,7 +116,7 @@ impl DataKey {
 
     /// Seals the text that is the `index`th of its field in the commit of `command` on `owner`.
     pub fn seal(&self, owner: &Address, command: CommandId, field: Field, index: u16, text: &str) -> Sealed {
-        self.seal_with(chance::bytes(), owner, command, field, index, text)
+        self.seal_with(random::bytes(), owner, command, field, index, text)
     }
 
     fn seal_with(&self, nonce: [u8; NONCE], owner: &Address, command: CommandId, field: Field, index: u16, text: &str) -> Sealed {
@@ -197,7 +197,7 @@ impl fmt::Debug for DataKey {
 
 /// Draws a new data key's bytes.
 pub(crate) fn draw() -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(chance::bytes())
+    Zeroizing::new(random::bytes())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The installation's own secrets: one root from which every key of a purpose is derived, and the master keys that wrap data keys.
+//! The installation's secrets: the root from which the key of every purpose is derived, and the master keys that wrap data keys.
 //!
-//! They live in one small file beside the data, never in the log, and are backed up apart from it.
+//! They are stored in one file beside the data, never in the log, and are backed up apart from it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,9 +11,9 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::chance;
+use crate::random;
 
-/// What a key is derived for. One line each, so that no two purposes ever share a key; the texts are a storage format.
+/// The purposes that keys are derived for. No two share a key; the texts are a storage format.
 pub mod context {
     /// The tag of link tokens.
     pub const LINK_TOKEN: &str = "tempchat 2026 link token";
@@ -49,7 +49,7 @@ pub mod context {
     pub(crate) const DATA_KEY_FINGERPRINT: &str = "tempchat 2026 data key fingerprint";
 }
 
-/// Says why a text is not a secrets file. It never quotes the text.
+/// Why a text is not a secrets file; the text is never quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
     /// It is not the JSON that `to_text` writes.
@@ -68,7 +68,7 @@ pub enum SecretsError {
     NoCurrent(MasterId),
 }
 
-/// The number of a master key; it stands in front of every data key that it wraps.
+/// The number of a master key; a wrapped data key names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MasterId(pub u32);
@@ -101,10 +101,10 @@ struct File {
 }
 
 impl Secrets {
-    /// Draws new secrets, with one master key.
+    /// Generates new secrets, with one master key.
     pub fn generate() -> Self {
         let current = MasterId(1);
-        Self { root: Key(chance::bytes()), masters: BTreeMap::from([(current, Key(chance::bytes()))]), current }
+        Self { root: Key(random::bytes()), masters: BTreeMap::from([(current, Key(random::bytes()))]), current }
     }
 
     /// Reads what [`Self::to_text`] wrote.
@@ -131,20 +131,6 @@ impl Secrets {
     /// Derives the key of one purpose from the root; `context` is one of [`context`]'s.
     pub fn derive(&self, context: &'static str) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(blake3::derive_key(context, &self.root.0))
-    }
-
-    /// Adds a master key that wraps from now on; the data keys of the others wait for `Keys::rewrap`.
-    pub fn rotate_master(&mut self) -> MasterId {
-        let newest = self.masters.keys().next_back().copied().unwrap_or(self.current);
-        self.current = MasterId(newest.0 + 1);
-        self.masters.insert(self.current, Key(chance::bytes()));
-        self.current
-    }
-
-    /// Forgets every master key but the current one; a data key that another still wraps is lost with it.
-    pub fn retire_masters(&mut self) {
-        let current = self.current;
-        self.masters.retain(|id, _| *id == current);
     }
 
     /// Returns the master key that wraps, and its number.
@@ -190,7 +176,7 @@ mod tests {
     #[test]
     fn the_file_reads_back_as_it_was_written() {
         let mut secrets = Secrets::generate();
-        secrets.rotate_master();
+        secrets.masters.insert(MasterId(2), Key(random::bytes()));
         let read = Secrets::parse(&secrets.to_text()).unwrap();
         assert_eq!(read.to_text(), secrets.to_text());
         assert_eq!(read.derive(context::CURSOR), secrets.derive(context::CURSOR));
@@ -223,17 +209,5 @@ mod tests {
         let (one, other) = (Secrets::generate(), Secrets::generate());
         assert_ne!(one.derive(context::SESSION_COOKIE), one.derive(context::SESSION_BEARER));
         assert_ne!(one.derive(context::CURSOR), other.derive(context::CURSOR));
-    }
-
-    #[test]
-    fn a_new_master_wraps_and_the_old_one_still_opens_until_it_is_retired() {
-        let mut secrets = Secrets::generate();
-        let first = secrets.current_master().0;
-        let second = secrets.rotate_master();
-        assert_eq!(secrets.current_master().0, second);
-        assert!(secrets.master(first).is_some());
-        secrets.retire_masters();
-        assert!(secrets.master(first).is_none());
-        assert!(secrets.master(second).is_some());
     }
 }

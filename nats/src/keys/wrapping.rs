@@ -4,10 +4,10 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use crate::secrets::MasterId;
-use crate::{Secrets, chance};
+use crate::keys::secrets::{MasterId, Secrets};
+use crate::random;
 
-/// Says why a stored value is not a key that we can use.
+/// Why a stored value cannot be unwrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WrappingError {
     /// It has another length, or a version that this program does not know.
@@ -16,7 +16,7 @@ pub(crate) enum WrappingError {
     /// Its master key is not in the ring.
     #[error("wrapped by master key {0}, which the secrets do not hold")]
     UnknownMaster(MasterId),
-    /// It was changed, or stands on another's subject.
+    /// It was changed, or is stored on another subject.
     #[error("the wrapped key was altered or moved")]
     Altered,
 }
@@ -27,7 +27,7 @@ const MASTER_ID: usize = 4;
 const NONCE: usize = 24;
 const HEAD: usize = 1 + MASTER_ID + NONCE;
 
-/// Wraps and unwraps with the ring of master keys.
+/// Wraps with the current master key; unwraps with any that the secrets hold.
 pub(crate) struct Wrapping {
     secrets: Secrets,
 }
@@ -39,7 +39,7 @@ impl Wrapping {
 
     /// Wraps `key` by the current master key, for `subject` alone.
     pub(crate) fn wrap(&self, subject: &str, key: &[u8; 32]) -> Vec<u8> {
-        self.wrap_with(chance::bytes(), subject, key)
+        self.wrap_with(random::bytes(), subject, key)
     }
 
     fn wrap_with(&self, nonce: [u8; NONCE], subject: &str, key: &[u8; 32]) -> Vec<u8> {
@@ -50,7 +50,7 @@ impl Wrapping {
         [&[VERSION], &id.0.to_be_bytes()[..], &nonce, &ciphertext].concat()
     }
 
-    /// Unwraps what [`Self::wrap`] made for `subject`, by whichever master key it names.
+    /// Unwraps what [`Self::wrap`] made for `subject`, by the master key that it names.
     pub(crate) fn unwrap(&self, subject: &str, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, WrappingError> {
         let id = master_of(wrapped)?;
         let (head, ciphertext) = wrapped.split_first_chunk::<HEAD>().ok_or(WrappingError::Format)?;
@@ -63,11 +63,6 @@ impl Wrapping {
         let key: &[u8; 32] = opened.as_slice().try_into().map_err(|_| WrappingError::Format)?;
         Ok(Zeroizing::new(*key))
     }
-
-    /// Tells whether the current master key wrapped it.
-    pub(crate) fn is_current(&self, wrapped: &[u8]) -> Result<bool, WrappingError> {
-        Ok(master_of(wrapped)? == self.secrets.current_master().0)
-    }
 }
 
 fn master_of(wrapped: &[u8]) -> Result<MasterId, WrappingError> {
@@ -79,7 +74,7 @@ fn master_of(wrapped: &[u8]) -> Result<MasterId, WrappingError> {
     }
 }
 
-/// Everything but the last part has a fixed length: no two places give the same bytes.
+/// All parts but the last have a fixed length, so different inputs give different bytes.
 fn associated(subject: &str, id: MasterId) -> Vec<u8> {
     [&[VERSION], &id.0.to_be_bytes()[..], subject.as_bytes()].concat()
 }
@@ -119,15 +114,16 @@ mod tests {
     }
 
     #[test]
-    fn an_old_master_still_unwraps_and_is_told_from_the_current_one() {
-        let mut secrets = fixed();
-        let wrapped = Wrapping::new(secrets.clone()).wrap(SUBJECT, &[4; 32]);
-        secrets.rotate_master();
-        let wrapping = Wrapping::new(secrets.clone());
-        assert_eq!(*wrapping.unwrap(SUBJECT, &wrapped).unwrap(), [4; 32]);
-        assert_eq!(wrapping.is_current(&wrapped), Ok(false));
-        assert_eq!(wrapping.is_current(&wrapping.wrap(SUBJECT, &[4; 32])), Ok(true));
-        secrets.retire_masters();
-        assert_eq!(Wrapping::new(secrets).unwrap(SUBJECT, &wrapped), Err(WrappingError::UnknownMaster(MasterId(7))));
+    fn a_key_unwraps_by_any_master_that_the_secrets_hold_and_no_other() {
+        let wrapped = Wrapping::new(fixed()).wrap(SUBJECT, &[4; 32]);
+        let (root, old, new) = ("01".repeat(32), "02".repeat(32), "03".repeat(32));
+        let secrets = |masters: &str| {
+            Secrets::parse(&format!(r#"{{"version":1,"root":"{root}","masters":{{{masters}}},"current":8}}"#)).unwrap()
+        };
+        let both = Wrapping::new(secrets(&format!(r#""7":"{old}","8":"{new}""#)));
+        assert_eq!(*both.unwrap(SUBJECT, &wrapped).unwrap(), [4; 32]);
+        assert_eq!(*both.unwrap(SUBJECT, &both.wrap(SUBJECT, &[5; 32])).unwrap(), [5; 32]);
+        let newest = Wrapping::new(secrets(&format!(r#""8":"{new}""#)));
+        assert_eq!(newest.unwrap(SUBJECT, &wrapped), Err(WrappingError::UnknownMaster(MasterId(7))));
     }
 }

@@ -1,4 +1,4 @@
-//! Appends one commit, and knows whether it did: an acknowledgement that is lost is looked up, never guessed.
+//! Appends one commit and establishes whether it was stored: a lost acknowledgement is resolved by reading the stream, never guessed.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,17 +9,44 @@ use domain::Address;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::backbone::Inner;
-use crate::{AppendError, Encoded, Error, Head, Reserve, Shard, read, subjects};
+use crate::Error;
+use crate::log::commit::Encoded;
+use crate::log::connection::Connection;
+use crate::log::head::Head;
+use crate::log::position::Shard;
+use crate::log::{read, subjects};
 
-/// How long an outcome is looked for before it is called unknown.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one acknowledgement is waited for.
+/// How long an append is tried before its outcome is reported as unknown.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long one publish waits for its acknowledgement.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What the server said to a publish (`JSPubAckResponse` of its API).
+/// Whether a commit may use the bytes that are reserved for endings and erasures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// It may not: beyond 90 % of the byte limit it is refused.
+    Ordinary,
+    /// It may: it ends or erases.
+    Ending,
+}
+
+/// Why a commit was not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another commit came first: load it and decide again.
+    #[error("another commit came first")]
+    Conflict,
+    /// The log has no room for it.
+    #[error("the log is full")]
+    Full,
+    /// It could not be done, or it is unknown whether it was done.
+    #[error(transparent)]
+    Broken(#[from] Error),
+}
+
+/// What the server answered to a publish (`JSPubAckResponse` of its API).
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -40,43 +67,43 @@ struct Refusal {
 enum Outcome {
     /// It is stored at this sequence.
     Stored(u64),
-    /// Another expectation would be needed.
+    /// The last sequence of the subject is not the expected one.
     Conflict,
-    /// The stream takes no more.
+    /// The stream or the store has no space left.
     Full,
-    /// It is not stored; the same again may be.
+    /// It is not stored; the same publish may succeed later.
     NotNow(String),
-    /// It is not stored and never will be.
+    /// It is not stored, and the same publish cannot succeed.
     Refused(Error),
-    /// Nobody said.
+    /// No acknowledgement arrived.
     Lost,
 }
 
 /// Appends an encoded commit to an aggregate whose last commit is at `expected`.
 pub(crate) async fn append(
-    inner: &Inner,
+    connection: &Connection,
     address: &Address,
     expected: u64,
     encoded: Encoded,
     reserve: Reserve,
 ) -> Result<Head, AppendError> {
-    let shard = inner.shard_of(address.agent);
+    let shard = connection.shard_of(address.agent);
     let subject = subjects::event(shard, address);
-    let state = inner.shard(shard);
+    let state = connection.shard(shard);
     if state.is_replaced.load(Ordering::Relaxed) {
         return Err(Error::OtherEpoch { shard }.into());
     }
     let size = encoded.stored_size(&subject);
-    if reserve == Reserve::Ordinary && state.fullness.reaches_reserve(size) {
+    if reserve == Reserve::Ordinary && state.capacity.reaches_reserve(size) {
         return Err(AppendError::Full);
     }
-    let sequence = Attempt { inner, shard, subject, expected, encoded: &encoded }.settle().await?;
-    state.fullness.add(size);
+    let sequence = Attempt { connection, shard, subject, expected, encoded: &encoded }.settle().await?;
+    state.capacity.add(size);
     Ok(Head { sequence, hash: encoded.hash })
 }
 
 struct Attempt<'a> {
-    inner: &'a Inner,
+    connection: &'a Connection,
     shard: Shard,
     subject: String,
     expected: u64,
@@ -84,12 +111,12 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Publishes until it is known what became of the commit.
+    /// Publishes until the outcome is known.
     ///
-    /// Once an acknowledgement is lost, only three things are proof: an acknowledgement, our bytes in the log, or another's
-    /// in their place; for the lost one may still be on its way.
+    /// Once an acknowledgement is lost, its publish may still reach the server. From then on only three things are proof: an
+    /// acknowledgement, this commit's bytes in the log, or another commit's bytes at the expected sequence.
     async fn settle(&self) -> Result<u64, AppendError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + DEADLINE;
         let mut is_uncertain = false;
         let mut pause = PAUSE;
         loop {
@@ -102,7 +129,7 @@ impl Attempt<'_> {
                 Outcome::Refused(error) if !is_uncertain => return Err(error.into()),
                 Outcome::NotNow(why) => why,
                 Outcome::Conflict | Outcome::Full | Outcome::Refused(_) | Outcome::Lost => {
-                    let winner = read::next(self.inner, self.shard, &self.subject, self.expected);
+                    let winner = read::next(self.connection, self.shard, &self.subject, self.expected);
                     match timeout_at(deadline, winner).await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed))) {
                         Ok(Some(winner)) if winner.payload == self.encoded.payload => return Ok(winner.sequence),
                         Ok(Some(_)) => return Err(AppendError::Conflict),
@@ -117,39 +144,39 @@ impl Attempt<'_> {
                 return Err(if is_uncertain { Error::Unknown { subject } } else { Error::Unavailable(why) }.into());
             }
             tracing::debug!(subject = self.subject, why, is_uncertain, "sending a commit again");
-            // Whatever the end of the pause is, the next attempt finds out.
-            let mut connections = self.inner.connections.clone();
-            connections.mark_unchanged();
-            let _ = timeout(pause, connections.changed()).await;
+            // Ends early when the connection changes; either way the next attempt follows.
+            let mut reconnects = self.connection.reconnects.clone();
+            reconnects.mark_unchanged();
+            let _ = timeout(pause, reconnects.changed()).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Sends the commit once; not into a connection that is gone, for it would be stored whenever that comes back.
+    /// Sends the commit once. Never while disconnected: the client would buffer it and send it after reconnecting, at any later time.
     async fn publish(&self, deadline: Instant) -> Result<Outcome, Error> {
-        if self.inner.client.connection_state() != State::Connected {
+        if self.connection.client.connection_state() != State::Connected {
             return Ok(Outcome::NotNow("there is no connection".to_owned()));
         }
         let headers = self.encoded.headers(self.expected);
         let request = Request::new().headers(headers).payload(self.encoded.payload.clone()).timeout(None);
-        let mut connections = self.inner.connections.clone();
-        connections.mark_unchanged();
+        let mut reconnects = self.connection.reconnects.clone();
+        reconnects.mark_unchanged();
         let within = deadline.min(Instant::now() + ACKNOWLEDGED_WITHIN);
         let answer = tokio::select! {
             biased;
-            answer = timeout_at(within, self.inner.client.send_request(self.subject.clone(), request)) => answer,
-            // The answer would have come on the connection that is gone.
-            _ = connections.changed() => return Ok(Outcome::Lost),
+            answer = timeout_at(within, self.connection.client.send_request(self.subject.clone(), request)) => answer,
+            // An acknowledgement would have arrived on the previous connection.
+            _ = reconnects.changed() => return Ok(Outcome::Lost),
         };
         match answer {
             Ok(Ok(message)) => Ok(read_answer(&message.payload)),
-            Ok(Err(error)) => unsent(&error),
+            Ok(Err(error)) => unanswered(&error),
             Err(_elapsed) => Ok(Outcome::Lost),
         }
     }
 }
 
-/// Reads what the server said; by number, for its words change.
+/// Reads the server's answer by its error code: the descriptions change between versions.
 fn read_answer(payload: &[u8]) -> Outcome {
     let Ok(answer) = serde_json::from_slice::<Answer>(payload) else { return Outcome::Lost };
     let Some(Refusal { err_code, description }) = answer.error else {
@@ -162,14 +189,14 @@ fn read_answer(payload: &[u8]) -> Outcome {
         10163 | 10008 | 10009 | 10118 => Outcome::NotNow(description),
         // JSInsufficientResources, JSStorageResourcesExceeded
         10023 | 10047 => Outcome::Full,
-        // JSStreamStoreFailedF carries the store's own words: "maximum bytes exceeded"
+        // JSStreamStoreFailedF carries the store's own error text: "maximum bytes exceeded"
         10077 if description.contains("maximum") => Outcome::Full,
         code => Outcome::Refused(Error::Refused { code, description }),
     }
 }
 
-/// Tells what a request that got no answer means.
-fn unsent(error: &RequestError) -> Result<Outcome, Error> {
+/// Classifies a request that got no answer.
+fn unanswered(error: &RequestError) -> Result<Outcome, Error> {
     match error.kind() {
         RequestErrorKind::NoResponders => Ok(Outcome::NotNow("no server answers for the stream".to_owned())),
         RequestErrorKind::TimedOut | RequestErrorKind::Other => Ok(Outcome::Lost),
@@ -217,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_says_nothing_proves_nothing() {
+    fn an_unreadable_answer_is_no_acknowledgement() {
         assert!(matches!(read_answer(b""), Outcome::Lost));
         assert!(matches!(read_answer(b"{}"), Outcome::Lost));
     }

@@ -10,7 +10,8 @@ use domain::{Aggregate, CommandId, Fingerprint, KeyId, LinkId, Target, Timestamp
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, trace};
+use crate::log::position::Hash;
+use crate::log::trace;
 
 static COMMAND_ID: HeaderName = HeaderName::from_static("Command-Id");
 static EVENT_TYPES: HeaderName = HeaderName::from_static("Event-Types");
@@ -27,18 +28,18 @@ pub enum Actor {
     Chatter,
     /// The agent, by one of its keys.
     Agent(KeyId),
-    /// Whoever runs this service.
+    /// The operator of this installation.
     Operator,
     /// A scheduled command.
     Timer,
 }
 
-/// What one command changed in one aggregate: stored whole or not at all.
+/// The events of one command on one aggregate: stored whole or not at all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Commit<E> {
     /// The command that made it.
     pub id: CommandId,
-    /// What that command asked for, as a keyed hash.
+    /// A keyed hash of the command's content.
     pub fingerprint: Fingerprint,
     /// When it was decided.
     pub at: Timestamp,
@@ -47,7 +48,7 @@ pub struct Commit<E> {
     /// The link of a session's commit, so that readers can route it without a look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkId>,
-    /// The hash of the stored bytes of the commit before on this subject.
+    /// The hash of the stored bytes of the previous commit on this subject.
     pub previous: Hash,
     /// What happened, in order; at least one.
     pub events: Vec<E>,
@@ -71,7 +72,7 @@ impl Encoded {
         Ok(Self { hash: Hash::of(&payload), payload: payload.into(), command: commit.id, types, parent: trace::parent() })
     }
 
-    /// Writes the headers: the expectation for the server, the others for readers that skip bodies.
+    /// Writes the headers: the expected sequence for the server, the others for readers that do not decode the body.
     pub(crate) fn headers(&self, expected: u64) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
@@ -84,7 +85,7 @@ impl Encoded {
         headers
     }
 
-    /// Estimates what the server's file store counts for this commit: its record's head, subject, headers and body (in bytes).
+    /// Estimates the bytes that the server's file store counts for this commit: record head, subject, headers and body.
     pub(crate) fn stored_size(&self, subject: &str) -> u64 {
         // The record; `NATS/1.0` and the empty line; the four headers with a sequence of 3 digits and without the types.
         const FIXED: usize = 34 + 12 + 42 + 44 + 15 + 19;
@@ -108,7 +109,7 @@ pub enum DecodeError {
     /// The header that names the command is missing.
     #[error("the header Command-Id is missing")]
     NoCommand,
-    /// The subject is none of ours.
+    /// The subject is not one that this program writes.
     #[error("the subject is not an aggregate's")]
     Subject,
 }
@@ -213,7 +214,7 @@ pub(crate) fn event_types(headers: &HeaderMap) -> Option<&str> {
     Some(headers.get(EVENT_TYPES.clone())?.as_str())
 }
 
-/// Reads which command made a commit, from its headers alone.
+/// Reads the id of the command that made a commit from its headers alone.
 pub(crate) fn command_id(headers: &HeaderMap) -> Option<CommandId> {
     CommandId::parse(headers.get(COMMAND_ID.clone())?.as_str()).ok()
 }

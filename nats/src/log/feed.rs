@@ -1,4 +1,4 @@
-//! Follows one shard commit by commit, without gap or repeat, over lost connections and lost consumers.
+//! Follows one shard commit by commit, without gaps or repeats, across reconnections and recreated consumers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,43 +12,47 @@ use tokio::sync::watch;
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
-use crate::backbone::Inner;
-use crate::{Error, Hash, Raw, Recorded, Shard, Unknown, read, streams, subjects};
+use crate::Error;
+use crate::log::connection::Connection;
+use crate::log::position::{Hash, Shard};
+use crate::log::record::{Raw, Recorded};
+use crate::log::unknown::Unknown;
+use crate::log::{read, streams, subjects};
 
-/// Messages asked for ahead.
-const AHEAD: usize = 1000;
-/// A server silent for two of these has forgotten the consumer.
+/// Messages that one pull requests in advance.
+const PREFETCH: usize = 1000;
+/// After two missed heartbeats the consumer counts as lost.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
-/// The server forgets a consumer that nobody pulls from for this long.
+/// The server removes a consumer without pulls for this long.
 const INACTIVE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a feed ended.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// The stream is another one than at the start: nothing read from it continues what was read.
+    /// The stream's epoch has changed: what it holds now does not continue what was read.
     #[error("shard {0} is another stream than it was")]
     OtherEpoch(Shard),
-    /// The place to read from lies beyond the end: the log lost its tail, or the place is another log's.
+    /// The sequence to continue from lies beyond the end: the log lost its tail, or the sequence belongs to another log.
     #[error("shard {shard} ends at {end}, before {after}")]
     AheadOfLog {
         /// The shard.
         shard: Shard,
-        /// Where reading was to go on.
+        /// The sequence to continue after.
         after: u64,
-        /// Where the shard ends.
+        /// The shard's last sequence.
         end: u64,
     },
-    /// It could not be read.
+    /// The log could not be read.
     #[error(transparent)]
     Broken(#[from] Error),
 }
 
-/// A feed of one shard from one place on.
+/// A feed of one shard from one sequence on.
 #[derive(Debug)]
 pub struct Feed {
-    inner: Arc<Inner>,
+    connection: Arc<Connection>,
     shard: Shard,
     last: u64,
     running: Hash,
@@ -56,12 +60,12 @@ pub struct Feed {
     ready: Vec<Recorded>,
 }
 
-/// A consumer on the server, and what came from it so far.
+/// A consumer on the server, and how many messages it has delivered.
 struct Source {
     messages: pull::Stream,
     name: String,
     delivered: u64,
-    connections: watch::Receiver<u64>,
+    reconnects: watch::Receiver<u64>,
 }
 
 impl std::fmt::Debug for Source {
@@ -71,8 +75,8 @@ impl std::fmt::Debug for Source {
 }
 
 impl Feed {
-    pub(crate) fn new(inner: Arc<Inner>, shard: Shard, after: u64, running: Hash) -> Self {
-        Self { inner, shard, last: after, running, source: None, ready: Vec::new() }
+    pub(crate) fn new(connection: Arc<Connection>, shard: Shard, after: u64, running: Hash) -> Self {
+        Self { connection, shard, last: after, running, source: None, ready: Vec::new() }
     }
 
     /// Returns the sequence of the last commit handed out.
@@ -80,15 +84,15 @@ impl Feed {
         self.ready.first().map_or(self.last, |recorded| recorded.sequence - 1)
     }
 
-    /// Waits for a commit and returns it with those that came along, in order, at most `most`. Cancel safe: nothing is lost when the wait is dropped.
+    /// Waits for a commit and returns it with those that are ready too, in order, at most `most`. Cancel safe: dropping the future loses nothing.
     ///
-    /// An unreachable server is waited for, not reported.
+    /// While the server is unreachable it waits and reports nothing.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Recorded>, FeedError> {
         let mut pause = Duration::from_millis(20);
         while self.ready.is_empty() {
             let source = match &mut self.source {
                 Some(source) => source,
-                vacant @ None => match connect(&self.inner, self.shard, self.last).await {
+                vacant @ None => match connect(&self.connection, self.shard, self.last).await {
                     Ok(source) => vacant.insert(source),
                     Err(FeedError::Broken(Error::Unavailable(why))) => {
                         tracing::debug!(shard = %self.shard, why, "a feed waits for the log");
@@ -106,11 +110,11 @@ impl Feed {
         }
         while self.ready.len() < most {
             let Some(source) = &mut self.source else { break };
-            // Without a budget: `most` bounds it, and tokio's would end every batch at 128.
+            // Outside tokio's cooperative budget, which would end every batch at 128; `most` is the bound.
             match unconstrained(source.messages.next()).now_or_never() {
                 Some(Some(Ok(message))) => {
                     if let Err(error) = self.take(&message).await {
-                        // What was read before it comes first; then it is met again.
+                        // The commits read before it are returned first; the next call meets the error again.
                         self.lose(&error.to_string());
                     }
                 }
@@ -123,10 +127,10 @@ impl Feed {
         Ok(std::mem::replace(&mut self.ready, rest))
     }
 
-    /// Passes over the next commit where [`Self::next`] failed on it and a newer program wrote it; does nothing where it is known or broken.
+    /// Skips the next commit if [`Self::next`] failed on it because a newer program wrote it; does nothing where it is known or corrupt.
     pub async fn pass_over(&mut self) -> Result<Option<Unknown>, FeedError> {
         let filter = subjects::events_of_shard(self.shard);
-        let next = read::next(&self.inner, self.shard, &filter, self.last).await?;
+        let next = read::next(&self.connection, self.shard, &filter, self.last).await?;
         let Some(unknown) = next.and_then(|raw| raw.unknown(self.running)) else { return Ok(None) };
         self.source = None;
         self.last = unknown.sequence;
@@ -139,11 +143,11 @@ impl Feed {
         self.source = None;
     }
 
-    /// Takes a message in, if it is the next of its consumer; a gap in the stream must be one on the leader too.
+    /// Accepts a message if it is its consumer's next; a gap in the sequences must be one on the leader too.
     async fn take(&mut self, message: &Message) -> Result<(), FeedError> {
         let Some(source) = &mut self.source else { return Ok(()) };
         let Ok(info) = message.info() else {
-            self.lose("a message without its place");
+            self.lose("a message without its sequence");
             return Ok(());
         };
         let (consumer_sequence, sequence) = (info.consumer_sequence, info.stream_sequence);
@@ -154,7 +158,7 @@ impl Feed {
         if sequence != self.last + 1 {
             let filter = subjects::events_of_shard(self.shard);
             let purged =
-                read::next(&self.inner, self.shard, &filter, self.last).await?.is_some_and(|next| next.sequence == sequence);
+                read::next(&self.connection, self.shard, &filter, self.last).await?.is_some_and(|next| next.sequence == sequence);
             if !purged {
                 self.lose("a message is missing");
                 return Ok(());
@@ -179,10 +183,10 @@ impl Feed {
 }
 
 impl Drop for Feed {
-    /// Asks the server to forget the consumer; it would by itself after a minute.
+    /// Removes the consumer now; the server would do so itself after a minute.
     fn drop(&mut self) {
         let (Some(source), Ok(runtime)) = (self.source.take(), tokio::runtime::Handle::try_current()) else { return };
-        let (jetstream, stream) = (self.inner.jetstream.clone(), self.inner.shard(self.shard).stream.clone());
+        let (jetstream, stream) = (self.connection.jetstream.clone(), self.connection.shard(self.shard).stream.clone());
         runtime.spawn(async move {
             if let Err(error) = jetstream.delete_consumer_from_stream(&source.name, &stream).await {
                 tracing::debug!(%error, "a consumer was not deleted");
@@ -192,26 +196,26 @@ impl Drop for Feed {
 }
 
 impl Source {
-    /// Waits for a message; an error says that the consumer is gone, or that nobody knows whether it is.
+    /// Waits for a message; an error says that the consumer is lost or may be.
     async fn next(&mut self) -> Result<Message, String> {
         tokio::select! {
             biased;
-            came = self.messages.next() => match came {
+            message = self.messages.next() => match message {
                 Some(Ok(message)) => Ok(message),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err("the consumer ended".to_owned()),
             },
-            _ = self.connections.changed() => Err("the connection was made again".to_owned()),
+            _ = self.reconnects.changed() => Err("the connection was made again".to_owned()),
         }
     }
 }
 
-/// Makes a consumer that starts after `after`, on the stream that this process knows.
-async fn connect(inner: &Inner, shard: Shard, after: u64) -> Result<Source, FeedError> {
-    let mut connections = inner.connections.clone();
-    connections.mark_unchanged();
-    let state = inner.shard(shard);
-    let found = streams::find(&inner.jetstream, shard).await?;
+/// Creates a consumer that starts after `after`, on a stream of the known epoch.
+async fn connect(connection: &Connection, shard: Shard, after: u64) -> Result<Source, FeedError> {
+    let mut reconnects = connection.reconnects.clone();
+    reconnects.mark_unchanged();
+    let state = connection.shard(shard);
+    let found = streams::find(&connection.jetstream, shard).await?;
     if found.epoch != state.epoch {
         return Err(FeedError::OtherEpoch(shard));
     }
@@ -229,8 +233,8 @@ async fn connect(inner: &Inner, shard: Shard, after: u64) -> Result<Source, Feed
         ..pull::Config::default()
     };
     let consumer =
-        inner.jetstream.create_consumer_on_stream(config, &state.stream).await.map_err(|error| match error.kind() {
-            // Its own fault, not the server's for the moment.
+        connection.jetstream.create_consumer_on_stream(config, &state.stream).await.map_err(|error| match error.kind() {
+            // A fault of the request, not a temporary one of the server.
             ConsumerErrorKind::JetStream(cause) if cause.code() < 500 && cause.error_code() != ErrorCode::STREAM_NOT_FOUND => {
                 Error::Refused { code: cause.error_code().0, description: cause.to_string() }
             }
@@ -239,11 +243,11 @@ async fn connect(inner: &Inner, shard: Shard, after: u64) -> Result<Source, Feed
     let name = consumer.cached_info().name.clone();
     let messages = consumer
         .stream()
-        .max_messages_per_batch(AHEAD)
+        .max_messages_per_batch(PREFETCH)
         .heartbeat(HEARTBEAT)
         .expires(EXPIRES)
         .messages()
         .await
         .map_err(Error::unavailable)?;
-    Ok(Source { messages, name, delivered: 0, connections })
+    Ok(Source { messages, name, delivered: 0, reconnects })
 }

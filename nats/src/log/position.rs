@@ -1,4 +1,4 @@
-//! Places in the log, and the hashes that hold it together.
+//! Positions in the log, and the hashes that chain its commits.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use domain::{AgentId, CommandId};
 use serde::{Deserialize, Serialize};
 
-/// One of the streams that make up the log; an agent and all that is its own live in one.
+/// One of the streams that make up the log; an agent, its links and its sessions are all in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Shard(pub u16);
@@ -27,7 +27,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// Where an event stands: ordered within one shard.
+/// The position of an event; positions are ordered within one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The stream.
@@ -38,7 +38,7 @@ pub struct Position {
     pub index: u16,
 }
 
-/// The outer name of an event: the same wherever the event is shown.
+/// The public id of an event: the same on every channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId([u8; 16]);
 
@@ -110,13 +110,13 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// The life of a stream: a random id given when the stream is made, so that another stream of the same name is told apart.
+/// The identity of a stream: a random id given when the stream is created, so that a later stream of the same name is told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(#[serde(with = "serde_bytes")] pub [u8; 16]);
 
 impl Epoch {
-    /// Reads the outer form: 32 hexadecimal digits, lower case.
+    /// Reads the text form: 32 hexadecimal digits, lower case.
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?))
     }

@@ -1,4 +1,4 @@
-//! Reads of the log: many messages in one request from any replica, proven complete against the leader.
+//! Reads of the log: many messages in one request from any replica, checked for completeness against the leader.
 
 use std::time::Duration;
 
@@ -10,28 +10,30 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::backbone::Inner;
-use crate::{Error, Raw, Shard};
+use crate::Error;
+use crate::log::connection::Connection;
+use crate::log::position::Shard;
+use crate::log::record::Raw;
 
 /// The server's own limit of one batch.
 const BATCH: usize = 1000;
 /// Subjects in one question for last messages; the server's own limit is 1024.
 const SUBJECTS: usize = 512;
-/// Questions to the leader at once, where no other server is far enough.
+/// Concurrent requests to the leader, where no replica has reached the required sequence.
 const ASKED_AT_ONCE: usize = 32;
-/// The longest silence within a batch.
-const SILENCE: Duration = Duration::from_secs(5);
+/// The longest pause between two messages of a batch.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// ADR-31: the batch is complete.
 const END_OF_BATCH: u16 = 204;
 
-/// Reads every message of `subject` after `after`, complete up to the last one that the leader knows.
-pub(crate) async fn complete(inner: &Inner, shard: Shard, subject: &str, after: u64) -> Result<Vec<Raw>, Error> {
-    range(inner, shard, subject, after, u64::MAX, usize::MAX).await
+/// Reads every message of `subject` after `after`, complete up to the leader's last one.
+pub(crate) async fn complete(connection: &Connection, shard: Shard, subject: &str, after: u64) -> Result<Vec<Raw>, Error> {
+    range(connection, shard, subject, after, u64::MAX, usize::MAX).await
 }
 
-/// Reads messages of `filter` after `after` up to `upto`, at most `limit`; none that the leader knows is left out.
+/// Reads messages of `filter` after `after` up to `upto`, at most `limit`; none that the leader has is left out.
 pub(crate) async fn range(
-    inner: &Inner,
+    connection: &Connection,
     shard: Shard,
     filter: &str,
     after: u64,
@@ -43,16 +45,16 @@ pub(crate) async fn range(
     while raws.len() < limit && reached < upto {
         let most = BATCH.min(limit - raws.len());
         let request = json!({ "seq": reached + 1, "next_by_subj": filter, "batch": most });
-        let page = again_on_new_connections(inner, || batch(inner, shard, &request)).await?;
+        let page = retry_on_reconnect(connection, || batch(connection, shard, &request)).await?;
         reached = page.raws.last().map_or(reached, |raw| raw.sequence);
         raws.extend(page.raws);
         if page.is_last {
             break;
         }
     }
-    // The only replica is the leader; of several a lagging one may have answered.
-    if inner.replicas > 1 && raws.len() < limit && reached < upto {
-        while let Some(raw) = next(inner, shard, filter, reached).await? {
+    // With one replica the leader has answered; with several, one that lags may have.
+    if connection.replicas > 1 && raws.len() < limit && reached < upto {
+        while let Some(raw) = next(connection, shard, filter, reached).await? {
             reached = raw.sequence;
             raws.push(raw);
             if raws.len() >= limit || reached >= upto {
@@ -65,37 +67,37 @@ pub(crate) async fn range(
 }
 
 /// Asks the leader for the last message of `filter`.
-pub(crate) async fn last(inner: &Inner, shard: Shard, filter: &str) -> Result<Option<Raw>, Error> {
-    let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
-    again_on_new_connections(inner, || async { found(stream.get_last_raw_message_by_subject(filter).await) }).await
+pub(crate) async fn last(connection: &Connection, shard: Shard, filter: &str) -> Result<Option<Raw>, Error> {
+    let stream = connection.jetstream.get_stream_no_info(&connection.shard(shard).stream).await.map_err(Error::unavailable)?;
+    retry_on_reconnect(connection, || async { found(stream.get_last_raw_message_by_subject(filter).await) }).await
 }
 
-/// Gets the last message of each of `subjects`, as they were when the leader was at `end` or later; none where a subject has none.
-pub(crate) async fn latest(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -> Result<Vec<Raw>, Error> {
+/// Gets the last message of each of `subjects` as of the sequence `end` or later; a subject without messages is left out.
+pub(crate) async fn latest(connection: &Connection, shard: Shard, subjects: &[String], end: u64) -> Result<Vec<Raw>, Error> {
     let mut latest = Vec::with_capacity(subjects.len());
     for subjects in subjects.chunks(SUBJECTS) {
-        if let Some(raws) = latest_of(inner, shard, subjects, end).await? {
+        if let Some(raws) = latest_of(connection, shard, subjects, end).await? {
             latest.extend(raws);
         } else {
-            let asked = stream::iter(subjects).map(|subject| last(inner, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
+            let asked = stream::iter(subjects).map(|subject| last(connection, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
             latest.extend(asked.try_collect::<Vec<_>>().await?.into_iter().flatten());
         }
     }
     Ok(latest)
 }
 
-/// As [`latest`], from whichever server answers; nothing where that one may not have reached `end`.
-async fn latest_of(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -> Result<Option<Vec<Raw>>, Error> {
+/// As [`latest`], from any replica; `None` where the one that answers may not have reached `end`.
+async fn latest_of(connection: &Connection, shard: Shard, subjects: &[String], end: u64) -> Result<Option<Vec<Raw>>, Error> {
     let mut raws: Vec<Raw> = Vec::new();
     let mut upto = 0;
     loop {
         let after = raws.last().map_or(0, |raw| raw.sequence);
         let request = json!({ "multi_last": subjects, "seq": after + 1, "up_to_seq": upto });
-        let page = again_on_new_connections(inner, || batch(inner, shard, &request)).await?;
+        let page = retry_on_reconnect(connection, || batch(connection, shard, &request)).await?;
         upto = page.upto.unwrap_or(upto);
         raws.extend(page.raws);
-        // The only replica is the leader.
-        if inner.replicas > 1 && upto < end {
+        // With one replica the leader has answered.
+        if connection.replicas > 1 && upto < end {
             return Ok(None);
         }
         if page.is_last {
@@ -105,23 +107,23 @@ async fn latest_of(inner: &Inner, shard: Shard, subjects: &[String], end: u64) -
 }
 
 /// Asks the leader for the first message of `filter` after `after`.
-pub(crate) async fn next(inner: &Inner, shard: Shard, filter: &str, after: u64) -> Result<Option<Raw>, Error> {
-    let stream = inner.jetstream.get_stream_no_info(&inner.shard(shard).stream).await.map_err(Error::unavailable)?;
+pub(crate) async fn next(connection: &Connection, shard: Shard, filter: &str, after: u64) -> Result<Option<Raw>, Error> {
+    let stream = connection.jetstream.get_stream_no_info(&connection.shard(shard).stream).await.map_err(Error::unavailable)?;
     let ask = || async { found(stream.raw_message_builder().sequence(after + 1).next_by_subject(filter).send().await) };
-    again_on_new_connections(inner, ask).await
+    retry_on_reconnect(connection, ask).await
 }
 
-/// Asks once more whenever the connection was made again: an answer was on the old one, if anywhere.
-async fn again_on_new_connections<T, F: Future<Output = Result<T, Error>>>(
-    inner: &Inner,
+/// Repeats a request after every reconnection: the answer to the earlier one was lost with its connection.
+async fn retry_on_reconnect<T, F: Future<Output = Result<T, Error>>>(
+    connection: &Connection,
     ask: impl Fn() -> F,
 ) -> Result<T, Error> {
-    let mut connections = inner.connections.clone();
+    let mut reconnects = connection.reconnects.clone();
     loop {
-        connections.mark_unchanged();
+        reconnects.mark_unchanged();
         tokio::select! {
             answer = ask() => return answer,
-            changed = connections.changed() => changed.map_err(Error::unavailable)?,
+            changed = reconnects.changed() => changed.map_err(Error::unavailable)?,
         }
     }
 }
@@ -147,25 +149,25 @@ fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<Raw>, 
 struct Page {
     raws: Vec<Raw>,
     is_last: bool,
-    /// How far the stream reached, where the server said so.
+    /// The stream's last sequence when the batch was made, where the server tells it.
     upto: Option<u64>,
 }
 
 /// Gets many messages by one request (ADR-31, batch and multi-subject direct get).
-async fn batch(inner: &Inner, shard: Shard, request: &Value) -> Result<Page, Error> {
-    let inbox = inner.client.new_inbox();
-    let mut answers = inner.client.subscribe(inbox.clone()).await.map_err(Error::unavailable)?;
-    let subject = format!("$JS.API.DIRECT.GET.{}", inner.shard(shard).stream);
-    inner.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await.map_err(Error::unavailable)?;
+async fn batch(connection: &Connection, shard: Shard, request: &Value) -> Result<Page, Error> {
+    let inbox = connection.client.new_inbox();
+    let mut answers = connection.client.subscribe(inbox.clone()).await.map_err(Error::unavailable)?;
+    let subject = format!("$JS.API.DIRECT.GET.{}", connection.shard(shard).stream);
+    connection.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await.map_err(Error::unavailable)?;
     let mut raws = Vec::new();
     loop {
-        let answer = timeout(SILENCE, answers.next()).await.map_err(Error::unavailable)?;
+        let answer = timeout(BATCH_TIMEOUT, answers.next()).await.map_err(Error::unavailable)?;
         let answer = answer.ok_or_else(|| Error::unavailable("the connection was closed"))?;
         match answer.status.map(|status| status.as_u16()) {
             None => raws.push(message(answer)?),
             Some(END_OF_BATCH) => {
-                let told = |name| answer.headers.as_ref().and_then(|headers| number(headers, name));
-                return Ok(Page { raws, is_last: told("Nats-Num-Pending") == Some(0), upto: told("Nats-UpTo-Sequence") });
+                let header = |name| answer.headers.as_ref().and_then(|headers| number(headers, name));
+                return Ok(Page { raws, is_last: header("Nats-Num-Pending") == Some(0), upto: header("Nats-UpTo-Sequence") });
             }
             Some(404) => return Ok(Page { raws, is_last: true, upto: None }),
             Some(code) => return Err(refused(code, &answer)),
@@ -174,7 +176,7 @@ async fn batch(inner: &Inner, shard: Shard, request: &Value) -> Result<Page, Err
 }
 
 fn message(answer: Message) -> Result<Raw, Error> {
-    let malformed = || Error::unavailable("an answer without its place in the stream");
+    let malformed = || Error::unavailable("an answer without its sequence in the stream");
     let headers = answer.headers.ok_or_else(malformed)?;
     let sequence = number(&headers, "Nats-Sequence").ok_or_else(malformed)?;
     let subject = headers.get("Nats-Subject").ok_or_else(malformed)?.as_str().to_owned();

@@ -1,11 +1,14 @@
-//! What readers get: a stored commit with its place, and its events one by one.
+//! What readers get: a stored commit with its position, and its events one by one.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use domain::{Address, CommandId, LinkId, Timestamp};
 
-use crate::commit::{command_id, event_types};
-use crate::{Actor, AnyEvent, Commit, DecodeError, Error, EventId, Hash, Head, Last, Position, Shard, subjects};
+use crate::Error;
+use crate::log::commit::{Actor, AnyEvent, Commit, DecodeError, command_id, event_types};
+use crate::log::head::{Head, Last};
+use crate::log::position::{EventId, Hash, Position, Shard};
+use crate::log::subjects;
 
 /// A commit as it stands in the log.
 #[derive(Debug, Clone)]
@@ -14,7 +17,7 @@ pub struct Recorded {
     pub address: Address,
     /// The stream.
     pub shard: Shard,
-    /// The place in the stream, from 1.
+    /// The sequence in the stream, from 1.
     pub sequence: u64,
     /// The commit.
     pub commit: Commit<AnyEvent>,
@@ -26,14 +29,14 @@ pub struct Recorded {
     pub size: usize,
 }
 
-/// One event, with all that readers need of its commit.
+/// One event, with what readers need of its commit.
 #[derive(Debug, Clone)]
 pub struct Fact {
     /// The aggregate.
     pub address: Address,
     /// The link of a session's event.
     pub link: Option<LinkId>,
-    /// The place in the log.
+    /// The position in the log.
     pub position: Position,
     /// When it happened.
     pub at: Timestamp,
@@ -46,14 +49,14 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Returns the event's outer name.
+    /// Returns the event's public id.
     pub fn id(&self) -> EventId {
         EventId::of(&self.command, self.position.index)
     }
 }
 
 impl Recorded {
-    /// Walks the events in order.
+    /// Returns the events in order.
     pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
         let commit = &self.commit;
         commit.events.iter().zip(0_u16..).map(|(event, index)| Fact {
@@ -80,7 +83,7 @@ pub(crate) struct Raw {
 impl Raw {
     /// Decodes the commit by its subject's kind.
     pub(crate) fn decode(&self) -> Result<Recorded, Error> {
-        let (shard, address) = self.place()?;
+        let (shard, address) = self.shard_and_address()?;
         let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload)
             .map_err(|error| self.corrupt(&error))?;
         Ok(Recorded {
@@ -94,23 +97,23 @@ impl Raw {
         })
     }
 
-    /// Reads the aggregate off the subject.
+    /// Reads the aggregate's address from the subject.
     pub(crate) fn address(&self) -> Result<Address, Error> {
-        Ok(self.place()?.1)
+        Ok(self.shard_and_address()?.1)
     }
 
-    fn place(&self) -> Result<(Shard, Address), Error> {
+    fn shard_and_address(&self) -> Result<(Shard, Address), Error> {
         subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))
     }
 
-    /// Reads what the headers tell, without the body.
+    /// Reads the headers, without decoding the body.
     pub(crate) fn last(&self) -> Result<Last, Error> {
         let command = self.headers.as_ref().and_then(command_id).ok_or_else(|| self.corrupt(&DecodeError::NoCommand))?;
         let types = self.headers.as_ref().and_then(event_types).unwrap_or_default().to_owned();
         Ok(Last { head: Head { sequence: self.sequence, hash: Hash::of(&self.payload) }, command, types })
     }
 
-    /// Says that this message cannot be read.
+    /// Makes the error for a message that cannot be read.
     pub(crate) fn corrupt(&self, reason: &DecodeError) -> Error {
         Error::Corrupt { subject: self.subject.clone(), sequence: self.sequence, reason: reason.to_string() }
     }

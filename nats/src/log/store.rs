@@ -3,62 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Address, AgentId, Aggregate, CommandId};
+use domain::{Address, AgentId, Aggregate};
 
-use crate::backbone::Inner;
-use crate::{Commit, Encoded, Error, Hash, Raw, Recorded, Shard, append, read, streams, subjects};
-
-/// The last commit of an aggregate; the default stands for an aggregate without any.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Its sequence in the stream; 0 for none.
-    pub sequence: u64,
-    /// The hash of its stored bytes.
-    pub hash: Hash,
-}
-
-/// A commit of one aggregate, and the head that it made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stored<E> {
-    /// The aggregate's head after this commit.
-    pub head: Head,
-    /// The commit.
-    pub commit: Commit<E>,
-}
-
-/// The last commit of an aggregate, by its headers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Last {
-    /// The aggregate's head.
-    pub head: Head,
-    /// The command that made it.
-    pub command: CommandId,
-    /// The wire names of its events, separated by commas.
-    pub types: String,
-}
-
-/// Whether a commit may use the room that is kept for endings and erasures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reserve {
-    /// It may not: beyond 90 % of the byte limit it is refused.
-    Ordinary,
-    /// It may: it ends or erases.
-    Ending,
-}
-
-/// Why a commit was not appended.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// Another commit came first: load it and decide again.
-    #[error("another commit came first")]
-    Conflict,
-    /// The log has no room for it.
-    #[error("the log is full")]
-    Full,
-    /// It could not be done, or it is unknown whether it was done.
-    #[error(transparent)]
-    Broken(#[from] Error),
-}
+use crate::Error;
+use crate::log::append::{AppendError, Reserve};
+use crate::log::commit::{Commit, Encoded};
+use crate::log::connection::Connection;
+use crate::log::head::{Head, Last, Stored};
+use crate::log::position::{Hash, Shard};
+use crate::log::record::{Raw, Recorded};
+use crate::log::{append, read, streams, subjects};
 
 /// What a scan reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,42 +26,42 @@ pub enum Scope {
 /// The store of aggregates; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
+    connection: Arc<Connection>,
 }
 
 impl Store {
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self { inner }
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
     }
 
-    /// Loads the commits of an aggregate after `after`, up to the last one that the leader knew; verifies the chain.
+    /// Loads the commits of an aggregate after `after`, up to the leader's last one; verifies the chain.
     pub async fn load<A: Aggregate>(&self, address: Address, after: &Head) -> Result<Vec<Stored<A::Event>>, Error> {
-        let shard = self.inner.shard_of(address.agent);
+        let shard = self.connection.shard_of(address.agent);
         let subject = subjects::event(shard, &address);
-        let _permit = self.inner.cold.acquire().await.expect("the semaphore is never closed");
-        let raws = read::complete(&self.inner, shard, &subject, after.sequence).await?;
+        let _permit = self.connection.cold.acquire().await.expect("the semaphore is never closed");
+        let raws = read::complete(&self.connection, shard, &subject, after.sequence).await?;
         let mut head = *after;
         raws.iter().map(|raw| follow::<A::Event>(raw, &mut head)).collect()
     }
 
     /// Asks the leader for the last commit of an aggregate.
     pub async fn last(&self, address: Address) -> Result<Option<Last>, Error> {
-        let shard = self.inner.shard_of(address.agent);
+        let shard = self.connection.shard_of(address.agent);
         let subject = subjects::event(shard, &address);
-        read::last(&self.inner, shard, &subject).await?.map(|raw| raw.last()).transpose()
+        read::last(&self.connection, shard, &subject).await?.map(|raw| raw.last()).transpose()
     }
 
-    /// Finds the last commits of many aggregates, as the leaders had them when this was asked or later; those without any are left out.
+    /// Finds the last commits of many aggregates, as the leaders had them at the time of the call or later; those without any are left out.
     pub async fn last_of(&self, addresses: &[Address]) -> Result<Vec<(Address, Last)>, Error> {
         let mut subjects = BTreeMap::<Shard, Vec<String>>::new();
         for address in addresses {
-            let shard = self.inner.shard_of(address.agent);
+            let shard = self.connection.shard_of(address.agent);
             subjects.entry(shard).or_default().push(subjects::event(shard, address));
         }
         let mut all = Vec::with_capacity(addresses.len());
         for (shard, subjects) in subjects {
-            let end = streams::find(&self.inner.jetstream, shard).await?.last;
-            for raw in read::latest(&self.inner, shard, &subjects, end).await? {
+            let end = streams::find(&self.connection.jetstream, shard).await?.last;
+            for raw in read::latest(&self.connection, shard, &subjects, end).await? {
                 all.push((raw.address()?, raw.last()?));
             }
         }
@@ -117,7 +71,7 @@ impl Store {
     /// Appends a commit where `expected` is still the head; `commit.previous` must be its hash.
     ///
     /// A commit whose acknowledgement is lost is looked up at the leader and sent again if need be, for 10 s at most.
-    /// Whoever drops the wait does not know what became of the commit.
+    /// If the future is dropped, the outcome is unknown.
     pub async fn append<A: Aggregate>(
         &self,
         address: Address,
@@ -127,22 +81,22 @@ impl Store {
     ) -> Result<Head, AppendError> {
         debug_assert_eq!(commit.previous, expected.hash, "a commit continues its chain");
         let encoded = Encoded::new::<A>(commit).map_err(Error::Encode)?;
-        append::append(&self.inner, &address, expected.sequence, encoded, reserve).await
+        append::append(&self.connection, &address, expected.sequence, encoded, reserve).await
     }
 
     /// Reads commits after the sequence `after` up to `upto`, oldest first, at most `limit`, from a server proven to have reached `upto`.
     pub async fn scan(&self, scope: Scope, after: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, Error> {
         let (shard, filter) = match scope {
             Scope::Agent(agent) => {
-                let shard = self.inner.shard_of(agent);
+                let shard = self.connection.shard_of(agent);
                 (shard, subjects::events_of_agent(shard, agent))
             }
             Scope::Aggregate(address) => {
-                let shard = self.inner.shard_of(address.agent);
+                let shard = self.connection.shard_of(address.agent);
                 (shard, subjects::event(shard, &address))
             }
         };
-        let raws = read::range(&self.inner, shard, &filter, after, upto, limit).await?;
+        let raws = read::range(&self.connection, shard, &filter, after, upto, limit).await?;
         raws.iter().map(Raw::decode).collect()
     }
 }

@@ -1,12 +1,15 @@
-//! The streams: made once, then read back and compared, for an old server drops settings it does not know.
+//! The streams: created once, then read back and compared, because an older server drops settings it does not know.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
 
-use crate::{Epoch, Error, Options, Shard, chance, handoffs, subjects};
+use crate::log::position::{Epoch, Shard};
+use crate::log::subjects;
+use crate::{Error, Options, random};
 
 const EPOCH: &str = "tempchat-epoch";
 const SHARDS: &str = "tempchat-shards";
@@ -15,8 +18,12 @@ const FORMAT: &str = "tempchat-format";
 const FORMAT_VERSION: &str = "1";
 /// Feeds of one shard at once; the server's own default is 1000 and may be lowered there without notice.
 const MAX_CONSUMERS: i32 = 512;
+/// How long a hand-off code leads anywhere: `domain::Policy::handoff_lifetime`'s most.
+const HANDOFF_MAX_AGE: Duration = Duration::from_mins(5);
+/// Bytes of all hand-off codes: some 200,000 within [`HANDOFF_MAX_AGE`].
+const HANDOFF_MAX_BYTES: i64 = 32 << 20;
 
-/// One stream of the log, as it was found.
+/// One stream of the log as the server describes it.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) epoch: Epoch,
@@ -26,9 +33,9 @@ pub(crate) struct Found {
     pub(crate) replicas: usize,
 }
 
-/// Makes what is missing of a new log, and compares what is there; returns the shards in order.
+/// Creates the streams of a new log, and compares those that exist; returns the shards in order.
 pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<Found>, Error> {
-    // The first shard is made last: where it is, all others were.
+    // The first shard is created last: if it exists, all others once did.
     let first = match read(jetstream, &subjects::stream(Shard(0))).await? {
         Some(config) => config,
         None => create_log(jetstream, options).await?,
@@ -68,7 +75,7 @@ async fn create_log(jetstream: &Context, options: &Options) -> Result<Config, Er
     for shard in (0..shards).rev().map(Shard) {
         let wanted = events(shard, shards, options);
         if let Some(found) = read(jetstream, &wanted.name).await? {
-            // Left by a start that was cut off, or made by another process right now; one with commits is part of a log that lost its first shard.
+            // Either an interrupted start left it or another process is creating it now; one with commits belongs to a log that lost its first shard.
             let last = find(jetstream, shard).await?.last;
             let is_other = found.metadata.get(SHARDS) != wanted.metadata.get(SHARDS);
             if shard.0 != 0 && (last > 0 || is_other) {
@@ -81,12 +88,12 @@ async fn create_log(jetstream: &Context, options: &Options) -> Result<Config, Er
     read(jetstream, &name).await?.ok_or(Error::StreamMissing { stream: name })
 }
 
-/// Makes a stream, unless it is there, and compares.
+/// Creates a stream unless it exists, and compares it.
 async fn ensure(jetstream: &Context, wanted: &Config) -> Result<(), Error> {
     if read(jetstream, &wanted.name).await?.is_none() {
         match jetstream.create_stream(wanted.clone()).await {
             Ok(_) => {}
-            // Another process was faster.
+            // Another process created it first.
             Err(error) if matches!(error.kind(), CreateStreamErrorKind::JetStream(ref cause) if cause.error_code() == ErrorCode::STREAM_NAME_EXIST) =>
                 {}
             Err(error) => return Err(created(&error.kind(), &error)),
@@ -124,7 +131,7 @@ fn events(shard: Shard, shards: u16, options: &Options) -> Config {
         allow_direct: true,
         compression: Some(Compression::S2),
         metadata: HashMap::from([
-            (EPOCH.to_owned(), Epoch(chance::bytes()).to_string()),
+            (EPOCH.to_owned(), Epoch(random::bytes()).to_string()),
             (SHARDS.to_owned(), shards.to_string()),
             (FORMAT.to_owned(), FORMAT_VERSION.to_owned()),
         ]),
@@ -132,7 +139,7 @@ fn events(shard: Shard, shards: u16, options: &Options) -> Config {
     }
 }
 
-/// The stream of the data keys: nothing in it may be copied about, so that a deleted message's bytes are overwritten where they stand.
+/// The stream of the data keys: uncompressed and without direct reads, so that deleting a message overwrites its only bytes in place.
 fn keys(options: &Options) -> Config {
     Config {
         subjects: vec![subjects::ALL_KEYS.to_owned()],
@@ -143,12 +150,12 @@ fn keys(options: &Options) -> Config {
     }
 }
 
-/// The stream of the ways to sessions by hand-off code: what is old goes by itself, and no two lead from one place.
+/// The stream of hand-off codes: entries expire by age, and a code's subject holds one entry.
 fn handoffs(options: &Options) -> Config {
     Config {
         subjects: vec![subjects::ALL_HANDOFFS.to_owned()],
-        max_age: handoffs::KEPT_FOR,
-        max_bytes: handoffs::BYTES,
+        max_age: HANDOFF_MAX_AGE,
+        max_bytes: HANDOFF_MAX_BYTES,
         compression: Some(Compression::None),
         metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
         ..plain(subjects::HANDOFFS.to_owned(), options)
@@ -169,7 +176,7 @@ fn plain(name: String, options: &Options) -> Config {
     }
 }
 
-/// Names every setting that matters and is not as wanted; the byte limit and the epoch are the found stream's own.
+/// Names every setting that differs from the wanted one; the byte limit and the epoch are the existing stream's own.
 fn compare(wanted: &Config, found: &Config) -> Result<(), Error> {
     let mut differences = Vec::new();
     macro_rules! same {
@@ -212,7 +219,7 @@ fn compare(wanted: &Config, found: &Config) -> Result<(), Error> {
     if differences.is_empty() { Ok(()) } else { Err(differs(&wanted.name, differences)) }
 }
 
-/// A mirror, a source or a transform would let in what no writer of ours wrote.
+/// A mirror, a source or a transform would add messages that this program did not write.
 fn same_source(wanted: &Config, found: &Config, differences: &mut Vec<String>) {
     if wanted.mirror != found.mirror || wanted.sources != found.sources || wanted.subject_transform != found.subject_transform {
         differences.push("mirror, sources or subject_transform: wanted none, found some".to_owned());

@@ -1,18 +1,18 @@
-//! The only speller and parser of subjects and stream names. No personal data is in any of them.
+//! Writes and parses all subjects and stream names. None of them holds personal data.
 
 use std::fmt::Write as _;
 
 use domain::{Address, AgentId, LinkId, SessionId, Target};
 
-use crate::Shard;
+use crate::log::position::Shard;
 
 /// The stream of the data keys.
 pub(crate) const KEYS: &str = "KEYS";
 /// All subjects of the data keys.
 pub(crate) const ALL_KEYS: &str = "key.>";
-/// The stream of the ways to sessions by hand-off code.
+/// The stream that maps hand-off codes to sessions.
 pub(crate) const HANDOFFS: &str = "HANDOFFS";
-/// All subjects of those.
+/// All subjects of the hand-off codes.
 pub(crate) const ALL_HANDOFFS: &str = "handoff.*";
 
 /// Names the stream of a shard.
@@ -34,7 +34,7 @@ pub(crate) fn events_of_shard(shard: Shard) -> String {
     format!("event.{shard}.>")
 }
 
-/// Spells the filter of all commits of an agent and of all that is its own.
+/// Spells the filter of all commits of an agent, its links and its sessions.
 pub(crate) fn events_of_agent(shard: Shard, agent: AgentId) -> String {
     format!("event.{shard}.{agent}.>")
 }
@@ -47,12 +47,12 @@ pub(crate) fn key(owner: &Address) -> String {
     subject
 }
 
-/// Spells the subject of a hand-off code, by the half of it that grants nothing.
+/// Spells the subject of a hand-off code from its first half, the locator.
 pub(crate) fn handoff(locator: &str) -> String {
     format!("handoff.{locator}")
 }
 
-/// Spells the subject of an aggregate's fleeting signals: typing, presence.
+/// Spells the subject of an aggregate's ephemeral signals: typing, presence.
 pub(crate) fn ephemeral(shard: Shard, address: &Address) -> String {
     let mut subject = String::with_capacity(84);
     write!(subject, "ephemeral.{shard}.").expect("a string takes all");
@@ -60,7 +60,7 @@ pub(crate) fn ephemeral(shard: Shard, address: &Address) -> String {
     subject
 }
 
-/// Spells the filter of all fleeting signals of a shard.
+/// Spells the filter of all ephemeral signals of a shard.
 pub(crate) fn ephemerals_of_shard(shard: Shard) -> String {
     format!("ephemeral.{shard}.>")
 }
@@ -70,7 +70,7 @@ pub(crate) fn parse_event(subject: &str) -> Option<(Shard, Address)> {
     parse_sharded("event.", subject)
 }
 
-/// Reads the subject of a fleeting signal.
+/// Reads the subject of an ephemeral signal.
 pub(crate) fn parse_ephemeral(subject: &str) -> Option<(Shard, Address)> {
     parse_sharded("ephemeral.", subject)
 }

@@ -1,4 +1,4 @@
-//! The trace that a commit belongs to (W3C Trace Context), carried beside the call: it is for operators, no rule reads it.
+//! The trace that a commit belongs to (W3C Trace Context), carried in a task local: for operators only, no decision reads it.
 
 use std::sync::Arc;
 

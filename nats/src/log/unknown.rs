@@ -1,12 +1,14 @@
-//! Commits that a newer program wrote: readers that may skip what they do not know are told what they skip.
+//! Commits that a newer program wrote, described by their headers, for readers that may skip what they do not know.
 
 use domain::{Address, agent, link, session};
 use serde::de::value::Error as NoValue;
 use serde::de::{Error as _, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use crate::commit::event_types;
-use crate::{Commit, Hash, Kind, Raw, Shard, subjects};
+use crate::log::commit::{Commit, Kind, event_types};
+use crate::log::position::{Hash, Shard};
+use crate::log::record::Raw;
+use crate::log::subjects;
 
 /// A commit that this program cannot read because a newer one wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,20 +17,20 @@ pub struct Unknown {
     pub address: Address,
     /// The stream.
     pub shard: Shard,
-    /// The place in the stream.
+    /// The sequence in the stream.
     pub sequence: u64,
     /// The shard's running hash up to and with this commit.
     pub running: Hash,
-    /// The wire names of its events, separated by commas, as its header tells them.
+    /// The wire names of its events, separated by commas, from its header.
     pub types: String,
 }
 
 impl Raw {
-    /// Tells what is unknown of this message; nothing where it is known or broken. `running` is the running hash before it.
+    /// Describes this message if it is a whole commit with an event that this program does not know. `running` is the running hash before it.
     pub(crate) fn unknown(&self, running: Hash) -> Option<Unknown> {
         let (shard, address) = subjects::parse_event(&self.subject)?;
         let types = event_types(self.headers.as_ref()?)?;
-        // The envelope must be whole: what is broken is not new.
+        // A corrupt envelope is an error, not a newer program's commit.
         let whole = Commit::<IgnoredAny>::decode(self.headers.as_ref(), &self.payload).is_ok();
         (whole && names_unknown(address.target.into(), types)).then(|| Unknown {
             address,
@@ -40,7 +42,7 @@ impl Raw {
     }
 }
 
-/// Tells whether a type among `types` is none that this program reads.
+/// Tells whether any of `types` is a name that this program cannot read.
 fn names_unknown(kind: Kind, types: &str) -> bool {
     let known = match kind {
         Kind::Agent => variants::<agent::Event>(),
@@ -50,7 +52,7 @@ fn names_unknown(kind: Kind, types: &str) -> bool {
     types.split(',').any(|name| !known.contains(&name))
 }
 
-/// Returns the names that an enum is read by: its own `Deserialize` tells them to whoever deserializes.
+/// Returns the wire names of an enum's variants: its `Deserialize` passes them to the deserializer.
 fn variants<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     struct Names<'n>(&'n mut &'static [&'static str]);
 
@@ -79,7 +81,7 @@ fn variants<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
 
     let mut names: &'static [&'static str] = &[];
     let read = T::deserialize(Names(&mut names));
-    debug_assert!(read.is_err(), "there is nothing to read");
+    debug_assert!(read.is_err(), "the deserializer holds no value");
     names
 }
 

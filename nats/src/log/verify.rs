@@ -1,17 +1,21 @@
-//! Walks a shard from its first commit and checks every chain in it.
+//! Reads a shard from its first commit and checks every aggregate's hash chain.
 
 use std::collections::HashMap;
 
 use domain::Address;
 
-use crate::{Backbone, Epoch, Error, FeedError, Hash, Recorded, Shard, read, subjects};
+use crate::log::feed::FeedError;
+use crate::log::position::{Epoch, Hash, Shard};
+use crate::log::record::Recorded;
+use crate::log::{read, subjects};
+use crate::{Backbone, Error};
 
 /// A shard whose chains are whole, up to its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     /// The shard.
     pub shard: Shard,
-    /// The life of its stream.
+    /// Its stream's epoch.
     pub epoch: Epoch,
     /// The last sequence.
     pub sequence: u64,
@@ -28,8 +32,8 @@ pub struct Verified {
 impl Backbone {
     /// Reads a shard up to its present end; every commit must carry the hash of the one before it on its subject.
     pub async fn verify(&self, shard: Shard) -> Result<Verified, FeedError> {
-        // Not the stream's last sequence: the commit there may have been purged.
-        let last = read::last(&self.inner, shard, &subjects::events_of_shard(shard)).await?;
+        // The stream's own last sequence may be that of a purged commit.
+        let last = read::last(&self.connection, shard, &subjects::events_of_shard(shard)).await?;
         let end = last.map_or(0, |last| last.sequence);
         let mut feed = self.feed(shard, 0, Hash::default());
         let mut chains = HashMap::new();

@@ -1,0 +1,10 @@
+//! Names that clients are given or give: sealed, tagged or derived under the installation's secrets, so that nobody can make one up.
+
+pub(crate) mod api_key;
+pub(crate) mod cursor;
+pub(crate) mod derived;
+pub(crate) mod handoffs;
+pub(crate) mod link_token;
+pub(crate) mod session_credential;
+mod tags;
+pub(crate) mod webhook_secrets;
