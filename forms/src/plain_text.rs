@@ -1,14 +1,14 @@
-//! A form in plain words, for clients that draw none.
+//! A form as plain text, for clients that do not render forms.
 
 use std::fmt::Write as _;
 
-use crate::{Field, Form, Kind, Limit};
+use crate::{Field, Kind, Limit};
 
 /// Writes a form: the intro, then a line for each field, with what may be answered.
-pub(crate) fn of(form: &Form) -> String {
-    let mut text = form.intro().map(|intro| format!("{intro}\n")).unwrap_or_default();
-    let is_list = form.fields().len() > 1;
-    for (number, field) in (1..).zip(form.fields()) {
+pub(crate) fn plain_text(intro: Option<&str>, fields: &[Field]) -> String {
+    let mut text = intro.map(|intro| format!("{intro}\n")).unwrap_or_default();
+    let is_list = fields.len() > 1;
+    for (number, field) in (1..).zip(fields) {
         if is_list {
             let _ = write!(text, "{number}. ");
         }
@@ -54,6 +54,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Form;
 
     #[test]
     fn a_form_is_readable_without_being_drawn() {
@@ -63,12 +64,13 @@ mod tests {
         ]);
         let form = Form::new(Some("Your order".to_owned()), serde_json::from_value(fields).unwrap()).unwrap();
         let text = "Your order\n1. Which color? (one of: Red / Blue)\n2. How many? (number, 1 or more, optional)\nWhole boxes.";
-        assert_eq!(of(&form), text);
+        assert_eq!(plain_text(form.intro(), form.fields()), text);
     }
 
     #[test]
     fn a_single_field_has_no_number() {
         let fields = json!([{"key": "ok", "label": "Shall we?", "type": "yes_no"}]);
-        assert_eq!(of(&Form::new(None, serde_json::from_value(fields).unwrap()).unwrap()), "Shall we? (yes or no)");
+        let form = Form::new(None, serde_json::from_value(fields).unwrap()).unwrap();
+        assert_eq!(plain_text(form.intro(), form.fields()), "Shall we? (yes or no)");
     }
 }
