@@ -1,6 +1,6 @@
-//! Where PostgreSQL's files lie. Normally in the data folder; but as root PostgreSQL runs as another account, which
-//! cannot enter the data folder when that lies under a closed home. Then they lie under `/var/lib/tempchat`, in a
-//! folder named after the data folder's path, and the data folder holds a link to it.
+//! The directory of PostgreSQL's files: normally in the data folder. Under root PostgreSQL runs as another account, which may be
+//! unable to enter the data folder; then the files are under `/var/lib/tempchat`, in a folder named after the data folder's path,
+//! and the data folder holds a link to it.
 
 use std::{
     fs::{self, Permissions},
@@ -10,54 +10,54 @@ use std::{
 
 use crate::{DataDir, Error, account::Account, folder::make_private};
 
-/// Open to pass through, closed to look around; each folder in it belongs to one account alone.
-const FAR: &str = "/var/lib/tempchat";
+/// Everyone may enter it but not list it (mode 0711); each folder in it belongs to one account.
+const SHARED: &str = "/var/lib/tempchat";
 
-/// Returns the user that owns the files of an earlier start.
+/// Returns the user id that owns the files of an earlier start.
 pub(crate) fn owner(data: &DataDir) -> Option<u32> {
-    fs::metadata(data.join("postgres")).ok().map(|place| place.uid())
+    fs::metadata(data.join("postgres")).ok().map(|found| found.uid())
 }
 
-/// Returns a folder, mode 0700, that `account` (none: ours) owns and can reach.
+/// Returns a folder, mode 0700, that `account` (`None`: the current one) owns and can reach.
 pub(crate) fn make(data: &DataDir, account: Option<&Account>) -> Result<PathBuf, Error> {
-    let near = data.join("postgres");
+    let local = data.join("postgres");
     let Some(account) = account else {
-        make_private(&near)?;
-        return Ok(near);
+        make_private(&local)?;
+        return Ok(local);
     };
-    // The account's group may pass through the data folder, and see nothing of it.
+    // The account's group may enter the data folder but not list it.
     account.shares(data.path())?;
     fs::set_permissions(data.path(), Permissions::from_mode(0o710)).map_err(Error::io("open to a group", data.path()))?;
 
-    let place = if fs::read_link(&near).is_ok() || !account.reaches(data.path())? { far(data, &near)? } else { near };
-    make_private(&place)?;
-    account.owns(&place)?;
-    Ok(place)
+    let directory = if fs::read_link(&local).is_ok() || !account.reaches(data.path())? { shared(data, &local)? } else { local };
+    make_private(&directory)?;
+    account.owns(&directory)?;
+    Ok(directory)
 }
 
-/// Makes `near` a link to this data folder's place under [`FAR`].
-fn far(data: &DataDir, near: &Path) -> Result<PathBuf, Error> {
-    fs::create_dir_all(FAR).map_err(Error::io("make", FAR))?;
-    fs::set_permissions(FAR, Permissions::from_mode(0o711)).map_err(Error::io("open to others", FAR))?;
+/// Makes `local` a link to this data folder's directory under [`SHARED`].
+fn shared(data: &DataDir, local: &Path) -> Result<PathBuf, Error> {
+    fs::create_dir_all(SHARED).map_err(Error::io("make", SHARED))?;
+    fs::set_permissions(SHARED, Permissions::from_mode(0o711)).map_err(Error::io("open to others", SHARED))?;
     let hash = blake3::hash(data.path().as_os_str().as_encoded_bytes()).to_hex();
-    let place = Path::new(FAR).join(hash.get(..16).unwrap_or(&hash));
+    let directory = Path::new(SHARED).join(hash.get(..16).unwrap_or(&hash));
 
-    let before = match fs::read_link(near) {
-        Ok(linked) if linked == place => return Ok(place),
+    let before = match fs::read_link(local) {
+        Ok(linked) if linked == directory => return Ok(directory),
         Ok(linked) => {
-            fs::remove_file(near).map_err(Error::io("remove", near))?;
+            fs::remove_file(local).map_err(Error::io("remove", local))?;
             linked
         }
-        Err(_) => near.to_owned(),
+        Err(_) => local.to_owned(),
     };
-    // Files without a link are of a data folder that was removed; files elsewhere are of this one before it was moved.
-    if place.exists() {
-        fs::remove_dir_all(&place).map_err(Error::io("remove", &place))?;
+    // Files without a link belong to a data folder that was removed; files elsewhere are this one's, from before it was moved.
+    if directory.exists() {
+        fs::remove_dir_all(&directory).map_err(Error::io("remove", &directory))?;
     }
     if before.exists() {
-        fs::rename(&before, &place).map_err(Error::io("move to /var/lib/tempchat", &before))?;
+        fs::rename(&before, &directory).map_err(Error::io("move to /var/lib/tempchat", &before))?;
     }
-    symlink(&place, near).map_err(Error::io("link to /var/lib/tempchat", near))?;
-    tracing::info!(place = %place.display(), "PostgreSQL's account cannot enter the data folder; its files lie here");
-    Ok(place)
+    symlink(&directory, local).map_err(Error::io("link to /var/lib/tempchat", local))?;
+    tracing::info!(directory = %directory.display(), "PostgreSQL's account cannot enter the data folder; its files lie here");
+    Ok(directory)
 }
