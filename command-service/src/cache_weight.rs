@@ -1,34 +1,34 @@
-//! What warm states weigh: an estimate by what can grow in them, so that the cache keeps to its budget.
+//! Estimates the memory of cached states from what can grow in them, so that the cache stays within its budget.
 
 use domain::agent::{Agent, Retired};
 use domain::link::Link;
 use domain::session::Session;
 use domain::{Memory, Sealed};
 
-/// An aggregate's own structures, its place in the cache, and the first node of each of its maps, in bytes (measured).
+/// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
 const AGGREGATE: usize = 3_072;
 /// An entry of a persistent map, with its share of the nodes, in bytes (measured: 108 to 132).
 const ENTRY: usize = 112;
 
-/// Something that takes memory.
-pub(crate) trait Weighed {
-    /// Estimates how much, in bytes.
+/// A state that a cache holds.
+pub(crate) trait CacheWeight {
+    /// Estimates its memory, in bytes.
     fn bytes(&self) -> usize;
 }
 
-impl Weighed for Memory {
+impl CacheWeight for Memory {
     fn bytes(&self) -> usize {
         self.len() * ENTRY
     }
 }
 
-impl Weighed for Agent {
+impl CacheWeight for Agent {
     fn bytes(&self) -> usize {
         AGGREGATE + self.keys.values().map(|key| ENTRY + key.name.len() + key.retired.len() * size_of::<Retired>()).sum::<usize>()
     }
 }
 
-impl Weighed for Link {
+impl CacheWeight for Link {
     fn bytes(&self) -> usize {
         let settings = self.settings.as_ref().map_or(0, |settings| {
             let optional =
@@ -43,7 +43,7 @@ impl Weighed for Link {
     }
 }
 
-impl Weighed for Session {
+impl CacheWeight for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
         let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();

@@ -1,4 +1,4 @@
-//! The one place where this crate draws random numbers.
+//! The only module of this crate that draws random numbers.
 
 /// Draws bytes from the operating system's generator.
 #[expect(clippy::disallowed_methods, reason = "randomness enters here")]

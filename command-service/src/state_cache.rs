@@ -1,4 +1,5 @@
-//! Warm state: what the log holds of an aggregate, folded and kept, within one budget of memory.
+//! Caches the folded states of aggregates within a memory budget; the log stays the truth, and each state knows how far it has
+//! read it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,102 +9,102 @@ use moka::future::Cache;
 use nats::{Error, Head, Store};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::weight::Weighed;
+use crate::cache_weight::CacheWeight;
 
-/// The warm states of one kind of aggregate.
+/// The cached states of one kind of aggregate.
 #[derive(Debug)]
-pub(crate) struct Warmth<A: Aggregate> {
+pub(crate) struct StateCache<A: Aggregate> {
     store: Store,
-    places: Cache<Address, Place<A>>,
+    entries: Cache<Address, Entry<A>>,
 }
 
-/// One aggregate's place in the cache, and what it weighed when it was last put there.
+/// One aggregate's entry in the cache, with its weight when it was last inserted.
 #[derive(Debug, Clone)]
-struct Place<A: Aggregate> {
-    warm: Arc<Mutex<Warm<A>>>,
+struct Entry<A: Aggregate> {
+    state: Arc<Mutex<CachedState<A>>>,
     weight: u32,
 }
 
-/// What is known of an aggregate, and how far into the log that reaches.
+/// An aggregate's folded state, and the commit that it reaches to.
 #[derive(Debug)]
-pub(crate) struct Warm<A: Aggregate> {
+pub(crate) struct CachedState<A: Aggregate> {
     pub(crate) root: Root<A>,
     pub(crate) head: Head,
     /// The command that made the head, and its answer.
     pub(crate) newest: Option<(CommandId, Remembered)>,
-    /// When the log had nothing newer; none while that is not known.
+    /// When the log was known to hold nothing newer; `None` while that is unknown.
     pub(crate) confirmed: Option<Instant>,
-    /// What the cache thinks that this weighs.
-    weighed: u32,
+    /// The weight with which the cache counts this state.
+    counted_weight: u32,
 }
 
-/// An aggregate that nobody else in this process can look at or change meanwhile: writers queue here instead of colliding in the log.
-pub(crate) type Held<A> = OwnedMutexGuard<Warm<A>>;
+/// A locked state: writers within one process wait for each other here instead of conflicting in the log.
+pub(crate) type Cached<A> = OwnedMutexGuard<CachedState<A>>;
 
-impl<A: Aggregate + Weighed> Warmth<A> {
+impl<A: Aggregate + CacheWeight> StateCache<A> {
     /// Makes a cache of at most `bytes`.
     pub(crate) fn new(store: Store, bytes: u64) -> Self {
-        let places = Cache::builder().weigher(|_: &Address, place: &Place<A>| place.weight).max_capacity(bytes).build();
-        Self { store, places }
+        let entries = Cache::builder().weigher(|_: &Address, entry: &Entry<A>| entry.weight).max_capacity(bytes).build();
+        Self { store, entries }
     }
 
-    /// Waits for an aggregate, and reads the log where the state is not known to be the log's.
-    pub(crate) async fn hold(&self, address: Address) -> Result<Held<A>, Error> {
-        let place = self.places.get_with(address, async { Place::cold() }).await;
-        let mut warm = place.warm.lock_owned().await;
-        if warm.confirmed.is_none() {
-            self.catch_up(&mut warm, address).await?;
+    /// Locks an aggregate's state, and reads the log first if the state is unconfirmed.
+    pub(crate) async fn lock(&self, address: Address) -> Result<Cached<A>, Error> {
+        let entry = self.entries.get_with(address, async { Entry::empty() }).await;
+        let mut cached = entry.state.lock_owned().await;
+        if cached.confirmed.is_none() {
+            self.catch_up(&mut cached, address).await?;
         }
-        Ok(warm)
+        Ok(cached)
     }
 
-    /// Makes sure that the warm state was the log's no longer than `age` ago; tells whether it changed.
+    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed.
     ///
-    /// The lock makes this single-flight: whoever waited for it finds the answer to a question asked meanwhile.
-    pub(crate) async fn confirm(&self, warm: &mut Held<A>, address: Address, age: Duration) -> Result<bool, Error> {
-        if warm.confirmed.is_some_and(|at| at.elapsed() <= age) {
+    /// The lock makes this single-flight: a caller that waited for it uses the confirmation that was made meanwhile.
+    pub(crate) async fn confirm(&self, cached: &mut Cached<A>, address: Address, age: Duration) -> Result<bool, Error> {
+        if cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
             return Ok(false);
         }
         let asked = Instant::now();
         let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
-        if last == warm.head {
-            warm.confirmed = Some(asked);
+        if last == cached.head {
+            cached.confirmed = Some(asked);
             return Ok(false);
         }
-        if last.sequence <= warm.head.sequence {
-            warm.forget();
+        if last.sequence <= cached.head.sequence {
+            cached.clear();
         }
-        self.catch_up(warm, address).await?;
+        self.catch_up(cached, address).await?;
         Ok(true)
     }
 
-    /// Reads what another process wrote first.
-    pub(crate) async fn lose(&self, warm: &mut Held<A>, address: Address) -> Result<(), Error> {
-        let before = warm.head;
-        self.catch_up(warm, address).await?;
-        if warm.head == before {
-            warm.forget();
-            self.catch_up(warm, address).await?;
+    /// Reads what another process appended first.
+    pub(crate) async fn reload(&self, cached: &mut Cached<A>, address: Address) -> Result<(), Error> {
+        let before = cached.head;
+        self.catch_up(cached, address).await?;
+        if cached.head == before {
+            cached.clear();
+            self.catch_up(cached, address).await?;
         }
         Ok(())
     }
 
-    /// Reads what the log has beyond the warm state; from the beginning where the log does not continue it.
-    async fn catch_up(&self, warm: &mut Held<A>, address: Address) -> Result<(), Error> {
-        match self.read_on(warm, address).await {
-            Err(Error::ChainBroken { .. }) if warm.head != Head::default() => {
-                warm.forget();
-                self.read_on(warm, address).await?;
+    /// Reads what the log has beyond the state; from the beginning if the log does not continue it.
+    async fn catch_up(&self, cached: &mut Cached<A>, address: Address) -> Result<(), Error> {
+        match self.read_on(cached, address).await {
+            Err(Error::ChainBroken { .. }) if cached.head != Head::default() => {
+                cached.clear();
+                self.read_on(cached, address).await?;
             }
             read => read?,
         }
-        self.weigh(warm, address).await;
+        self.update_weight(cached, address).await;
         Ok(())
     }
 
-    async fn read_on(&self, warm: &mut Warm<A>, address: Address) -> Result<(), Error> {
+    async fn read_on(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
         let asked = Instant::now();
-        for stored in self.store.load::<A>(address, &warm.head).await? {
+        for stored in self.store.load::<A>(address, &cached.head).await? {
             let commit = stored.commit;
             let answer = Remembered {
                 sequence: stored.head.sequence,
@@ -111,35 +112,36 @@ impl<A: Aggregate + Weighed> Warmth<A> {
                 at: commit.at,
                 fingerprint: commit.fingerprint,
             };
-            warm.root.fold(commit.id, answer, &commit.events);
-            warm.head = stored.head;
-            warm.newest = Some((commit.id, answer));
+            cached.root.fold(commit.id, answer, &commit.events);
+            cached.head = stored.head;
+            cached.newest = Some((commit.id, answer));
         }
-        warm.confirmed = Some(asked);
+        cached.confirmed = Some(asked);
         Ok(())
     }
 
-    /// Tells the cache where a state has grown or shrunk much.
-    pub(crate) async fn weigh(&self, warm: &mut Held<A>, address: Address) {
-        let weight = u32::try_from(warm.root.state.bytes() + warm.root.memory.bytes()).unwrap_or(u32::MAX);
-        if weight.abs_diff(warm.weighed) > warm.weighed / 4 {
-            warm.weighed = weight;
-            let place = Place { warm: Arc::clone(OwnedMutexGuard::mutex(warm)), weight };
-            self.places.insert(address, place).await;
+    /// Gives the cache a state's new weight where it has changed by more than a quarter.
+    pub(crate) async fn update_weight(&self, cached: &mut Cached<A>, address: Address) {
+        let weight = u32::try_from(cached.root.state.bytes() + cached.root.memory.bytes()).unwrap_or(u32::MAX);
+        if weight.abs_diff(cached.counted_weight) > cached.counted_weight / 4 {
+            cached.counted_weight = weight;
+            let entry = Entry { state: Arc::clone(OwnedMutexGuard::mutex(cached)), weight };
+            self.entries.insert(address, entry).await;
         }
     }
 }
 
-impl<A: Aggregate> Place<A> {
-    fn cold() -> Self {
-        let warm = Warm { root: Root::default(), head: Head::default(), newest: None, confirmed: None, weighed: 0 };
-        Self { warm: Arc::new(Mutex::new(warm)), weight: 0 }
+impl<A: Aggregate> Entry<A> {
+    fn empty() -> Self {
+        let state =
+            CachedState { root: Root::default(), head: Head::default(), newest: None, confirmed: None, counted_weight: 0 };
+        Self { state: Arc::new(Mutex::new(state)), weight: 0 }
     }
 }
 
-impl<A: Aggregate> Warm<A> {
-    /// Drops what the log no longer bears out: it may have lost its tail in a crash, and had other commits since.
-    fn forget(&mut self) {
+impl<A: Aggregate> CachedState<A> {
+    /// Drops a state that the log does not continue: the log may have lost its tail in a crash and got other commits since.
+    fn clear(&mut self) {
         self.root = Root::default();
         self.head = Head::default();
         self.newest = None;
