@@ -1,4 +1,4 @@
-//! What became of a link's own question, and of its recipients: counted from masks, without opening a word.
+//! The answers to a link's own question, and its recipients: counted from masks, without opening a text.
 
 use domain::{AgentId, LinkId, QuestionId, SessionId};
 
@@ -6,10 +6,10 @@ use crate::columns::{count, recipient, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Viewer};
 
-/// How many sessions are named whose answers may be counted by value.
+/// How many sessions with answers are listed, so that the answers can be counted by value.
 const NAMED: i64 = 200;
 
-/// What became of a link's question, and of its recipients.
+/// The state of a link's question and of its recipients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkAnswers {
     /// Sessions that were asked.
@@ -20,12 +20,12 @@ pub struct LinkAnswers {
     pub answered: [u32; 8],
     /// Sessions with an answer, those that answered last; at most 200.
     pub sessions: Vec<SessionId>,
-    /// Recipients who have done what was asked: answered the question, or said something where there is none.
+    /// Recipients that have responded: answered the question, or written something where there is none.
     pub done: Vec<u8>,
 }
 
 impl Queries {
-    /// Counts the answers to a link's question as it is now, and finds the recipients who have done their part.
+    /// Counts the answers to a link's present question, and finds the recipients that have responded.
     pub async fn link_answers(
         &self,
         agent: AgentId,
@@ -71,7 +71,7 @@ impl Queries {
              LEFT JOIN question ON question.session = session.id AND question.id = $2
              WHERE session.link = $1
              AND recipient IS NOT NULL
-             -- Who was asked something else, or nothing, has done enough by saying something.
+             -- A recipient that was asked an earlier question, or none, has responded by writing anything.
              AND coalesce(answers > 0 AND required & ~answered & ((1 << fields) - 1) = 0, last_chatter_at IS NOT NULL)
              ORDER BY recipient",
             link,

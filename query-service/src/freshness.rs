@@ -1,4 +1,4 @@
-//! Read your writes: an answer waits until the rows have taken in what the asker knows of, and says so if they have not.
+//! Read your writes: an answer waits until the rows have reached a given position, and is marked stale if they do not in time.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::role::View;
 use crate::{Error, Queries, Viewer};
 
 /// How long an answer waits for the projector.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// The first pause between two looks at the checkpoint; each one is twice as long as the one before.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The first pause between two reads of the checkpoint; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
@@ -29,7 +29,7 @@ impl Freshness {
     }
 }
 
-/// What was asked for, and whether it is as fresh as it should be.
+/// An answer, and whether it is as fresh as requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
     /// The answer.
@@ -38,7 +38,7 @@ pub struct Answer<T> {
     pub stale: bool,
 }
 
-/// A snapshot with its freshness judged.
+/// A snapshot, and whether it is stale.
 pub(crate) struct Snapshot {
     pub(crate) view: View,
     pub(crate) stale: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Snapshot {
 impl Queries {
     /// Begins a snapshot as soon as the rows are fresh enough, or after 2 s as they are.
     pub(crate) async fn snapshot(&self, viewer: Viewer, fresh: Freshness) -> Result<Snapshot, Error> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let at_least = match fresh.at_least {
             Some(sequence) => Some(sequence),
             None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
@@ -59,14 +59,14 @@ impl Queries {
             if !stale || at_least.is_none() || Instant::now() >= deadline {
                 return Ok(Snapshot { view, stale });
             }
-            // Whoever waits holds no connection.
+            // No connection is held while waiting.
             view.end().await?;
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Takes a shard's end from its leader; none where that one does not answer, for then nobody knows what is fresh.
+    /// Asks a shard's leader for its end; `None` where it does not answer, since the required freshness is then unknown.
     async fn end_by(&self, deadline: Instant, shard: Shard) -> Option<u64> {
         match timeout_at(deadline, self.inner.backbone.end(shard)).await {
             Ok(Ok(end)) => Some(end),

@@ -10,7 +10,7 @@ use crate::columns::{count, moment, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::open::Owner;
 use crate::page::{cut, rows_for};
-use crate::{Answer, Error, Freshness, Page, Queries, Vaults, Viewer, Words, clock};
+use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
 
 /// How a link stands, judged by the clock: one whose time is up has expired, whatever its timer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -34,11 +34,11 @@ pub struct LinkView {
     pub id: LinkId,
     pub agent: AgentId,
     pub status: LinkStatus,
-    pub title: Option<Words>,
-    pub purpose: Option<Words>,
-    pub description: Option<Words>,
-    pub welcome_message: Option<Words>,
-    pub agent_name: Option<Words>,
+    pub title: Option<PlainText>,
+    pub purpose: Option<PlainText>,
+    pub description: Option<PlainText>,
+    pub welcome_message: Option<PlainText>,
+    pub agent_name: Option<PlainText>,
     pub has_passcode: bool,
     pub expires_at: Timestamp,
     pub max_sessions_at_once: u32,
@@ -52,7 +52,7 @@ pub struct LinkView {
     pub allowed_origins: Vec<String>,
     pub questions: Option<LinkQuestions>,
     /// The labels of the recipients, as the document that was sealed.
-    pub recipients: Option<Words>,
+    pub recipients: Option<PlainText>,
     pub counts: LinkCounts,
     /// The number of the token that opens the link: with agent and id it makes the URL.
     pub rotation: u32,
@@ -61,8 +61,8 @@ pub struct LinkView {
     pub closed_at: Option<Timestamp>,
     /// When its words went.
     pub erased_at: Option<Timestamp>,
-    /// Where its opening stands in the log: its place in lists.
-    pub place: Position,
+    /// The position of its opening in the log, by which lists are ordered.
+    pub position: Position,
     /// The last commit of the link that the answer has taken in.
     pub sequence: u64,
 }
@@ -73,7 +73,7 @@ pub struct LinkQuestions {
     /// The question, the same in every session.
     pub question: QuestionId,
     /// The fields, as the document that was sealed.
-    pub form: Words,
+    pub form: PlainText,
 }
 
 /// How many sessions a link has had and has.
@@ -215,7 +215,7 @@ impl LinkRow {
             opened_at: timestamp(self.opened_at),
             closed_at: self.closed_at.map(timestamp),
             erased_at: self.erased_at.map(timestamp),
-            place: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
+            position: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
             sequence: sequence(self.sequence),
         })
     }
@@ -252,22 +252,35 @@ impl Queries {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        let mut rows = link_rows!(
-            "AND ($3::TEXT IS NULL OR standing.status = $3)
-             AND (link.opened_sequence, 0) > ($4, $5)
-             ORDER BY link.opened_sequence
-             LIMIT $6",
-            [moment(clock::now()), uuid(viewer.agent().bytes()), status as Option<LinkStatus>, after.0, after.1, rows_for(limit)]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
+        let (now, agent, most) = (moment(clock::now()), uuid(viewer.agent().bytes()), rows_for(limit));
+        let mut rows = match status {
+            None => {
+                let rows = link_rows!(
+                    "AND (link.opened_sequence, 0) > ($3, $4)
+                     ORDER BY link.opened_sequence
+                     LIMIT $5",
+                    [now, agent, after.0, after.1, most]
+                );
+                rows.fetch_all(&mut *view.transaction).await?
+            }
+            Some(status) => {
+                let rows = link_rows!(
+                    "AND (link.opened_sequence, 0) > ($3, $4)
+                     AND standing.status = $6
+                     ORDER BY link.opened_sequence
+                     LIMIT $5",
+                    [now, agent, after.0, after.1, most, status as LinkStatus]
+                );
+                rows.fetch_all(&mut *view.transaction).await?
+            }
+        };
         let shard = view.shard;
         view.end().await?;
         let has_more = cut(&mut rows, limit);
         Ok(Answer { value: Page { items: self.open_links(rows, shard).await?, has_more }, stale })
     }
 
-    /// Lists an agent's links, the newest first; `before` is the place of the last that was listed.
+    /// Lists an agent's links, the newest first; `before` is the position of the last one listed.
     pub async fn newest_links(
         &self,
         viewer: impl Into<Viewer>,

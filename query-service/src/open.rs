@@ -1,4 +1,4 @@
-//! Sealed columns to words: one vault an owner and answer, and absence where the words are gone.
+//! Opens sealed columns: one vault for each owner in an answer; erased texts are absent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -11,28 +11,28 @@ use serde::Serialize;
 
 use crate::Error;
 
-/// Keys asked for at once, where none of them is at hand.
+/// How many keys are fetched at once.
 const AT_ONCE: usize = 16;
 
-/// Words that somebody wrote: never printed by mistake.
+/// An opened text; its `Debug` output never shows it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Words(String);
+pub struct PlainText(String);
 
-impl Words {
-    /// Hands the words out.
+impl PlainText {
+    /// Returns the text.
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-impl From<String> for Words {
+impl From<String> for PlainText {
     fn from(text: String) -> Self {
         Self(text)
     }
 }
 
-impl Deref for Words {
+impl Deref for PlainText {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -40,20 +40,20 @@ impl Deref for Words {
     }
 }
 
-impl fmt::Debug for Words {
+impl fmt::Debug for PlainText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Words(..)")
+        f.write_str("PlainText(..)")
     }
 }
 
-/// The vaults of one answer. Hold them no longer than the answer takes: they hold keys.
+/// The vaults of one answer. They hold keys: drop them with the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Vaults {
     by_owner: HashMap<Address, Vault>,
 }
 
 impl Vaults {
-    /// Fetches the vaults of all `owners`, each once; of those whose words are due to be gone nobody is asked for a key.
+    /// Fetches the vaults of all `owners`, each once; for owners whose texts are erased or due to be, no key is fetched.
     pub(crate) async fn fetch(opener: &Opener, owners: impl IntoIterator<Item = Owner>) -> Result<Self, Error> {
         let owners: BTreeSet<Owner> = owners.into_iter().collect();
         let by_owner = stream::iter(owners)
@@ -67,25 +67,25 @@ impl Vaults {
         Ok(Self { by_owner })
     }
 
-    /// Returns the vault of a link or session; one of which the answer shows no words opens nothing.
+    /// Returns the vault of a link or session; one that was not fetched opens nothing.
     pub fn of(&self, owner: Address) -> Vault {
         self.by_owner.get(&owner).cloned().unwrap_or(Vault::erased(owner))
     }
 
-    /// Opens a column that may be empty; erased words are absent.
-    pub(crate) fn open(&self, owner: Address, field: Field, sealed: Option<&[u8]>) -> Result<Option<Words>, Error> {
+    /// Opens a column that may be empty; erased texts are absent.
+    pub(crate) fn open(&self, owner: Address, field: Field, sealed: Option<&[u8]>) -> Result<Option<PlainText>, Error> {
         let (Some(vault), Some(sealed)) = (self.by_owner.get(&owner), sealed) else { return Ok(None) };
-        match vault.open(field, 0, sealed).map_err(|source| Error::Words { owner, source })? {
-            Text::Open(text) => Ok(Some(Words(text))),
+        match vault.open(field, 0, sealed).map_err(|source| Error::Text { owner, source })? {
+            Text::Open(text) => Ok(Some(PlainText(text))),
             Text::Erased => Ok(None),
         }
     }
 }
 
-/// Whose words are to be opened.
+/// An owner of texts that are to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) address: Address,
-    /// Whether the words are gone, or due to be: a dead timer keeps no word readable.
+    /// Whether the texts are erased, or due to be by the clock, even if the scheduled erasure never ran.
     pub(crate) gone: bool,
 }

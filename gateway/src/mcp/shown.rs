@@ -92,7 +92,7 @@ impl LinkShown {
         let reachable = Reach::of(public_url);
         let is_open = matches!(link.status, LinkStatus::Active | LinkStatus::Paused);
         let left = link.expires_at - command_service::clock::now();
-        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
+        let words = |words: Option<query_service::PlainText>| words.map(|words| clean(&words));
         let recipients = labels(link.recipients.as_ref()).len();
         Self {
             link_id: link.id,
@@ -120,7 +120,7 @@ impl LinkShown {
             questions: link.questions.as_ref().map(asked_by).unwrap_or_default(),
             recipients: Some(recipients).filter(|count| *count > 0),
             counts: CountsShown::of(link.counts),
-            next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.place),
+            next_cursor: call.agents.cursors.seal(link.agent, Scope::Link(link.id), link.position),
             warnings: if is_open {
                 let mut warnings = warnings(reachable, public_url.scheme(), left, link.max_sessions_total, link.counts);
                 warnings.extend(warnings_of_recipients(recipients, link.max_sessions_total));
@@ -254,7 +254,7 @@ impl SessionShown {
     /// Tells all of a session but what was said in it.
     pub(super) fn of(call: &Call, session: SessionView) -> Self {
         let is_open = matches!(session.status, SessionStatus::Active | SessionStatus::Idle);
-        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
+        let words = |words: Option<query_service::PlainText>| words.map(|words| clean(&words));
         let at = |at: Option<Timestamp>| at.map(Moment::from);
         Self {
             session_id: session.id,
@@ -325,7 +325,7 @@ pub(super) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
 }
 
 /// Reads the labels of a link's recipients; often they are not the agent's own words, but out of somebody's address book.
-pub(super) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
+pub(super) fn labels(document: Option<&query_service::PlainText>) -> Vec<String> {
     let labels: Option<Vec<String>> = document.and_then(|document| serde_json::from_str(document).ok());
     labels.into_iter().flatten().map(|label| clean(&label)).collect()
 }

@@ -1,6 +1,7 @@
 //! An index of sessions by hand-off code: a person who types a code names no session, so the code's first half is looked up here.
 //!
-//! An entry grants nothing: the session decides whether a code is valid. So the index is not part of the log; a lost entry means that
+//! An entry grants nothing: the session decides whether a code is valid. So the index is not part of the log; a lost entry means
+//! that
 //! a new code has to be drawn, and a stale entry leads to a session that refuses.
 
 use std::sync::LazyLock;

@@ -35,7 +35,8 @@ impl LinkTokens {
         Self { tags: Tags::new(secrets, context::LINK_TOKEN) }
     }
 
-    /// Makes the token of a link: `form u8 | agent 16 | link 16 | rotation, big-endian without leading zeros | tag 16`, in base32.
+    /// Makes the token of a link: `form u8 | agent 16 | link 16 | rotation, big-endian without leading zeros | tag 16`, in
+    /// base32.
     ///
     /// 79 letters until the first rotation, 80 until the 255th; the same input gives the same token.
     pub fn issue(&self, agent: AgentId, link: LinkId, rotation: u32) -> String {

@@ -1,4 +1,5 @@
-//! Names that clients are given or give: sealed, tagged or derived under the installation's secrets, so that nobody can make one up.
+//! Names that clients are given or give: sealed, tagged or derived under the installation's secrets, so that nobody can make one
+//! up.
 
 pub(crate) mod api_key;
 pub(crate) mod cursor;

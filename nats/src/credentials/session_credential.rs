@@ -1,4 +1,5 @@
-//! Session credentials: what proves that a client takes part in a session. They are made and checked under the installation's secrets.
+//! Session credentials: what proves that a client takes part in a session. They are made and checked under the installation's
+//! secrets.
 
 use domain::{AgentId, DeviceId, SessionId};
 

@@ -75,7 +75,8 @@ impl Keys {
         Ok(Self { inner })
     }
 
-    /// Creates the key of a link or session that is about to begin, or returns the existing one: concurrent callers get the same key.
+    /// Creates the key of a link or session that is about to begin, or returns the existing one: concurrent callers get the same
+    /// key.
     pub async fn create(&self, owner: Address) -> Result<DataKey, Error> {
         if let Some(key) = self.get(owner).await? {
             return Ok(key);
@@ -157,7 +158,8 @@ impl Inner {
         }
     }
 
-    /// Writes a new key where the subject is empty. If another process wrote first or no answer arrived, the leader's key is the one.
+    /// Writes a new key where the subject is empty. If another process wrote first or no answer arrived, the leader's key is the
+    /// one.
     async fn create(&self, subject: &str) -> Result<DataKey, Error> {
         let key = sealing::draw();
         let mut attempts = 0;

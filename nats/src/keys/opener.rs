@@ -69,9 +69,4 @@ impl Vault {
     pub fn is_erased(&self) -> bool {
         self.key.is_none()
     }
-
-    /// Returns the link or session whose texts it opens.
-    pub fn owner(&self) -> Address {
-        self.owner
-    }
 }

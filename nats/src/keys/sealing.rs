@@ -138,7 +138,8 @@ impl DataKey {
         }
     }
 
-    /// Hashes `parts` under this key (BLAKE3, each part with its length in front): equal parts, equal fingerprint, until the key is destroyed.
+    /// Hashes `parts` under this key (BLAKE3, each part with its length in front): equal parts, equal fingerprint, until the key
+    /// is destroyed.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> Fingerprint {
         let mut hasher = blake3::Hasher::new_keyed(&self.keys.fingerprint);
         for part in parts {

@@ -1,4 +1,5 @@
-//! Appends one commit and establishes whether it was stored: a lost acknowledgement is resolved by reading the stream, never guessed.
+//! Appends one commit and establishes whether it was stored: a lost acknowledgement is resolved by reading the stream, never
+//! guessed.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -152,7 +153,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Sends the commit once. Never while disconnected: the client would buffer it and send it after reconnecting, at any later time.
+    /// Sends the commit once. Never while disconnected: the client would buffer it and send it after reconnecting, at any later
+    /// time.
     async fn publish(&self, deadline: Instant) -> Result<Outcome, Error> {
         if self.connection.client.connection_state() != State::Connected {
             return Ok(Outcome::NotNow("there is no connection".to_owned()));

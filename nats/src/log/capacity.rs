@@ -1,4 +1,5 @@
-//! How many bytes of its limit a shard's stream uses: set from the leader's answer, counted up by this process's appends in between.
+//! How many bytes of its limit a shard's stream uses: set from the leader's answer, counted up by this process's appends in
+//! between.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -84,7 +84,8 @@ impl Feed {
         self.ready.first().map_or(self.last, |recorded| recorded.sequence - 1)
     }
 
-    /// Waits for a commit and returns it with those that are ready too, in order, at most `most`. Cancel safe: dropping the future loses nothing.
+    /// Waits for a commit and returns it with those that are ready too, in order, at most `most`. Cancel safe: dropping the
+    /// future loses nothing.
     ///
     /// While the server is unreachable it waits and reports nothing.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Recorded>, FeedError> {
@@ -127,7 +128,8 @@ impl Feed {
         Ok(std::mem::replace(&mut self.ready, rest))
     }
 
-    /// Skips the next commit if [`Self::next`] failed on it because a newer program wrote it; does nothing where it is known or corrupt.
+    /// Skips the next commit if [`Self::next`] failed on it because a newer program wrote it; does nothing where it is known or
+    /// corrupt.
     pub async fn pass_over(&mut self) -> Result<Option<Unknown>, FeedError> {
         let filter = subjects::events_of_shard(self.shard);
         let next = read::next(&self.connection, self.shard, &filter, self.last).await?;

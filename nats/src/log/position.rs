@@ -43,7 +43,8 @@ pub struct Position {
 pub struct EventId([u8; 16]);
 
 impl EventId {
-    /// Derives the id of the event at `index` of the commit that `command` made: BLAKE3 of the 16 bytes and the big-endian index, cut to 16.
+    /// Derives the id of the event at `index` of the commit that `command` made: BLAKE3 of the 16 bytes and the big-endian index,
+    /// cut to 16.
     pub fn of(command: &CommandId, index: u16) -> Self {
         let hash = blake3::Hasher::new().update(command.bytes()).update(&index.to_be_bytes()).finalize();
         let (id, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash has 32 bytes");

@@ -51,7 +51,8 @@ impl Store {
         read::last(&self.connection, shard, &subject).await?.map(|raw| raw.last()).transpose()
     }
 
-    /// Finds the last commits of many aggregates, as the leaders had them at the time of the call or later; those without any are left out.
+    /// Finds the last commits of many aggregates, as the leaders had them at the time of the call or later; those without any are
+    /// left out.
     pub async fn last_of(&self, addresses: &[Address]) -> Result<Vec<(Address, Last)>, Error> {
         let mut subjects = BTreeMap::<Shard, Vec<String>>::new();
         for address in addresses {
@@ -84,7 +85,8 @@ impl Store {
         append::append(&self.connection, &address, expected.sequence, encoded, reserve).await
     }
 
-    /// Reads commits after the sequence `after` up to `upto`, oldest first, at most `limit`, from a server proven to have reached `upto`.
+    /// Reads commits after the sequence `after` up to `upto`, oldest first, at most `limit`, from a server proven to have reached
+    /// `upto`.
     pub async fn scan(&self, scope: Scope, after: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, Error> {
         let (shard, filter) = match scope {
             Scope::Agent(agent) => {

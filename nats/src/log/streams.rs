@@ -75,7 +75,8 @@ async fn create_log(jetstream: &Context, options: &Options) -> Result<Config, Er
     for shard in (0..shards).rev().map(Shard) {
         let wanted = events(shard, shards, options);
         if let Some(found) = read(jetstream, &wanted.name).await? {
-            // Either an interrupted start left it or another process is creating it now; one with commits belongs to a log that lost its first shard.
+            // Either an interrupted start left it or another process is creating it now; one with commits belongs to a log that
+            // lost its first shard.
             let last = find(jetstream, shard).await?.last;
             let is_other = found.metadata.get(SHARDS) != wanted.metadata.get(SHARDS);
             if shard.0 != 0 && (last > 0 || is_other) {
@@ -139,7 +140,8 @@ fn events(shard: Shard, shards: u16, options: &Options) -> Config {
     }
 }
 
-/// The stream of the data keys: uncompressed and without direct reads, so that deleting a message overwrites its only bytes in place.
+/// The stream of the data keys: uncompressed and without direct reads, so that deleting a message overwrites its only bytes in
+/// place.
 fn keys(options: &Options) -> Config {
     Config {
         subjects: vec![subjects::ALL_KEYS.to_owned()],

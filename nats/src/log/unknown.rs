@@ -26,7 +26,8 @@ pub struct Unknown {
 }
 
 impl Raw {
-    /// Describes this message if it is a whole commit with an event that this program does not know. `running` is the running hash before it.
+    /// Describes this message if it is a whole commit with an event that this program does not know. `running` is the running
+    /// hash before it.
     pub(crate) fn unknown(&self, running: Hash) -> Option<Unknown> {
         let (shard, address) = subjects::parse_event(&self.subject)?;
         let types = event_types(self.headers.as_ref()?)?;

@@ -24,7 +24,7 @@ async fn a_link_shows_every_setting_and_counts_its_sessions() {
         (Some("de"), ["https://shop.example".to_owned()].as_slice())
     );
     assert_eq!((view.has_passcode, view.rotation, view.closed_at), (true, 1, None));
-    assert_eq!((view.place, view.sequence), (world.position(agent(1), opened, 0), opened));
+    assert_eq!((view.position, view.sequence), (world.position(agent(1), opened, 0), opened));
     let counts = view.counts;
     assert_eq!((counts.admitted, counts.places_taken), (2, 1));
     assert_eq!((counts.active, counts.idle, counts.waiting_for_agent), (1, 1, 1));

@@ -45,7 +45,7 @@ pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourc
     let after = after.map(|after| cursors.open(agent, &[Scope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
     let answer = app.queries().links(call.viewer(), Some(LinkStatus::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
-    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::Links, last.place));
+    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, Scope::Links, last.position));
     let resources = page.items.into_iter().map(|link| {
         let title = link.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)
