@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use crate::columns::{actor, moment, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
+use crate::vaults::Owner;
 use crate::{Answer, Error, EventsError, Freshness, Queries, Vaults, Viewer, clock};
 
 /// Which events are read.

@@ -1,7 +1,7 @@
 //! Reads Postgres rows: as fresh as requested, only what the viewer may see, with the texts opened.
 //!
 //! [`Queries`] is the interface. Every read is one transaction under the viewer's own role (`role.rs`), of one snapshot that knows
-//! how fresh it is (`freshness.rs`); texts are opened after it has ended, with one vault for each owner (`open.rs`).
+//! how fresh it is (`freshness.rs`); texts are opened after it has ended, with one vault for each owner (`vaults.rs`).
 
 mod agents;
 mod analytics;
@@ -13,13 +13,13 @@ mod events;
 mod freshness;
 mod key_use;
 mod links;
-mod open;
 mod open_sessions;
 mod page;
 mod progress;
 mod role;
 mod sessions;
 mod unacknowledged;
+mod vaults;
 
 use std::sync::Arc;
 
@@ -34,12 +34,12 @@ pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
 pub use key_use::KeyUse;
 pub use links::{LinkCounts, LinkQuestions, LinkStatus, LinkView};
-pub use open::{PlainText, Vaults};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;
 pub use progress::Progress;
 pub use role::Viewer;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
+pub use vaults::{PlainText, Vaults};
 
 /// All queries; cheap to clone.
 #[derive(Debug, Clone)]

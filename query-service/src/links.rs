@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use crate::columns::{count, moment, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
+use crate::vaults::Owner;
 use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
 
 /// How a link stands, judged by the clock: one whose time is up has expired, whatever its timer does.

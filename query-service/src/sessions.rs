@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 
 use crate::columns::{count, end_reason, moment, recipient, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
+use crate::vaults::Owner;
 use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
 
 /// A session's status by the clock: one whose time is up has ended, even if the scheduled command never runs.

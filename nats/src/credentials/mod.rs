@@ -1,4 +1,4 @@
-//! Names that clients are given or give: sealed, tagged or derived under the installation's secrets, so that nobody can make one
+//! Names that clients are given or give: sealed, tagged or derived under the installation's secrets, so that they cannot be made
 //! up.
 
 pub(crate) mod api_key;
