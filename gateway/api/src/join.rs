@@ -148,7 +148,7 @@ pub(super) async fn join(
             app.wrote(agent, receipt);
             !receipt.replayed
         }
-        Joined::Back(_) => false,
+        Joined::Existing(_) => false,
     };
     let session = joined.session();
     let device = app.commands().device(session, &client_id);
