@@ -155,7 +155,8 @@ impl Commands {
         // The worker may have released an earlier attempt's admission just now.
         let start_before = link.admissions.get(&session).ok_or(Refusal::Busy)?.start_before;
         let at_link = Address::link(join.agent, join.link);
-        let welcome = self.open_text(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
+        let welcome =
+            self.open_text(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
 
         let address = Address::session(join.agent, session);
         let key = self.inner.backbone.keys().create(address).await?;

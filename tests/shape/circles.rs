@@ -4,7 +4,7 @@
 //! forbids circles. Tests are left out, and so are arrows between a module and its own children, which stand in one another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, UseTree, Visibility};
@@ -21,7 +21,6 @@ struct Crate {
 }
 
 struct Contents {
-    path: PathBuf,
     file: File,
     /// Names that `use` brings in, with the whole path each stands for.
     imports: BTreeMap<String, Vec<String>>,
@@ -57,7 +56,7 @@ fn crates() -> BTreeMap<String, Crate> {
             continue;
         }
         let file = syn::parse_file(&text).unwrap();
-        let contents = Contents::of(path, file, &inner);
+        let contents = Contents::of(file, &inner);
         crates.entry(of_crate).or_default().modules.insert(inner, contents);
     }
     crates
@@ -77,8 +76,8 @@ fn split(path: &Path) -> Option<(String, Module)> {
 }
 
 impl Contents {
-    fn of(path: PathBuf, file: File, module: &Module) -> Self {
-        let mut contents = Self { path, imports: BTreeMap::new(), globs: Vec::new(), file };
+    fn of(file: File, module: &Module) -> Self {
+        let mut contents = Self { imports: BTreeMap::new(), globs: Vec::new(), file };
         let mut found = Vec::new();
         for item in &contents.file.items {
             if let Item::Use(item) = item
@@ -127,7 +126,9 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, found: &mut Vec<(Vec<String
             before.pop();
         }
         UseTree::Name(name) if name.ident == "self" => found.push((before.clone(), before.last().cloned())),
-        UseTree::Name(name) => found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.ident.to_string()))),
+        UseTree::Name(name) => {
+            found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.ident.to_string())))
+        }
         UseTree::Rename(name) => {
             found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.rename.to_string())));
         }
@@ -264,7 +265,7 @@ fn strongly_connected(arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<BTreeS
 fn a_circle_is_seen_through_a_re_export() {
     let module = |name: &str, text: &str| {
         let module: Module = if name.is_empty() { vec![] } else { name.split('/').map(str::to_owned).collect() };
-        let contents = Contents::of(PathBuf::from(name), syn::parse_file(text).unwrap(), &module);
+        let contents = Contents::of(syn::parse_file(text).unwrap(), &module);
         (module, contents)
     };
     let circles = |modules: Vec<(Module, Contents)>| {

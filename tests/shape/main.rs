@@ -34,7 +34,22 @@ const USES: [(&str, &[&str]); 26] = [
         ],
     ),
     ("gateway", &["api", "mcp", "web", "auth", "app", "access-tokens", "body", "problem", "events", "nats"]),
-    ("api", &["auth", "agent-events", "app", "hub", "body", "problem", "events", "command-service", "query-service", "nats", "domain"]),
+    (
+        "api",
+        &[
+            "auth",
+            "agent-events",
+            "app",
+            "hub",
+            "body",
+            "problem",
+            "events",
+            "command-service",
+            "query-service",
+            "nats",
+            "domain",
+        ],
+    ),
     (
         "mcp",
         &[
@@ -75,7 +90,18 @@ const USES: [(&str, &[&str]); 26] = [
     // Measures the product from outside and from inside; nothing of the product uses it.
     (
         "bench",
-        &["gateway", "command-service", "query-service", "projector", "webhooks", "nats", "domain", "migrations", "servers"],
+        &[
+            "gateway",
+            "command-service",
+            "query-service",
+            "follower",
+            "projector",
+            "webhooks",
+            "nats",
+            "domain",
+            "migrations",
+            "servers",
+        ],
     ),
     // For tests only: nobody above uses it.
     ("testbed", &["nats", "migrations", "servers"]),
