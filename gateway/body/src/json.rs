@@ -243,4 +243,21 @@ mod tests {
         assert!(detail(r#"{"inner": []} {}"#).contains("trailing characters"), "{}", detail(r#"{"inner": []} {}"#));
         assert!(detail(&nested(1_000)).contains("nested deeper than 64 levels"), "{}", detail(&nested(1_000)));
     }
+
+    /// What fuzzing begins with, and what it has found: read to its end, refused or not (`fuzz/fuzz_targets/bodies.rs`).
+    #[test]
+    fn the_corpus_is_read_to_its_end() {
+        let corpus = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/bodies")).unwrap();
+        let mut passed = Vec::new();
+        for file in corpus {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(read_json::<Value>(&bytes).is_ok(), check_json(&bytes).is_ok(), "{}", path.display());
+            if check_json(&bytes).is_ok() {
+                passed.push(path.file_name().unwrap().to_string_lossy().into_owned());
+            }
+        }
+        passed.sort();
+        assert_eq!(passed, ["batch", "call", "deep_enough", "message", "twice"]);
+    }
 }
