@@ -29,7 +29,22 @@ const USES: [(&str, &[&str]); 26] = [
         ],
     ),
     ("gateway", &["api", "mcp", "web", "auth", "app", "access-tokens", "body", "problem", "events", "nats"]),
-    ("api", &["auth", "agent-events", "app", "hub", "body", "problem", "events", "command-service", "query-service", "nats", "domain"]),
+    (
+        "api",
+        &[
+            "auth",
+            "agent-events",
+            "app",
+            "hub",
+            "body",
+            "problem",
+            "events",
+            "command-service",
+            "query-service",
+            "nats",
+            "domain",
+        ],
+    ),
     (
         "mcp",
         &[
@@ -49,7 +64,7 @@ const USES: [(&str, &[&str]); 26] = [
     ),
     ("web", &["app", "problem", "nats", "domain"]),
     ("auth", &["app", "access-tokens", "body", "problem", "command-service", "nats", "domain"]),
-    ("agent-events", &["app", "problem", "events", "command-service", "nats", "domain"]),
+    ("agent-events", &["app", "problem", "events", "command-service", "query-service", "nats", "domain"]),
     ("app", &["access-tokens", "hub", "problem", "command-service", "query-service", "nats", "domain"]),
     ("access-tokens", &["body", "problem", "command-service", "domain"]),
     ("hub", &["problem", "events", "nats", "domain"]),

@@ -11,14 +11,17 @@ mod columns;
 mod error;
 mod events;
 mod freshness;
+mod joinable;
 mod kept;
 mod key_use;
 mod links;
 mod open;
 mod open_sessions;
+mod opening;
 mod page;
 mod progress;
 mod role;
+mod scopes;
 mod sessions;
 mod unacknowledged;
 
@@ -33,6 +36,7 @@ pub use answers::LinkAnswers;
 pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
+pub use joinable::JoinableLink;
 pub use kept::Kept;
 pub use key_use::KeyUse;
 pub use links::{LinkCounts, LinkQuestions, LinkView, Opened};
@@ -41,7 +45,9 @@ pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;
 pub use progress::Progress;
 pub use role::Viewer;
+pub use scopes::ScopeView;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
+pub use unacknowledged::Unread;
 
 /// All that may be asked; cheap to clone.
 #[derive(Debug, Clone)]
