@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use command_service::Commands;
+use follower::Follower;
 use gateway::{App, Config, Probes, Rate, Rates};
 use nats::{Backbone, Options, Secrets, SessionCredentials};
 use projector::Projector;
@@ -56,7 +57,7 @@ impl Installation {
     }
 
     /// Starts the projector.
-    pub(crate) fn start_projector(&self) -> Arc<Projector> {
+    pub(crate) fn start_projector(&self) -> Arc<Follower> {
         let projector = Arc::new(Projector::start(&self.backbone, &self.pool, &self.stop));
         let running = Arc::clone(&projector);
         self.tasks.spawn(async move { running.finished().await });
@@ -81,7 +82,7 @@ impl Installation {
     }
 
     /// Waits until the rows hold all that is in the log now.
-    pub(crate) async fn project_all(&self, projector: &Projector) -> Result<()> {
+    pub(crate) async fn project_all(&self, projector: &Follower) -> Result<()> {
         for shard in self.backbone.shards() {
             let standing = projector.reached(shard, self.backbone.end(shard).await?).await;
             ensure!(standing.stopped.is_none(), "the projector has stopped: {standing:?}");

@@ -1,4 +1,5 @@
-//! Typed questions and their answers: checked here, by whoever can read the form, and sealed before any rule sees them.
+//! Typed questions and their answers: checked against the form here, where it can be opened, and sealed before any rule sees
+//! them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,16 +8,16 @@ use domain::link::Questions;
 use domain::session::{Asked, Command, Question, Rejection, Session};
 use domain::{Address, QuestionId, Rejected, Root, Sealed, link};
 use forms::{Answer, Form};
-use nats::{Actor, Field, Reserve, Text};
+use nats::{Actor, Field, Text};
 use serde_json::Value;
 
-use crate::executor::{Order, Outcome};
+use crate::executor::{Outcome, Request};
 use crate::seal::Seal;
-use crate::talking::{SESSIONS_SEEN_WITHIN, author, spoken};
+use crate::talking::{SESSIONS_SEEN_WITHIN, author, command_name};
 use crate::{Commands, Receipt, Refusal};
 
 impl Commands {
-    /// Asks a question; the same attempt with the same form again gets the first answer.
+    /// Asks a question; a repeat of the same attempt with the same form gets the first answer.
     pub async fn ask(
         &self,
         session: Address,
@@ -25,28 +26,18 @@ impl Commands {
         form: &Form,
     ) -> Result<(QuestionId, Receipt), Refusal> {
         let key = self.session_key(session).await?;
-        let id = self.inner.derived.command(&session, &spoken(actor, attempt));
+        let id = self.inner.derived.command(&session, &command_name(actor, attempt));
         let question = QuestionId::new(*self.inner.derived.command(&session, &format!("question:{id}")).bytes());
         let sealed = Seal { key: &key, address: session, id }.text(Field::Form, &form.to_document());
-        let order = Order {
-            id,
-            fingerprint: sealed.fingerprint,
-            actor,
-            reserve: Reserve::Ordinary,
-            command: Command::Ask {
-                question,
-                from: author(actor),
-                form: sealed,
-                fields: form.count(),
-                required: form.required(),
-            },
-        };
-        let outcome = self.inner.sessions.execute(session, order).await?;
-        Ok((question, self.receipt(session.agent, &outcome)))
+        let fingerprint = sealed.fingerprint;
+        let (from, fields, required) = (author(actor), form.count(), form.required());
+        let command = Command::Ask { question, from, form: sealed, fields, required };
+        let receipt = self.send_session(session, Request { id, fingerprint, actor, command }).await?;
+        Ok((question, receipt))
     }
 
-    /// Answers some or all fields of a question. The same id with the same values again gets the first answer, whatever has
-    /// become of the question since. Brings back an idle session.
+    /// Answers some or all fields of a question. A repeat with the same id and values gets the first answer, whatever has
+    /// happened to the question since. Resumes an idle session.
     pub async fn answer(
         &self,
         session: Address,
@@ -55,7 +46,7 @@ impl Commands {
         values: &BTreeMap<String, Value>,
     ) -> Result<Receipt, Refusal> {
         let key = self.session_key(session).await?;
-        let id = self.inner.derived.command(&session, &spoken(Actor::Chatter, answer_id));
+        let id = self.inner.derived.command(&session, &command_name(Actor::Chatter, answer_id));
         let given = serde_json::to_vec(values).expect("values are JSON");
         let fingerprint = key.fingerprint(&[b"answer", question.bytes(), &given]);
         for age in [SESSIONS_SEEN_WITHIN, Duration::ZERO] {
@@ -71,17 +62,16 @@ impl Commands {
             if let Some((reason, _)) = ended {
                 return Err(Refusal::Session(Rejection::Ended { reason }));
             }
-            // Another process may have asked a moment ago.
+            // Another process may have asked the question a moment ago: read the newest state.
             let Some(known) = known else { continue };
             let seal = Seal { key: &key, address: session, id };
             let command = self.checked(&seal, question, &known, values).await?;
-            let order = Order { id, fingerprint, actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
-            return self.say(session, order).await;
+            return self.send_resuming(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
         }
         Err(Refusal::Session(Rejection::QuestionUnknown { question }))
     }
 
-    /// Holds values to the form of their question, and seals them.
+    /// Checks values against the form of their question, and seals them.
     async fn checked(
         &self,
         seal: &Seal<'_>,
@@ -99,7 +89,7 @@ impl Commands {
         Ok(Command::Answer { question, values, answered, withdrawn })
     }
 
-    /// Opens the form of a question; none once it is erased.
+    /// Opens the form of a question; `None` once it is erased.
     async fn form(&self, owner: Address, sealed: &Sealed) -> Result<Option<Form>, Refusal> {
         match self.inner.backbone.opener().vault(owner).await?.open(Field::Form, 0, &sealed.bytes)? {
             Text::Open(document) => Ok(Some(Form::from_document(&document).map_err(|error| Refusal::Form(error.to_string()))?)),
@@ -107,14 +97,15 @@ impl Commands {
         }
     }
 
-    /// Seals what a link asks everyone. The id is the same in every session, and another for every other form.
+    /// Seals the question that a link asks in every session. Its id is derived from the form: the same in all sessions, another
+    /// for another form.
     pub(crate) fn questions(&self, seal: &Seal<'_>, form: &Form) -> Questions {
         let sealed = seal.text(Field::Form, &form.to_document());
         let command = self.inner.derived.command(&seal.address, &format!("question:{:?}", sealed.fingerprint.bytes()));
         Questions { question: QuestionId::new(*command.bytes()), form: sealed, fields: form.count(), required: form.required() }
     }
 
-    /// Seals what a link asks for one of its sessions.
+    /// Seals a link's question again under the key of one of its sessions.
     pub(crate) async fn asked(
         &self,
         at_link: Address,
@@ -122,7 +113,7 @@ impl Commands {
         seal: &Seal<'_>,
     ) -> Result<Option<Asked>, Refusal> {
         let Some(Questions { question, form, fields, required }) = &settings.questions else { return Ok(None) };
-        let document = self.words(at_link, Field::Form, Some(form)).await?;
+        let document = self.open_text(at_link, Field::Form, Some(form)).await?;
         Ok(document.map(|document| Asked {
             question: *question,
             form: seal.text(Field::Form, &document),

@@ -1,4 +1,4 @@
-//! The one place where this crate reads a clock.
+//! The only module of this crate that reads a clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,15 +1,16 @@
-//! How sessions and links end, and how their words go: the key first, then the event, so that it never lies.
+//! Ends sessions and links and erases their texts: the key is destroyed first, then the event is appended, so that the event is
+//! always true.
 
 use std::time::Duration;
 
 use domain::link::{self, Link};
 use domain::session::{Command, EndReason, Rejection, Session, Status};
-use domain::{Address, CommandId, Fingerprint, Root};
-use nats::{Actor, Field, Reserve};
+use domain::{Address, CommandId, Root};
+use nats::{Actor, Field};
 
-use crate::executor::Order;
+use crate::executor::Request;
 use crate::seal::Seal;
-use crate::{Commands, Receipt, Refusal, chance, clock};
+use crate::{Commands, Receipt, Refusal, clock, random};
 
 impl Commands {
     /// Ends the chat; ending it again changes nothing.
@@ -20,7 +21,7 @@ impl Commands {
         reason: EndReason,
         farewell: Option<&str>,
     ) -> Result<Receipt, Refusal> {
-        let id = CommandId::new(chance::bytes());
+        let id = CommandId::new(random::bytes());
         let farewell = match farewell {
             None => None,
             Some(text) => {
@@ -28,18 +29,12 @@ impl Commands {
                 Seal { key: &key, address: session, id }.optional(Field::Message, Some(text))
             }
         };
-        let order = Order {
-            id,
-            fingerprint: Fingerprint::new(*id.bytes()),
-            actor,
-            reserve: Reserve::Ending,
-            command: Command::End { reason, farewell },
-        };
-        let outcome = self.inner.sessions.execute(session, order).await?;
-        Ok(self.receipt(session.agent, &outcome))
+        self.send_session(session, Request::new(id, actor, Command::End { reason, farewell })).await
     }
 
-    /// Ends the chat if need be, destroys the key of its words, and only then notes that they are gone. A repeat finishes what is left.
+    /// Ends the chat if it is open, destroys the key of its texts, and only then appends that they are erased. A repeat finishes
+    /// an
+    /// interrupted erasure.
     pub async fn erase(&self, session: Address, actor: Actor) -> Result<Receipt, Refusal> {
         self.ask_session(session, actor, Command::End { reason: EndReason::Erased, farewell: None }).await?;
         self.inner.backbone.keys().destroy(session).await?;
@@ -58,18 +53,18 @@ impl Commands {
         self.ask_session(session, Actor::Timer, Command::Erase { requested: false }).await
     }
 
-    /// Ends a session as its revoked link asked, with the agent's last words to it.
+    /// Ends a session because its link was revoked, with the agent's closing message.
     pub(crate) async fn end_with_link(&self, session: Address) -> Result<Receipt, Refusal> {
-        // Neither may be older than the revocation that the projection has seen.
+        // Neither read may be older than the revocation that the projection has seen.
         let link = self.inner.sessions.look(session, Duration::ZERO, |root| root.state.link).await?;
         let at_link = Address::link(session.agent, link.ok_or(Refusal::Session(Rejection::Unknown))?);
         let revocation = self.inner.links.look(at_link, Duration::ZERO, |root| root.state.revocation.clone()).await?;
         let farewell = revocation.and_then(|revocation| revocation.farewell);
-        let farewell = self.words(at_link, Field::Farewell, farewell.as_ref()).await?;
+        let farewell = self.open_text(at_link, Field::Farewell, farewell.as_ref()).await?;
         self.end(session, Actor::Timer, EndReason::LinkRevoked, farewell.as_deref()).await
     }
 
-    /// Erases a link's words once they are due.
+    /// Erases a link's texts once that is due.
     pub(crate) async fn erase_link_when_due(&self, address: Address) -> Result<Receipt, Refusal> {
         let view = |root: &Root<Link>| (root.state.status, root.state.erase_at(), root.state.admissions.is_empty());
         match self.inner.links.look(address, Duration::ZERO, view).await? {
@@ -80,6 +75,6 @@ impl Commands {
             (..) => return Err(Refusal::Link(link::Rejection::InUse)),
         }
         self.inner.backbone.keys().destroy(address).await?;
-        self.ask_link(address, Actor::Timer, CommandId::new(chance::bytes()), link::Command::Erase).await
+        self.send_link(address, Request::once(Actor::Timer, link::Command::Erase)).await
     }
 }

@@ -1,51 +1,59 @@
-//! Command, decision, append: the one way in which anything comes to be.
+//! Executes commands: decide, append, acknowledge. Every event in the log comes from here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cqrs_es::Aggregate as _;
-use cqrs_es::event_sink::EventSink;
-use domain::{Address, Aggregate, CommandId, Fingerprint, Issued, Policy, Rejected, Remembered, Root};
+use domain::{Address, Aggregate, CommandId, Decision, Fingerprint, Policy, Rejected, Remembered, Root};
 use nats::{Actor, AppendError, Commit, Reserve, Store};
 
-use crate::clock;
-use crate::warm::{Held, Warmth, count};
-use crate::weight::Weighed;
+use crate::cache_weight::CacheWeight;
+use crate::state_cache::{Cached, StateCache, count};
+use crate::{clock, random};
 
-/// How long a command is decided again and again because other processes write first.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a confirmation of warm state holds for an answer that fresher state could overturn.
+/// How long a command is decided again while other processes keep appending first.
+const RETRIED_FOR: Duration = Duration::from_secs(5);
+/// How old the confirmation of a cached state may be for an answer that newer events could change.
 const CONFIRMED_FOR: Duration = Duration::from_secs(1);
 
-/// Carries out the commands of one kind of aggregate.
+/// Executes the commands of one kind of aggregate.
 #[derive(Debug)]
 pub(crate) struct Executor<A: Aggregate> {
-    warmth: Warmth<A>,
+    states: StateCache<A>,
     store: Store,
     policy: Arc<Policy>,
 }
 
-/// A command on its way to the log.
+/// A command with what identifies it.
 #[derive(Debug, Clone)]
-pub(crate) struct Order<C> {
+pub(crate) struct Request<C> {
     /// The same for every repeat of this attempt.
     pub(crate) id: CommandId,
     /// The same for every repeat with the same content.
     pub(crate) fingerprint: Fingerprint,
-    /// On whose behalf.
+    /// Who caused it.
     pub(crate) actor: Actor,
-    /// Whether it may use the part of the log kept for endings.
-    pub(crate) reserve: Reserve,
-    /// What is asked.
+    /// The command.
     pub(crate) command: C,
 }
 
-/// What became of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl<C> Request<C> {
+    /// Makes a request whose id alone tells what it asks for: no repeat of it has other content.
+    pub(crate) fn new(id: CommandId, actor: Actor, command: C) -> Self {
+        Self { id, fingerprint: Fingerprint::new(*id.bytes()), actor, command }
+    }
+
+    /// Makes a request with a random id: it is never repeated.
+    pub(crate) fn once(actor: Actor, command: C) -> Self {
+        Self::new(CommandId::new(random::bytes()), actor, command)
+    }
+}
+
+/// The result of a command.
+#[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The command that made the commit behind the answer; another one where nothing had to be written.
+    /// The command that made the answering commit.
     pub(crate) command: CommandId,
-    /// The commit that carries the answer; where nothing had to be written, the aggregate's last.
+    /// Its commit; where nothing had to be written, the aggregate's last.
     pub(crate) answer: Remembered,
     /// Whether this very command had been carried out before.
     pub(crate) replayed: bool,
@@ -53,14 +61,14 @@ pub(crate) struct Outcome {
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused<R> {
-    /// The rules say no.
+pub(crate) enum CommandError<R> {
+    /// A rule rejected it, or its id was used before.
     #[error(transparent)]
     Rejected(#[from] Rejected<R>),
-    /// The log has no room but for endings.
+    /// The log has only its reserve left, which this command may not use.
     #[error("the log is full")]
     LogFull,
-    /// Other processes wrote first, again and again.
+    /// Other processes kept appending first.
     #[error("too many writers at once")]
     Busy,
     /// The log cannot be reached, or is broken.
@@ -68,118 +76,112 @@ pub(crate) enum Refused<R> {
     Broken(#[from] nats::Error),
 }
 
-/// Why a commit was not written.
-enum Lost {
-    /// Another process wrote first.
-    Race,
-    /// The log has no room for it.
+/// Why a commit was not appended.
+enum AppendFailure {
+    /// Another process appended first.
+    Conflict,
+    /// The log has no space for it.
     Full,
-    /// It could not be done, or nobody knows whether it was.
+    /// The append failed, or its outcome is unknown.
     Broken(nats::Error),
 }
 
-impl<A: Aggregate + Weighed> Executor<A> {
-    /// Makes an executor whose warm states take at most `bytes`.
+impl<A: Aggregate + CacheWeight> Executor<A> {
+    /// Makes an executor whose cached states take at most `bytes`.
     pub(crate) fn new(store: Store, policy: Arc<Policy>, bytes: u64) -> Self {
-        Self { warmth: Warmth::new(store.clone(), bytes), store, policy }
+        Self { states: StateCache::new(store.clone(), bytes), store, policy }
     }
 
-    /// Carries out a command exactly once, however often it is sent. Whoever drops the wait may send it again.
-    pub(crate) async fn execute(&self, address: Address, order: Order<A::Command>) -> Result<Outcome, Refused<A::Rejection>> {
+    /// Carries out a command exactly once, however often it is sent; a caller that dropped the future may send it again.
+    pub(crate) async fn execute(
+        &self,
+        address: Address,
+        request: Request<A::Command>,
+        reserve: Reserve,
+    ) -> Result<Outcome, CommandError<A::Rejection>> {
         let began = Instant::now();
-        let mut warm = self.warmth.hold(address).await?;
+        let mut cached = self.states.lock(address).await?;
         loop {
-            if let Some(answer) = warm.root.replay(&order.id, &order.fingerprint)? {
-                return Ok(Outcome { command: order.id, answer, replayed: true });
+            if let Some(answer) = cached.root.replay(&request.id, &request.fingerprint)? {
+                return Ok(Outcome { command: request.id, answer, replayed: true });
             }
-            let (next, events) = self.decide(&warm.root, &order).await;
-            let is_doubtful = match &events {
-                Ok(events) => events.is_empty(),
-                Err(Rejected::Rule(rejection)) => A::could_change(rejection),
-                Err(Rejected::IdReused) => false,
+            let decided = cached.root.decide(&request.command, clock::now(), &self.policy);
+            // Events are checked by the append itself; an answer without events is only as good as the state behind it.
+            let depends_on_newest = match &decided {
+                Ok(decision) => decision.events.is_empty(),
+                Err(rejection) => A::could_change(rejection),
             };
-            if is_doubtful {
-                let age = if must_be_fresh(order.actor, events.is_ok()) { began.elapsed() } else { CONFIRMED_FOR };
-                if self.warmth.confirm(&mut warm, address, age).await? {
+            if depends_on_newest {
+                let age = if must_be_fresh(request.actor, decided.is_ok()) { began.elapsed() } else { CONFIRMED_FOR };
+                if self.states.confirm(&mut cached, address, age).await? {
                     continue;
                 }
             }
-            let events = events?;
-            if events.is_empty() {
-                return Ok(unchanged(&warm, &order));
+            let decision = decided.map_err(Rejected::Rule)?;
+            if decision.events.is_empty() {
+                return Ok(unchanged(&cached, &request));
             }
-            match self.append(&mut warm, address, &order, next, events).await {
+            match self.append(&mut cached, address, &request, decision, reserve).await {
                 Ok(outcome) => {
-                    self.warmth.weigh(&mut warm, address).await;
+                    self.states.update_weight(&mut cached, address).await;
                     return Ok(outcome);
                 }
-                Err(Lost::Race) if began.elapsed() < PATIENCE => self.warmth.lose(&mut warm, address).await?,
-                Err(Lost::Race) => return Err(Refused::Busy),
-                Err(Lost::Full) => return Err(Refused::LogFull),
-                Err(Lost::Broken(error)) => return Err(Refused::Broken(error)),
+                Err(AppendFailure::Conflict) if began.elapsed() < RETRIED_FOR => {
+                    self.states.reload(&mut cached, address).await?;
+                }
+                Err(AppendFailure::Conflict) => return Err(CommandError::Busy),
+                Err(AppendFailure::Full) => return Err(CommandError::LogFull),
+                Err(AppendFailure::Broken(error)) => return Err(CommandError::Broken(error)),
             }
         }
     }
 
-    /// Decides on a cheap copy of the state, for the framework takes events in before they are written.
-    async fn decide(
-        &self,
-        root: &Root<A>,
-        order: &Order<A::Command>,
-    ) -> (Root<A>, Result<Vec<A::Event>, Rejected<A::Rejection>>) {
-        let mut next = root.clone();
-        let sink = EventSink::default();
-        let Order { id, fingerprint, command, .. } = order.clone();
-        let decided = next.handle(Issued { id, fingerprint, at: clock::now(), command }, &self.policy, &sink).await;
-        let events = sink.collect().await;
-        (next, decided.map(|()| events))
-    }
-
-    /// Writes what was decided; only the acknowledgement makes it the warm state.
+    /// Appends what was decided; the cached state changes only once the append is acknowledged.
     async fn append(
         &self,
-        warm: &mut Held<A>,
+        cached: &mut Cached<A>,
         address: Address,
-        order: &Order<A::Command>,
-        next: Root<A>,
-        events: Vec<A::Event>,
-    ) -> Result<Outcome, Lost> {
+        request: &Request<A::Command>,
+        decision: Decision<A>,
+        reserve: Reserve,
+    ) -> Result<Outcome, AppendFailure> {
+        let Decision { events, root: next } = decision;
         let commit = Commit {
-            id: order.id,
-            fingerprint: order.fingerprint,
+            id: request.id,
+            fingerprint: request.fingerprint,
             at: next.at,
-            actor: order.actor,
+            actor: request.actor,
             link: next.state.link(),
-            previous: warm.head.hash,
+            previous: cached.head.hash,
             events,
         };
         let sent = Instant::now();
-        // Whoever drops this wait leaves a state behind of which nobody knows whether it is still the log's.
-        let confirmed = warm.confirmed.take();
-        let head = match self.store.append::<A>(address, &warm.head, &commit, order.reserve).await {
+        // If this future is dropped, the append's outcome is unknown: the cached state stays unconfirmed.
+        let confirmed = cached.confirmed.take();
+        let head = match self.store.append::<A>(address, &cached.head, &commit, reserve).await {
             Ok(head) => head,
-            Err(AppendError::Conflict) => return Err(Lost::Race),
+            Err(AppendError::Conflict) => return Err(AppendFailure::Conflict),
             Err(AppendError::Full) => {
-                warm.confirmed = confirmed;
-                return Err(Lost::Full);
+                cached.confirmed = confirmed;
+                return Err(AppendFailure::Full);
             }
-            Err(AppendError::Broken(error)) => return Err(Lost::Broken(error)),
+            Err(AppendError::Broken(error)) => return Err(AppendFailure::Broken(error)),
         };
         let Commit { events, at, .. } = commit;
-        let answer = Remembered { sequence: head.sequence, events: count(&events), at, fingerprint: order.fingerprint };
-        // The copy shares its memory with the original; once it is gone, the original grows in place.
+        let answer = Remembered { sequence: head.sequence, events: count(&events), at, fingerprint: request.fingerprint };
+        // The copy shares its memory with the original; once it is dropped, the original grows in place.
         let Root { state, at, memory } = next;
         drop(memory);
-        warm.root.state = state;
-        warm.root.at = at;
-        warm.root.remember(order.id, answer, &events);
-        warm.head = head;
-        warm.newest = Some((order.id, answer));
-        warm.confirmed = Some(sent);
-        Ok(Outcome { command: order.id, answer, replayed: false })
+        cached.root.state = state;
+        cached.root.at = at;
+        cached.root.remember(request.id, answer, &events);
+        cached.head = head;
+        cached.newest = Some((request.id, answer));
+        cached.confirmed = Some(sent);
+        Ok(Outcome { command: request.id, answer, replayed: false })
     }
 
-    /// Looks at an aggregate as the log had it no longer than `age` before this call.
+    /// Reads an aggregate as the log had it no longer than `age` before this call.
     pub(crate) async fn look<T>(
         &self,
         address: Address,
@@ -187,26 +189,28 @@ impl<A: Aggregate + Weighed> Executor<A> {
         view: impl FnOnce(&Root<A>) -> T,
     ) -> Result<T, nats::Error> {
         let began = Instant::now();
-        let mut warm = self.warmth.hold(address).await?;
-        self.warmth.confirm(&mut warm, address, age.saturating_add(began.elapsed())).await?;
-        Ok(view(&warm.root))
+        let mut cached = self.states.lock(address).await?;
+        self.states.confirm(&mut cached, address, age.saturating_add(began.elapsed())).await?;
+        Ok(view(&cached.root))
     }
 }
 
-/// Tells whether an answer that fresher state could overturn must be confirmed whenever it was last; a chatter could ask for that at will.
+/// Tells whether an answer that newer events could change needs a confirmation made during this call. Chatters' commands do not:
+/// they
+/// could cause any number of requests to the leader.
 fn must_be_fresh(actor: Actor, is_so_already: bool) -> bool {
     match actor {
-        // Its command is struck off the list by what it is told, so it must know as much as the projection.
+        // The scheduled command is deleted on this answer, so the answer must not be older than the projection.
         Actor::Timer => true,
-        // What an agent is told to be so must be so, even right after another process changed it.
+        // An answer that nothing is left to do must be true even right after another process changed the aggregate.
         Actor::Agent(_) | Actor::Operator => is_so_already,
         Actor::Chatter => false,
     }
 }
 
-/// Answers with the last commit: it is already so.
-fn unchanged<A: Aggregate>(warm: &Held<A>, order: &Order<A::Command>) -> Outcome {
-    let nothing = Remembered { sequence: 0, events: 0, at: warm.root.at, fingerprint: order.fingerprint };
-    let (command, answer) = warm.newest.unwrap_or((order.id, nothing));
+/// Answers with the last commit, because the command changes nothing.
+fn unchanged<A: Aggregate>(cached: &Cached<A>, request: &Request<A::Command>) -> Outcome {
+    let nothing = Remembered { sequence: 0, events: 0, at: cached.root.at, fingerprint: request.fingerprint };
+    let (command, answer) = cached.newest.unwrap_or((request.id, nothing));
     Outcome { command, answer, replayed: false }
 }

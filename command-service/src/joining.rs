@@ -1,21 +1,21 @@
-//! Chatters at the door: a place is reserved, then the session starts. The same client again gets the same session.
+//! Joining a link: an admission is reserved, then the session starts. A repeat by the same client gets the same session.
 
 use domain::link::{self, Link, Passcode, TextSetting};
 use domain::session::{Command, Rejection, Session, Settings, Start, Status};
-use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, SessionId};
-use nats::{Actor, Field, Reserve};
+use domain::{Address, AgentId, LinkId, Millis, Sealed, SessionId};
+use nats::{Actor, Field};
 
-use crate::executor::Order;
-use crate::places::RESERVED_FOR;
+use crate::admissions::RESERVED_FOR;
+use crate::executor::Request;
 use crate::seal::Seal;
-use crate::{Commands, Receipt, Refusal, chance, clock};
+use crate::{Commands, Receipt, Refusal, clock};
 
-/// How long after a start its answer may be asked for again without the session's credential.
+/// How long after its start a session is given again to the same client without the session's credential.
 const ANSWER_REPEATED_FOR: Millis = Millis::minutes(10);
-/// How many sessions one client may have on one link, one after the other.
+/// How many successive sessions one client may have on one link.
 const RETURNS: u32 = 32;
 
-/// A chatter at the door; texts are plain here.
+/// A request to join a link; texts are plain here.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "holds a passcode and a secret client id")]
 pub struct Join {
@@ -27,7 +27,7 @@ pub struct Join {
     pub rotation: u32,
     /// The recipient, as the token names it.
     pub recipient: Option<u8>,
-    /// The client's own secret; kept only as a keyed hash within the session's id.
+    /// The client's own secret; it is not stored, only the session's id is derived from it.
     pub client_id: String,
     /// The name the chatter chose.
     pub display_name: Option<String>,
@@ -41,20 +41,20 @@ pub struct Join {
     pub holds: Option<SessionId>,
 }
 
-/// What became of a chatter at the door.
+/// The result of joining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
     /// A session began.
     Started(SessionId, Receipt),
-    /// The client has a session already.
-    Back(SessionId),
+    /// The client already had this session.
+    Existing(SessionId),
 }
 
 impl Joined {
     /// Returns the session, new or not.
     pub fn session(&self) -> SessionId {
         match self {
-            Self::Started(session, _) | Self::Back(session) => *session,
+            Self::Started(session, _) | Self::Existing(session) => *session,
         }
     }
 }
@@ -64,12 +64,12 @@ impl Joined {
 pub struct Known {
     /// Its id.
     pub session: SessionId,
-    /// What is known of it.
+    /// Its state.
     pub state: Session,
 }
 
 impl Commands {
-    /// Finds the newest session that a client has had on a link; none once the session has forgotten it.
+    /// Finds a client's newest session on a link; `None` once that session has forgotten the client.
     pub async fn known_session(
         &self,
         agent: AgentId,
@@ -81,7 +81,7 @@ impl Commands {
         Ok(newest.filter(|known| !self.is_forgotten(known, client_id)))
     }
 
-    /// Walks a client's sessions on a link, each following one that ended; returns the newest and the next one's number.
+    /// Finds a client's newest session on a link, and the ordinal of the next one; each follows one that ended.
     async fn newest(&self, agent: AgentId, link: LinkId, client_id: &str) -> Result<(Option<Known>, u32), Refusal> {
         let mut newest = None;
         for ordinal in 0..RETURNS {
@@ -100,7 +100,7 @@ impl Commands {
         known.state.has_forgotten(&self.device(known.session, client_id))
     }
 
-    /// Lets a chatter in: a place is reserved, then the session starts. The same client again gets the same session.
+    /// Admits a chatter and starts the session; a repeat by the same client returns the same session.
     pub async fn join(&self, join: &Join) -> Result<Joined, Refusal> {
         let link = self.link(join.agent, join.link).await?;
         if link.status == link::Status::Unknown || link.rotation != join.rotation {
@@ -108,7 +108,7 @@ impl Commands {
         }
         let (known, ordinal) = self.newest(join.agent, join.link, &client(&join.client_id, join.recipient)).await?;
         match known {
-            // It took its leave of that session, and its id with it.
+            // The client was forgotten by that session, so its client id is void.
             Some(known) if self.is_forgotten(&known, &join.client_id) => Err(Refusal::ClientIdUsed),
             Some(known) if !(join.start_new && known.state.ended.is_some()) => self.come_back(join, &link, &known).await,
             Some(known) if join.holds != Some(known.session) && clock::now() >= known.state.started_at + ANSWER_REPEATED_FOR => {
@@ -117,7 +117,7 @@ impl Commands {
             Some(_) | None if ordinal >= RETURNS => Err(Refusal::TooManyReturns { limit: RETURNS }),
             Some(known) => {
                 if link.admissions.contains_key(&known.session) {
-                    // It left a moment ago: nobody waits for the worker to give its place back.
+                    // It ended a moment ago: release its admission now instead of waiting for the worker.
                     let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
                     self.release(at_link, ended).await?;
                 }
@@ -127,17 +127,17 @@ impl Commands {
         }
     }
 
-    /// Gives a client its session again if it shows the credential, or soon after the start.
+    /// Returns a client's existing session if the client holds its credential, or soon after the start.
     async fn come_back(&self, join: &Join, link: &Link, known: &Known) -> Result<Joined, Refusal> {
         if join.holds == Some(known.session) {
-            return Ok(Joined::Back(known.session));
+            return Ok(Joined::Existing(known.session));
         }
         let recent = clock::now() < known.state.started_at + ANSWER_REPEATED_FOR;
         let needs = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
         if !recent || (needs && self.passcode(join, link).await? != Passcode::Right) {
             return Err(Refusal::ClientIdUsed);
         }
-        Ok(Joined::Back(known.session))
+        Ok(Joined::Existing(known.session))
     }
 
     async fn start(&self, join: &Join, link: &Link, ordinal: u32) -> Result<Joined, Refusal> {
@@ -149,13 +149,14 @@ impl Commands {
         let session = self.inner.derived.session(join.link, &client(&join.client_id, join.recipient), ordinal);
         self.reserve(join, link, session).await?;
 
-        // What is copied is what is in force now that the place is reserved.
+        // Read again after the reservation: the settings in force then are copied.
         let link = self.link(join.agent, join.link).await?;
         let settings = link.settings.as_ref().ok_or(Refusal::Link(link::Rejection::Erased))?;
-        // An earlier attempt's place may have been given back just now.
+        // The worker may have released an earlier attempt's admission just now.
         let start_before = link.admissions.get(&session).ok_or(Refusal::Busy)?.start_before;
         let at_link = Address::link(join.agent, join.link);
-        let welcome = self.words(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
+        let welcome =
+            self.open_text(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
 
         let address = Address::session(join.agent, session);
         let key = self.inner.backbone.keys().create(address).await?;
@@ -171,19 +172,16 @@ impl Commands {
             question: self.asked(at_link, settings, &seal).await?,
             recipient: join.recipient,
         }));
-        let order =
-            Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor: Actor::Chatter, reserve: Reserve::Ordinary, command };
-        let outcome = self.inner.sessions.execute(address, order).await?;
-        Ok(Joined::Started(session, self.receipt(join.agent, &outcome)))
+        Ok(Joined::Started(session, self.send_session(address, Request::new(id, Actor::Chatter, command)).await?))
     }
 
-    /// Reserves a place for a session that is about to start.
+    /// Reserves an admission for a session that is about to start.
     async fn reserve(&self, join: &Join, link: &Link, session: SessionId) -> Result<(), Refusal> {
         let (at_link, at_session) = (Address::link(join.agent, join.link), Address::session(join.agent, session));
         let passcode = self.passcode(join, link).await?;
         let now = clock::now();
         if link.admissions.get(&session).is_some_and(|held| now >= held.start_before) {
-            // An attempt broke off, and the worker is late.
+            // An earlier attempt did not start in time, and the worker has not released it yet.
             self.release(at_link, at_session).await?;
         }
         let admit = link::Command::Admit {
@@ -193,17 +191,17 @@ impl Commands {
             passcode,
             recipient: join.recipient,
         };
-        self.ask_link(at_link, Actor::Chatter, CommandId::new(chance::bytes()), admit).await.map(drop)
+        self.send_link(at_link, Request::once(Actor::Chatter, admit)).await.map(drop)
     }
 
-    /// Finds out about a passcode.
+    /// Checks the passcode of a request.
     async fn passcode(&self, join: &Join, link: &Link) -> Result<Passcode, Refusal> {
         let verifier = link.settings.as_ref().and_then(|settings| settings.passcode.as_ref());
         self.check_passcode(join.agent, join.link, verifier, join.passcode.as_deref()).await
     }
 
     /// Compares a passcode with a link's sealed verifier.
-    pub async fn check_passcode(
+    async fn check_passcode(
         &self,
         agent: AgentId,
         link: LinkId,
@@ -211,7 +209,7 @@ impl Commands {
         passcode: Option<&str>,
     ) -> Result<Passcode, Refusal> {
         let (Some(_), Some(passcode)) = (verifier, passcode) else { return Ok(Passcode::Missing) };
-        let Some(verifier) = self.words(Address::link(agent, link), Field::Setting(TextSetting::Passcode), verifier).await?
+        let Some(verifier) = self.open_text(Address::link(agent, link), Field::Setting(TextSetting::Passcode), verifier).await?
         else {
             return Err(Refusal::Link(link::Rejection::Erased));
         };
@@ -220,12 +218,12 @@ impl Commands {
     }
 }
 
-/// Keeps the sessions apart that one client has as several recipients.
+/// Returns the client id that session ids are derived from: a client that joins as several recipients has separate sessions.
 fn client(client_id: &str, recipient: Option<u8>) -> String {
     recipient.map_or_else(|| client_id.to_owned(), |recipient| format!("{client_id} as {recipient}"))
 }
 
-/// Copies what a session needs of its link's settings.
+/// Copies the settings that a session takes from its link.
 fn copied(settings: &link::Settings) -> Settings {
     Settings {
         expires_at: settings.expires_at,

@@ -6,14 +6,14 @@ use domain::link::{
     Changes, Command, Convert, Link, MoreRecipients, Questions, Recipients, Rejection, Representation, Settings, Status, Stored,
     TextSetting,
 };
-use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Sealed, Timestamp};
+use domain::{Address, AgentId, CommandId, LinkId, Millis, Sealed, Timestamp};
 use forms::Form;
-use nats::{Actor, DataKey, Field, Reserve};
+use nats::{Actor, DataKey, Field};
 use serde::Serialize;
 
-use crate::executor::{Order, Refused};
+use crate::executor::Request;
 use crate::seal::Seal;
-use crate::{Commands, Receipt, Refusal, chance, clock};
+use crate::{Commands, Receipt, Refusal, clock, random};
 
 /// How long a link's state may be old where nothing is decided by it.
 const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ impl Commands {
     ) -> Result<(LinkId, Receipt), Refusal> {
         let link = match idempotency_key {
             Some(key) => self.inner.derived.link(agent, key),
-            None => LinkId::new(chance::bytes()),
+            None => LinkId::new(random::bytes()),
         };
         let address = Address::link(agent, link);
         if idempotency_key.is_some() && self.link(agent, link).await?.status == Status::Erased {
@@ -71,24 +71,23 @@ impl Commands {
         let seal = Seal { key: &key, address, id };
         let passcode = self.verifier(new.passcode.clone()).await?;
         let settings = NewLink { passcode, ..new }.convert(&mut Sealing { commands: self, seal: &seal })?;
-        let order = Order { id, fingerprint, actor, reserve: Reserve::Ordinary, command: Command::Open(Box::new(settings)) };
-        let refused = match self.inner.links.execute(address, order).await {
-            Ok(outcome) => return Ok((link, self.receipt(agent, &outcome))),
-            Err(refused) => refused,
+        let request = Request { id, fingerprint, actor, command: Command::Open(Box::new(settings)) };
+        let refusal = match self.send_link(address, request).await {
+            Ok(receipt) => return Ok((link, receipt)),
+            Err(refusal) => refusal,
         };
-        let is_unused = match &refused {
-            // What nobody else can name was surely not opened; by a key another attempt may be opening it right now.
-            Refused::Rejected(_) | Refused::LogFull | Refused::Busy if idempotency_key.is_none() => true,
-            // Erased while we looked.
-            Refused::Rejected(_) => {
-                self.inner.links.look(address, Duration::ZERO, |root| root.state.status == Status::Erased).await?
-            }
-            Refused::LogFull | Refused::Busy | Refused::Broken(_) => false,
+        let is_rejected = matches!(refusal, Refusal::Link(_) | Refusal::IdReused);
+        let is_unused = if idempotency_key.is_none() {
+            // A random id is this call's alone; unless the outcome is unknown, the link was not opened.
+            is_rejected || matches!(refusal, Refusal::LogFull | Refusal::Busy)
+        } else {
+            // Another attempt with the same idempotency key may be opening it, so only an erased link is known to be unused.
+            is_rejected && self.inner.links.look(address, Duration::ZERO, |root| root.state.status == Status::Erased).await?
         };
         if is_unused {
             self.inner.backbone.keys().destroy(address).await?;
         }
-        Err(refused.into())
+        Err(refusal)
     }
 
     /// Makes the verifier of a passcode; of an empty one, none.
@@ -127,7 +126,7 @@ impl Commands {
     ) -> Result<Receipt, Refusal> {
         let address = Address::link(agent, link);
         let key = self.link_key(address).await?;
-        let id = CommandId::new(chance::bytes());
+        let id = CommandId::new(random::bytes());
         let seal = Seal { key: &key, address, id };
         let passcode = match &changes.passcode {
             None => None,
@@ -142,12 +141,12 @@ impl Commands {
     /// Stops or lets in newcomers.
     pub async fn pause_link(&self, agent: AgentId, actor: Actor, link: LinkId, paused: bool) -> Result<Receipt, Refusal> {
         let command = if paused { Command::Pause } else { Command::Resume };
-        self.ask_link(Address::link(agent, link), actor, CommandId::new(chance::bytes()), command).await
+        self.ask_link(Address::link(agent, link), actor, CommandId::new(random::bytes()), command).await
     }
 
     /// Makes a new token: the old one opens nothing any more.
     pub async fn rotate_token(&self, agent: AgentId, actor: Actor, link: LinkId) -> Result<Receipt, Refusal> {
-        self.ask_link(Address::link(agent, link), actor, CommandId::new(chance::bytes()), Command::RotateToken).await
+        self.ask_link(Address::link(agent, link), actor, CommandId::new(random::bytes()), Command::RotateToken).await
     }
 
     /// Closes a link to newcomers for good; its open sessions end too if `end_sessions`, each by a decision of its own.
@@ -161,7 +160,7 @@ impl Commands {
     ) -> Result<Receipt, Refusal> {
         let address = Address::link(agent, link);
         let key = self.link_key(address).await?;
-        let id = CommandId::new(chance::bytes());
+        let id = CommandId::new(random::bytes());
         let farewell = Seal { key: &key, address, id }.optional(Field::Farewell, farewell);
         self.ask_link(address, actor, id, Command::Revoke { end_sessions, farewell }).await
     }
@@ -173,7 +172,7 @@ impl Commands {
     }
 
     async fn labels(&self, link: Address, recipients: Option<&Recipients>) -> Result<Vec<String>, Refusal> {
-        let document = self.words(link, Field::Recipients, recipients.map(|recipients| &recipients.labels)).await?;
+        let document = self.open_text(link, Field::Recipients, recipients.map(|recipients| &recipients.labels)).await?;
         let labels = document.map_or(Ok(vec![]), |document| serde_json::from_str(&document));
         labels.map_err(|error| Refusal::Form(error.to_string()))
     }
@@ -212,30 +211,6 @@ impl Commands {
         }
         let status = self.inner.links.look(address, Duration::ZERO, |root| root.state.status).await?;
         Err(Refusal::Link(if status == Status::Unknown { Rejection::Unknown } else { Rejection::Erased }))
-    }
-
-    /// Sends a link command that is an attempt of its own.
-    pub(crate) async fn ask_link(
-        &self,
-        address: Address,
-        actor: Actor,
-        id: CommandId,
-        command: Command,
-    ) -> Result<Receipt, Refusal> {
-        let reserve = match command {
-            Command::Revoke { .. } | Command::Expire | Command::Release { .. } | Command::Erase => Reserve::Ending,
-            Command::Open(_)
-            | Command::Update(_)
-            | Command::Pause
-            | Command::Resume
-            | Command::RotateToken
-            | Command::Warn
-            | Command::Admit { .. }
-            | Command::SetWebhook { .. } => Reserve::Ordinary,
-        };
-        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
-        let outcome = self.inner.links.execute(address, order).await?;
-        Ok(self.receipt(address.agent, &outcome))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Passcodes: kept as an Argon2id verifier (RFC 9106), which itself is sealed.
+//! Passcodes: stored as an Argon2id verifier (RFC 9106), which itself is sealed.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use tokio::sync::Semaphore;
 
 use crate::Refusal;
 
-/// How many passcodes are worked on at once: each takes some 20 MiB and a core.
+/// How many passcodes are hashed at once: each takes some 20 MiB and a core.
 const AT_ONCE: usize = 2;
 
 /// Makes and checks verifiers, a bounded number at a time and off the runtime's threads.
 #[derive(Debug, Clone)]
 pub(crate) struct Passcodes {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Passcodes {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
@@ -30,7 +30,7 @@ impl Passcodes {
         self.work(move || Ok(Argon2::default().hash_password(passcode.as_bytes()).map_err(broken)?.to_string())).await
     }
 
-    /// Tells whether `passcode` is the one behind `verifier`.
+    /// Tells whether `passcode` matches `verifier`.
     pub(crate) async fn check(&self, passcode: &str, verifier: String) -> Result<bool, Refusal> {
         let passcode = passcode.to_owned();
         self.work(move || {
@@ -41,10 +41,10 @@ impl Passcodes {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let work = move || {
-            // Whoever drops the wait does not stop the work.
-            let _place = place;
+            // Held until the work ends, even if the caller drops the future.
+            let _permit = permit;
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(broken)?

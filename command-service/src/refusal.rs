@@ -1,19 +1,19 @@
-//! Why a command was not carried out, whichever aggregate said so.
+//! Why a command was not carried out, for every kind of aggregate.
 
 use domain::{Rejected, Timestamp, agent, link, session};
 
-use crate::executor::Refused;
+use crate::executor::CommandError;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The agent's rules say no.
+    /// A rule of the agent rejected it.
     #[error(transparent)]
     Agent(agent::Rejection),
-    /// The link's rules say no.
+    /// A rule of the link rejected it.
     #[error(transparent)]
     Link(link::Rejection),
-    /// The session's rules say no.
+    /// A rule of the session rejected it.
     #[error(transparent)]
     Session(session::Rejection),
     /// The command's id was used before for something else.
@@ -22,25 +22,25 @@ pub enum Refusal {
     /// The API key is unknown, revoked, or not a key.
     #[error("the API key is not valid")]
     KeyInvalid,
-    /// The API key was good until then.
+    /// The API key has expired.
     #[error("the API key has expired")]
     KeyExpired {
         /// When it ended.
         at: Timestamp,
     },
-    /// The client has a session, but does not show that it is the same client.
+    /// The client id has a session, and the request does not prove that it comes from the same client.
     #[error("another client has used this client_id")]
     ClientIdUsed,
     /// The client has used the link too often.
     #[error("this client has had {limit} sessions on this link")]
     TooManyReturns {
-        /// What is allowed.
+        /// How many are allowed.
         limit: u32,
     },
-    /// The log has no room but for endings.
+    /// The log has only the space left that is reserved for endings.
     #[error("the event log is full: only endings and erasures are accepted")]
     LogFull,
-    /// Other writers came first again and again, or the start took too long.
+    /// Other writers kept appending first, or the start took too long.
     #[error("too many writers at once; try again")]
     Busy,
     /// The log cannot be reached, or is broken.
@@ -49,7 +49,7 @@ pub enum Refusal {
     /// A sealed text does not open under its key.
     #[error("a stored text cannot be opened: {0}")]
     Unreadable(#[from] nats::OpenError),
-    /// Values do not fit their question.
+    /// The values do not fit their question.
     #[error("the answer does not fit the question")]
     AnswerInvalid(Vec<forms::FieldError>),
     /// A stored form cannot be read.
@@ -60,22 +60,22 @@ pub enum Refusal {
     Passcode(String),
 }
 
-macro_rules! from_refused {
+macro_rules! from_command_error {
     ($aggregate:ident, $variant:ident) => {
-        impl From<Refused<$aggregate::Rejection>> for Refusal {
-            fn from(refused: Refused<$aggregate::Rejection>) -> Self {
-                match refused {
-                    Refused::Rejected(Rejected::Rule(rejection)) => Self::$variant(rejection),
-                    Refused::Rejected(Rejected::IdReused) => Self::IdReused,
-                    Refused::LogFull => Self::LogFull,
-                    Refused::Busy => Self::Busy,
-                    Refused::Broken(error) => Self::Unavailable(error),
+        impl From<CommandError<$aggregate::Rejection>> for Refusal {
+            fn from(error: CommandError<$aggregate::Rejection>) -> Self {
+                match error {
+                    CommandError::Rejected(Rejected::Rule(rejection)) => Self::$variant(rejection),
+                    CommandError::Rejected(Rejected::IdReused) => Self::IdReused,
+                    CommandError::LogFull => Self::LogFull,
+                    CommandError::Busy => Self::Busy,
+                    CommandError::Broken(error) => Self::Unavailable(error),
                 }
             }
         }
     };
 }
 
-from_refused!(agent, Agent);
-from_refused!(link, Link);
-from_refused!(session, Session);
+from_command_error!(agent, Agent);
+from_command_error!(link, Link);
+from_command_error!(session, Session);

@@ -1,4 +1,4 @@
-//! What must be finished before anything is served: a restored backup of the keys may hold some that were destroyed after it was made.
+//! Runs before anything is served: a restored backup of the keys may hold keys that were destroyed after it was made.
 
 use domain::Target;
 use domain::{link, session};
@@ -9,9 +9,9 @@ use crate::{Commands, Refusal};
 /// How many keys are destroyed at once.
 const DESTROYED_AT_ONCE: usize = 32;
 
-/// Destroys the key of everything that the log says is erased; returns how many there were.
+/// Destroys the keys of all links and sessions that the log records as erased; returns how many there were.
 ///
-/// Nothing follows an erasure, so the last commit of each owner of a key tells. What was only begun is the worker's to finish.
+/// An erasure is an aggregate's last event, so its last commit tells. Erasures that were only begun are finished by the worker.
 pub async fn finish_erasures(commands: &Commands) -> Result<u64, Refusal> {
     let backbone = &commands.inner.backbone;
     let owners = backbone.keys().owners().await?;

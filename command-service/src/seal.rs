@@ -1,4 +1,4 @@
-//! Texts are sealed here, before any rule sees them; a link's are opened again where its sessions need them.
+//! Seals the texts of commands before any rule sees them, and opens a link's texts where its sessions need them.
 
 use domain::{Address, CommandId, Sealed};
 use nats::{DataKey, Field, Text};
@@ -18,15 +18,20 @@ impl Seal<'_> {
         self.key.seal(&self.address, self.id, field, 0, text)
     }
 
-    /// Seals a text that may be missing; an empty one is.
+    /// Seals an optional text; an empty one counts as missing.
     pub(crate) fn optional(&self, field: Field, text: Option<&str>) -> Option<Sealed> {
         text.filter(|text| !text.is_empty()).map(|text| self.text(field, text))
     }
 }
 
 impl Commands {
-    /// Opens a link's text; none where there is none, or none any more.
-    pub(crate) async fn words(&self, link: Address, field: Field, sealed: Option<&Sealed>) -> Result<Option<String>, Refusal> {
+    /// Opens a link's text; `None` where there is none, or it is erased.
+    pub(crate) async fn open_text(
+        &self,
+        link: Address,
+        field: Field,
+        sealed: Option<&Sealed>,
+    ) -> Result<Option<String>, Refusal> {
         let Some(sealed) = sealed else { return Ok(None) };
         match self.inner.backbone.opener().vault(link).await?.open(field, 0, &sealed.bytes)? {
             Text::Open(text) => Ok(Some(text)),

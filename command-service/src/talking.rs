@@ -1,53 +1,49 @@
-//! What is said in sessions.
+//! Messages, read marks and ratings in sessions.
 
 use std::time::Duration;
 
 use domain::session::{Author, Command, Reader, Rejection, Session, Status};
-use domain::{Address, CommandId, Fingerprint};
-use nats::{Actor, DataKey, Field, Reserve};
+use domain::{Address, CommandId};
+use nats::{Actor, DataKey, Field};
 
-use crate::executor::Order;
+use crate::executor::Request;
 use crate::seal::Seal;
-use crate::{Commands, Receipt, Refusal, chance};
+use crate::{Commands, Receipt, Refusal, random};
 
-/// How long a session's state may be old where nothing is decided by it.
+/// How old a session's state may be where no decision depends on it.
 pub(crate) const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Commands {
-    /// Says something; the same id with the same words again gets the first answer. A chatter's word brings back an idle session.
+    /// Posts a message; a repeat with the same id and text gets the first answer. A chatter's message resumes an idle session.
     pub async fn post(&self, session: Address, actor: Actor, message_id: &str, text: &str) -> Result<Receipt, Refusal> {
         let key = self.session_key(session).await?;
-        let id = self.inner.derived.command(&session, &spoken(actor, message_id));
+        let id = self.inner.derived.command(&session, &command_name(actor, message_id));
         let seal = Seal { key: &key, address: session, id };
         let text = seal.text(Field::Message, text);
-        // An agent's own ids are nobody else's business.
+        // Only a chatter's ids are stored: an agent's are not shown to anyone.
         let client_message_id = (actor == Actor::Chatter).then(|| seal.text(Field::ClientMessageId, message_id));
-        let order = Order {
-            id,
-            fingerprint: text.fingerprint,
-            actor,
-            reserve: Reserve::Ordinary,
-            command: Command::Post { from: author(actor), text, kind: None, client_message_id },
-        };
-        self.say(session, order).await
+        let fingerprint = text.fingerprint;
+        let command = Command::Post { from: author(actor), text, kind: None, client_message_id };
+        self.send_resuming(session, Request { id, fingerprint, actor, command }).await
     }
 
-    /// Carries out what is said; the chatter's word brings back an idle session.
-    pub(crate) async fn say(&self, session: Address, order: Order<Command>) -> Result<Receipt, Refusal> {
-        let mut outcome = self.inner.sessions.execute(session, order.clone()).await.map_err(Refusal::from);
-        if matches!(outcome, Err(Refusal::Session(Rejection::Idle))) {
-            self.resume(session).await?;
-            outcome = self.inner.sessions.execute(session, order).await.map_err(Refusal::from);
+    /// Sends a request, and if the session is idle, resumes it and sends the request again.
+    pub(crate) async fn send_resuming(&self, session: Address, request: Request<Command>) -> Result<Receipt, Refusal> {
+        match self.send_session(session, request.clone()).await {
+            Err(Refusal::Session(Rejection::Idle)) => {
+                self.resume(session).await?;
+                self.send_session(session, request).await
+            }
+            sent => sent,
         }
-        Ok(self.receipt(session.agent, &outcome?))
     }
 
-    /// Makes the id that an agent's attempt has where it named none.
+    /// Makes the id of an agent's attempt that has none.
     pub fn attempt(&self) -> String {
-        CommandId::new(chance::bytes()).to_string()
+        CommandId::new(random::bytes()).to_string()
     }
 
-    /// Notes how far someone has read.
+    /// Records how far a reader has read.
     pub async fn mark_read(&self, session: Address, by: Reader, upto: u64) -> Result<Receipt, Refusal> {
         let actor = match by {
             Reader::Chatter => Actor::Chatter,
@@ -61,24 +57,18 @@ impl Commands {
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, "rate");
         let feedback = Seal { key: &key, address: session, id }.optional(Field::Feedback, feedback);
-        let words = feedback.as_ref().map_or([0; 16], |feedback| *feedback.fingerprint.bytes());
-        let order = Order {
-            id,
-            fingerprint: key.fingerprint(&[b"rate", &[rating], &words]),
-            actor: Actor::Chatter,
-            reserve: Reserve::Ending,
-            command: Command::Rate { rating, feedback },
-        };
-        let outcome = self.inner.sessions.execute(session, order).await?;
-        Ok(self.receipt(session.agent, &outcome))
+        let comment = feedback.as_ref().map_or([0; 16], |feedback| *feedback.fingerprint.bytes());
+        let fingerprint = key.fingerprint(&[b"rate", &[rating], &comment]);
+        let command = Command::Rate { rating, feedback };
+        self.send_session(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await
     }
 
-    /// Shows a session as the log has it, at most a second old.
+    /// Returns a session's state, at most a second old.
     pub async fn session(&self, session: Address) -> Result<Session, Refusal> {
         Ok(self.inner.sessions.look(session, SESSIONS_SEEN_WITHIN, |root| root.state.clone()).await?)
     }
 
-    /// Fetches the key of a session's words, or says why there is none.
+    /// Fetches the key of a session's texts, or the reason why it has none.
     pub(crate) async fn session_key(&self, session: Address) -> Result<DataKey, Refusal> {
         if let Some(key) = self.key(session).await? {
             return Ok(key);
@@ -86,35 +76,10 @@ impl Commands {
         let status = self.inner.sessions.look(session, Duration::ZERO, |root| root.state.status).await?;
         Err(Refusal::Session(if status == Status::Unknown { Rejection::Unknown } else { Rejection::Erased }))
     }
-
-    /// Sends a session command that is an attempt of its own.
-    pub(crate) async fn ask_session(&self, session: Address, actor: Actor, command: Command) -> Result<Receipt, Refusal> {
-        let reserve = match command {
-            Command::Rate { .. }
-            | Command::ForgetDevice { .. }
-            | Command::End { .. }
-            | Command::Expire
-            | Command::Erase { .. } => Reserve::Ending,
-            Command::Start(_)
-            | Command::Post { .. }
-            | Command::Ask { .. }
-            | Command::Answer { .. }
-            | Command::MarkRead { .. }
-            | Command::GoIdle
-            | Command::Resume { .. }
-            | Command::Reschedule { .. }
-            | Command::OfferHandoff { .. }
-            | Command::TakeHandoff { .. } => Reserve::Ordinary,
-        };
-        let id = CommandId::new(chance::bytes());
-        let order = Order { id, fingerprint: Fingerprint::new(*id.bytes()), actor, reserve, command };
-        let outcome = self.inner.sessions.execute(session, order).await?;
-        Ok(self.receipt(session.agent, &outcome))
-    }
 }
 
-/// Keeps the ids that a chatter chooses apart from those of every API key.
-pub(crate) fn spoken(actor: Actor, message_id: &str) -> String {
+/// Returns the text that a command id is derived from: a chatter's message id never gives the same as an agent's.
+pub(crate) fn command_name(actor: Actor, message_id: &str) -> String {
     match actor {
         Actor::Chatter => format!("chatter:{message_id}"),
         Actor::Agent(_) | Actor::Operator | Actor::Timer => format!("agent:{message_id}"),

@@ -1,26 +1,27 @@
-//! Where agents are told of events: set by an operator alone, for an agent or for one link.
+//! Webhooks: set by operators only, for an agent or for one link.
 
 use std::time::Duration;
 
 use domain::agent::Webhook;
-use domain::{Address, AgentId, CommandId, LinkId, Root, agent, link};
+use domain::{Address, AgentId, LinkId, Root, agent, link};
 use nats::Actor;
 
-use crate::{Commands, Receipt, Refusal, chance};
+use crate::executor::Request;
+use crate::{Commands, Receipt, Refusal};
 
-/// A webhook as an operator wishes it.
+/// A webhook to be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewWebhook {
     /// The address to call.
     pub url: String,
-    /// Whether the calls carry words.
+    /// Whether the calls carry texts.
     pub with_text: bool,
     /// Whether calls are signed with a new secret from now on.
     pub rotate: bool,
 }
 
 impl Commands {
-    /// Says where an agent, or whoever is concerned with one of its links, is told of events; returns the webhook as it is now.
+    /// Sets or removes the webhook of an agent or of one of its links; returns the webhook as it is now.
     pub async fn set_webhook(
         &self,
         agent: AgentId,
@@ -31,14 +32,14 @@ impl Commands {
         let webhook = wanted.map(|NewWebhook { url, with_text, rotate }| Webhook {
             url,
             with_text,
-            // It never falls back: a secret that was replaced stays void, even over a time without a webhook.
+            // The rotation never decreases: a replaced secret stays void, even after a time without a webhook.
             rotation: rotation.saturating_add(u32::from(rotate)),
         });
         let receipt = match link {
             None => self.ask_agent(agent, agent::Command::SetWebhook { webhook: webhook.clone() }).await?,
             Some(link) => {
                 let command = link::Command::SetWebhook { webhook: webhook.clone() };
-                self.ask_link(Address::link(agent, link), Actor::Operator, CommandId::new(chance::bytes()), command).await?
+                self.send_link(Address::link(agent, link), Request::once(Actor::Operator, command)).await?
             }
         };
         Ok((webhook, receipt))

@@ -1,4 +1,4 @@
-//! The one form of all aggregates, their addresses, and the thin adapter to `cqrs_es`.
+//! The trait of all aggregates, their addresses, the root that decides and folds, and the adapter to `cqrs_es`.
 
 use std::fmt::Debug;
 
@@ -9,48 +9,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AgentId, CommandId, Fingerprint, LinkId, Memory, Policy, Remembered, SessionId, Timestamp};
 
-/// A thing with rules: decides what follows from a command, and evolves by what followed.
+/// State with rules: decides which events follow from a command, and evolves by events.
 pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The aggregate's name in a subject.
     const TYPE: &'static str;
     /// How many commands it remembers; `None` where its own limits bound them.
     const REMEMBERS: Option<usize>;
 
-    /// What one may ask of it.
+    /// Its commands.
     type Command: Clone + Debug + Send + Sync;
-    /// What may have happened to it.
+    /// Its events.
     type Event: DomainEvent + 'static;
-    /// Its ways of saying no.
+    /// The reasons for which its rules reject a command.
     type Rejection: std::error::Error + Clone + PartialEq + Send + Sync + 'static;
 
     /// Decides what follows from `command` at `now`; no events means it is already so.
     fn decide(&self, command: &Self::Command, now: Timestamp, policy: &Policy) -> Result<Vec<Self::Event>, Self::Rejection>;
 
-    /// Takes in what happened at `at`; total: whatever was recorded can be taken in.
+    /// Applies an event that happened at `at`; total: every recorded event can be applied.
     fn evolve(&mut self, event: &Self::Event, at: Timestamp);
 
-    /// Tells whether a repeat of the command behind `event` must be told its first answer; the others are harmless when decided again.
+    /// Tells whether a repeat of the command behind `event` must get its first answer; other commands can be decided again
+    /// without harm.
     fn must_remember(event: &Self::Event) -> bool;
 
-    /// Tells whether a later event of others could overturn `rejection`, so that it holds only on fresh state.
+    /// Tells whether an event by another writer could change `rejection`, so that it is valid only on fresh state.
     fn could_change(rejection: &Self::Rejection) -> bool;
 
-    /// Names the link to which it belongs: every commit of a session carries it, so that readers route without a look-up.
+    /// Returns the link to which it belongs: every commit of a session carries it, so that readers route without a look-up.
     fn link(&self) -> Option<LinkId> {
         None
     }
 }
 
-/// Where an aggregate lives in the log: an agent, or something of that agent's.
+/// The address of an aggregate in the log: an agent, or one of its links or sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
-    /// The agent to whom it belongs; decides the shard.
+    /// The agent that owns it; decides the shard.
     pub agent: AgentId,
-    /// Which thing of the agent's.
+    /// Which of the agent's aggregates.
     pub target: Target,
 }
 
-/// Which of an agent's aggregates is meant.
+/// One of an agent's aggregates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -79,7 +80,7 @@ impl Address {
     }
 }
 
-/// A command as it reaches an aggregate: with all that the rules may not fetch for themselves.
+/// A command with the values that rules must be given: its identity and the time.
 #[derive(Debug, Clone)]
 pub struct Issued<C> {
     /// The same for every repeat of this attempt.
@@ -88,34 +89,54 @@ pub struct Issued<C> {
     pub fingerprint: Fingerprint,
     /// The time of the decision.
     pub at: Timestamp,
-    /// What is asked.
+    /// The command.
     pub command: C,
 }
 
-/// Why nothing was decided.
+/// Why a command was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected<R> {
-    /// The business says no.
+    /// A rule rejects it.
     #[error(transparent)]
     Rule(R),
-    /// The command's id was used before for something else.
+    /// The command's id was used before with other content.
     #[error("this id was used before with other content")]
     IdReused,
 }
 
-/// An aggregate with its memory: what the log holds of one subject, folded.
+/// An aggregate with its memory of commands: the fold of one subject of the log.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Root<A: Aggregate> {
-    /// The state the rules look at.
+    /// The state that the rules read.
     pub state: A,
-    /// The commands carried out.
+    /// The commands that were carried out.
     pub memory: Memory,
     /// The time of the last commit: time never runs backwards within an aggregate.
     pub at: Timestamp,
 }
 
+/// The events that follow from a command, and the root with them applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision<A: Aggregate> {
+    /// The events; none if the command changes nothing.
+    pub events: Vec<A::Event>,
+    /// The root after the events; it does not remember the command yet.
+    pub root: Root<A>,
+}
+
 impl<A: Aggregate> Root<A> {
+    /// Decides what follows from `command` at `at`. The copy that evolves is cheap: its maps are persistent.
+    pub fn decide(&self, command: &A::Command, at: Timestamp, policy: &Policy) -> Result<Decision<A>, A::Rejection> {
+        let at = self.at.max(at);
+        let events = self.state.decide(command, at, policy)?;
+        let mut root = Self { at, ..self.clone() };
+        for event in &events {
+            root.state.evolve(event, at);
+        }
+        Ok(Decision { events, root })
+    }
+
     /// Finds the first answer to a repeated command, before any rule is asked.
     pub fn replay(&self, id: &CommandId, fingerprint: &Fingerprint) -> Result<Option<Remembered>, Rejected<A::Rejection>> {
         match self.memory.get(id) {
@@ -125,7 +146,7 @@ impl<A: Aggregate> Root<A> {
         }
     }
 
-    /// Takes in a recorded commit.
+    /// Applies a recorded commit.
     pub fn fold(&mut self, id: CommandId, answer: Remembered, events: &[A::Event]) {
         self.at = self.at.max(answer.at);
         for event in events {
@@ -134,7 +155,7 @@ impl<A: Aggregate> Root<A> {
         self.remember(id, answer, events);
     }
 
-    /// Remembers a command whose events are already taken in, once its commit is acknowledged.
+    /// Remembers a command whose events are already applied, once its commit is acknowledged.
     pub fn remember(&mut self, id: CommandId, answer: Remembered, events: &[A::Event]) {
         if events.iter().any(A::must_remember) {
             self.memory.remember(id, answer, A::REMEMBERS);
@@ -142,6 +163,10 @@ impl<A: Aggregate> Root<A> {
     }
 }
 
+/// The adapter to `cqrs_es`. The product never calls `handle` or `apply`: the executor calls [`Root::decide`], which is
+/// synchronous and
+/// gives events and the evolved state at once. What the crate gives is the field's trait: its test framework and tools run these
+/// aggregates unchanged, and `spec.rs` and the tests below do. The product uses its `DomainEvent`.
 impl<A: Aggregate> cqrs_es::Aggregate for Root<A> {
     const TYPE: &'static str = A::TYPE;
     type Command = Issued<A::Command>;
@@ -150,8 +175,12 @@ impl<A: Aggregate> cqrs_es::Aggregate for Root<A> {
     type Services = Policy;
 
     async fn handle(&mut self, issued: Self::Command, policy: &Policy, sink: &EventSink<Self>) -> Result<(), Self::Error> {
-        self.at = self.at.max(issued.at);
-        for event in self.state.decide(&issued.command, self.at, policy).map_err(Rejected::Rule)? {
+        if self.replay(&issued.id, &issued.fingerprint)?.is_some() {
+            return Ok(());
+        }
+        let Decision { events, root } = self.decide(&issued.command, issued.at, policy).map_err(Rejected::Rule)?;
+        self.at = root.at;
+        for event in events {
             sink.write(event, self).await;
         }
         Ok(())
@@ -162,7 +191,7 @@ impl<A: Aggregate> cqrs_es::Aggregate for Root<A> {
     }
 }
 
-/// Implements `cqrs_es::DomainEvent` by the wire name that serde writes.
+/// Implements `cqrs_es::DomainEvent` with the wire name that serde writes.
 macro_rules! domain_event {
     ($event:ty) => {
         impl cqrs_es::DomainEvent for $event {
@@ -184,3 +213,41 @@ macro_rules! domain_event {
     };
 }
 pub(crate) use domain_event;
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::test::TestFramework;
+
+    use super::*;
+    use crate::agent::{Agent, Command, Event, Rejection};
+
+    const REGISTER: [u8; 16] = [1; 16];
+
+    fn register() -> Issued<Command> {
+        let (id, fingerprint) = (CommandId::new(REGISTER), Fingerprint::new(REGISTER));
+        Issued { id, fingerprint, at: Timestamp(1), command: Command::Register { name: "helper".to_owned() } }
+    }
+
+    fn registered() -> Event {
+        Event::Registered { name: "helper".to_owned() }
+    }
+
+    #[test]
+    fn the_test_framework_of_cqrs_es_runs_our_aggregates() {
+        let framework = || TestFramework::<Root<Agent>>::with(Policy::default());
+        framework().given_no_previous_events().when(register()).then_expect_events(vec![registered()]);
+        let again = framework().given(vec![registered()]).when(register());
+        assert_eq!(again.inspect_result(), Err(Rejected::Rule(Rejection::AlreadyRegistered)));
+    }
+
+    #[test]
+    fn a_decision_holds_the_root_after_its_events() {
+        let before = Root::<Agent>::default();
+        let decision = before.decide(&register().command, Timestamp(7), &Policy::default()).unwrap();
+        let mut folded = before.clone();
+        let answer = Remembered { sequence: 1, events: 1, at: Timestamp(7), fingerprint: Fingerprint::new(REGISTER) };
+        folded.fold(CommandId::new(REGISTER), answer, &decision.events);
+        assert_eq!((decision.root.state, decision.root.at), (folded.state, folded.at));
+        assert_eq!(before, Root::default());
+    }
+}

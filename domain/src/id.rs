@@ -1,4 +1,4 @@
-//! Identifiers: 16 random or derived bytes inside; a prefix and lower-case base32 outside.
+//! Identifiers: 16 random or derived bytes, written as a prefix and lower-case base32.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Says why a text is not an identifier of the wanted kind.
+/// The error for a text that is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of the form {prefix} followed by 26 lower-case letters and digits")]
 pub struct IdError {
@@ -21,7 +21,7 @@ macro_rules! id {
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// What every identifier of this kind begins with.
+            /// The prefix of every identifier of this kind.
             pub const PREFIX: &'static str = $prefix;
 
             /// Takes the 16 bytes as they are, random or derived.
@@ -34,7 +34,7 @@ macro_rules! id {
                 &self.0
             }
 
-            /// Reads the outer form; only the canonical spelling is accepted.
+            /// Parses the text form; only the canonical spelling is accepted.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let error = IdError { prefix: $prefix };
                 let body = text.strip_prefix($prefix).ok_or_else(|| error.clone())?;

@@ -1,4 +1,4 @@
-//! What may happen in a temporary chat, and what follows from it: pure rules of plain values.
+//! The commands, events and rules of temporary chats: pure functions of plain values.
 //!
 //! Nothing here reads a clock, draws a random number, does IO, or knows HTTP, NATS or SQL.
 //! Text arrives sealed: no rule needs to read it.
@@ -15,7 +15,7 @@ pub mod session;
 mod spec;
 mod time;
 
-pub use aggregate::{Address, Aggregate, Issued, Rejected, Root, Target};
+pub use aggregate::{Address, Aggregate, Decision, Issued, Rejected, Root, Target};
 pub use id::{AgentId, CommandId, DeviceId, Fingerprint, HandoffId, IdError, KeyId, LinkId, QuestionId, SessionId};
 pub use memory::{Memory, Remembered};
 pub use policy::Policy;

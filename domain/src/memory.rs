@@ -1,11 +1,11 @@
-//! Idempotence: the commands an aggregate has carried out, so that a repeat gets the first answer.
+//! Idempotence: an aggregate remembers the commands it has carried out, so that a repeat gets the first answer.
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::{CommandId, Fingerprint, Timestamp};
 
-/// What is kept of a command that was carried out: enough to give its first answer again.
+/// The record of a command that was carried out: enough to give its first answer again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
     /// The log sequence of the commit.
@@ -14,7 +14,7 @@ pub struct Remembered {
     pub events: u16,
     /// The time of the commit.
     pub at: Timestamp,
-    /// What was asked for.
+    /// The command's fingerprint.
     pub fingerprint: Fingerprint,
 }
 
@@ -26,12 +26,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Finds what was answered to `command`.
+    /// Finds the first answer to `command`.
     pub fn get(&self, command: &CommandId) -> Option<&Remembered> {
         self.known.get(command)
     }
 
-    /// Remembers a command by its first answer, and forgets the oldest but the first beyond `limit` (at least one).
+    /// Remembers a command with its first answer; beyond `limit` (at least one) forgets the oldest but for the creating one.
     pub fn remember(&mut self, command: CommandId, answer: Remembered, limit: Option<usize>) {
         if self.known.contains_key(&command) {
             return;

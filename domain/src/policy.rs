@@ -1,4 +1,4 @@
-//! The limits that decisions hold to: every bound of the contract, beside its default.
+//! The limits of all decisions: every bound of the contract, with its default.
 
 use crate::Millis;
 
@@ -7,9 +7,9 @@ use crate::Millis;
 pub struct Policy {
     /// Keys that one agent may hold at once.
     pub agent_keys: usize,
-    /// Earlier secrets of one key that may be good at once.
+    /// Earlier secrets of one key that may be valid at once.
     pub retired_secrets: usize,
-    /// How long a key's earlier secret may be good after a rotation.
+    /// How long a key's earlier secret may stay valid after a rotation.
     pub longest_overlap: Millis,
     /// Characters of a name of an agent or key.
     pub name_characters: usize,
@@ -45,7 +45,7 @@ pub struct Policy {
     pub shortest_idle: Millis,
     /// The longest idle time-out.
     pub longest_idle: Millis,
-    /// How long words may be kept after a session's end.
+    /// How long texts may be retained after a session's end.
     pub longest_keep: Millis,
     /// Characters of a chatter's message.
     pub chatter_characters: u32,
@@ -61,18 +61,18 @@ pub struct Policy {
     pub question_fields: u8,
     /// Answers, counting changed ones, that one question takes.
     pub answers_per_question: u32,
-    /// Characters of the feedback that goes with a rating.
+    /// Characters of the feedback with a rating.
     pub feedback_characters: u32,
     /// The least time between two read marks of one reader.
     pub between_read_marks: Millis,
 
-    /// Devices on which a session may go on beside the one that began it.
+    /// Devices that may be added to a session beside its first.
     pub devices: u32,
-    /// Codes for that in one session.
+    /// Hand-off codes that one session may offer.
     pub handoffs: u32,
-    /// How long such a code is good.
+    /// How long a hand-off code is valid.
     pub handoff_lifetime: Millis,
-    /// Wrong codes after which the right one is void.
+    /// Wrong codes after which the offered one is void.
     pub handoff_tries: u32,
 }
 

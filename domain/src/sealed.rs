@@ -1,4 +1,4 @@
-//! Text that no rule can read.
+//! Sealed text, which no rule can read.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,15 @@ use crate::Fingerprint;
 
 /// A text sealed under a data key before any decision sees it.
 ///
-/// The length is known, so that rules can limit it; the fingerprint is keyed from the same data key, so that
-/// a repeat can be told from other words, and says nothing once the key is destroyed.
+/// Its length is known, so that rules can limit it; its fingerprint is keyed from the same data key, so that a repeat can be told
+/// from another text, and reveals nothing once the key is destroyed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// The ciphertext, with everything that opening needs but the key.
     pub bytes: Bytes,
     /// The length of the text in characters (Unicode scalar values).
     pub characters: u32,
-    /// Equal for equal words under one data key.
+    /// Equal for equal texts under one data key.
     pub fingerprint: Fingerprint,
 }
 

@@ -1,12 +1,16 @@
-//! Given/when/then, for every aggregate: what has happened, what is asked, and what follows.
+//! Given/when/then for every aggregate, through the adapter to `cqrs_es`: a history, a command, and the events that follow.
 
 use std::fmt::Debug;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use cqrs_es::Aggregate as _;
+use cqrs_es::event_sink::EventSink;
 
-use crate::{Aggregate, Fingerprint, Millis, Policy, Sealed, Timestamp};
+use crate::{Aggregate, CommandId, Fingerprint, Issued, Memory, Millis, Policy, Rejected, Root, Sealed, Timestamp};
 
-/// Something with the time at which it happens; without one, it happens when the thing before it did.
+/// An event or command with its time; without one, it has the time of the one before it.
 #[derive(Debug, Clone)]
 pub(crate) struct At<T> {
     pub(crate) what: T,
@@ -25,7 +29,7 @@ impl<T> From<T> for At<T> {
     }
 }
 
-/// A history taken in, and the limits under which the next decision falls.
+/// An applied history, and the limits of the next decision.
 #[derive(Debug)]
 pub(crate) struct Given<A> {
     pub(crate) state: A,
@@ -33,14 +37,14 @@ pub(crate) struct Given<A> {
     policy: Policy,
 }
 
-/// Takes in `history`, which begins at [`minutes`]`(0)`.
+/// Applies `history`, which begins at [`minutes`]`(0)`.
 pub(crate) fn given<A: Aggregate>(history: impl IntoIterator<Item = At<A::Event>>) -> Given<A> {
-    let mut given = Given { state: A::default(), now: minutes(0), policy: Policy::default() };
+    let mut root = Root { at: minutes(0), ..Root::default() };
     for event in history {
-        given.now = event.at.unwrap_or(given.now);
-        given.state.evolve(&event.what, given.now);
+        root.at = event.at.unwrap_or(root.at);
+        root.apply(event.what);
     }
-    given
+    Given { state: root.state, now: root.at, policy: Policy::default() }
 }
 
 impl<A: Aggregate> Given<A> {
@@ -52,29 +56,44 @@ impl<A: Aggregate> Given<A> {
 
     /// Decides.
     pub(crate) fn when(self, command: impl Into<At<A::Command>>) -> Decided<A> {
-        let command = command.into();
-        Decided(self.state.decide(&command.what, command.at.unwrap_or(self.now), &self.policy))
+        let At { what: command, at } = command.into();
+        let issued = Issued { id: CommandId::new([0; 16]), fingerprint: FINGERPRINT, at: at.unwrap_or(self.now), command };
+        let mut root = Root { state: self.state, memory: Memory::default(), at: self.now };
+        let mut handled = pin!(async {
+            let sink = EventSink::default();
+            root.handle(issued, &self.policy, &sink).await?;
+            Ok(sink.collect().await)
+        });
+        let Poll::Ready(decided) = handled.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            unreachable!("the adapter never waits");
+        };
+        Decided(decided.map_err(|rejected| match rejected {
+            Rejected::Rule(rejection) => rejection,
+            Rejected::IdReused => unreachable!("the root remembers no command"),
+        }))
     }
 }
 
-/// What was decided.
+const FINGERPRINT: Fingerprint = Fingerprint::new([1; 16]);
+
+/// The result of a decision.
 #[derive(Debug)]
 pub(crate) struct Decided<A: Aggregate>(Result<Vec<A::Event>, A::Rejection>);
 
 impl<A: Aggregate> Decided<A> {
-    /// Holds if exactly these events follow; their times do not matter.
+    /// Passes if exactly these events follow; their times are not compared.
     #[track_caller]
     pub(crate) fn then(self, expected: impl IntoIterator<Item = At<A::Event>>) {
         same(&self.0, &Ok(expected.into_iter().map(|event| event.what).collect()));
     }
 
-    /// Holds if it is already so.
+    /// Passes if no events follow.
     #[track_caller]
     pub(crate) fn does_nothing(self) {
         same(&self.0, &Ok(vec![]));
     }
 
-    /// Holds if the business says no, in these words.
+    /// Passes if the command is rejected for exactly this reason.
     #[track_caller]
     pub(crate) fn rejects(self, expected: A::Rejection) {
         same(&self.0, &Err(expected));
@@ -86,24 +105,24 @@ fn same<T: Debug + PartialEq>(decided: &T, expected: &T) {
     assert_eq!(decided, expected, "decided, against expected");
 }
 
-/// Returns the moment so many minutes after everything began.
+/// Returns the time so many minutes after the history began.
 pub(crate) fn minutes(minutes: i64) -> Timestamp {
     Timestamp::default() + Millis::minutes(minutes)
 }
 
-/// Returns the moment so many seconds after everything began.
+/// Returns the time so many seconds after the history began.
 pub(crate) fn seconds(seconds: i64) -> Timestamp {
     Timestamp::default() + Millis::seconds(seconds)
 }
 
-/// Returns the last moment before `at`.
+/// Returns the last millisecond before `at`.
 pub(crate) fn just_before(at: Timestamp) -> Timestamp {
     at - Millis(1)
 }
 
 /// Returns a sealed text of so many characters.
 pub(crate) fn text(characters: u32) -> Sealed {
-    Sealed { bytes: Bytes::from_static(b"sealed"), characters, fingerprint: Fingerprint::new([1; 16]) }
+    Sealed { bytes: Bytes::from_static(b"sealed"), characters, fingerprint: FINGERPRINT }
 }
 
 /// Returns the bytes of the `n`th id of a kind.

@@ -1,11 +1,11 @@
-//! Time as a value: milliseconds, handed in by whoever owns a clock.
+//! Time as a value, in milliseconds; the caller reads the clock.
 
 use std::ops::{Add, Sub};
 
 use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
@@ -54,7 +54,8 @@ impl Sub for Timestamp {
     }
 }
 
-/// Tells when there is room again, where the minute before `now` holds `most` or more of `moments`, oldest first.
+/// Returns when the rate limit of `most` a minute is free again, if the minute before `now` holds that many of `moments` (oldest
+/// first).
 pub(crate) fn full_minute(moments: &Vector<Timestamp>, most: usize, now: Timestamp) -> Option<Timestamp> {
     if moments.len() < most {
         return None;
@@ -64,7 +65,7 @@ pub(crate) fn full_minute(moments: &Vector<Timestamp>, most: usize, now: Timesta
     Some(recent().nth(over).copied().unwrap_or(now) + Millis::MINUTE)
 }
 
-/// Adds a moment, and drops those that no minute from now on can hold.
+/// Adds a time, and drops those that are older than a minute.
 pub(crate) fn note(moments: &mut Vector<Timestamp>, at: Timestamp) {
     moments.push_back(at);
     while moments.front().is_some_and(|earlier| *earlier + Millis::MINUTE <= at) {

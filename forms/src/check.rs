@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use email_address::EmailAddress;
 use serde_json::{Map, Value};
-use time::Date;
-use time::macros::format_description;
 
+use crate::field::date;
 use crate::{Field, FieldError, Form, Kind, Limit};
 
 /// Values that fit their form.
@@ -146,11 +145,6 @@ fn day(field: &Field, text: &str) -> Result<Value, Fault> {
         (_, Some(last)) if given > last => Err(("out_of_range", format!("This must not be after {last}."))),
         _ => Ok(text.into()),
     }
-}
-
-/// Reads a day of the calendar, `YYYY-MM-DD` (RFC 3339, `full-date`).
-pub(crate) fn date(text: &str) -> Option<Date> {
-    Date::parse(text, format_description!("[year repr:full range:standard]-[month]-[day]")).ok().filter(|_| text.len() == 10)
 }
 
 /// Checks the form of an address (RFC 5322, section 3.4.1); whether anybody reads it is another question.

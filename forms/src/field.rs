@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
+use time::Date;
+use time::macros::format_description;
 
 /// One thing that is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,6 +136,11 @@ pub enum Limit {
 
 fn yes() -> bool {
     true
+}
+
+/// Reads a day of the calendar, `YYYY-MM-DD` (RFC 3339, `full-date`).
+pub(crate) fn date(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year repr:full range:standard]-[month]-[day]")).ok().filter(|_| text.len() == 10)
 }
 
 #[cfg(test)]

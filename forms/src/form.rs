@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::check::date;
-use crate::{Choice, Field, FieldError, Kind, Limit, MOST_FIELDS, words};
+use crate::field::date;
+use crate::plain_text::plain_text;
+use crate::{Choice, Field, FieldError, Kind, Limit, MOST_FIELDS};
 
 /// Characters of an intro.
 const INTRO: usize = 2_000;
@@ -68,11 +69,11 @@ impl Form {
         serde_json::from_str(document)
     }
 
-    /// Writes the form as it is stored and shown: `intro?`, `fields`, and `text`, the same in plain words.
+    /// Writes the form as it is stored and shown: `intro?`, `fields`, and `text`, the same as plain text.
     pub fn to_document(&self) -> String {
         let document = serde_json::to_value(self).expect("a form is plain values");
         let mut document = if let Value::Object(document) = document { document } else { Map::new() };
-        document.insert("text".to_owned(), words::of(self).into());
+        document.insert("text".to_owned(), plain_text(self.intro(), self.fields()).into());
         Value::Object(document).to_string()
     }
 

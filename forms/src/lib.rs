@@ -1,4 +1,4 @@
-//! Typed questions and their answers: what may be asked, whether an answer fits, and both in plain words. Pure.
+//! Typed questions and their answers: what may be asked, whether an answer fits, and both as plain text. Pure.
 //!
 //! An agent gives [`Field`]s; [`Form::new`] checks them. A chatter gives values; [`Form::check`] makes typed [`Values`] of them, or says
 //! for each field what is wrong. Bit `n` of a mask stands for field `n`: rules and rows count by masks, and need no word of a form.
@@ -7,7 +7,7 @@ mod answer;
 mod check;
 mod field;
 mod form;
-mod words;
+mod plain_text;
 
 use serde::Serialize;
 

@@ -1,11 +1,11 @@
-//! A bare connection, for measuring against the raw server.
+//! A plain connection, for measurements against nats-server itself.
 
 use async_nats::{Client, ConnectOptions};
 
 use crate::Error;
-use crate::backbone::authenticate;
+use crate::log::connection::authenticate;
 
-/// Connects to the server at `url` and knows nothing of streams.
+/// Connects to the server at `url`, without opening streams.
 pub async fn bare_client(url: &str) -> Result<Client, Error> {
     authenticate(ConnectOptions::new(), url)?.connect(url).await.map_err(Error::Connect)
 }

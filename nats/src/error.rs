@@ -1,6 +1,6 @@
-//! What can break between us and the log. The business never says no here.
+//! Failures of the log. A refusal by a business rule is never one of them.
 
-use crate::Shard;
+use crate::log::position::Shard;
 
 /// Why the backbone could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -8,21 +8,21 @@ pub enum Error {
     /// No connection could be made.
     #[error("cannot connect to nats-server: {0}")]
     Connect(#[source] async_nats::ConnectError),
-    /// The server's address cannot be read; it is not repeated here, for it may hold a password.
+    /// The server's address cannot be parsed; it is left out here because it may hold a password.
     #[error("the address of nats-server is not of the form nats://user:password@host:port")]
     Address,
     /// The server lacks what the log needs.
     #[error("nats-server {found} is too old: {needed} or newer is needed")]
     TooOld {
-        /// What answered.
+        /// The version found.
         found: String,
-        /// The oldest that will do.
+        /// The oldest version that suffices.
         needed: &'static str,
     },
     /// The server runs without JetStream.
     #[error("nats-server runs without JetStream")]
     NoJetStream,
-    /// A stream is not as it was asked for: an older server dropped a setting, or someone changed it.
+    /// A stream's settings differ from the wanted ones: an older server dropped a setting, or it was changed.
     #[error("stream {stream} is not as it must be: {}", .differences.join("; "))]
     StreamDiffers {
         /// The stream.
@@ -30,13 +30,13 @@ pub enum Error {
         /// Setting by setting: what was wanted and what was found.
         differences: Vec<String>,
     },
-    /// A log that was whole once has lost a stream.
+    /// A stream of an existing log is missing.
     #[error("stream {stream} is missing from a log that had it")]
     StreamMissing {
         /// The stream.
         stream: String,
     },
-    /// A stream of this name is another one than before.
+    /// The stream of this name has another epoch than at the start.
     #[error("shard {shard} is another stream than it was at the start")]
     OtherEpoch {
         /// The shard.
@@ -45,7 +45,7 @@ pub enum Error {
     /// The server did not answer, or not in time; nothing was changed.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
-    /// A commit was sent, and nobody could be found in time to say whether it was stored.
+    /// A commit was sent, and in time neither an acknowledgement nor the stream told whether it was stored.
     #[error("it is unknown whether a commit to {subject} was stored")]
     Unknown {
         /// The subject.
@@ -56,25 +56,25 @@ pub enum Error {
     Refused {
         /// The server's error code (`err_code` of its API).
         code: u64,
-        /// Its words.
+        /// The server's description.
         description: String,
     },
-    /// Stored bytes do not read as what they must be.
+    /// Stored bytes cannot be decoded.
     #[error("sequence {sequence} of {subject} cannot be read: {reason}")]
     Corrupt {
         /// The subject.
         subject: String,
-        /// The place in the stream.
+        /// The sequence in the stream.
         sequence: u64,
         /// What is wrong.
         reason: String,
     },
-    /// A commit does not follow from the one before it on its subject.
+    /// A commit does not carry the hash of the previous one on its subject.
     #[error("sequence {sequence} of {subject} does not continue the chain")]
     ChainBroken {
         /// The subject.
         subject: String,
-        /// The place in the stream.
+        /// The sequence in the stream.
         sequence: u64,
     },
     /// A value could not be encoded.
@@ -83,7 +83,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Calls the log unavailable because of `cause`.
+    /// Makes the error for a log that is unavailable because of `cause`.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         Self::Unavailable(cause.to_string())
     }

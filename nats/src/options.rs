@@ -1,15 +1,15 @@
-//! What one must say to reach the log.
+//! The settings of the connection and of a new log.
 
-use crate::Secrets;
+use crate::keys::secrets::Secrets;
 
-/// Where the log is, and how it is made when there is none yet.
+/// Where the log is, and how it is created where there is none.
 #[derive(Clone)]
 pub struct Options {
     /// The server: `nats://user:password@host:port`, several separated by commas.
     pub url: String,
-    /// How many shards a new log gets; an existing log keeps its own number.
+    /// How many shards a new log gets; an existing log's number does not change.
     pub shards: u16,
-    /// How many servers of a cluster keep each stream.
+    /// How many servers of a cluster store each stream.
     pub replicas: usize,
     /// The byte limit of each shard; a larger one than before is applied, a smaller one is not.
     pub shard_bytes: i64,
@@ -18,7 +18,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns what suits one server at `url`: four shards of 2 GiB at most.
+    /// Returns the settings for one server at `url`: four shards of 2 GiB at most.
     pub fn new(url: impl Into<String>, roots: Secrets) -> Self {
         Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, roots }
     }

@@ -5,8 +5,8 @@
 
 mod batch;
 mod fold;
-mod kept;
 mod projector;
+mod row_set;
 mod table;
 
 pub use projector::{Projector, rebuild};

@@ -1,4 +1,4 @@
-//! Agents and their keys: names only, for whoever runs this service and for an agent's own team.
+//! Agents and their keys, without secrets: for the operator and for an agent's own team.
 
 use domain::agent::{Grant, Webhook};
 use domain::{AgentId, KeyId, LinkId, Timestamp};
@@ -20,30 +20,30 @@ pub struct AgentView {
     pub name: String,
     /// When it was registered.
     pub registered_at: Timestamp,
-    /// Where it is told of events.
+    /// Its webhook.
     pub webhook: Option<Webhook>,
     /// Every key ever issued, oldest first.
     pub keys: Vec<KeyView>,
 }
 
-/// One of an agent's keys; its secret is with its holder, the secret's hash in the log.
+/// One of an agent's keys; only its holder has the secret, and the log has the secret's hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyView {
     /// Its id.
     pub id: KeyId,
-    /// The name under which it acts.
+    /// Its name.
     pub name: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// What it may do.
+    /// What it permits.
     pub grant: Grant,
     /// When it last got a new secret.
     pub rotated_at: Option<Timestamp>,
-    /// Until when the secrets before that are good.
+    /// Until when earlier secrets are valid.
     pub overlap_until: Option<Timestamp>,
-    /// The hour in which it was last used; told to whoever runs this service only.
+    /// The hour in which it was last used; for the operator only.
     pub used_at: Option<Timestamp>,
-    /// When it was taken back.
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -70,18 +70,18 @@ struct KeyRow {
 }
 
 impl Queries {
-    /// Shows an agent with its keys; none where there is no such agent.
+    /// Returns an agent with its keys; `None` where there is no such agent.
     pub async fn agent(&self, agent: AgentId, fresh: Freshness) -> Result<Answer<Option<AgentView>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
-        let mut agents = agents(&mut view.transaction, Some(agent)).await?;
+        let value = one(&mut view.transaction, agent).await?;
         view.end().await?;
-        Ok(Answer { value: agents.pop(), stale })
+        Ok(Answer { value, stale })
     }
 
-    /// Lists all agents in the order of their registration, for whoever runs this service; as fresh as the rows are.
+    /// Lists all agents in the order of their registration, for the operator; as fresh as the rows are.
     pub async fn agents(&self) -> Result<Vec<AgentView>, Error> {
         let mut transaction = role::operator(&self.inner.pool).await?;
-        let mut agents = agents(&mut transaction, None).await?;
+        let mut agents = all(&mut transaction).await?;
         let uses = uses(&mut transaction).await?;
         transaction.commit().await?;
         for key in agents.iter_mut().flat_map(|agent| &mut agent.keys) {
@@ -91,28 +91,42 @@ impl Queries {
     }
 }
 
-async fn agents(transaction: &mut Transaction<'static, Postgres>, only: Option<AgentId>) -> Result<Vec<AgentView>, Error> {
-    let only = only.map(|agent| uuid(agent.bytes()));
-    let agents = sqlx::query_as!(
-        AgentRow,
-        "SELECT id, name, registered_at, webhook_url, webhook_with_text, webhook_rotation
-         FROM agent
-         WHERE $1::UUID IS NULL OR id = $1
-         ORDER BY registered_at, id",
-        only
-    )
-    .fetch_all(&mut **transaction)
-    .await?;
-    let keys = sqlx::query_as!(
-        KeyRow,
-        "SELECT id, agent, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at
-         FROM agent_key
-         WHERE $1::UUID IS NULL OR agent = $1
-         ORDER BY issued_at, id",
-        only
-    )
-    .fetch_all(&mut **transaction)
-    .await?;
+/// Reads agents with what `$tail` adds.
+macro_rules! agent_rows {
+    ($tail:literal $(, $parameter:expr)*) => {
+        sqlx::query_as!(
+            AgentRow,
+            "SELECT id, name, registered_at, webhook_url, webhook_with_text, webhook_rotation
+             FROM agent
+             " + $tail
+            $(, $parameter)*
+        )
+    };
+}
+
+/// Reads keys with what `$tail` adds.
+macro_rules! key_rows {
+    ($tail:literal $(, $parameter:expr)*) => {
+        sqlx::query_as!(
+            KeyRow,
+            "SELECT id, agent, name, scopes, link, issued_at, expires_at, rotated_at, overlap_until, revoked_at
+             FROM agent_key
+             " + $tail
+            $(, $parameter)*
+        )
+    };
+}
+
+async fn one(transaction: &mut Transaction<'static, Postgres>, agent: AgentId) -> Result<Option<AgentView>, Error> {
+    let id = uuid(agent.bytes());
+    let agent = agent_rows!("WHERE id = $1", id).fetch_optional(&mut **transaction).await?;
+    let keys = key_rows!("WHERE agent = $1 ORDER BY issued_at, id", id).fetch_all(&mut **transaction).await?;
+    Ok(agent.map(|agent| agent.view(&keys)))
+}
+
+async fn all(transaction: &mut Transaction<'static, Postgres>) -> Result<Vec<AgentView>, Error> {
+    let agents = agent_rows!("ORDER BY registered_at, id").fetch_all(&mut **transaction).await?;
+    let keys = key_rows!("ORDER BY issued_at, id").fetch_all(&mut **transaction).await?;
     Ok(agents.into_iter().map(|agent| agent.view(&keys)).collect())
 }
 
@@ -140,7 +154,7 @@ impl KeyRow {
             name: self.name.clone(),
             issued_at: timestamp(self.issued_at),
             grant: Grant {
-                // A scope of a later version is none that this one could tell of.
+                // Scopes that a later version wrote are left out.
                 scopes: self.scopes.as_ref().map(|scopes| scopes.iter().filter_map(|scope| scope.parse().ok()).collect()),
                 link: self.link.map(|link| LinkId::new(link.into_bytes())),
                 expires_at: self.expires_at.map(timestamp),

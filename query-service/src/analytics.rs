@@ -1,10 +1,11 @@
-//! Figures over a period. All are counts and times of sessions, which stay when the words are erased.
+//! Figures over a period. All are counts and times of sessions, which remain when the texts are erased.
 //!
-//! They are taken straight from the sessions' rows, as the projector keeps them: a table of sums beside them would be one more
-//! thing to keep true, and 100,000 sessions of one agent are summed up in a fraction of a second.
+//! They are computed from the sessions' rows: a table of sums would be one more thing to keep consistent, and 100,000 sessions of
+//! one agent are summed up in a fraction of a second.
 
 use domain::session::EndReason;
-use domain::{AgentId, LinkId, Millis, Timestamp};
+use domain::{LinkId, Millis, Timestamp};
+use sqlx::types::Uuid;
 use sqlx::{Postgres, Transaction};
 use time::{Date, OffsetDateTime};
 
@@ -12,26 +13,26 @@ use crate::columns::{count, end_reason, moment, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Viewer, clock};
 
-/// What became of the links that were opened, and of the sessions that started, since a moment.
+/// The outcome of the links that were opened and the sessions that started since a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analytics {
-    /// Since when.
+    /// The start of the period.
     pub since: Timestamp,
     /// Links opened.
     pub links_opened: u64,
     /// Sessions started.
     pub joined: u64,
-    /// Those among them in which the chatter said something.
+    /// Those among them in which the chatter wrote.
     pub wrote: u64,
-    /// Those among them in which the agent said something after that.
+    /// Those among them in which the agent wrote after that.
     pub replied: u64,
-    /// How long the chatter's first word waited for the agent's first after it.
+    /// How long the chatter's first message waited for the agent's first reply.
     pub first_reply: Option<Spread>,
     /// The chatters' messages.
     pub chatter_messages: u64,
     /// The agent's messages and questions.
     pub agent_messages: u64,
-    /// How many sessions ended, by reason, the commonest first; those whose time is up have ended, whatever their timers do.
+    /// How many sessions ended, by reason, the commonest first; those whose time is up count as ended.
     pub ended: Vec<(EndReason, u64)>,
     /// How long those lasted.
     pub length: Option<Spread>,
@@ -41,7 +42,7 @@ pub struct Analytics {
     pub ratings: u64,
     /// Their average, 1 to 5.
     pub average_rating: Option<f64>,
-    /// Sessions, open or ended, in which the chatter's last word has no answer.
+    /// Sessions, open or ended, in which the chatter's last message has no reply.
     pub unanswered: u64,
     /// The newest days (UTC) on which anything began, oldest first.
     pub days: Vec<Day>,
@@ -69,44 +70,51 @@ pub struct Day {
     pub joined: u64,
     /// The messages in these sessions, either way, whenever they were sent.
     pub messages: u64,
-    /// Those of these sessions in which the chatter's last word has no answer.
+    /// Those of these sessions in which the chatter's last message has no reply.
     pub unanswered: u64,
 }
 
-/// Of what, since when, and as of when.
+/// The agent, the start of the period and the present; the link, where only one counts, is a parameter of its own.
 struct Period {
-    agent: AgentId,
-    link: Option<LinkId>,
+    agent: Uuid,
+    link: Option<Uuid>,
     since: OffsetDateTime,
     now: OffsetDateTime,
 }
 
-impl Queries {
-    /// Sums up what began since `since`, of all of an agent's links or of one; at most the newest `days` days one by one.
-    pub async fn analytics(
-        &self,
-        viewer: impl Into<Viewer>,
-        link: Option<LinkId>,
-        since: Timestamp,
-        days: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<Analytics>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let period = Period { agent: viewer.agent(), link, since: moment(since), now: moment(clock::now()) };
-        let mut value = period.totals(&mut view.transaction, since).await?;
-        value.ended = period.ended(&mut view.transaction).await?;
-        value.open = value.joined.saturating_sub(value.ended.iter().map(|(_, sessions)| sessions).sum());
-        (value.days, value.earlier_days) = period.days(&mut view.transaction, days).await?;
-        value.links_opened = period.links_opened(&mut view.transaction).await?;
-        view.end().await?;
-        Ok(Answer { value, stale })
-    }
+/// Fetches the rows of a query over all of an agent's sessions, or of the same query over one link's: each is a statement of its
+/// own.
+macro_rules! fetch {
+    ($period:expr, $fetch:ident($transaction:expr), $query:ident![$last:expr]) => {
+        match $period.link {
+            None => $query!("", "", [$period.agent, $period.since, $last]).$fetch(&mut **$transaction).await?,
+            Some(link) => {
+                $query!("AND link = $4", "AND id = $4", [$period.agent, $period.since, $last, link])
+                    .$fetch(&mut **$transaction)
+                    .await?
+            }
+        }
+    };
 }
 
-impl Period {
-    async fn totals(&self, transaction: &mut Transaction<'static, Postgres>, since: Timestamp) -> Result<Analytics, Error> {
-        let row = sqlx::query!(
+struct TotalsRow {
+    joined: i64,
+    wrote: i64,
+    replied: i64,
+    first_reply: Option<Vec<i64>>,
+    chatter_messages: i64,
+    agent_messages: i64,
+    length: Option<Vec<i64>>,
+    ratings: i64,
+    average_rating: Option<f64>,
+    unanswered: i64,
+}
+
+/// Sums up sessions; the third parameter is the time.
+macro_rules! totals {
+    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+        sqlx::query_as!(
+            TotalsRow,
             r#"SELECT
                 count(*) AS "joined!",
                 count(first_chatter_at) AS "wrote!",
@@ -121,17 +129,116 @@ impl Period {
                 avg(rating)::DOUBLE PRECISION AS average_rating,
                 count(owed_since) AS "unanswered!"
             FROM session
-            CROSS JOIN LATERAL (SELECT coalesce(ended_at, CASE WHEN expires_at <= $4 THEN expires_at END) AS ended) AS standing
+            CROSS JOIN LATERAL (SELECT coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) AS ended) AS standing
             WHERE agent = $1
-            AND ($2::UUID IS NULL OR link = $2)
-            AND started_at >= $3"#,
-            uuid(self.agent.bytes()),
-            self.link.map(|link| uuid(link.bytes())),
-            self.since,
-            self.now,
+            AND started_at >= $2
+            "# + $sessions,
+            $($parameter),+
         )
-        .fetch_one(&mut **transaction)
-        .await?;
+    };
+}
+
+struct EndedRow {
+    reason: String,
+    sessions: i64,
+}
+
+/// Counts ended sessions by reason; the third parameter is the time.
+macro_rules! ended {
+    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+        sqlx::query_as!(
+            EndedRow,
+            r#"SELECT coalesce(end_reason, 'link_expired') AS "reason!", count(*) AS "sessions!"
+            FROM session
+            WHERE agent = $1
+            AND started_at >= $2
+            AND (ended_at IS NOT NULL OR expires_at <= $3)
+            "# + $sessions + r#"
+            GROUP BY 1
+            ORDER BY 2 DESC, 1"#,
+            $($parameter),+
+        )
+    };
+}
+
+struct DayRow {
+    day: Date,
+    links: i64,
+    joined: i64,
+    messages: i64,
+    unanswered: i64,
+    days: i64,
+}
+
+/// Sums up days, the newest first; the third parameter is how many.
+macro_rules! days {
+    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+        sqlx::query_as!(
+            DayRow,
+            r#"WITH
+            opened AS (
+                SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS day, count(*) AS links
+                FROM link
+                WHERE agent = $1
+                AND opened_at >= $2
+                "# + $links + r#"
+                GROUP BY 1
+            ),
+            started AS (
+                SELECT
+                    (started_at AT TIME ZONE 'UTC')::DATE AS day,
+                    count(*) AS joined,
+                    sum(chatter_messages + agent_messages)::BIGINT AS messages,
+                    count(owed_since) AS unanswered
+                FROM session
+                WHERE agent = $1
+                AND started_at >= $2
+                "# + $sessions + r#"
+                GROUP BY 1
+            )
+            SELECT
+                day AS "day!",
+                coalesce(links, 0) AS "links!",
+                coalesce(joined, 0) AS "joined!",
+                coalesce(messages, 0) AS "messages!",
+                coalesce(unanswered, 0) AS "unanswered!",
+                count(*) OVER () AS "days!"
+            FROM opened
+            FULL JOIN started USING (day)
+            ORDER BY day DESC
+            LIMIT $3"#,
+            $($parameter),+
+        )
+    };
+}
+
+impl Queries {
+    /// Sums up what began since `since`, of all of an agent's links or of one; at most the newest `days` days one by one.
+    pub async fn analytics(
+        &self,
+        viewer: impl Into<Viewer>,
+        link: Option<LinkId>,
+        since: Timestamp,
+        days: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<Analytics>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let (agent, link) = (uuid(viewer.agent().bytes()), link.map(|link| uuid(link.bytes())));
+        let period = Period { agent, link, since: moment(since), now: moment(clock::now()) };
+        let mut value = period.totals(&mut view.transaction, since).await?;
+        value.ended = period.ended(&mut view.transaction).await?;
+        value.open = value.joined.saturating_sub(value.ended.iter().map(|(_, sessions)| sessions).sum());
+        (value.days, value.earlier_days) = period.days(&mut view.transaction, days).await?;
+        value.links_opened = period.links_opened(&mut view.transaction).await?;
+        view.end().await?;
+        Ok(Answer { value, stale })
+    }
+}
+
+impl Period {
+    async fn totals(&self, transaction: &mut Transaction<'static, Postgres>, since: Timestamp) -> Result<Analytics, Error> {
+        let row = fetch!(self, fetch_one(transaction), totals![self.now]);
         Ok(Analytics {
             since,
             links_opened: 0,
@@ -153,75 +260,38 @@ impl Period {
     }
 
     async fn ended(&self, transaction: &mut Transaction<'static, Postgres>) -> Result<Vec<(EndReason, u64)>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT coalesce(end_reason, 'link_expired') AS "reason!", count(*) AS "sessions!"
-            FROM session
-            WHERE agent = $1
-            AND ($2::UUID IS NULL OR link = $2)
-            AND started_at >= $3
-            AND (ended_at IS NOT NULL OR expires_at <= $4)
-            GROUP BY 1
-            ORDER BY 2 DESC, 1"#,
-            uuid(self.agent.bytes()),
-            self.link.map(|link| uuid(link.bytes())),
-            self.since,
-            self.now,
-        )
-        .fetch_all(&mut **transaction)
-        .await?;
+        let rows = fetch!(self, fetch_all(transaction), ended![self.now]);
         rows.into_iter().map(|row| Ok((end_reason(&row.reason)?, wide(row.sessions)))).collect()
     }
 
     async fn links_opened(&self, transaction: &mut Transaction<'static, Postgres>) -> Result<u64, Error> {
-        let opened = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "opened!" FROM link WHERE agent = $1 AND ($2::UUID IS NULL OR id = $2) AND opened_at >= $3"#,
-            uuid(self.agent.bytes()),
-            self.link.map(|link| uuid(link.bytes())),
-            self.since,
-        )
-        .fetch_one(&mut **transaction)
-        .await?;
+        let opened = match self.link {
+            None => {
+                sqlx::query_scalar!(
+                    r#"SELECT count(*) AS "opened!" FROM link WHERE agent = $1 AND opened_at >= $2"#,
+                    self.agent,
+                    self.since,
+                )
+                .fetch_one(&mut **transaction)
+                .await?
+            }
+            Some(link) => {
+                sqlx::query_scalar!(
+                    r#"SELECT count(*) AS "opened!" FROM link WHERE agent = $1 AND opened_at >= $2 AND id = $3"#,
+                    self.agent,
+                    self.since,
+                    link,
+                )
+                .fetch_one(&mut **transaction)
+                .await?
+            }
+        };
         Ok(wide(opened))
     }
 
     /// Returns the newest days, oldest first, and how many there are before them.
     async fn days(&self, transaction: &mut Transaction<'static, Postgres>, limit: u16) -> Result<(Vec<Day>, u64), Error> {
-        let rows = sqlx::query!(
-            r#"WITH
-            opened AS (
-                SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS day, count(*) AS links
-                FROM link
-                WHERE agent = $1 AND ($2::UUID IS NULL OR id = $2) AND opened_at >= $3
-                GROUP BY 1
-            ),
-            started AS (
-                SELECT
-                    (started_at AT TIME ZONE 'UTC')::DATE AS day,
-                    count(*) AS joined,
-                    sum(chatter_messages + agent_messages)::BIGINT AS messages,
-                    count(owed_since) AS unanswered
-                FROM session
-                WHERE agent = $1 AND ($2::UUID IS NULL OR link = $2) AND started_at >= $3
-                GROUP BY 1
-            )
-            SELECT
-                day AS "day!",
-                coalesce(links, 0) AS "links!",
-                coalesce(joined, 0) AS "joined!",
-                coalesce(messages, 0) AS "messages!",
-                coalesce(unanswered, 0) AS "unanswered!",
-                count(*) OVER () AS "days!"
-            FROM opened
-            FULL JOIN started USING (day)
-            ORDER BY day DESC
-            LIMIT $4"#,
-            uuid(self.agent.bytes()),
-            self.link.map(|link| uuid(link.bytes())),
-            self.since,
-            i64::from(limit),
-        )
-        .fetch_all(&mut **transaction)
-        .await?;
+        let rows = fetch!(self, fetch_all(transaction), days![i64::from(limit)]);
         let all = rows.first().map_or(0, |row| count(row.days));
         let days: Vec<Day> = rows
             .iter()
@@ -243,7 +313,7 @@ fn wide(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// Reads the two percentiles; there are none where there is nothing to sort.
+/// Reads the two percentiles; `None` where there was nothing to sort.
 fn spread(percentiles: Option<&[i64]>) -> Option<Spread> {
     match percentiles? {
         [median, p90] => Some(Spread { median: Millis(*median), p90: Millis(*p90) }),

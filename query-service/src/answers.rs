@@ -1,4 +1,4 @@
-//! What became of a link's own question, and of its recipients: counted from masks, without opening a word.
+//! The answers to a link's own question, and its recipients: counted from masks, without opening a text.
 
 use domain::session::Question;
 use domain::{AgentId, LinkId, QuestionId, SessionId};
@@ -7,10 +7,10 @@ use crate::columns::{count, recipient, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Viewer};
 
-/// How many sessions are named whose answers may be counted by value.
+/// How many sessions with answers are listed, so that the answers can be counted by value.
 const NAMED: i64 = 200;
 
-/// What became of a link's question, and of its recipients.
+/// The state of a link's question and of its recipients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkAnswers {
     /// Sessions that were asked.
@@ -21,12 +21,12 @@ pub struct LinkAnswers {
     pub answered: [u32; 8],
     /// Sessions with an answer, those that answered last; at most 200.
     pub sessions: Vec<SessionId>,
-    /// Recipients who have done what was asked: answered the question, or said something where there is none.
+    /// Recipients that have responded: answered the question, or written something where there is none.
     pub done: Vec<u8>,
 }
 
 impl Queries {
-    /// Counts the answers to a link's question as it is now, and finds the recipients who have done their part.
+    /// Counts the answers to a link's present question, and finds the recipients that have responded.
     pub async fn link_answers(
         &self,
         agent: AgentId,

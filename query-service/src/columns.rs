@@ -1,4 +1,4 @@
-//! Columns as the domain's values, and back.
+//! Conversions between columns and the domain's values.
 
 use domain::session::EndReason;
 use domain::{KeyId, Timestamp};
@@ -11,18 +11,18 @@ use time::{Duration, OffsetDateTime};
 
 use crate::Error;
 
-/// Makes a column's value of an id's 16 bytes.
+/// Converts an id's 16 bytes to a column.
 pub(crate) fn uuid(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
 
-/// Reads a moment; rows have whole milliseconds.
+/// Reads a time; rows have whole milliseconds.
 pub(crate) fn timestamp(moment: OffsetDateTime) -> Timestamp {
     let millis = moment.unix_timestamp_nanos() / 1_000_000;
     Timestamp(i64::try_from(millis).expect("a moment of the calendar is within 292 million years"))
 }
 
-/// Writes a moment; what the calendar does not have becomes its nearest end.
+/// Writes a time; one out of range becomes the nearest that is representable.
 pub(crate) fn moment(at: Timestamp) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::milliseconds(at.0))
 }
@@ -37,7 +37,7 @@ pub(crate) fn sequence(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// Writes a sequence of a stream; none is ever as great as the column's end.
+/// Writes a sequence of a stream; none reaches the column's maximum.
 pub(crate) fn sequence_column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

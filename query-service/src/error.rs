@@ -1,4 +1,4 @@
-//! What can break between the rows and an answer.
+//! Failures of reading rows and opening texts.
 
 use domain::Address;
 use nats::{DecodeError, Position};
@@ -6,34 +6,34 @@ use nats::{DecodeError, Position};
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// PostgreSQL cannot be reached, or does not do as it is told.
+    /// PostgreSQL cannot be reached, or refused a statement.
     #[error("the rows cannot be read")]
     Database(#[from] sqlx::Error),
     /// The log, or the keys beside it, cannot be reached.
     #[error(transparent)]
     Log(#[from] nats::Error),
-    /// A text does not open though its key is there.
+    /// A text does not open although its key exists.
     #[error("a text of {owner:?} does not open")]
-    Words {
-        /// Whose text.
+    Text {
+        /// Its owner.
         owner: Address,
         /// What is wrong with it.
         source: nats::OpenError,
     },
-    /// A stored event does not read as one.
+    /// A stored event cannot be decoded.
     #[error("the event at {position:?} cannot be read")]
     Event {
-        /// Its place in the log.
+        /// Its position in the log.
         position: Position,
         /// What is wrong with it.
         source: DecodeError,
     },
-    /// A column holds what the projector does not write.
+    /// A column holds a value that the projector does not write.
     #[error("column {column} holds {value:?}")]
     Column {
         /// The column.
         column: &'static str,
-        /// What is in it; never text that anybody wrote.
+        /// The value; never a user's text.
         value: String,
     },
 }
@@ -41,10 +41,10 @@ pub enum Error {
 /// Why there are no events.
 #[derive(Debug, thiserror::Error)]
 pub enum EventsError {
-    /// The cursor names a place that the agent's shard does not have: of another shard, or ahead of the log. Its holder begins again.
+    /// The cursor's position is in another shard or ahead of the log: its holder has to start from the beginning.
     #[error("the cursor names no place in this log")]
     Reset,
-    /// Something is broken.
+    /// Reading failed.
     #[error(transparent)]
     Broken(#[from] Error),
 }

@@ -1,4 +1,4 @@
-//! Events in the order of the log, with the vaults that open their words.
+//! Events in the order of the log, with the vaults that open their texts.
 
 use domain::{Address, AgentId, CommandId, KeyId, LinkId, SessionId};
 use nats::{AnyEvent, Fact, Position, Shard};
@@ -7,50 +7,49 @@ use time::OffsetDateTime;
 
 use crate::columns::{actor, moment, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
+use crate::vaults::Owner;
 use crate::{Answer, Error, EventsError, Freshness, Queries, Vaults, Viewer, clock};
 
-/// Whose events are asked for.
+/// Which events are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// All of the agent's.
+    /// All events of the agent, its links and its sessions.
     Agent,
-    /// A link's, with those of its sessions.
+    /// A link's and its sessions'.
     Link(LinkId),
     /// A session's.
     Session(SessionId),
 }
 
-impl Scope {
-    /// Writes the scope as two columns, of which at most one narrows.
-    pub(crate) fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
-        match self {
-            Self::Agent => (None, None),
-            Self::Link(link) => (Some(uuid(link.bytes())), None),
-            Self::Session(session) => (None, Some(uuid(session.bytes()))),
-        }
-    }
-}
-
-/// Which part of a session's history is asked for.
+/// Which part of a session's history is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Range {
-    /// What follows a place, oldest first; `None` is from the beginning.
+    /// What follows a position, oldest first; `None` is from the beginning.
     After(Option<Position>),
-    /// What leads up to a place.
+    /// What precedes a position.
     Before(Position),
     /// The newest.
     Newest,
 }
 
-/// Which events are of interest; the default leaves none out.
+/// Which events are wanted; the default leaves none out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Filter<'a> {
     /// Only those of these wire names (`session.message_posted`).
     pub types: Option<&'a [&'a str]>,
-    /// Not what this key did.
+    /// Not those that this key caused.
     pub not_by: Option<KeyId>,
+}
+
+/// Stands for no key where events of one key are left out: no key has this id, and events without a key differ from it.
+const NO_KEY: Uuid = Uuid::nil();
+
+impl Filter<'_> {
+    /// Returns the key whose events are left out, or [`NO_KEY`].
+    pub(crate) fn excluded_key(&self) -> Uuid {
+        self.not_by.map_or(NO_KEY, |key| uuid(key.bytes()))
+    }
 }
 
 /// A part of the log.
@@ -58,15 +57,16 @@ pub struct Filter<'a> {
 pub struct EventPage {
     /// The events, always oldest first.
     pub facts: Vec<Fact>,
-    /// What opens the words of these events' sessions.
+    /// The vaults of these events' sessions.
     pub vaults: Vaults,
     /// Whether there are more in the direction of reading: later ones, or where it went backwards, earlier ones.
     pub has_more: bool,
 }
 
-/// Reads events with what `$tail` adds; the first four parameters are the agent, the time and the filter's two.
+/// Reads events with what the tail adds; the first three parameters are the agent, the time and the key whose events are left
+/// out.
 macro_rules! event_rows {
-    ($tail:literal, [$agent:expr, $now:expr, $filter:expr $(, $parameter:expr)*]) => {
+    ([$($tail:literal),+], [$agent:expr, $now:expr, $not_by:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             EventRow,
             r#"
@@ -78,15 +78,24 @@ macro_rules! event_rows {
             FROM event
             LEFT JOIN session ON session.id = event.session
             WHERE event.agent = $1
-            AND ($3::TEXT[] IS NULL OR event.type = ANY ($3))
-            AND ($4::UUID IS NULL OR event.key IS DISTINCT FROM $4)
-            "# + $tail,
+            AND event.key IS DISTINCT FROM $3
+            "# $(+ $tail)+,
             $agent,
             $now,
-            $filter.types as Option<&[&str]>,
-            $filter.not_by.map(|key| uuid(key.bytes()))
+            $not_by
             $(, $parameter)*
         )
+    };
+}
+
+/// Runs [`event_rows`] with or without a condition on the types, which is the last parameter: each has its own statement and
+/// plan.
+macro_rules! fetch_events {
+    ($connection:expr, $types:expr, $typed:literal, $tail:literal, [$($parameter:expr),+]) => {
+        match $types {
+            None => event_rows!([$tail], [$($parameter),+]).fetch_all($connection).await?,
+            Some(types) => event_rows!([$typed, $tail], [$($parameter),+, types as &[&str]]).fetch_all($connection).await?,
+        }
     };
 }
 
@@ -102,7 +111,7 @@ pub(crate) struct EventRow {
     pub(crate) key: Option<Uuid>,
     pub(crate) command: Uuid,
     pub(crate) body: Vec<u8>,
-    /// Whether the session's words are gone, or due to be.
+    /// Whether the session's texts are erased, or due to be.
     pub(crate) gone: Option<bool>,
 }
 
@@ -116,7 +125,7 @@ impl EventRow {
         }
     }
 
-    /// Names whose words the event may hold; links' and agents' events are shown without any.
+    /// Returns the owner of the event's texts; events of links and agents are shown without texts.
     fn owner(&self) -> Option<Owner> {
         self.session.map(|_| Owner { address: self.address(), gone: self.gone != Some(false) })
     }
@@ -137,7 +146,7 @@ impl EventRow {
 }
 
 impl Queries {
-    /// Reads a session's history; empty where the asker may see none of that id.
+    /// Reads a session's history; empty where the viewer may see no session with that id.
     pub async fn events(
         &self,
         viewer: Viewer,
@@ -148,23 +157,10 @@ impl Queries {
         fresh: Freshness,
     ) -> Result<Answer<EventPage>, EventsError> {
         match range {
-            Range::After(after) => self.events_after(viewer, Scope::Session(session), after, filter, limit, fresh).await,
+            Range::After(after) => self.events_after(viewer, session, after, filter, limit, fresh).await,
             Range::Before(before) => self.events_before(viewer, session, Some(before), filter, limit, fresh).await,
             Range::Newest => self.events_before(viewer, session, None, filter, limit, fresh).await,
         }
-    }
-
-    /// Reads what happened in a scope after a place, oldest first; `None` is from the beginning.
-    pub async fn agent_events(
-        &self,
-        viewer: impl Into<Viewer>,
-        scope: Scope,
-        after: Option<Position>,
-        filter: Filter<'_>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<EventPage>, EventsError> {
-        self.events_after(viewer.into(), scope, after, filter, limit, fresh).await
     }
 
     /// Reads the newest answers of some sessions, oldest first.
@@ -177,13 +173,13 @@ impl Queries {
     ) -> Result<Answer<EventPage>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
         let (agent, now) = (uuid(agent.bytes()), moment(clock::now()));
-        let filter = Filter { types: Some(&["session.question_answered"]), not_by: None };
         let sessions: Vec<Uuid> = sessions.iter().map(|session| uuid(session.bytes())).collect();
         let rows = event_rows!(
-            "AND event.session = ANY ($5)
+            ["AND event.type = 'session.question_answered'
+             AND event.session = ANY ($4)
              ORDER BY event.sequence DESC, index DESC
-             LIMIT $6",
-            [agent, now, filter, &sessions, rows_for(limit)]
+             LIMIT $5"],
+            [agent, now, NO_KEY, &sessions, rows_for(limit)]
         )
         .fetch_all(&mut *view.transaction)
         .await?;
@@ -195,7 +191,7 @@ impl Queries {
     async fn events_after(
         &self,
         viewer: Viewer,
-        scope: Scope,
+        session: SessionId,
         after: Option<Position>,
         filter: Filter<'_>,
         limit: u16,
@@ -204,40 +200,16 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot_at(viewer, after, fresh).await?;
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
         let (after, index) = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        let transaction = &mut *view.transaction;
-        let most = rows_for(limit);
-        // One statement a scope, so that each has its own index.
-        let rows = match scope {
-            Scope::Agent => {
-                let rows = event_rows!(
-                    "AND (event.sequence, index) > ($5, $6)
-                     ORDER BY event.sequence, index
-                     LIMIT $7",
-                    [agent, now, filter, after, index, most]
-                );
-                rows.fetch_all(transaction).await?
-            }
-            Scope::Link(link) => {
-                let rows = event_rows!(
-                    "AND (event.sequence, index) > ($5, $6)
-                     AND event.link = $8
-                     ORDER BY event.sequence, index
-                     LIMIT $7",
-                    [agent, now, filter, after, index, most, uuid(link.bytes())]
-                );
-                rows.fetch_all(transaction).await?
-            }
-            Scope::Session(session) => {
-                let rows = event_rows!(
-                    "AND (event.sequence, index) > ($5, $6)
-                     AND event.session = $8
-                     ORDER BY event.sequence, index
-                     LIMIT $7",
-                    [agent, now, filter, after, index, most, uuid(session.bytes())]
-                );
-                rows.fetch_all(transaction).await?
-            }
-        };
+        let rows = fetch_events!(
+            &mut *view.transaction,
+            filter.types,
+            "AND event.type = ANY ($8)",
+            "AND (event.sequence, index) > ($4, $5)
+             AND event.session = $7
+             ORDER BY event.sequence, index
+             LIMIT $6",
+            [agent, now, filter.excluded_key(), after, index, rows_for(limit), uuid(session.bytes())]
+        );
         let shard = view.shard;
         view.end().await?;
         Ok(Answer { value: self.page(rows, shard, limit, false).await?, stale })
@@ -256,36 +228,39 @@ impl Queries {
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
         let (before, index) =
             before.map_or((i64::MAX, i32::MAX), |before| (sequence_column(before.sequence), i32::from(before.index)));
-        let rows = event_rows!(
-            "AND (event.sequence, index) < ($5, $6)
-             AND event.session = $8
+        let rows = fetch_events!(
+            &mut *view.transaction,
+            filter.types,
+            "AND event.type = ANY ($8)",
+            "AND (event.sequence, index) < ($4, $5)
+             AND event.session = $7
              ORDER BY event.sequence DESC, index DESC
-             LIMIT $7",
-            [agent, now, filter, before, index, rows_for(limit), uuid(session.bytes())]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
+             LIMIT $6",
+            [agent, now, filter.excluded_key(), before, index, rows_for(limit), uuid(session.bytes())]
+        );
         let shard = view.shard;
         view.end().await?;
         Ok(Answer { value: self.page(rows, shard, limit, true).await?, stale })
     }
 
-    /// Begins a snapshot that has reached `place` too; refuses a place that the log does not have.
-    async fn snapshot_at(&self, viewer: Viewer, place: Option<Position>, fresh: Freshness) -> Result<Snapshot, EventsError> {
-        let Some(place) = place else { return Ok(self.snapshot(viewer, fresh).await?) };
+    /// Begins a snapshot that has reached `position` too; rejects a position that the log does not have.
+    async fn snapshot_at(&self, viewer: Viewer, position: Option<Position>, fresh: Freshness) -> Result<Snapshot, EventsError> {
+        let Some(position) = position else { return Ok(self.snapshot(viewer, fresh).await?) };
         let shard = self.inner.backbone.shard_of(viewer.agent());
-        if place.shard != shard {
+        if position.shard != shard {
             return Err(EventsError::Reset);
         }
-        let fresh = Freshness { at_least: fresh.at_least.map(|sequence| sequence.max(place.sequence)) };
+        let fresh = Freshness { at_least: fresh.at_least.map(|sequence| sequence.max(position.sequence)) };
         let snapshot = self.snapshot(viewer, fresh).await?;
-        if snapshot.view.reached < place.sequence && self.inner.backbone.end(shard).await.map_err(Error::from)? < place.sequence {
+        if snapshot.view.reached < position.sequence
+            && self.inner.backbone.end(shard).await.map_err(Error::from)? < position.sequence
+        {
             return Err(EventsError::Reset);
         }
         Ok(snapshot)
     }
 
-    /// Makes a page of rows, one too many where there are more.
+    /// Makes a page of rows; one row more than the limit means that there are more.
     pub(crate) async fn page(
         &self,
         mut rows: Vec<EventRow>,

@@ -1,4 +1,4 @@
-//! Read your writes: an answer waits until the rows have taken in what the asker knows of, and says so if they have not.
+//! Read your writes: an answer waits until the rows have reached a given position, and is marked stale if they do not in time.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::role::View;
 use crate::{Error, Queries, Viewer};
 
 /// How long an answer waits for the projector.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// The longest pause between two looks at the checkpoint.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest pause between two reads of the checkpoint.
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 /// The pauses between them.
 const PAUSES: ExponentialBuilder =
@@ -31,7 +31,7 @@ impl Freshness {
     }
 }
 
-/// What was asked for, and whether it is as fresh as it should be.
+/// An answer, and whether it is as fresh as requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
     /// The answer.
@@ -40,7 +40,7 @@ pub struct Answer<T> {
     pub stale: bool,
 }
 
-/// A snapshot with its freshness judged.
+/// A snapshot, and whether it is stale.
 pub(crate) struct Snapshot {
     pub(crate) view: View,
     pub(crate) stale: bool,
@@ -49,7 +49,7 @@ pub(crate) struct Snapshot {
 impl Queries {
     /// Begins a snapshot as soon as the rows are fresh enough, or after 2 s as they are.
     pub(crate) async fn snapshot(&self, viewer: Viewer, fresh: Freshness) -> Result<Snapshot, Error> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let at_least = match fresh.at_least {
             Some(sequence) => Some(sequence),
             None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
@@ -61,14 +61,14 @@ impl Queries {
             if !stale || at_least.is_none() || Instant::now() >= deadline {
                 return Ok(Snapshot { view, stale });
             }
-            // Whoever waits holds no connection.
+            // No connection is held while waiting.
             view.end().await?;
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
         }
     }
 
-    /// Takes a shard's end from its leader; none where that one does not answer, for then nobody knows what is fresh.
+    /// Asks a shard's leader for its end; `None` where it does not answer, since the required freshness is then unknown.
     async fn end_by(&self, deadline: Instant, shard: Shard) -> Option<u64> {
         match timeout_at(deadline, self.inner.backbone.end(shard)).await {
             Ok(Ok(end)) => Some(end),

@@ -1,4 +1,4 @@
-//! When keys were last used: noted by gateways, to the hour, for whoever runs this service. Losing a note costs nothing.
+//! When keys were last used: recorded by gateways, to the hour, for the operator. A lost record does no harm.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use crate::{Error, Queries, role};
 /// A use of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyUse {
-    /// Whose key.
+    /// The key's agent.
     pub agent: AgentId,
     /// The key.
     pub key: KeyId,
-    /// When, as coarse as the caller wants it known.
+    /// When, as coarse as the caller makes it.
     pub at: Timestamp,
 }
 
 impl Queries {
-    /// Notes uses of keys, each key once; an older one changes nothing.
+    /// Records uses of keys, each key once; an older use changes nothing.
     pub async fn note_key_uses(&self, uses: &[KeyUse]) -> Result<(), Error> {
         let keys: Vec<Uuid> = uses.iter().map(|used| uuid(used.key.bytes())).collect();
         let agents: Vec<Uuid> = uses.iter().map(|used| uuid(used.agent.bytes())).collect();

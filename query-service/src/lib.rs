@@ -1,7 +1,7 @@
-//! Postgres rows to answers: as fresh as asked for, only what the asker may see, with the words opened.
+//! Reads Postgres rows: as fresh as requested, only what the viewer may see, with the texts opened.
 //!
-//! [`Queries`] is what may be asked. Every read is one transaction under the asker's own role (`role.rs`), of one snapshot that
-//! proves how fresh it is (`freshness.rs`); only after it has ended are texts opened, with one vault an owner (`open.rs`).
+//! [`Queries`] is the interface. Every read is one transaction under the viewer's own role (`role.rs`), of one snapshot that knows
+//! how fresh it is (`freshness.rs`); texts are opened after it has ended, with one vault for each owner (`vaults.rs`).
 
 mod agents;
 mod analytics;
@@ -12,10 +12,8 @@ mod error;
 mod events;
 mod freshness;
 mod joinable;
-mod kept;
 mod key_use;
 mod links;
-mod open;
 mod open_sessions;
 mod opening;
 mod page;
@@ -24,6 +22,8 @@ mod role;
 mod scopes;
 mod sessions;
 mod unacknowledged;
+mod unread;
+mod vaults;
 
 use std::sync::Arc;
 
@@ -37,19 +37,18 @@ pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
 pub use joinable::JoinableLink;
-pub use kept::Kept;
 pub use key_use::KeyUse;
 pub use links::{LinkCounts, LinkQuestions, LinkView, Opened};
-pub use open::{Vaults, Words};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;
 pub use progress::Progress;
 pub use role::Viewer;
 pub use scopes::ScopeView;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
-pub use unacknowledged::Unread;
+pub use unread::Unread;
+pub use vaults::{PlainText, Vaults};
 
-/// All that may be asked; cheap to clone.
+/// All queries; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queries {
     inner: Arc<Inner>,
@@ -62,7 +61,7 @@ struct Inner {
 }
 
 impl Queries {
-    /// Answers from the rows that `pool` connects to, which were made of the log of `backbone`.
+    /// Reads the rows of `pool`, which were projected from the log of `backbone`.
     pub fn new(pool: PgPool, backbone: Backbone) -> Self {
         Self { inner: Arc::new(Inner { pool, backbone }) }
     }

@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 
 use crate::columns::{count, moment, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
-use crate::{Answer, Error, Freshness, Page, Queries, Vaults, Viewer, Words, clock};
+use crate::vaults::Owner;
+use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
 
 /// A link with all its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct LinkView {
     pub closed_at: Option<Timestamp>,
     /// When its words went.
     pub erased_at: Option<Timestamp>,
-    /// Where its opening stands in the log: its place in lists.
-    pub place: Position,
+    /// The position of its opening in the log, by which lists are ordered.
+    pub position: Position,
     /// The last commit of the link that the answer has taken in.
     pub sequence: u64,
 }
@@ -46,11 +46,11 @@ pub struct LinkView {
 pub enum Opened {}
 
 impl Representation for Opened {
-    type Text = Option<Words>;
+    type Text = Option<PlainText>;
     type End = Timestamp;
     type Questions = LinkQuestions;
     /// The labels, as the document that was sealed.
-    type Recipients = Words;
+    type Recipients = PlainText;
     type MoreRecipients = Infallible;
 }
 
@@ -60,7 +60,7 @@ pub struct LinkQuestions {
     /// The question, the same in every session.
     pub question: QuestionId,
     /// The fields, as the document that was sealed.
-    pub form: Words,
+    pub form: PlainText,
 }
 
 /// How many sessions a link has had and has.
@@ -170,7 +170,7 @@ impl LinkRow {
             opened_at: timestamp(self.opened_at),
             closed_at,
             erased_at: self.erased_at.map(timestamp),
-            place: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
+            position: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
             sequence: sequence(self.sequence),
         })
     }
@@ -183,7 +183,7 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn open(&self, field: Field, sealed: &Sealed) -> Result<Option<Words>, Error> {
+    fn open(&self, field: Field, sealed: &Sealed) -> Result<Option<PlainText>, Error> {
         self.vaults.open(self.address, field, Some(&sealed.bytes))
     }
 }
@@ -191,11 +191,9 @@ impl Opening<'_> {
 impl Convert<Stored, Opened> for Opening<'_> {
     type Error = Error;
 
-    fn text(&mut self, which: TextSetting, text: Sealed) -> Result<Option<Words>, Error> {
-        match which {
-            TextSetting::Passcode => Ok(None),
-            _ => self.open(Field::Setting(which), &text),
-        }
+    fn text(&mut self, which: TextSetting, text: Sealed) -> Result<Option<PlainText>, Error> {
+        // Nobody is shown a passcode's verifier.
+        if which == TextSetting::Passcode { Ok(None) } else { self.open(Field::Setting(which), &text) }
     }
 
     fn end(&mut self, end: Timestamp) -> Result<Timestamp, Error> {
@@ -207,7 +205,7 @@ impl Convert<Stored, Opened> for Opening<'_> {
         Ok(form.map(|form| LinkQuestions { question: questions.question, form }))
     }
 
-    fn recipients(&mut self, recipients: Recipients) -> Result<Option<Words>, Error> {
+    fn recipients(&mut self, recipients: Recipients) -> Result<Option<PlainText>, Error> {
         self.open(Field::Recipients, &recipients.labels)
     }
 }
@@ -245,22 +243,35 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        let mut rows = link_rows!(
-            "AND ($3::TEXT IS NULL OR standing.status = $3)
-             AND (link.opened_sequence, 0) > ($4, $5)
-             ORDER BY link.opened_sequence
-             LIMIT $6",
-            [moment(now), uuid(viewer.agent().bytes()), status.map(Standing::name), after.0, after.1, rows_for(limit)]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
+        let (agent, most) = (uuid(viewer.agent().bytes()), rows_for(limit));
+        let mut rows = match status {
+            None => {
+                let rows = link_rows!(
+                    "AND (link.opened_sequence, 0) > ($3, $4)
+                     ORDER BY link.opened_sequence
+                     LIMIT $5",
+                    [moment(now), agent, after.0, after.1, most]
+                );
+                rows.fetch_all(&mut *view.transaction).await?
+            }
+            Some(status) => {
+                let rows = link_rows!(
+                    "AND (link.opened_sequence, 0) > ($3, $4)
+                     AND standing.status = $6
+                     ORDER BY link.opened_sequence
+                     LIMIT $5",
+                    [moment(now), agent, after.0, after.1, most, status.name()]
+                );
+                rows.fetch_all(&mut *view.transaction).await?
+            }
+        };
         let shard = view.shard;
         view.end().await?;
         let has_more = cut(&mut rows, limit);
         Ok(Answer { value: Page { items: self.open_links(rows, shard, now).await?, has_more }, stale })
     }
 
-    /// Lists an agent's links, the newest first; `before` is the place of the last that was listed.
+    /// Lists an agent's links, the newest first; `before` is the position of the last one listed.
     pub async fn newest_links(
         &self,
         viewer: impl Into<Viewer>,

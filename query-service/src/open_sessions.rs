@@ -1,13 +1,15 @@
-//! What an agent has to attend to: its open sessions, those that need a reply first.
+//! An agent's open sessions, those that wait for a reply first.
 
 use domain::{KeyId, LinkId, SessionId, Timestamp};
 use serde::Serialize;
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
 
 use crate::columns::{count, moment, recipient, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Scope, SessionStatus, Viewer, clock};
 
-/// One of the two who talk.
+/// One of the two sides of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
@@ -17,7 +19,7 @@ pub enum Party {
     Chatter,
 }
 
-/// A session in which something may still be said.
+/// A session that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenSession {
     /// The session.
@@ -30,41 +32,32 @@ pub struct OpenSession {
     pub status: SessionStatus,
     /// Whose turn it is.
     pub waiting_for: Party,
-    /// The chatter's messages and answers beyond the asking key's kept position.
+    /// The chatter's messages and answers after the key's acknowledged position.
     pub unread: u32,
-    /// When the chatter last said something.
+    /// When the chatter's last message or answer came.
     pub last_chatter_at: Option<Timestamp>,
     /// How many messages the chatter has left.
     pub messages_left: u32,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
-    /// Fields of open questions that nobody has answered.
+    /// Fields of open questions without an answer.
     pub open_fields: u32,
 }
 
 /// The most urgent of the open sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSessions {
-    /// Those that wait for the agent first, the longest waiting before the others; then the liveliest.
+    /// Those that wait for the agent first, the longest waiting first; then by their latest message.
     pub sessions: Vec<OpenSession>,
     /// How many there are in all.
     pub total: u64,
 }
 
-impl Queries {
-    /// Lists the open sessions of a scope, as `key` has read them.
-    pub async fn open_sessions(
-        &self,
-        viewer: impl Into<Viewer>,
-        scope: Scope,
-        key: KeyId,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<OpenSessions>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let (link, session) = scope.columns();
-        let rows = sqlx::query!(
+/// Reads the open sessions that `$scope` leaves; the first four parameters are the agent, the time, the limit and the key.
+macro_rules! open_rows {
+    ($scope:literal, [$agent:expr, $now:expr, $limit:expr, $key:expr $(, $parameter:expr)*]) => {
+        sqlx::query_as!(
+            OpenRow,
             r#"
             WITH open AS (
                 SELECT
@@ -72,12 +65,11 @@ impl Queries {
                     count(*) OVER () AS total
                 FROM session
                 WHERE agent = $1
-                AND ($2::UUID IS NULL OR link = $2)
-                AND ($3::UUID IS NULL OR id = $3)
+                "# + $scope + r#"
                 AND status IN ('active', 'idle')
-                AND expires_at > $4
+                AND expires_at > $2
                 ORDER BY owed_since ASC NULLS LAST, last_word_at DESC, id
-                LIMIT $5
+                LIMIT $3
             )
             SELECT
                 open.id,
@@ -92,12 +84,12 @@ impl Queries {
                 unread.events AS "unread!",
                 asked.fields AS "open_fields!"
             FROM open
-            LEFT JOIN read_mark ON read_mark.session = open.id AND read_mark.key = $6
+            LEFT JOIN read_mark ON read_mark.session = open.id AND read_mark.key = $4
             CROSS JOIN LATERAL (
                 SELECT count(*) AS events
                 FROM event
                 WHERE event.session = open.id
-                -- The start brings the welcome with it, which is nobody's to read.
+                -- The commit of the start also holds the welcome message, which counts as read.
                 AND event.sequence > greatest(read_mark.upto, open.started_sequence)
                 AND event.actor = 'chatter'
                 AND event.type IN ('session.message_posted', 'session.question_answered')
@@ -110,15 +102,52 @@ impl Queries {
             ) AS asked
             ORDER BY open.owed_since ASC NULLS LAST, open.last_word_at DESC, open.id
             "#,
-            uuid(viewer.agent().bytes()),
-            link,
-            session,
-            moment(clock::now()),
-            i64::from(limit),
-            uuid(key.bytes())
+            $agent,
+            $now,
+            $limit,
+            $key
+            $(, $parameter)*
         )
-        .fetch_all(&mut *view.transaction)
-        .await?;
+    };
+}
+
+struct OpenRow {
+    id: Uuid,
+    link: Uuid,
+    recipient: Option<i16>,
+    status: SessionStatus,
+    owed: bool,
+    last_chatter_at: Option<OffsetDateTime>,
+    messages_left: i64,
+    expires_at: OffsetDateTime,
+    total: i64,
+    unread: i64,
+    open_fields: i64,
+}
+
+impl Queries {
+    /// Lists the open sessions of a scope, as `key` has read them.
+    pub async fn open_sessions(
+        &self,
+        viewer: impl Into<Viewer>,
+        scope: Scope,
+        key: KeyId,
+        limit: u16,
+        fresh: Freshness,
+    ) -> Result<Answer<OpenSessions>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let (agent, now, limit, key) = (uuid(viewer.agent().bytes()), moment(clock::now()), i64::from(limit), uuid(key.bytes()));
+        let transaction = &mut *view.transaction;
+        let rows = match scope {
+            Scope::Agent => open_rows!("", [agent, now, limit, key]).fetch_all(transaction).await?,
+            Scope::Link(link) => {
+                open_rows!("AND link = $5", [agent, now, limit, key, uuid(link.bytes())]).fetch_all(transaction).await?
+            }
+            Scope::Session(session) => {
+                open_rows!("AND id = $5", [agent, now, limit, key, uuid(session.bytes())]).fetch_all(transaction).await?
+            }
+        };
         view.end().await?;
         let total = rows.first().map_or(0, |row| u64::from(count(row.total)));
         let sessions = rows.into_iter().map(|row| OpenSession {

@@ -8,8 +8,8 @@ use sqlx::types::Uuid;
 
 use crate::columns::{moment, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
-use crate::{Answer, Error, Freshness, Queries, Vaults, Viewer, Words, clock};
+use crate::vaults::Owner;
+use crate::{Answer, Error, Freshness, PlainText, Queries, Vaults, Viewer, clock};
 
 impl Queries {
     /// Fetches the vaults of those sessions among these that the asker may see; where words are due to be gone, it opens nothing.
@@ -49,7 +49,7 @@ impl Queries {
         viewer: impl Into<Viewer>,
         links: &[LinkId],
         fresh: Freshness,
-    ) -> Result<Answer<HashMap<LinkId, Option<Words>>>, Error> {
+    ) -> Result<Answer<HashMap<LinkId, Option<PlainText>>>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let links: Vec<Uuid> = links.iter().map(|link| uuid(link.bytes())).collect();

@@ -1,6 +1,6 @@
-//! A part of a list.
+//! Pages of lists.
 
-/// A part of a list, and whether there is more of it in the direction of reading.
+/// A page of a list, and whether more follows in the direction of reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The items, in order.
@@ -9,12 +9,12 @@ pub struct Page<T> {
     pub has_more: bool,
 }
 
-/// How many rows to ask for: one more than wanted tells whether there is more.
+/// How many rows to fetch: one more than wanted, which tells whether there are more.
 pub(crate) fn rows_for(limit: u16) -> i64 {
     i64::from(limit) + 1
 }
 
-/// Cuts the row too many off; tells whether there was one.
+/// Drops the extra row; tells whether there was one.
 pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: u16) -> bool {
     let has_more = rows.len() > usize::from(limit);
     rows.truncate(usize::from(limit));

@@ -1,4 +1,4 @@
-//! How far the rows are, and whether what falls due is carried out: for whoever looks after this service.
+//! The projection's progress and the age of due commands, for the operator.
 
 use domain::{Millis, Timestamp};
 use nats::Shard;
@@ -6,20 +6,20 @@ use nats::Shard;
 use crate::columns::{moment, sequence, timestamp};
 use crate::{Error, Queries, clock, role};
 
-/// What has been due for this long is late: it is retried sooner.
+/// A command that has been due for this long is late: retries come sooner.
 const LATE_AFTER: Millis = Millis::minutes(5);
 
-/// How the rows and their schedule are.
+/// The progress of the rows and of scheduled commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The last commit of each shard of this log that the rows have taken in; 0 before the first.
     pub reached: Vec<(Shard, u64)>,
-    /// Since when the oldest scheduled command has been due, where that is minutes ago.
+    /// Since when the oldest scheduled command has been due, if it is late.
     pub late_since: Option<Timestamp>,
 }
 
 impl Queries {
-    /// Tells how far the rows are.
+    /// Reads the progress.
     pub async fn progress(&self) -> Result<Progress, Error> {
         let mut transaction = role::operator(&self.inner.pool).await?;
         let checkpoints = sqlx::query!("SELECT shard, epoch, sequence FROM checkpoint WHERE projection = 'rows'")

@@ -1,4 +1,4 @@
-//! The only place that opens a transaction: none begins without a role, so no row is seen but by its policy.
+//! The only module that begins transactions: each gets a role, so that every row is read under a row-level policy.
 
 use domain::{AgentId, LinkId, SessionId};
 use nats::{Backbone, Shard};
@@ -7,19 +7,19 @@ use sqlx::{PgPool, Postgres, Transaction};
 use crate::Error;
 use crate::columns::{sequence, uuid};
 
-/// Who asks; decides which rows and columns there are.
+/// The viewer of rows; decides which rows and columns are visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Viewer {
-    /// An agent: all of its own.
+    /// An agent: all of its own rows.
     Agent(AgentId),
     /// An agent by a key that is limited to one link: that link with its sessions.
     OnLink(AgentId, LinkId),
-    /// A chatter: one session, and of its link and agent what the page shows.
+    /// A chatter: one session, and what the page shows of its link and agent.
     Session(AgentId, SessionId),
 }
 
 impl Viewer {
-    /// Returns the agent to whom all that is seen belongs.
+    /// Returns the agent that owns all visible rows.
     pub fn agent(self) -> AgentId {
         match self {
             Self::Agent(agent) | Self::OnLink(agent, _) | Self::Session(agent, _) => agent,
@@ -40,7 +40,7 @@ impl Viewer {
         }
     }
 
-    /// One round trip for the beginning and the role; all statements after it see one snapshot.
+    /// Returns the statement that begins the transaction and sets the role in one round trip; all later statements see one snapshot.
     fn begin(self) -> &'static str {
         match self {
             Self::Agent(_) | Self::OnLink(..) => {
@@ -57,12 +57,12 @@ impl From<AgentId> for Viewer {
     }
 }
 
-/// A snapshot of the rows as one asker sees them.
+/// A snapshot of the rows as one viewer sees them.
 pub(crate) struct View {
     pub(crate) transaction: Transaction<'static, Postgres>,
     /// The agent's shard.
     pub(crate) shard: Shard,
-    /// The last commit of the shard that the snapshot has taken in; 0 where the rows are of another log.
+    /// The last commit of the shard that the rows include; 0 where the rows are of another log.
     pub(crate) reached: u64,
 }
 
@@ -88,18 +88,18 @@ impl View {
         Ok(Self { transaction, shard, reached: reached.map_or(0, sequence) })
     }
 
-    /// Gives the connection back.
+    /// Ends the transaction and returns the connection.
     pub(crate) async fn end(self) -> Result<(), Error> {
         Ok(self.transaction.commit().await?)
     }
 }
 
-/// Begins a snapshot of everything, for whoever runs this service.
+/// Begins a snapshot of everything, for the operator.
 pub(crate) async fn operator(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
     Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_writer").await?)
 }
 
-/// Begins a change of what gateways themselves note.
+/// Begins a transaction that writes what gateways record.
 pub(crate) async fn notes(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
     Ok(pool.begin_with("BEGIN; SET LOCAL ROLE tempchat_writer").await?)
 }

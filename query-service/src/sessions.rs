@@ -10,22 +10,22 @@ use time::OffsetDateTime;
 
 use crate::columns::{count, end_reason, moment, recipient, sequence, sequence_column, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::open::Owner;
 use crate::page::{cut, rows_for};
-use crate::{Answer, Error, Freshness, Page, Queries, Vaults, Viewer, Words, clock};
+use crate::vaults::Owner;
+use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
 
-/// How a session stands, judged by the clock: one whose time is up has ended, whatever its timer does.
+/// A session's status by the clock: one whose time is up has ended, even if the scheduled command never runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum SessionStatus {
     /// It holds a place of its link.
     Active,
-    /// It fell silent and gave its place back.
+    /// It is silent and holds no place.
     Idle,
-    /// Nothing can be said any more.
+    /// It has ended.
     Ended,
-    /// The words are gone.
+    /// Its texts are erased.
     Erased,
 }
 
@@ -54,23 +54,23 @@ impl TryFrom<Status> for SessionStatus {
     }
 }
 
-/// A session; words are absent where none were given, and once they are erased or due to be.
+/// A session; texts are absent where none were given, and once they are erased or due to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
     /// The tenant.
     pub agent: AgentId,
-    /// The link it came through.
+    /// Its link.
     pub link: LinkId,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// The link's title.
-    pub title: Option<Words>,
+    pub title: Option<PlainText>,
     /// The name under which the agent appears: the link's, else its own.
-    pub agent_name: Option<Words>,
+    pub agent_name: Option<PlainText>,
     /// The name that the chatter chose.
-    pub display_name: Option<Words>,
+    pub display_name: Option<PlainText>,
     /// The chatter's language (BCP 47).
     pub language: Option<String>,
     /// Which of the link's recipients it is.
@@ -83,9 +83,9 @@ pub struct SessionView {
     pub ended_at: Option<Timestamp>,
     /// Why it ended.
     pub end_reason: Option<EndReason>,
-    /// When the words are to go; of an open session at the latest.
+    /// When the texts are due to be erased; of an open session at the latest.
     pub erase_at: Timestamp,
-    /// When the words went.
+    /// When the texts were erased.
     pub erased_at: Option<Timestamp>,
     /// How many messages the chatter may write in all.
     pub max_messages: u32,
@@ -93,7 +93,7 @@ pub struct SessionView {
     pub messages_left: u32,
     /// How many the chatter may write within a minute.
     pub messages_per_minute: u32,
-    /// How long it may be silent before it gives its place back.
+    /// After how long a silence it becomes idle.
     pub idle_timeout: Millis,
     /// The chatter's messages.
     pub chatter_messages: u32,
@@ -101,20 +101,20 @@ pub struct SessionView {
     pub agent_messages: u32,
     /// Since when the chatter waits for the agent; none while nothing is owed.
     pub owed_since: Option<Timestamp>,
-    /// When someone last said something or came back.
+    /// When the last message or answer came, or the chatter resumed.
     pub last_word_at: Timestamp,
-    /// When the chatter last said something.
+    /// When the chatter's last message or answer came.
     pub last_chatter_at: Option<Timestamp>,
-    /// When the agent last said something.
+    /// When the agent's last message or question came.
     pub last_agent_at: Option<Timestamp>,
-    /// Fields of open questions that nobody has answered.
+    /// Fields of open questions without an answer.
     pub open_fields: u32,
     /// The chatter's rating, 1 to 5.
     pub rating: Option<u8>,
-    /// What the chatter wrote with it.
-    pub feedback: Option<Words>,
-    /// Where its start stands in the log: its place in lists.
-    pub place: Position,
+    /// The chatter's comment with it.
+    pub feedback: Option<PlainText>,
+    /// The position of its start in the log, by which lists are ordered.
+    pub position: Position,
     /// The last commit of the session that the answer has taken in.
     pub sequence: u64,
 }
@@ -124,7 +124,7 @@ pub struct SessionView {
 pub struct SessionFilter {
     /// Only those of one link.
     pub link: Option<LinkId>,
-    /// Only those that stand so.
+    /// Only those with this status.
     pub status: Option<SessionStatus>,
 }
 
@@ -230,12 +230,12 @@ impl SessionRow {
         Ok(Standing::of(self.status.into(), ended, expires_at, keep, now).expect("a session with a row has started"))
     }
 
-    /// Names whose words the answer shows; nobody is asked for the key of a session without any.
+    /// Returns the owners of the texts in the answer; a session without texts needs no key.
     fn owners(&self, standing: &Standing, now: Timestamp) -> impl Iterator<Item = Owner> {
         let link = Owner { address: self.link_address(), gone: self.link_erased != Some(false) };
         let session = Owner { address: self.address(), gone: self.erased_at.is_some() || standing.erase_at <= now };
-        let has_words = self.display_name.is_some() || self.feedback.is_some();
-        [link].into_iter().chain(has_words.then_some(session))
+        let has_texts = self.display_name.is_some() || self.feedback.is_some();
+        [link].into_iter().chain(has_texts.then_some(session))
     }
 
     fn view(self, standing: Standing, shard: Shard, vaults: &Vaults) -> Result<SessionView, Error> {
@@ -268,16 +268,16 @@ impl SessionRow {
             last_agent_at: self.last_agent_at.map(timestamp),
             open_fields: count(self.open_fields),
             rating: self.rating.and_then(|rating| u8::try_from(rating).ok()),
-            place: Position { shard, sequence: sequence(self.started_sequence), index: 0 },
+            position: Position { shard, sequence: sequence(self.started_sequence), index: 0 },
             sequence: sequence(self.sequence),
-            agent_name: agent_name.or(self.agent_name.map(Words::from)),
+            agent_name: agent_name.or(self.agent_name.map(PlainText::from)),
             language: self.language,
         })
     }
 }
 
 impl Queries {
-    /// Shows a session; none where the asker may see none of that id.
+    /// Returns a session; `None` where the viewer may see none with that id.
     pub async fn session(
         &self,
         viewer: Viewer,
@@ -308,32 +308,54 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
         let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        let link = filter.link.map(|link| uuid(link.bytes()));
-        let mut rows = session_rows!(
-            "AND ($3::UUID IS NULL OR session.link = $3)
-             AND ($4::TEXT IS NULL OR standing.status = $4)
-             AND (session.started_sequence, 0) > ($5, $6)
-             ORDER BY session.started_sequence
-             LIMIT $7",
-            [
-                moment(now),
-                uuid(viewer.agent().bytes()),
+        // One statement a filter, so that each has a plan of its own.
+        macro_rules! listed {
+            ($tail:literal $(, $parameter:expr)*) => {
+                session_rows!(
+                    $tail,
+                    [moment(now), uuid(viewer.agent().bytes()), after.0, after.1, rows_for(limit) $(, $parameter)*]
+                )
+                .fetch_all(&mut *view.transaction)
+                .await?
+            };
+        }
+        let mut rows = match (filter.link.map(|link| uuid(link.bytes())), filter.status) {
+            (None, None) => listed!(
+                "AND (session.started_sequence, 0) > ($3, $4)
+                 ORDER BY session.started_sequence
+                 LIMIT $5"
+            ),
+            (Some(link), None) => listed!(
+                "AND (session.started_sequence, 0) > ($3, $4)
+                 AND session.link = $6
+                 ORDER BY session.started_sequence
+                 LIMIT $5",
+                link
+            ),
+            (None, Some(status)) => listed!(
+                "AND (session.started_sequence, 0) > ($3, $4)
+                 AND standing.status = $6
+                 ORDER BY session.started_sequence
+                 LIMIT $5",
+                status as SessionStatus
+            ),
+            (Some(link), Some(status)) => listed!(
+                "AND (session.started_sequence, 0) > ($3, $4)
+                 AND session.link = $6
+                 AND standing.status = $7
+                 ORDER BY session.started_sequence
+                 LIMIT $5",
                 link,
-                filter.status as Option<SessionStatus>,
-                after.0,
-                after.1,
-                rows_for(limit)
-            ]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
+                status as SessionStatus
+            ),
+        };
         let shard = view.shard;
         view.end().await?;
         let has_more = cut(&mut rows, limit);
         Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
     }
 
-    /// Lists an agent's sessions, the newest first; `before` is the place of the last that was listed.
+    /// Lists an agent's sessions, the newest first; `before` is the position of the last one listed.
     pub async fn newest_sessions(
         &self,
         viewer: impl Into<Viewer>,

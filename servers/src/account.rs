@@ -1,4 +1,4 @@
-//! The account that PostgreSQL runs as where we are root, since it refuses root.
+//! The account that PostgreSQL runs as under root, because it refuses to run as root.
 
 use std::{
     os::unix::{
@@ -22,7 +22,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Picks the `owner` of files that are there, else `postgres`, else `nobody`, where we are root; nothing where we are not.
+    /// Picks the `owner` of existing files, else `postgres`, else `nobody`; `None` unless this process runs as root.
     pub(crate) fn to_drop_to(owner: Option<u32>) -> Result<Option<Self>, Error> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -35,22 +35,22 @@ impl Account {
             .ok_or(Error::NoAccount)
     }
 
-    /// Makes `command` run as this account, without any of our groups.
+    /// Makes `command` run as this account, without this process's groups.
     pub(crate) fn runs(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
 
-    /// Gives `path` to this account; not what a link leads to, for the folder may be the account's already.
+    /// Changes the owner of `path` to this account; of a symbolic link itself, not of its target.
     pub(crate) fn owns(&self, path: &Path) -> Result<(), Error> {
         lchown(path, Some(self.uid), Some(self.gid)).map_err(Error::io("give to another account", path))
     }
 
-    /// Gives `path` to this account's group, and leaves its owner.
+    /// Changes the group of `path` to this account's, and leaves its owner.
     pub(crate) fn shares(&self, path: &Path) -> Result<(), Error> {
         chown(path, None, Some(self.gid)).map_err(Error::io("give to another group", path))
     }
 
-    /// Tries whether this account can enter `folder`: modes, access lists and mounts all have a say, so only a try tells.
+    /// Tests by trying whether this account can enter `folder`: modes, access lists and mounts all matter.
     pub(crate) fn reaches(&self, folder: &Path) -> Result<bool, Error> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "cd -- \"$0\""]).arg(folder).current_dir("/");

@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a server, each with its value and the next step.
+//! The errors of finding, starting and running servers, each with its values and the next step.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -7,34 +7,34 @@ use crate::Version;
 /// A server that could not be found, started or kept running.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system said no.
+    /// A file operation failed.
     #[error("cannot {act} {}: {source}. Check that the folder may be written and the disk has room", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         act: &'static str,
-        /// With what.
+        /// Its path.
         path: PathBuf,
         /// What the system answered.
         source: io::Error,
     },
 
-    /// Another instance has the data folder.
+    /// Another instance uses the data folder.
     #[error("the data folder {} is in use by process {holder}. Stop that process, or choose another folder with --data", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
-        /// The other's process id, as it wrote it.
+        /// The other instance's process id.
         holder: String,
     },
 
-    /// The folder holds somebody else's files.
+    /// The folder holds other files.
     #[error("{} is not empty and was not made by tempchat. Choose a new or an empty folder with --data", path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
     },
 
-    /// The folder is another account's, or others may put files into it: what lies there would be trusted.
+    /// The folder belongs to another account, or others may write to it: its files could not be trusted.
     #[error(
         "{} belongs to another account, or others may write into it. Give it to this account and close it to others (chown, chmod go-w), or choose another folder with --data",
         path.display()
@@ -51,40 +51,40 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// No binary anywhere.
+    /// No binary was found.
     #[error("{server} is not installed. `./dev up` installs it; or install {server} {oldest} or newer, or name it in {variable}")]
     NotFound {
         /// Which server.
         server: &'static str,
-        /// The oldest version that will do.
+        /// The oldest version that suffices.
         oldest: Version,
         /// The environment variable that names one.
         variable: &'static str,
     },
 
-    /// A binary that we know too little of, or that lacks what the design needs.
+    /// A binary that is too old.
     #[error("{server} {found} at {} is too old: {oldest} or newer is needed. `./dev up` installs one; or name a newer one in {variable}", path.display())]
     TooOld {
         /// Which server.
         server: &'static str,
-        /// The version it told.
+        /// Its version.
         found: Version,
-        /// Where it lies.
+        /// Its path.
         path: PathBuf,
-        /// The oldest version that will do.
+        /// The oldest version that suffices.
         oldest: Version,
         /// The environment variable that names one.
         variable: &'static str,
     },
 
-    /// A binary that does not even tell its version.
+    /// A binary whose version cannot be read.
     #[error("{} does not run{account}: {answer}. Install it anew with `./dev up`, or name another in {variable}", path.display())]
     CannotRun {
-        /// Where it lies.
+        /// Its path.
         path: PathBuf,
         /// `" as postgres"` where an account was dropped to, else empty.
         account: String,
-        /// What it or the system answered.
+        /// Its output, or the system's error.
         answer: String,
         /// The environment variable that names one.
         variable: &'static str,
@@ -104,7 +104,7 @@ pub enum Error {
         found: Version,
     },
 
-    /// Root, but no account that PostgreSQL would accept.
+    /// Running as root, without another account for PostgreSQL.
     #[error(
         "PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody. Add one, or run as a plain user"
     )]
@@ -134,7 +134,7 @@ pub enum Error {
         tail: String,
     },
 
-    /// The server runs, but never said that it is ready.
+    /// The server runs but did not become ready in time.
     #[error("{server} was not ready after {} s. Its log, {}, ends with:\n{tail}", waited.as_secs(), log.display())]
     NotReady {
         /// Which server.
@@ -147,7 +147,7 @@ pub enum Error {
         tail: String,
     },
 
-    /// The server ended though nobody asked it to.
+    /// The server ended unexpectedly.
     #[error("{server} ended unexpectedly ({status}). Start again; if it repeats, its log, {}, ends with:\n{tail}", log.display())]
     Died {
         /// Which server.
@@ -167,7 +167,7 @@ pub enum Error {
         name: String,
     },
 
-    /// The server that was started does not do as told.
+    /// The server refused to create a database.
     #[error("PostgreSQL refused to make the database `{name}`: {source}. Its log is in the data folder")]
     Database {
         /// The database.
@@ -178,7 +178,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells a failed `act` on `path`, for `map_err`.
+    /// Makes the error of a failed `act` on `path`, for `map_err`.
     pub(crate) fn io(act: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { act, path, source }

@@ -3,56 +3,18 @@
 use std::{
     env,
     ffi::OsString,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use crate::{DataDir, Error, account::Account};
-
-/// A server's version; missing parts are 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    /// The first number.
-    pub major: u32,
-    /// The second number.
-    pub minor: u32,
-    /// The third number.
-    pub patch: u32,
-}
-
-impl Version {
-    pub(crate) const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self { major, minor, patch }
-    }
-
-    /// Finds the first number in what a server prints on `--version`, as `nats-server: v2.15.1` or `postgres (PostgreSQL) 18beta1`.
-    fn parse(printed: &str) -> Option<Self> {
-        let from = printed.find(|c: char| c.is_ascii_digit())?;
-        let version = printed.get(from..)?.split(|c: char| c.is_whitespace()).next()?;
-        let mut parts = version.split('.').map(|part| {
-            let digits = part.find(|c: char| !c.is_ascii_digit()).and_then(|end| part.get(..end)).unwrap_or(part);
-            digits.parse().unwrap_or(0)
-        });
-        Some(Self::new(parts.next()?, parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self { major, minor: 0, patch: 0 } => write!(f, "{major}"),
-            Self { major, minor, patch: 0 } => write!(f, "{major}.{minor}"),
-            Self { major, minor, patch } => write!(f, "{major}.{minor}.{patch}"),
-        }
-    }
-}
+use crate::{DataDir, Error, account::Account, version::Version};
 
 /// A kind of server that can be looked for.
 pub(crate) struct Wanted {
     pub(crate) server: &'static str,
     pub(crate) oldest: Version,
-    /// Names the binary by hand, or its folder (`within` is then the file in it).
+    /// The environment variable with the path of the binary or of its folder.
     pub(crate) variable: &'static str,
     /// The file to look for in a folder.
     pub(crate) file: &'static str,
@@ -70,8 +32,9 @@ pub(crate) struct Binary {
 }
 
 impl Wanted {
-    /// Asks the binary at `named`, else at the variable's path, else every one in turn for its version, as `account`
-    /// where there is one; returns the first that is new enough and `fits`, else the first that is new enough.
+    /// Runs `--version` of the binary at `named`, else at the variable's path, else of every candidate, as `account` if there is
+    /// one.
+    /// Returns the first that is new enough and `fits`, else the first that is new enough.
     pub(crate) fn find(
         &self,
         named: Option<&Path>,
@@ -141,7 +104,9 @@ impl Wanted {
     }
 }
 
-/// Lists where `./dev` puts what it fetches: root's home may be closed to the account that PostgreSQL runs as.
+/// Lists the folders that `./dev` fetches binaries into; under root /var/cache, because PostgreSQL's account may be unable to
+/// enter
+/// root's home.
 fn caches() -> Vec<PathBuf> {
     let user = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -149,7 +114,7 @@ fn caches() -> Vec<PathBuf> {
     [Some(PathBuf::from("/var/cache")), user].into_iter().flatten().map(|cache| cache.join("tempchat")).collect()
 }
 
-/// Lists the folders that `pattern` stands for, greater numbers first.
+/// Expands the `*` of `pattern`, greater numbers first.
 fn spread(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![PathBuf::from(pattern)];
@@ -166,15 +131,6 @@ fn spread(pattern: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read_from_what_servers_print() {
-        let parse = |printed| Version::parse(printed);
-        assert_eq!(parse("nats-server: v2.15.1"), Some(Version::new(2, 15, 1)));
-        assert_eq!(parse("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some(Version::new(15, 14, 0)));
-        assert_eq!(parse("postgres (PostgreSQL) 18beta1"), Some(Version::new(18, 0, 0)));
-        assert_eq!(parse("no such thing"), None);
-    }
 
     #[test]
     fn greater_numbers_come_first() {

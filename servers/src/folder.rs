@@ -1,4 +1,4 @@
-//! The data folder: one instance at a time, and nobody else's business.
+//! The data folder: private to its account, and used by one instance at a time.
 
 use std::{
     env,
@@ -17,12 +17,12 @@ use std::{
 
 use nix::{libc, unistd::geteuid};
 
-use crate::{Error, chance, secret};
+use crate::{Error, random, secret};
 
 const LOCK: &str = "tempchat.lock";
 
-/// Removes a temporary folder when its pipe closes; servers that are just ending may still write into it.
-const BROOM: &str = r#"
+/// Removes a temporary folder when its pipe closes; retries, because servers that are ending may still write into it.
+const CLEANUP_SCRIPT: &str = r#"
 read -r _
 for try in 1 2 3 4 5 6 7 8 9 10; do
     rm -rf "$(readlink "$0/postgres")" 2>/dev/null && rm -rf "$0" 2>/dev/null && exit
@@ -30,7 +30,7 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
 done
 "#;
 
-/// A data folder that this process has locked; clones share the lock, the last one to go gives it back.
+/// A data folder that this process has locked; clones share the lock; dropping the last one releases it.
 #[derive(Debug, Clone)]
 pub struct DataDir(Arc<Opened>);
 
@@ -38,28 +38,28 @@ pub struct DataDir(Arc<Opened>);
 struct Opened {
     path: PathBuf,
     _lock: File,
-    /// Where the folder is temporary: its closing sets the broom off.
-    _broom: Option<PipeWriter>,
+    /// For a temporary folder: closing this pipe starts the removal.
+    _cleanup: Option<PipeWriter>,
 }
 
 impl DataDir {
-    /// Opens or makes the folder, closes it to others (mode 0700), and locks it for this process.
+    /// Opens or creates the folder, makes it private (mode 0700), and locks it for this process.
     ///
     /// # Errors
     /// [`Error::InUse`] names the process that has it, [`Error::NotOurs`] refuses a folder with other files in it,
-    /// [`Error::NotPrivate`] one into which others may have put some.
+    /// [`Error::NotPrivate`] one that other accounts may have written to.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = make(path)?;
         let lock = lock(&path)?;
-        Ok(Self(Arc::new(Opened { path, _lock: lock, _broom: None })))
+        Ok(Self(Arc::new(Opened { path, _lock: lock, _cleanup: None })))
     }
 
-    /// Makes a folder that goes when its last user goes, were it by `kill -9`: for tests and measurements.
+    /// Creates a folder that is removed when its last handle is dropped or the process is killed: for tests and measurements.
     pub fn temporary() -> Result<Self, Error> {
-        let path = make(&env::temp_dir().join(format!("tempchat-{}", chance::name())))?;
-        let broom = broom(&path)?;
+        let path = make(&env::temp_dir().join(format!("tempchat-{}", random::name())))?;
+        let cleanup = start_cleanup(&path)?;
         let lock = lock(&path)?;
-        Ok(Self(Arc::new(Opened { path, _lock: lock, _broom: Some(broom) })))
+        Ok(Self(Arc::new(Opened { path, _lock: lock, _cleanup: Some(cleanup) })))
     }
 
     /// Returns the folder's absolute path.
@@ -74,7 +74,7 @@ impl DataDir {
 
     /// Returns the text in the file `name`; the first time it is made, 48 random characters, mode 0600.
     pub fn secret(&self, name: &str) -> Result<String, Error> {
-        secret::keep(&self.join(name))
+        secret::read_or_create(&self.join(name))
     }
 
     /// Writes `content` into the file `name`, mode 0600, whole or not at all.
@@ -112,7 +112,7 @@ fn make(path: &Path) -> Result<PathBuf, Error> {
         if is_empty(&path)? {
             fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(Error::io("close to others", &path))?;
         }
-        // Looked at again: somebody may have been quick.
+        // Checked again: another account may have written before the mode changed.
         if !is_empty(&path)? {
             return Err(Error::NotPrivate { path });
         }
@@ -127,10 +127,11 @@ fn is_empty(path: &Path) -> Result<bool, Error> {
     Ok(fs::read_dir(path).map_err(Error::io("read", path))?.next().is_none())
 }
 
-/// How often a held lock is looked at again, and how long after: for a moment it is also held by whoever only looks
-/// ([`Running::on`]), and by a child of the last holder that has not yet become another program.
-const LOOKS: u32 = 50;
-const LOOK: Duration = Duration::from_millis(10);
+/// How often a held lock is tried again, and after what pause: it is also held for a moment by [`Running::on`], and by a forked
+/// child
+/// of the last holder that has not executed another program yet.
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 fn lock(path: &Path) -> Result<File, Error> {
     let lock = path.join(LOCK);
@@ -143,10 +144,10 @@ fn lock(path: &Path) -> Result<File, Error> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(&lock)
         .map_err(Error::io("open", &lock))?;
-    let mut looks = 0..LOOKS;
+    let mut attempts = 0..LOCK_ATTEMPTS;
     let locked = loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if looks.next().is_some() => thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) if attempts.next().is_some() => thread::sleep(LOCK_PAUSE),
             locked => break locked,
         }
     };
@@ -159,16 +160,16 @@ fn lock(path: &Path) -> Result<File, Error> {
         Err(TryLockError::Error(source)) => return Err(Error::io("lock", lock)(source)),
     }
     file.set_len(0).and_then(|()| writeln!(file, "{}", process::id())).map_err(Error::io("write", &lock))?;
-    // The group may already pass through: that is PostgreSQL's account, where we are root (place.rs).
+    // The group's permission to enter is left as it is: under root it is for PostgreSQL's account (postgres_dir.rs).
     let mode = fs::metadata(path).map_err(Error::io("read", path))?.permissions().mode() & 0o010 | 0o700;
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(Error::io("close to others", path))?;
     Ok(file)
 }
 
-fn broom(path: &Path) -> Result<PipeWriter, Error> {
+fn start_cleanup(path: &Path) -> Result<PipeWriter, Error> {
     let (reader, writer) = io::pipe().map_err(Error::io("make a pipe for", path))?;
     let mut child = Command::new("/bin/sh")
-        .args(["-c", BROOM])
+        .args(["-c", CLEANUP_SCRIPT])
         .arg(path)
         .current_dir("/")
         .process_group(0)
@@ -184,14 +185,14 @@ fn broom(path: &Path) -> Result<PipeWriter, Error> {
 /// The servers of the instance that has a data folder, for a second command beside it.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// Where its nats-server is, with the password.
+    /// The URL of its nats-server, with the password.
     pub nats_url: Option<String>,
-    /// Where its PostgreSQL is, with the password.
+    /// The URL of its PostgreSQL, with the password.
     pub database_url: Option<String>,
 }
 
 impl Running {
-    /// Reads what the instance on `path` left there; `None` where none runs.
+    /// Reads the URLs that the instance on `path` has written; `None` where none runs.
     pub fn on(path: &Path) -> Option<Self> {
         let lock = File::open(path.join(LOCK)).ok()?;
         match lock.try_lock() {

@@ -20,21 +20,22 @@
 //! # }
 //! ```
 //!
-//! A server never outlives its supervisor, not even one that is killed with `kill -9`: see `process.rs`.
+//! A server never outlives its supervisor, even if that is killed with `kill -9`: see `process.rs`.
 
 mod account;
-mod chance;
 mod error;
 mod find;
 mod folder;
 mod nats_server;
-mod place;
 mod postgres;
+mod postgres_dir;
 mod process;
+mod random;
 mod secret;
+mod version;
 
 pub use error::Error;
-pub use find::Version;
 pub use folder::{DataDir, Running};
 pub use nats_server::{NatsOptions, NatsServer};
 pub use postgres::{Postgres, PostgresOptions};
+pub use version::Version;

@@ -21,8 +21,8 @@ const TEMPLATE: &str = include_str!("../nats-server.conf");
 /// The user in the template's `authorization`.
 const USER: &str = "tempchat";
 
-/// A large store is read before the server is ready: a million subjects take 5 s after `kill -9`.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a start may take: the store is read first, and a million subjects take 5 s after `kill -9`.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 const WANTED: Wanted = Wanted {
     server: "nats-server",
@@ -39,9 +39,9 @@ const WANTED: Wanted = Wanted {
 pub struct NatsOptions {
     /// The binary; otherwise `TEMPCHAT_NATS_SERVER`, then a search.
     pub binary: Option<PathBuf>,
-    /// Whether a commit is on the disk before it is acknowledged. False loses words in a power cut.
+    /// Whether a commit is on the disk before it is acknowledged. With false a power cut may lose acknowledged commits.
     pub sync_always: bool,
-    /// A port to insist on, for a client that must find the server again; otherwise any free one.
+    /// A fixed port, for a client that must reconnect after a restart; otherwise any free one.
     pub port: Option<u16>,
 }
 
@@ -82,7 +82,7 @@ impl NatsServer {
             log: data.join("nats.log"),
             lock,
         })?;
-        let Ports { pid, port } = process.until(PATIENCE, || read_ports(&ports)).await?;
+        let Ports { pid, port } = process.until(START_TIMEOUT, || read_ports(&ports)).await?;
         let url = format!("nats://{USER}:{password}@127.0.0.1:{port}");
         data.write_secret("nats.url", &url)?;
         tracing::info!(%version, pid, port, "nats-server is ready");
@@ -94,7 +94,7 @@ impl NatsServer {
         Ok(WANTED.find(None, data, None, |_| true)?.path)
     }
 
-    /// Returns where clients connect, with user and password; `async_nats` wants these two taken out of it and given apart.
+    /// Returns the URL for clients, with user and password; `async_nats` needs these two passed separately.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -119,7 +119,7 @@ impl NatsServer {
         &self.data
     }
 
-    /// Waits until the server has ended though nobody asked it to; may be dropped and called again.
+    /// Waits until the server ends unexpectedly; cancel safe.
     pub async fn died(&self) -> Error {
         self.process.died().await
     }
@@ -150,7 +150,7 @@ fn render(data: &DataDir, options: &NatsOptions, ports: &Path, password: &str) -
         .replace("{sync_interval}", if options.sync_always { "always" } else { "\"2m\"" }))
 }
 
-/// Quotes a path as nats-server's configuration wants it, which is as in JSON.
+/// Quotes a path for nats-server's configuration, which uses JSON's rules.
 fn quoted(path: &Path) -> Result<String, Error> {
     let path = path.to_str().ok_or_else(|| Error::NotUtf8 { path: path.to_owned() })?;
     Ok(serde_json::Value::from(path).to_string())

@@ -14,25 +14,24 @@ use url::Url;
 use crate::{
     DataDir, Error, Version,
     account::Account,
-    chance,
     find::{Binary, Wanted},
     folder::make_private,
-    place,
+    postgres_dir,
     process::{self, Launch, Process},
-    secret,
+    random, secret,
 };
 
 /// The superuser and the first database.
 const NAME: &str = "tempchat";
 
-/// Only part of the socket's name: nothing listens on TCP.
+/// Part of the socket's name only: the server does not listen on TCP.
 const PORT: u16 = 5432;
 
-/// What a socket's path may have, by the shortest of the systems (macOS).
+/// The longest path of a socket, in bytes, on the system with the lowest limit (macOS).
 const LONGEST_SOCKET: usize = 103;
 
-/// After a crash the server replays its log before it is ready.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a start may take: after a crash the server replays its log before it is ready.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 const WANTED: Wanted = Wanted {
     server: "PostgreSQL",
@@ -55,7 +54,8 @@ const WANTED: Wanted = Wanted {
 pub struct PostgresOptions {
     /// The folder of `postgres` and `initdb`; otherwise `TEMPCHAT_POSTGRES_BIN`, then a search.
     pub bin: Option<PathBuf>,
-    /// Whether a transaction is on the disk before it is acknowledged. False is for tests: much faster, broken by a power cut.
+    /// Whether a transaction is on the disk before it is acknowledged. False is for tests: much faster, but a power cut may
+    /// corrupt the files.
     pub durable: bool,
 }
 
@@ -78,12 +78,13 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts on `data`, made on first use, and returns when clients may connect. Root drops to another account.
+    /// Starts on `data`, creates the cluster on first use, and returns when clients may connect. As root it runs under another
+    /// account.
     pub async fn start(data: &DataDir, options: PostgresOptions) -> Result<Self, Error> {
         let lock = process::lock(WANTED.server, &data.join("postgres.lock")).await?;
-        let account = Account::to_drop_to(place::owner(data))?;
-        let place = place::make(data, account.as_ref())?;
-        let cluster = place.join("data");
+        let account = Account::to_drop_to(postgres_dir::owner(data))?;
+        let directory = postgres_dir::make(data, account.as_ref())?;
+        let cluster = directory.join("data");
         let Binary { path: postgres, version } = find(data, &options, account.as_ref(), &cluster)?;
         let password = data.secret("postgres.password")?;
         let start = |command, log| {
@@ -94,19 +95,19 @@ impl Postgres {
 
         if !cluster.exists() {
             tracing::info!(folder = %cluster.display(), "PostgreSQL makes its files, once");
-            let unfinished = Unfinished::make(&place, account.as_ref(), &password)?;
+            let unfinished = Unfinished::make(&directory, account.as_ref(), &password)?;
             start(initdb(&postgres, &unfinished, options.durable), "initdb.log")?.succeeds().await?;
             unfinished.finish(&cluster)?;
         }
 
-        // The lock says that nobody serves these files, so whoever has that process id now is somebody else.
+        // The lock proves that no server uses these files: the process id in the file is stale and may belong to another process.
         let pid_file = cluster.join("postmaster.pid");
         if pid_file.exists() {
             fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
         }
-        let sockets = sockets(&place, account.as_ref())?;
+        let sockets = sockets(&directory, account.as_ref())?;
         let process = start(serve(&postgres, &cluster, &sockets, options.durable), "postgres.log")?;
-        let pid = process.until(PATIENCE, || ready(&pid_file)).await?;
+        let pid = process.until(START_TIMEOUT, || ready(&pid_file)).await?;
         let url = url(&sockets, &password, NAME);
         let server = Self { process, data: data.clone(), sockets, password, url, pid, version };
         server.create_database(NAME).await?;
@@ -115,12 +116,12 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Returns where the owner of everything connects to the database `tempchat`, with user and password.
+    /// Returns the superuser's URL of the database `tempchat`, with user and password.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Makes the database `name` unless it is there, and returns where its owner connects: a fresh one for each test.
+    /// Creates the database `name` unless it exists, and returns its superuser's URL: a new one for each test.
     ///
     /// # Errors
     /// [`Error::DatabaseName`] unless `name` is lower-case letters, digits and underscores, a letter first, at most 63.
@@ -140,7 +141,7 @@ impl Postgres {
             .fetch_one(&mut connection)
             .await?;
         if !exists {
-            // CREATE DATABASE takes no parameters; `create_database` has let only plain names through.
+            // CREATE DATABASE takes no parameters; `create_database` accepts plain names only.
             sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{name}\""))).execute(&mut connection).await?;
         }
         connection.close().await
@@ -161,7 +162,7 @@ impl Postgres {
         &self.data
     }
 
-    /// Waits until the server has ended though nobody asked it to; may be dropped and called again.
+    /// Waits until the server ends unexpectedly; cancel safe.
     pub async fn died(&self) -> Error {
         self.process.died().await
     }
@@ -169,7 +170,7 @@ impl Postgres {
     /// Stops the server cleanly, within 20 s; open transactions are rolled back.
     pub async fn stop(self) {
         self.process.stop().await;
-        // Empty by now; it matters where the socket lay aside.
+        // Empty by now; removing it matters where the socket is in a folder of its own under /tmp.
         let _in_use = fs::remove_dir(&self.sockets);
         tracing::info!(pid = self.pid, "PostgreSQL has stopped");
     }
@@ -193,15 +194,15 @@ fn find(data: &DataDir, options: &PostgresOptions, account: Option<&Account>, cl
     }
 }
 
-/// A cluster in the making: it gets its name when it is whole, so that an interrupted one is never taken for one.
+/// A cluster that `initdb` is creating: it gets its final name when it is complete, so that an interrupted one is never used.
 struct Unfinished {
     cluster: PathBuf,
     password: PathBuf,
 }
 
 impl Unfinished {
-    fn make(place: &Path, account: Option<&Account>, password: &str) -> Result<Self, Error> {
-        let unfinished = Self { cluster: place.join("data.new"), password: place.join("password") };
+    fn make(directory: &Path, account: Option<&Account>, password: &str) -> Result<Self, Error> {
+        let unfinished = Self { cluster: directory.join("data.new"), password: directory.join("password") };
         if unfinished.cluster.exists() {
             fs::remove_dir_all(&unfinished.cluster).map_err(Error::io("remove", &unfinished.cluster))?;
         }
@@ -236,27 +237,27 @@ fn serve(postgres: &Path, cluster: &Path, sockets: &Path, durable: bool) -> Comm
         "unix_socket_permissions=0700",
         "max_connections=200",
         "log_checkpoints=off",
-        // No value that anybody wrote appears in the log.
+        // Statements with users' values do not appear in the server's log.
         "log_min_error_statement=panic",
         "log_error_verbosity=terse",
     ];
-    let careless = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
-    for setting in settings.into_iter().chain(careless.into_iter().filter(|_| !durable)) {
+    let not_durable = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+    for setting in settings.into_iter().chain(not_durable.into_iter().filter(|_| !durable)) {
         command.args(["-c", setting]);
     }
     command
 }
 
-/// Makes the folder of the socket, mode 0700: with the files, or where their path is too long for a socket, aside.
-fn sockets(place: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
-    let beside = place.join("sockets");
+/// Creates the folder of the socket, mode 0700: beside the files, or under /tmp where their path is too long for a socket.
+fn sockets(directory: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
+    let beside = directory.join("sockets");
     let socket = beside.join(format!(".s.PGSQL.{PORT}"));
     let sockets = if socket.as_os_str().len() <= LONGEST_SOCKET {
         beside
     } else {
-        Path::new("/tmp").join(format!("tempchat-{}", chance::name()))
+        Path::new("/tmp").join(format!("tempchat-{}", random::name()))
     };
-    // As with the process id: what an earlier run left would only be taken for a server.
+    // Like the process id, a socket of an earlier run would be taken for a running server.
     if sockets.exists() {
         fs::remove_dir_all(&sockets).map_err(Error::io("remove", &sockets))?;
     }
@@ -279,6 +280,6 @@ fn url(sockets: &Path, password: &str, database: &str) -> String {
     let mut url = Url::parse(&format!("postgres://{NAME}:{password}@localhost:{PORT}/{database}"))
         .expect("a plain name, a hexadecimal password and a checked database make a URL");
     url.query_pairs_mut().append_pair("host", &sockets.to_string_lossy());
-    // Spaces as libpq reads them; a plus in the path is written %2B by now.
+    // libpq reads %20 as a space, not a plus; a plus in the path is already encoded as %2B.
     url.as_str().replace('+', "%20")
 }

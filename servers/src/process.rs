@@ -1,5 +1,5 @@
 //! One supervised child. A server is started by a small shell script, the trampoline, which also waits for the end of a
-//! pipe whose writing end only this process has. So letting go of the pipe stops the server, and so does `kill -9` of
+//! pipe whose writing end only this process has. So closing the pipe stops the server, and so does `kill -9` of
 //! this process. (`PR_SET_PDEATHSIG` would fire when the spawning *thread* ends, which tokio's threads do.)
 //!
 //! The trampoline leads its own process group: Ctrl-C in the terminal reaches the supervisor alone.
@@ -34,10 +34,10 @@ const TRAMPOLINE: &str = include_str!("trampoline.sh");
 /// How long a server may take to end after its signal; then it is killed.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How often a condition outside this process is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often a condition outside this process is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How much of a log is told in an error.
+/// How many lines of a log an error shows.
 const TAIL_LINES: usize = 12;
 
 /// What to run.
@@ -46,13 +46,13 @@ pub(crate) struct Launch<'a> {
     pub(crate) server: &'static str,
     /// The program and its arguments.
     pub(crate) command: Command,
-    /// The account to run as; none: ours.
+    /// The account to run as; `None`: the current one.
     pub(crate) account: Option<&'a Account>,
     /// The signal on which the server ends cleanly.
     pub(crate) stop: Signal,
-    /// The file that gets its output; the one of the run before is kept beside it.
+    /// The file that gets its output; the previous run's is renamed.
     pub(crate) log: PathBuf,
-    /// What [`lock`] gave: it stays locked for as long as the server lives.
+    /// The lock of [`lock`]: the server inherits it, so it is held as long as the server runs.
     pub(crate) lock: File,
 }
 
@@ -85,7 +85,7 @@ impl Process {
             .stdin(launch.lock)
             .stdout(reader)
             .stderr(log);
-        // The caller's environment is not the server's: PGPORT, LANG or TZ would change what it does.
+        // The caller's environment is not passed on: PGPORT, LANG or TZ would change the server's behaviour.
         command.env_clear().envs([("LC_ALL", "C"), ("TZ", "UTC")]);
         command.env("PATH", env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
         if let Some(account) = launch.account {
@@ -95,19 +95,19 @@ impl Process {
         let group = Pid::from_raw(child.id().cast_signed());
 
         // A thread and not a task: a server may outlive the runtime of the test that started it.
-        let (tell, ended) = watch::channel(None);
+        let (status_sender, ended) = watch::channel(None);
         thread::Builder::new()
             .name(format!("waits for {}", launch.server))
             .spawn(move || {
                 let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-                tell.send_replace(Some(status));
+                status_sender.send_replace(Some(status));
             })
             .map_err(Error::io("start a thread for", &launch.log))?;
         Ok(Self { server: launch.server, log: launch.log, group, ended, held })
     }
 
-    /// Waits until `look` finds something, the server ends, or `patience` is over.
-    pub(crate) async fn until<T>(&self, patience: Duration, look: impl Fn() -> Option<T>) -> Result<T, Error> {
+    /// Polls `look` until it finds something, the server ends, or `limit` is over.
+    pub(crate) async fn until<T>(&self, limit: Duration, look: impl Fn() -> Option<T>) -> Result<T, Error> {
         let started = Instant::now();
         loop {
             if let Some(found) = look() {
@@ -116,24 +116,24 @@ impl Process {
             if let Some(status) = *self.ended.borrow() {
                 return Err(self.ended_at_start(status));
             }
-            if started.elapsed() > patience {
-                let (log, tail) = self.last_words();
-                return Err(Error::NotReady { server: self.server, waited: patience, log, tail });
+            if started.elapsed() > limit {
+                let (log, tail) = self.log_tail();
+                return Err(Error::NotReady { server: self.server, waited: limit, log, tail });
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits for a program that ends by itself, and takes any status but 0 for an error.
+    /// Waits for a program that ends by itself; any status but 0 is an error.
     pub(crate) async fn succeeds(self) -> Result<(), Error> {
         let status = self.ended().await;
         if status.success() { Ok(()) } else { Err(self.ended_at_start(status)) }
     }
 
-    /// Waits until the server has ended of itself, and tells of it.
+    /// Waits until the server ends unexpectedly, and returns that as an error.
     pub(crate) async fn died(&self) -> Error {
         let status = describe(self.ended().await);
-        let (log, tail) = self.last_words();
+        let (log, tail) = self.log_tail();
         Error::Died { server: self.server, status, log, tail }
     }
 
@@ -141,14 +141,14 @@ impl Process {
     pub(crate) async fn stop(self) {
         let Self { server, group, mut ended, held, .. } = self;
         drop(held);
-        // The trampoline kills by itself; the group is for a trampoline that somebody killed.
+        // The trampoline kills the server after the grace period; this covers a trampoline that was killed itself.
         if timeout(GRACE + Duration::from_secs(2), ended.wait_for(Option::is_some)).await.is_err() {
             tracing::warn!(server, "did not end in time and is killed");
             kill(group, &mut ended).await;
         }
     }
 
-    /// Ends the server as a power cut would: `kill -9`, nothing said before.
+    /// Kills the server without warning (`kill -9`).
     pub(crate) async fn kill_now(mut self) {
         kill(self.group, &mut self.ended).await;
     }
@@ -160,11 +160,11 @@ impl Process {
     }
 
     fn ended_at_start(&self, status: ExitStatus) -> Error {
-        let (log, tail) = self.last_words();
+        let (log, tail) = self.log_tail();
         Error::EndedAtStart { server: self.server, status: describe(status), log, tail }
     }
 
-    fn last_words(&self) -> (PathBuf, String) {
+    fn log_tail(&self) -> (PathBuf, String) {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
@@ -174,12 +174,12 @@ impl Process {
 }
 
 async fn kill(group: Pid, ended: &mut watch::Receiver<Option<ExitStatus>>) {
-    // An error means that there is no such group any more, which is what was wanted.
+    // An error means that the group is gone already.
     let _gone = killpg(group, Signal::SIGKILL);
     let _gone = ended.wait_for(Option::is_some).await;
 }
 
-/// Locks the file at `path`. A server of a killed run may still be ending and holds it until then: two never share a store.
+/// Locks the file at `path`, so that two servers never share a store. A server of a killed run holds the lock until it has ended.
 pub(crate) async fn lock(server: &'static str, path: &Path) -> Result<File, Error> {
     let patience = GRACE + Duration::from_secs(5);
     let started = Instant::now();
@@ -198,12 +198,12 @@ pub(crate) async fn lock(server: &'static str, path: &Path) -> Result<File, Erro
             Err(TryLockError::WouldBlock) if started.elapsed() > patience => {
                 return Err(Error::StillRunning { server, path: path.to_owned(), waited: patience });
             }
-            Err(TryLockError::WouldBlock) => sleep(LOOK).await,
+            Err(TryLockError::WouldBlock) => sleep(POLL_INTERVAL).await,
         }
     }
 }
 
-/// Opens an empty log, and keeps the one of the run before.
+/// Opens an empty log, and renames the previous run's.
 fn open_log(path: &Path) -> Result<File, Error> {
     if path.exists() {
         fs::rename(path, path.with_added_extension("1")).map_err(Error::io("rename", path))?;
@@ -211,7 +211,7 @@ fn open_log(path: &Path) -> Result<File, Error> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(Error::io("open", path))
 }
 
-/// Tells a status in words; the shell reports a signal as 128 and its number.
+/// Describes a status; the shell reports a signal as 128 and its number.
 fn describe(status: ExitStatus) -> String {
     let signal = status.signal().or_else(|| status.code().filter(|code| *code > 128).map(|code| code - 128));
     match signal.map(Signal::try_from) {

@@ -1,4 +1,4 @@
-//! Files that keep secrets.
+//! Files that hold secrets.
 
 use std::{
     fs::{self, OpenOptions},
@@ -7,14 +7,14 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, chance};
+use crate::{Error, random};
 
-/// Returns the secret in the file at `path`, made on first use.
-pub(crate) fn keep(path: &Path) -> Result<String, Error> {
+/// Returns the secret in the file at `path`, generated on first use.
+pub(crate) fn read_or_create(path: &Path) -> Result<String, Error> {
     match fs::read_to_string(path) {
         Ok(secret) => Ok(secret),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let secret = chance::secret();
+            let secret = random::secret();
             write(path, &secret)?;
             Ok(secret)
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use projector::Projector;
+use follower::Follower;
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
@@ -69,7 +69,7 @@ pub(crate) async fn run(options: Options, as_json: bool) -> Result<()> {
 /// An installation with everything on, and the agent that has the past.
 struct Setup {
     installation: Installation,
-    projector: Arc<Projector>,
+    projector: Arc<Follower>,
     webhooks: Arc<Webhooks>,
     gateway: SocketAddr,
     agent: Agent,
@@ -135,7 +135,7 @@ impl Setup {
             self.installation.project_all(&self.projector).await?;
             for shard in self.installation.backbone.shards() {
                 let end = self.installation.backbone.end(shard).await?;
-                let standing = self.webhooks.reached(shard, end).await;
+                let standing = self.webhooks.follower().reached(shard, end).await;
                 ensure!(standing.stopped.is_none(), "webhooks have stopped: {standing:?}");
             }
             let due: i64 = sqlx::query_scalar("SELECT count(*) FROM scheduled WHERE dead_at IS NULL AND due_at <= now()")

@@ -1,40 +1,16 @@
-//! What a scheduled command does, and what the answer means for its row.
+//! Sends scheduled commands, and translates their answers into verdicts on their rows.
 
 use std::time::Duration;
 
-use domain::{Address, AgentId, CommandId, LinkId, Millis, SessionId, Timestamp, link, session};
+use domain::{Address, AgentId, LinkId, Millis, SessionId, link, session};
 use nats::Actor;
 
-use super::scheduled::Due;
-use crate::{Commands, Refusal, chance, clock};
+use super::scheduled::{Due, Verdict};
+use crate::executor::Request;
+use crate::{Commands, Refusal, clock};
 
-/// How long a link that is still in use waits before it is looked at again.
+/// After how long the erasure of a link that is still in use is tried again.
 const IN_USE_FOR: Millis = Millis::minutes(1);
-
-/// What is to become of a claimed row.
-#[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
-    /// It was carried out, or there is nothing left to do.
-    Done,
-    /// Its time has not come.
-    Later(Timestamp),
-    /// Nothing can be carried out right now: no fault of this command.
-    NotNow(String),
-    /// It failed, and may succeed another time.
-    Failed(String),
-}
-
-impl Verdict {
-    /// Returns the name under which it is counted.
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Later(_) => "later",
-            Self::NotNow(_) => "not_now",
-            Self::Failed(_) => "failed",
-        }
-    }
-}
 
 impl Commands {
     /// Sends the command behind a row.
@@ -43,12 +19,12 @@ impl Commands {
         let link = Address::link(agent, LinkId::new(due.link.into_bytes()));
         let session = Address::session(agent, SessionId::new(due.target.into_bytes()));
         let sent = match (due.target_kind.as_str(), due.purpose.as_str()) {
-            ("link", "warn") => self.tell_link(link, link::Command::Warn).await,
-            ("link", "expire") => self.tell_link(link, link::Command::Expire).await,
+            ("link", "warn") => self.send_timed_link(link, link::Command::Warn).await,
+            ("link", "expire") => self.send_timed_link(link, link::Command::Expire).await,
             ("link", "erase") => self.erase_link_when_due(link).await.map(drop),
             ("session", "release_unused" | "release") => self.release(link, session).await,
-            ("session", "expire") => self.tell_session(session, session::Command::Expire).await,
-            ("session", "idle") => self.tell_session(session, session::Command::GoIdle).await,
+            ("session", "expire") => self.send_timed_session(session, session::Command::Expire).await,
+            ("session", "idle") => self.send_timed_session(session, session::Command::GoIdle).await,
             ("session", "end_with_link") => self.end_with_link(session).await.map(drop),
             ("session", "reschedule") => self.reschedule(link, session).await,
             ("session", "erase") => self.erase_when_due(session).await.map(drop),
@@ -57,11 +33,11 @@ impl Commands {
         verdict(sent)
     }
 
-    async fn tell_link(&self, link: Address, command: link::Command) -> Result<(), Refusal> {
-        self.ask_link(link, Actor::Timer, CommandId::new(chance::bytes()), command).await.map(drop)
+    async fn send_timed_link(&self, link: Address, command: link::Command) -> Result<(), Refusal> {
+        self.send_link(link, Request::once(Actor::Timer, command)).await.map(drop)
     }
 
-    async fn tell_session(&self, session: Address, command: session::Command) -> Result<(), Refusal> {
+    async fn send_timed_session(&self, session: Address, command: session::Command) -> Result<(), Refusal> {
         self.ask_session(session, Actor::Timer, command).await.map(drop)
     }
 
@@ -69,13 +45,13 @@ impl Commands {
     async fn reschedule(&self, link: Address, session: Address) -> Result<(), Refusal> {
         let end = |root: &domain::Root<link::Link>| root.state.settings.as_ref().map(|settings| settings.expires_at);
         match self.inner.links.look(link, Duration::ZERO, end).await? {
-            Some(expires_at) => self.tell_session(session, session::Command::Reschedule { expires_at }).await,
+            Some(expires_at) => self.send_timed_session(session, session::Command::Reschedule { expires_at }).await,
             None => Ok(()),
         }
     }
 }
 
-/// Judges an answer: most refusals mean that there is nothing left to do.
+/// Translates an answer into a verdict: most refusals mean that nothing is left to do.
 fn verdict(sent: Result<(), Refusal>) -> Verdict {
     match sent {
         Ok(())

@@ -1,4 +1,4 @@
-//! Sends the commands that have fallen due. The projector wrote down when; the decision says whether.
+//! Sends scheduled commands that are due. The projector writes when; the decision still checks whether.
 
 mod duty;
 mod scheduled;
@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::Commands;
 use scheduled::{CLAIMED_AT_ONCE, Due, Scheduled};
 
-/// How often the worker looks for due commands.
-const LOOKS_EVERY: Duration = Duration::from_millis(200);
-/// How many are carried out at once.
+/// How often the worker polls for due commands.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How many commands are carried out at once.
 const CARRIED_OUT_AT_ONCE: usize = 16;
 
-/// Why the worker could not go on; it tries again at its next look.
+/// Why a poll failed; the next one tries again.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("the scheduled commands cannot be read: {0}")]
@@ -30,35 +30,35 @@ enum Error {
     Log(#[from] nats::Error),
 }
 
-/// Carries out due commands until told to stop; what is under way then is finished first.
+/// Carries out due commands until told to stop; commands in progress are finished first.
 pub async fn run(commands: Commands, pool: PgPool, stop: CancellationToken) {
     let mut worker = Worker { commands, scheduled: Scheduled::new(pool), ends: HashMap::new(), stop };
-    let mut look = tokio::time::interval(LOOKS_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = tokio::time::interval(POLL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_broken = false;
-    while worker.stop.run_until_cancelled(look.tick()).await.is_some() {
-        let looked = worker.look().await;
-        if let Err(error) = &looked
+    while worker.stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let polled = worker.poll().await;
+        if let Err(error) = &polled
             && !is_broken
         {
-            // Said once, not five times a second.
+            // Logged once, not at every poll.
             tracing::warn!(%error, "the worker waits");
         }
-        is_broken = looked.is_err();
+        is_broken = polled.is_err();
     }
 }
 
 struct Worker {
     commands: Commands,
     scheduled: Scheduled,
-    /// Where the log ended when this worker first saw a shard: older rows may be outdated until the projection is past that.
+    /// The end of each shard when this worker started: until the projection has reached it, rows may be outdated.
     ends: HashMap<Shard, u64>,
     stop: CancellationToken,
 }
 
 impl Worker {
-    /// Carries out what is due now, all of it.
-    async fn look(&mut self) -> Result<(), Error> {
+    /// Carries out all commands that are due now.
+    async fn poll(&mut self) -> Result<(), Error> {
         let backbone = &self.commands.inner.backbone;
         for shard in backbone.shards() {
             if let Entry::Vacant(unknown) = self.ends.entry(shard) {

@@ -1,4 +1,4 @@
-//! Table `scheduled`: claimed row by row, and settled only where the projector has learned nothing newer meanwhile.
+//! Table `scheduled`: rows are claimed under a lease, and settled only if the projector has not changed them meanwhile.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,25 +11,24 @@ use sqlx::{PgPool, PgTransaction};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::duty::Verdict;
-use crate::{chance, clock};
+use crate::{clock, random};
 
 /// How many commands are claimed at once.
 pub(super) const CLAIMED_AT_ONCE: usize = 64;
-/// How long a claim holds: another worker takes over after that.
+/// How long a claim lasts; after it another worker may claim the row.
 const LEASE: time::Duration = time::Duration::seconds(30);
 /// How often a command fails before it becomes a dead letter.
 const ATTEMPTS: i32 = 20;
 /// The longest wait between two tries.
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
-/// The waits after failures, before chance.
+/// The waits after failures, before jitter.
 const BACK_OFFS: ExponentialBuilder =
     ExponentialBuilder::new().with_min_delay(Duration::from_secs(1)).with_max_delay(LONGEST_BACK_OFF).without_max_times();
 /// After so many doublings every wait is the longest.
 const DOUBLINGS: usize = 20;
-/// The wait where nothing can be carried out.
+/// The wait while no command can be carried out.
 const NOT_NOW_FOR: Millis = Millis::seconds(5);
-/// The last moment that PostgreSQL and every calendar know.
+/// The greatest time that PostgreSQL and the `time` crate can both represent.
 const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 23:59 UTC);
 
 /// A scheduled command that this worker has claimed.
@@ -44,6 +43,31 @@ pub(super) struct Due {
     attempts: i32,
 }
 
+/// What happens to a claimed row.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// It was carried out, or there is nothing left to do.
+    Done,
+    /// It is not due before this time.
+    Later(Timestamp),
+    /// No command can be carried out right now; this is not counted as a failure.
+    NotNow(String),
+    /// It failed, and is tried again.
+    Failed(String),
+}
+
+impl Verdict {
+    /// Returns the name under which the metrics count it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Later(_) => "later",
+            Self::NotNow(_) => "not_now",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// The table.
 #[derive(Debug)]
 pub(super) struct Scheduled {
@@ -55,7 +79,7 @@ impl Scheduled {
         Self { pool }
     }
 
-    /// Claims due rows, of shards whose projection is of this log and has reached `ends`.
+    /// Claims due rows of the shards whose projection has this log's epoch and has reached `ends`.
     pub(super) async fn claim(&self, backbone: &Backbone, ends: &HashMap<Shard, u64>) -> Result<Vec<Due>, sqlx::Error> {
         let now = moment(clock::now());
         let shards: Vec<i32> = ends.keys().map(|shard| i32::from(shard.0)).collect();
@@ -100,20 +124,20 @@ impl Scheduled {
         Ok(claimed)
     }
 
-    /// Deletes or re-times a row, where it is still the one that was claimed.
+    /// Deletes or reschedules a row, if it is still the version that was claimed.
     pub(super) async fn settle(&self, due: &Due, verdict: Verdict) -> Result<(), sqlx::Error> {
         let now = clock::now();
         match verdict {
             Verdict::Done => self.delete(due).await,
-            Verdict::Later(until) => self.put_off(due, until, 0, None, None).await,
+            Verdict::Later(until) => self.reschedule(due, until, 0, None, None).await,
             Verdict::NotNow(why) => {
                 tracing::debug!(purpose = due.purpose, why, "a scheduled command waits");
-                self.put_off(due, now + with_chance(NOT_NOW_FOR), 0, Some(&why), None).await
+                self.reschedule(due, now + jittered(NOT_NOW_FOR), 0, Some(&why), None).await
             }
             Verdict::Failed(error) => {
                 let is_dead = due.attempts >= ATTEMPTS;
                 tracing::warn!(purpose = due.purpose, target = %due.target, attempts = due.attempts, is_dead, error, "a scheduled command failed");
-                self.put_off(due, now + back_off(due.attempts), due.attempts, Some(&error), is_dead.then_some(now)).await
+                self.reschedule(due, now + back_off(due.attempts), due.attempts, Some(&error), is_dead.then_some(now)).await
             }
         }
     }
@@ -132,7 +156,7 @@ impl Scheduled {
         transaction.commit().await
     }
 
-    async fn put_off(
+    async fn reschedule(
         &self,
         due: &Due,
         until: Timestamp,
@@ -165,16 +189,16 @@ impl Scheduled {
     }
 }
 
-/// Doubles with every failure.
+/// Returns the wait after a failure: it doubles with every attempt.
 fn back_off(attempts: i32) -> Millis {
     let earlier = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(DOUBLINGS);
     let doubled = BACK_OFFS.build().nth(earlier).unwrap_or(LONGEST_BACK_OFF);
-    with_chance(Millis(i64::try_from(doubled.as_millis()).expect("minutes at most")))
+    jittered(Millis(i64::try_from(doubled.as_millis()).expect("minutes at most")))
 }
 
-/// Takes off up to half by chance, so that what failed together does not come back together.
-fn with_chance(length: Millis) -> Millis {
-    let [share] = chance::bytes::<1>();
+/// Takes off a random part of up to half, so that rows that failed together are not retried together.
+fn jittered(length: Millis) -> Millis {
+    let [share] = random::bytes::<1>();
     Millis(length.0 / 2 + length.0 / 2 * i64::from(share) / 255)
 }
 
@@ -195,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_no_calendar_knows_is_the_last_one() {
+    fn a_time_out_of_range_becomes_the_greatest_one() {
         assert_eq!(moment(Timestamp(i64::MAX)), END_OF_TIME);
         assert_eq!(moment(Timestamp(1_000)), datetime!(1970-01-01 00:00:01 UTC));
     }

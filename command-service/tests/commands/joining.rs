@@ -16,7 +16,7 @@ async fn the_same_client_gets_the_same_session() {
     // A lost answer, and a cookie.
     for holds in [None, Some(chat.session)] {
         let back = process.commands.join(&Join { holds, ..again.clone() }).await.unwrap();
-        assert_eq!(back, Joined::Back(chat.session));
+        assert_eq!(back, Joined::Existing(chat.session));
     }
     let known = process.commands.known_session(chat.agent, chat.link, None, "someone").await.unwrap().unwrap();
     assert_eq!((known.session, known.state.status), (chat.session, session::Status::Active));
@@ -54,7 +54,7 @@ async fn after_ten_minutes_only_the_credential_brings_a_client_back() {
     assert!(matches!(process.commands.join(&join).await, Err(Refusal::ClientIdUsed)));
     assert!(matches!(process.commands.join(&Join { start_new: true, ..join.clone() }).await, Err(Refusal::ClientIdUsed)));
     let back = process.commands.join(&Join { holds: Some(session), ..join }).await.unwrap();
-    assert_eq!(back, Joined::Back(session));
+    assert_eq!(back, Joined::Existing(session));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn a_passcode_opens_the_door_and_opens_it_again() {
 
     let joined = process.commands.join(&with(Some("1234"))).await.unwrap();
     assert!(matches!(joined, Joined::Started(..)));
-    let back = Joined::Back(joined.session());
+    let back = Joined::Existing(joined.session());
     assert_eq!(process.commands.join(&with(Some("1234"))).await.unwrap(), back);
     assert!(matches!(process.commands.join(&with(Some("4321"))).await, Err(Refusal::ClientIdUsed)));
     assert!(matches!(process.commands.join(&with(None)).await, Err(Refusal::ClientIdUsed)));
@@ -89,9 +89,9 @@ async fn a_client_may_start_anew_after_each_end() {
     let mut sessions = vec![join(false, None).await.session()];
     for _ in 0..3 {
         let last = *sessions.last().unwrap();
-        assert_eq!(join(true, Some(last)).await, Joined::Back(last), "one at a time");
+        assert_eq!(join(true, Some(last)).await, Joined::Existing(last), "one at a time");
         process.commands.end(Address::session(agent, last), Actor::Chatter, EndReason::ChatterLeft, None).await.unwrap();
-        assert_eq!(join(false, Some(last)).await, Joined::Back(last), "nobody asked for a new one");
+        assert_eq!(join(false, Some(last)).await, Joined::Existing(last), "nobody asked for a new one");
         let next = join(true, Some(last)).await;
         assert!(matches!(next, Joined::Started(..)));
         assert!(!sessions.contains(&next.session()));

@@ -44,7 +44,7 @@ impl Step {
                         assert_eq!(session, chat.session);
                         receipt
                     }
-                    Joined::Back(session) => {
+                    Joined::Existing(session) => {
                         assert_eq!(session, chat.session);
                         return None;
                     }

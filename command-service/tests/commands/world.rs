@@ -140,7 +140,7 @@ impl Process {
                 assert!(!receipt.replayed);
                 Chat { agent, link, session }
             }
-            Joined::Back(session) => panic!("{session} was there before"),
+            Joined::Existing(session) => panic!("{session} was there before"),
         }
     }
 

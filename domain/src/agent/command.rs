@@ -1,4 +1,4 @@
-//! What one may ask of an agent.
+//! The commands to an agent.
 
 use super::{Grant, Webhook};
 use crate::{KeyId, Millis, Timestamp};
@@ -6,12 +6,12 @@ use crate::{KeyId, Millis, Timestamp};
 /// A command to an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Makes the agent known.
+    /// Registers the agent.
     Register {
         /// Shown to chatters where a link gives no other name.
         name: String,
     },
-    /// Gives the agent one more key.
+    /// Issues another key to the agent.
     IssueKey {
         /// The new key's id.
         key: KeyId,
@@ -19,7 +19,7 @@ pub enum Command {
         name: String,
         /// The keyed hash of its secret.
         hash: [u8; 32],
-        /// What it may do.
+        /// What it permits.
         grant: Grant,
     },
     /// Gives a key a new secret.
@@ -28,17 +28,17 @@ pub enum Command {
         key: KeyId,
         /// The keyed hash of the new secret.
         hash: [u8; 32],
-        /// How long its secrets so far are still good; not at all where this is 0.
+        /// How long its earlier secrets stay valid; 0 ends them at once.
         overlap: Millis,
-        /// The key's new end; `None` leaves it as it is.
+        /// The key's new expiry; `None` leaves it unchanged.
         expires_at: Option<Timestamp>,
     },
-    /// Takes a key back, for good.
+    /// Revokes a key for good.
     RevokeKey {
         /// The key.
         key: KeyId,
     },
-    /// Says where the agent is told of events, or nowhere.
+    /// Sets or removes the agent's webhook.
     SetWebhook {
         /// The webhook.
         webhook: Option<Webhook>,

@@ -1,4 +1,4 @@
-//! What an agent allows.
+//! The decisions of an agent.
 
 use std::collections::BTreeSet;
 

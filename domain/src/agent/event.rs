@@ -1,4 +1,4 @@
-//! What may have happened to an agent. The names and fields are a storage format.
+//! The events of an agent. The names and fields are a storage format.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{KeyId, Timestamp};
 /// An agent's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The agent was made known.
+    /// The agent was registered.
     #[serde(rename = "agent.registered")]
     Registered {
         /// Its name.
@@ -25,11 +25,11 @@ pub enum Event {
         /// The keyed hash of its secret.
         #[serde(with = "serde_bytes")]
         hash: [u8; 32],
-        /// What it may do.
+        /// What it permits.
         #[serde(default, skip_serializing_if = "Grant::is_whole")]
         grant: Grant,
     },
-    /// A key was given a new secret; its id, its name and what it may do stay.
+    /// A key was given a new secret; its id, name and grant are unchanged.
     #[serde(rename = "agent.key_rotated")]
     KeyRotated {
         /// The key's id.
@@ -37,13 +37,13 @@ pub enum Event {
         /// The keyed hash of the new secret.
         #[serde(with = "serde_bytes")]
         hash: [u8; 32],
-        /// Until when its secrets so far are still good.
+        /// Until when its earlier secrets are valid.
         until: Timestamp,
-        /// When the key ends from now on.
+        /// The key's expiry from now on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
-    /// A key was taken back.
+    /// A key was revoked.
     #[serde(rename = "agent.key_revoked")]
     KeyRevoked {
         /// The key's id.
@@ -57,12 +57,12 @@ pub enum Event {
     },
 }
 
-/// Where an agent is told of events. Its signing secret is derived, never stored.
+/// A webhook: the address that events are posted to. Its signing secret is derived, never stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// The address to call.
     pub url: String,
-    /// Whether the calls carry words: an operator's explicit choice.
+    /// Whether the calls carry texts: an operator's explicit choice.
     pub with_text: bool,
     /// Counts the rotations of the signing secret.
     pub rotation: u32,

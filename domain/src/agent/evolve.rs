@@ -1,4 +1,4 @@
-//! How an agent changes by what happened.
+//! How an agent's state changes by its events.
 
 use super::{Agent, Event, Key, Retired};
 use crate::Timestamp;

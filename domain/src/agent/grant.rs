@@ -1,4 +1,4 @@
-//! What a key may do, where, and until when. The names are a storage format and the public contract's.
+//! Grants: what a key permits, on which link, and until when. The names are a storage format and part of the public contract.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LinkId, Timestamp};
 
-/// One of the things that a key may do.
+/// One kind of action that a key may permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
-    /// Look at links and sessions, wait for words, and acknowledge them.
+    /// Read links and sessions, wait for messages, and acknowledge them.
     #[serde(rename = "read")]
     Read,
-    /// Say and ask something in a session.
+    /// Post messages and ask questions in a session.
     #[serde(rename = "messages:write")]
     WriteMessages,
-    /// Make, change and take back links.
+    /// Create, change and revoke links.
     #[serde(rename = "links:write")]
     WriteLinks,
     /// End and erase single sessions.
@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope there is.
+    /// All scopes.
     pub const ALL: [Self; 4] = [Self::Read, Self::WriteMessages, Self::WriteLinks, Self::EndSessions];
 
     /// Returns the public name.
@@ -46,7 +46,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Says that a text names no scope.
+/// The error for a text that names no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the scopes are read, messages:write, links:write and sessions:end")]
 pub struct ScopeError;
@@ -59,37 +59,37 @@ impl FromStr for Scope {
     }
 }
 
-/// What a key may do; the default is everything, everywhere, for ever.
+/// What a key permits; the default is everything, on every link, without expiry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// The only things it may do; `None` is everything, also what later versions add.
+    /// The permitted scopes; `None` permits all, including those that later versions add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<BTreeSet<Scope>>,
-    /// The only link, with its sessions, that it may see and touch.
+    /// The only link, with its sessions, that it gives access to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkId>,
-    /// When it ends.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
 impl Grant {
-    /// Tells whether it narrows nothing.
+    /// Tells whether it has no limits.
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells whether it allows something.
+    /// Tells whether it permits `scope`.
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&scope))
     }
 
-    /// Returns when it ended, if it has by `now`.
+    /// Returns when it expired, if it has by `now`.
     pub fn ended(&self, now: Timestamp) -> Option<Timestamp> {
         self.expires_at.filter(|end| *end <= now)
     }
 
-    /// Returns everything that it allows.
+    /// Returns all permitted scopes.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(|scope| self.allows(*scope))
     }

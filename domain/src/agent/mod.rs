@@ -1,4 +1,4 @@
-//! An AI agent: the tenant, a team of keys.
+//! The agent: the tenant, with its API keys.
 
 mod command;
 mod decide;
@@ -17,34 +17,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Aggregate, KeyId, Millis, Policy, Timestamp};
 
-/// What is known of an agent.
+/// An agent's state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// The agent's name, once it is registered.
     pub name: Option<String>,
     /// Every key ever issued.
     pub keys: OrdMap<KeyId, Key>,
-    /// Where the agent is told of events.
+    /// The agent's webhook.
     pub webhook: Option<Webhook>,
     /// The rotation of the newest signing secret, whether or not it is in use.
     pub webhook_rotation: u32,
 }
 
-/// One of an agent's API keys; its secret is known to its holder only.
+/// One of an agent's API keys; only its holder knows the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// The name under which the key's acts are shown to its team.
+    /// The name with which the key's actions are shown to the agent's team.
     pub name: String,
     /// The keyed hash of the secret.
     #[serde(with = "serde_bytes")]
     pub hash: [u8; 32],
-    /// Earlier secrets that are still good for a while.
+    /// Earlier secrets that are still valid for some time.
     #[serde(default)]
     pub retired: Vec<Retired>,
-    /// What it may do.
+    /// What it permits.
     #[serde(default)]
     pub grant: Grant,
-    /// Whether the key was taken back.
+    /// Whether the key was revoked.
     pub revoked: bool,
 }
 
@@ -54,24 +54,24 @@ pub struct Retired {
     /// The keyed hash of the secret.
     #[serde(with = "serde_bytes")]
     pub hash: [u8; 32],
-    /// Until when it is good.
+    /// Until when it is valid.
     pub until: Timestamp,
 }
 
 impl Key {
-    /// Tells whether anybody can act with it.
+    /// Tells whether it can be used at `now`.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         !self.revoked && self.grant.ended(now).is_none()
     }
 
-    /// Walks the hashes of all secrets that are good at `now`.
+    /// Returns the hashes of all secrets that are valid at `now`.
     pub fn hashes(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
         let retired = self.retired.iter().filter(move |retired| retired.until > now).map(|retired| &retired.hash);
         [&self.hash].into_iter().chain(retired)
     }
 }
 
-/// Why an agent says no.
+/// Why an agent's rules reject a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// There is no such agent.
@@ -83,9 +83,9 @@ pub enum Rejection {
     /// A name is empty or too long.
     #[error("a name has 1 to {limit} characters, this one has {characters}")]
     NameLength {
-        /// What was given.
+        /// The given value.
         characters: usize,
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
     /// There is no such key.
@@ -103,33 +103,33 @@ pub enum Rejection {
     /// Too many keys are valid at once.
     #[error("an agent holds at most {limit} valid keys; revoke one first")]
     TooManyKeys {
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
-    /// A key that may do nothing is none.
+    /// The key would permit nothing.
     #[error("a key has at least one scope")]
     NoScopes,
-    /// The key has ended, or would have.
+    /// The key has expired, or its new expiry is in the past.
     #[error("a key ends in the future, and one that has ended is not brought back")]
     EndsInThePast,
-    /// The earlier secrets would be good for too long.
+    /// The earlier secrets would stay valid for too long.
     #[error("an overlap is 0 to {} hours", longest.0 / 3_600_000)]
     OverlapOutOfRange {
-        /// What is allowed.
+        /// The limit.
         longest: Millis,
     },
-    /// Too many earlier secrets of the key are still good.
+    /// Too many earlier secrets of the key are still valid.
     #[error("{limit} earlier secrets of this key are still good; rotate without an overlap, or later")]
     TooManySecrets {
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
     /// The webhook's address is too long.
     #[error("a webhook's address has at most {limit} bytes, this one has {bytes}")]
     WebhookTooLong {
-        /// What was given.
+        /// The given value.
         bytes: usize,
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
 }

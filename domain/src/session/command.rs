@@ -1,4 +1,4 @@
-//! What one may ask of a session.
+//! The commands to a session.
 
 use super::{Author, EndReason, MessageKind, Reader, Settings};
 use crate::{DeviceId, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
@@ -6,15 +6,15 @@ use crate::{DeviceId, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
 /// A command to a session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Begins the chat in a reserved place.
+    /// Starts the chat on a reserved admission.
     Start(Box<Start>),
-    /// Says something.
+    /// Posts a message.
     Post {
-        /// Who says it.
+        /// The author.
         from: Author,
-        /// The words.
+        /// The text.
         text: Sealed,
-        /// What it is beyond an ordinary message.
+        /// Its kind, if it is not an ordinary message.
         kind: Option<MessageKind>,
         /// The id under which the chatter's client sends it.
         client_message_id: Option<Sealed>,
@@ -23,7 +23,7 @@ pub enum Command {
     Ask {
         /// The question's id.
         question: QuestionId,
-        /// Who asks.
+        /// The author.
         from: Author,
         /// The intro and the fields, as one sealed document.
         form: Sealed,
@@ -32,7 +32,7 @@ pub enum Command {
         /// The fields that must be answered, a bit each.
         required: u8,
     },
-    /// Answers some or all fields of a question; whoever can read the form has checked the values.
+    /// Answers some or all fields of a question; the values were checked against the form before they were sealed.
     Answer {
         /// The question's id.
         question: QuestionId,
@@ -40,24 +40,24 @@ pub enum Command {
         values: Sealed,
         /// The fields that are answered, a bit each.
         answered: u8,
-        /// The fields whose answer is taken back, a bit each.
+        /// The fields whose answer is withdrawn, a bit each.
         withdrawn: u8,
     },
-    /// Notes how far someone has read.
+    /// Moves a reader's read mark.
     MarkRead {
-        /// Who.
+        /// The reader.
         by: Reader,
         /// The log sequence of the last event read.
         upto: u64,
     },
-    /// Gives the place back after a long silence.
+    /// Makes the session idle after a long silence, so that its admission can be released.
     GoIdle,
-    /// Comes back from idling, in a place reserved again.
+    /// Resumes an idle session on an admission reserved again.
     Resume {
-        /// Until when the reserved place may be used.
+        /// Until when the reserved admission may be used.
         start_before: Timestamp,
     },
-    /// Moves the end, as the link's end moved.
+    /// Moves the session's end to the link's new end.
     Reschedule {
         /// The new end.
         expires_at: Timestamp,
@@ -66,64 +66,64 @@ pub enum Command {
     Rate {
         /// 1 to 5.
         rating: u8,
-        /// A line to go with it.
+        /// The comment with it.
         feedback: Option<Sealed>,
     },
-    /// Offers the session to whoever brings a code.
+    /// Offers the session to another device by a hand-off code.
     OfferHandoff {
         /// The code, as a keyed hash.
         code: HandoffId,
     },
-    /// Brings a code on another device.
+    /// Presents a hand-off code on another device.
     TakeHandoff {
         /// The code, as a keyed hash.
         code: HandoffId,
         /// The device.
         device: DeviceId,
     },
-    /// Shuts out a device.
+    /// Forgets a device.
     ForgetDevice {
         /// The device.
         device: DeviceId,
     },
     /// Ends the chat.
     End {
-        /// Why.
+        /// The reason.
         reason: EndReason,
-        /// The agent's last words.
+        /// The agent's closing message.
         farewell: Option<Sealed>,
     },
-    /// Notes that the time is up.
+    /// Ends the session because its time is up.
     Expire,
-    /// Notes that the words are gone: their key was destroyed before.
+    /// Records the erasure, after the key of the texts was destroyed.
     Erase {
-        /// Whether someone asked for it; else it waits until it is due.
+        /// Whether it was requested; otherwise it is rejected until it is due.
         requested: bool,
     },
 }
 
-/// All that a new session knows.
+/// The content of a new session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start {
-    /// The link it comes through.
+    /// The session's link.
     pub link: LinkId,
     /// The limits, copied from the link.
     pub settings: Settings,
-    /// Until when the reserved place may be used.
+    /// Until when the reserved admission may be used.
     pub start_before: Timestamp,
     /// The name the chatter chose.
     pub display_name: Option<Sealed>,
-    /// The chatter's language (BCP 47); what is no such tag is left out, for it is not sealed.
+    /// The chatter's language (BCP 47); anything else is dropped, because it is stored unsealed.
     pub language: Option<String>,
     /// The first message, from the link.
     pub welcome: Option<Sealed>,
-    /// What the link asks everyone.
+    /// The link's own question.
     pub question: Option<Asked>,
     /// Which of the link's recipients it is.
     pub recipient: Option<u8>,
 }
 
-/// A question that every session of a link begins with.
+/// The question with which every session of a link starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The question's id.

@@ -1,4 +1,4 @@
-//! What a session allows.
+//! The decisions of a session.
 
 use super::{
     Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status,
@@ -6,7 +6,7 @@ use super::{
 use crate::time::full_minute;
 use crate::{Policy, QuestionId, Sealed, Timestamp};
 
-/// Read marks that one reader may set beyond one for each entry: what the system writes is read too.
+/// Read marks that one reader may set beyond one for each entry: the system's messages are read too.
 const READ_MARKS_BESIDES: u32 = 2;
 
 impl Session {
@@ -92,13 +92,13 @@ impl Session {
         }
     }
 
-    /// Holds while words may be exchanged and the session has its place.
+    /// Passes while the session is active and its time is not up.
     pub(super) fn live(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
         match self.status {
             Status::Unknown => Err(Rejection::Unknown),
             Status::Erased => Err(Rejection::Erased),
             Status::Ended => Err(Rejection::Ended { reason: self.ended.map_or(EndReason::Erased, |(reason, _)| reason) }),
-            // A dead timer keeps nothing open.
+            // Expiry is checked against the clock, even if the scheduled command never runs.
             Status::Active | Status::Idle if now >= settings.expires_at => {
                 Err(Rejection::Ended { reason: EndReason::LinkExpired })
             }
@@ -107,10 +107,10 @@ impl Session {
         }
     }
 
-    /// Holds while `from` may say one thing more.
+    /// Passes while `from` may post one message more.
     fn may_speak(&self, settings: &Settings, from: Author, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
         match (self.live(settings, now), from) {
-            // The agent may write to someone who has fallen silent.
+            // The agent may write to an idle session.
             (Err(Rejection::Idle), Author::Agent(_) | Author::System) => {}
             (live, _) => live?,
         }
@@ -130,7 +130,7 @@ impl Session {
         }
     }
 
-    /// Holds while `from` may say `text`.
+    /// Passes while `from` may post `text`.
     fn may_post(
         &self,
         settings: &Settings,
@@ -145,7 +145,7 @@ impl Session {
         };
         match self.may_speak(settings, from, now, policy) {
             Err(Rejection::Idle) => {
-                // Said before a place is reserved for nothing.
+                // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
                 within_length(text, longest)?;
                 Err(Rejection::Idle)
             }
@@ -177,7 +177,7 @@ impl Session {
     ) -> Result<&Question, Rejection> {
         match (self.live(settings, now), self.questions.get(&question)) {
             (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
-            // Said before a place is reserved for nothing.
+            // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
             (_, None) => Err(Rejection::QuestionUnknown { question }),
             (_, Some(known)) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
             (live, Some(known)) => live.map(|()| known),
@@ -189,7 +189,7 @@ impl Session {
             return Err(Rejection::Erased);
         }
         match self.read.get(&by) {
-            // A mark moves forward, and not much oftener than anything is said: marks cannot fill the log.
+            // A mark only moves forward, and about as often as there are entries at most, so that marks cannot fill the log.
             Some(mark) if upto <= mark.upto || mark.moves >= self.entries().saturating_add(READ_MARKS_BESIDES) => Ok(vec![]),
             Some(mark) if now < mark.at + policy.between_read_marks => {
                 Err(Rejection::ReadTooSoon { retry_at: mark.at + policy.between_read_marks })
@@ -201,14 +201,14 @@ impl Session {
     fn go_idle(&self, settings: &Settings, now: Timestamp) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Idle | Status::Ended | Status::Erased => return Ok(vec![]),
-            // Whichever timer comes first.
+            // The scheduled commands `idle` and `expire` may come in either order; past the end both end the session.
             Status::Unknown | Status::Active if now >= settings.expires_at => {
                 return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
             }
             Status::Unknown | Status::Active => {}
         }
         if self.owed_since.is_some() {
-            // The clock stands still while the agent owes a reply.
+            // A session does not go idle while the agent owes a reply.
             return Err(Rejection::NotDue { until: now + settings.idle_timeout });
         }
         let until = self.last_word_at + settings.idle_timeout;
@@ -247,7 +247,7 @@ impl Session {
     ) -> Result<Vec<Event>, Rejection> {
         match self.status {
             Status::Ended | Status::Erased => return Ok(vec![]),
-            // The time was up before; there are no words after it.
+            // The session's time was up before, so no farewell is posted after it.
             Status::Unknown | Status::Active | Status::Idle if now >= settings.expires_at => {
                 return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
             }
@@ -309,8 +309,9 @@ fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
     }
 }
 
-/// Cuts a language tag down to language, script and region (RFC 5646, section 2.1): nothing else of a chatter's may stand in the log
-/// unsealed, and to the agent unmarked. What may follow, or a made-up tag, has room for a name or an order.
+/// Reduces a language tag to language, script and region (RFC 5646, section 2.1). The tag is stored unsealed and shown to the
+/// agent as
+/// trusted text; its other parts, or a made-up tag, could hold a name or an instruction.
 fn language_of(tag: &str) -> Option<String> {
     let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

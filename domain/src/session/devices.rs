@@ -1,10 +1,10 @@
-//! On which devices a session is: a code, short enough to be typed, lets in one more, and each is forgotten by itself.
+//! The devices of a session: a hand-off code, short enough to be typed, adds one, and each can be forgotten separately.
 
 use super::{Event, Rejection, Session, Settings, Status};
 use crate::{DeviceId, HandoffId, Policy, Timestamp};
 
 impl Session {
-    /// Offers the session to whoever brings the code; the code before it is void.
+    /// Offers the session to a device that presents the code; the previous code becomes void.
     pub(super) fn offer(
         &self,
         settings: &Settings,
@@ -13,7 +13,7 @@ impl Session {
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
         match self.live(settings, now) {
-            // Reading needs no place.
+            // An idle session may be offered too: reading needs no admission.
             Ok(()) | Err(Rejection::Idle) => {}
             Err(refused) => return Err(refused),
         }
@@ -30,7 +30,7 @@ impl Session {
         Ok(vec![Event::HandoffOffered { code, expires_at }])
     }
 
-    /// Lets in who brings the right code, and counts who does not; all that is wrong is refused alike.
+    /// Adds the device if the code is right, and counts wrong codes; all invalid codes get the same rejection.
     pub(super) fn take(
         &self,
         settings: &Settings,
@@ -52,7 +52,7 @@ impl Session {
         }
     }
 
-    /// Shuts out one device, whatever becomes of the session.
+    /// Forgets one device, in every state of the session.
     pub(super) fn forget(&self, device: DeviceId) -> Vec<Event> {
         if self.status == Status::Erased || self.has_forgotten(&device) {
             return vec![];

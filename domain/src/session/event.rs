@@ -1,4 +1,4 @@
-//! What may have happened in a session. The names and fields are a storage format.
+//! The events of a session. The names and fields are a storage format.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::{DeviceId, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Time
 /// A session's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The chat began.
+    /// The chat started.
     #[serde(rename = "session.started")]
     Started {
-        /// The link it came through.
+        /// The session's link.
         link: LinkId,
         /// The limits.
         settings: Settings,
@@ -23,16 +23,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recipient: Option<u8>,
     },
-    /// Someone said something.
+    /// A message was posted.
     #[serde(rename = "session.message_posted")]
     MessagePosted {
-        /// Who.
+        /// The author.
         from: Author,
-        /// The words.
+        /// The text.
         text: Sealed,
-        /// What it is beyond an ordinary message.
+        /// Its kind, if it is not an ordinary message.
         kind: Option<MessageKind>,
-        /// The id under which the chatter's client sent it, so that the client knows its own words again.
+        /// The id under which the chatter's client sent it, so that the client recognizes its own message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_message_id: Option<Sealed>,
     },
@@ -41,7 +41,7 @@ pub enum Event {
     QuestionAsked {
         /// The question's id.
         question: QuestionId,
-        /// Who asked.
+        /// The author.
         from: Author,
         /// The intro and the fields, as one sealed document.
         form: Sealed,
@@ -59,25 +59,25 @@ pub enum Event {
         values: Sealed,
         /// The fields that are answered, a bit each.
         answered: u8,
-        /// The fields whose answer is taken back, a bit each.
+        /// The fields whose answer is withdrawn, a bit each.
         #[serde(default)]
         withdrawn: u8,
         /// The required fields that have no answer after this one, a bit each.
         #[serde(default)]
         missing: u8,
     },
-    /// Someone has read.
+    /// A read mark was moved.
     #[serde(rename = "session.marked_read")]
     MarkedRead {
-        /// Who.
+        /// The reader.
         by: Reader,
         /// The log sequence of the last event read.
         upto: u64,
     },
-    /// A long silence gave the place back.
+    /// The session became idle after a long silence.
     #[serde(rename = "session.went_idle")]
     WentIdle,
-    /// The chatter came back.
+    /// The chatter resumed the session.
     #[serde(rename = "session.resumed")]
     Resumed,
     /// The end was moved.
@@ -91,44 +91,44 @@ pub enum Event {
     Rated {
         /// 1 to 5.
         rating: u8,
-        /// A line to go with it.
+        /// The comment with it.
         feedback: Option<Sealed>,
     },
-    /// A code was offered that lets in one more device.
+    /// A hand-off code was offered.
     #[serde(rename = "session.handoff_offered")]
     HandoffOffered {
         /// The code, as a keyed hash.
         code: HandoffId,
-        /// Until when it is good.
+        /// Until when it is valid.
         expires_at: Timestamp,
     },
-    /// A wrong code was brought.
+    /// A wrong hand-off code was presented.
     #[serde(rename = "session.handoff_missed")]
     HandoffMissed,
-    /// The right code was brought; it is used up.
+    /// The right hand-off code was presented, and is used up.
     #[serde(rename = "session.device_added")]
     DeviceAdded {
         /// The device.
         device: DeviceId,
     },
-    /// A device was shut out.
+    /// A device was forgotten.
     #[serde(rename = "session.device_forgotten")]
     DeviceForgotten {
         /// The device.
         device: DeviceId,
     },
-    /// Nothing can be said any more.
+    /// The session ended.
     #[serde(rename = "session.ended")]
     Ended {
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
-    /// The words are gone.
+    /// The texts were erased.
     #[serde(rename = "session.erased")]
     Erased,
 }
 
-/// Who says something.
+/// The author of a message or question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Author {
@@ -136,11 +136,11 @@ pub enum Author {
     Chatter,
     /// The agent, by one of its keys.
     Agent(KeyId),
-    /// Tempchat itself, in the agent's words: a welcome.
+    /// Tempchat itself, with a text of the agent's, such as the welcome message.
     System,
 }
 
-/// Who reads.
+/// A reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reader {
@@ -150,13 +150,13 @@ pub enum Reader {
     Agent(KeyId),
 }
 
-/// What a message is beyond an ordinary one.
+/// The kind of a message that is not an ordinary one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
-    /// The first words of a session.
+    /// The welcome message.
     Welcome,
-    /// The agent's last words.
+    /// The agent's closing message.
     Farewell,
 }
 
@@ -168,30 +168,53 @@ pub enum EndReason {
     ChatterLeft,
     /// The agent ended it.
     AgentEnded,
-    /// The time was up.
+    /// The link's time was up.
     LinkExpired,
-    /// The agent took the link back.
+    /// The link was revoked.
     LinkRevoked,
-    /// Every message was written, and silence followed.
+    /// All messages were used up, and silence followed.
     MessageLimit,
-    /// The agent wants no more of it.
+    /// The agent blocked it.
     Blocked,
-    /// Someone asked for the words to go.
+    /// Its erasure was requested.
     Erased,
+}
+
+impl Event {
+    /// Tells whether the chat is another after it: neither read marks nor devices change what is there to see.
+    pub fn changes_the_chat(&self) -> bool {
+        match self {
+            Self::MarkedRead { .. }
+            | Self::HandoffOffered { .. }
+            | Self::HandoffMissed
+            | Self::DeviceAdded { .. }
+            | Self::DeviceForgotten { .. } => false,
+            Self::Started { .. }
+            | Self::MessagePosted { .. }
+            | Self::QuestionAsked { .. }
+            | Self::QuestionAnswered { .. }
+            | Self::WentIdle
+            | Self::Resumed
+            | Self::Rescheduled { .. }
+            | Self::Rated { .. }
+            | Self::Ended { .. }
+            | Self::Erased => true,
+        }
+    }
 }
 
 /// The limits that a session copies from its link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The end.
+    /// When it ends at the latest.
     pub expires_at: Timestamp,
-    /// Messages of the chatter.
+    /// How many messages the chatter may post.
     pub max_messages: u32,
-    /// Messages of the chatter within a minute.
+    /// How many of them within a minute.
     pub messages_per_minute: u32,
-    /// How long a silent session keeps its place.
+    /// After how long a silence the session becomes idle.
     pub idle_timeout: Millis,
-    /// How long words are kept after the end.
+    /// How long texts are retained after the end.
     pub keep_after_end: Millis,
 }
 

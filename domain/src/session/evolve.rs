@@ -1,4 +1,4 @@
-//! How a session changes by what happened.
+//! How a session's state changes by its events.
 
 use super::{Author, Event, Handoff, Question, ReadMark, Session, Status};
 use crate::Timestamp;
@@ -54,7 +54,7 @@ impl Session {
                 }
             }
             Event::DeviceAdded { device } => {
-                // A code is good for one device.
+                // A code adds one device only.
                 if let Some(offered) = self.handoff.take() {
                     self.devices.insert(*device, offered.code);
                 }
@@ -88,7 +88,7 @@ impl Session {
         self.last_word_at = at;
     }
 
-    /// What the agent has acted on does not change behind its back.
+    /// Closes completely answered questions when the agent writes: what the agent has acted on does not change afterwards.
     fn close_answered(&mut self) {
         let complete: Vec<_> = self.questions.iter().filter(|(_, question)| question.is_complete()).map(|(id, _)| *id).collect();
         for id in complete {

@@ -1,4 +1,4 @@
-//! One person's chat with the agent, from its start until its words are gone.
+//! The session: one chatter's chat with the agent, from its start to its erasure.
 
 mod command;
 mod decide;
@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Aggregate, DeviceId, HandoffId, LinkId, Policy, QuestionId, Sealed, Timestamp};
 
-/// What is known of a session.
+/// A session's state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// How the session stands.
+    /// Its status.
     pub status: Status,
     /// Its link and limits, once it has started.
     pub settings: Option<Settings>,
-    /// The link it came through.
+    /// The session's link.
     pub link: Option<LinkId>,
     /// When it started.
     pub started_at: Timestamp,
@@ -39,9 +39,9 @@ pub struct Session {
     pub recent_chatter: Vector<Timestamp>,
     /// The agent's messages of the last minute.
     pub recent_agent: Vector<Timestamp>,
-    /// Since when the chatter waits for the agent.
+    /// Since when the chatter waits for the agent's reply.
     pub owed_since: Option<Timestamp>,
-    /// When someone last said something.
+    /// When the last message or answer came.
     pub last_word_at: Timestamp,
     /// The questions asked, newest last by id of asking.
     pub questions: OrdMap<QuestionId, Question>,
@@ -49,37 +49,37 @@ pub struct Session {
     pub read: OrdMap<Reader, ReadMark>,
     /// Whether the chatter has given a rating.
     pub rated: bool,
-    /// The newest code that lets in another device, until one was let in.
+    /// The newest hand-off code, until it is used.
     pub handoff: Option<Handoff>,
-    /// How many codes there were.
+    /// How many hand-off codes were offered.
     pub handoffs: u32,
-    /// The devices that were let in beside the one that began, each with the code that it brought.
+    /// The devices that were added, each with the code that it presented.
     pub devices: OrdMap<DeviceId, HandoffId>,
-    /// The devices that were shut out.
+    /// The devices that were forgotten.
     pub forgotten: OrdSet<DeviceId>,
 }
 
-/// How a session stands.
+/// The status of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It never started.
+    /// It has not started.
     #[default]
     Unknown,
     /// It holds a place of its link.
     Active,
-    /// It fell silent and gave its place back.
+    /// It is silent and holds no place.
     Idle,
-    /// Nothing can be said any more.
+    /// The session ended.
     Ended,
-    /// Its words are gone.
+    /// Its texts are erased.
     Erased,
 }
 
 /// A question that the agent asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// What is asked; kept as long as answers have to be held to it.
+    /// The sealed form; retained as long as answers have to be checked against it.
     pub form: Option<Sealed>,
     /// How many fields it has.
     pub fields: u8,
@@ -87,9 +87,9 @@ pub struct Question {
     pub required: u8,
     /// The fields that are answered, a bit each.
     pub answered: u8,
-    /// How many answers came, changed ones too.
+    /// How many answers it got, including changed ones.
     pub answers: u32,
-    /// Whether it takes no answer any more.
+    /// Whether it takes no more answers.
     pub closed: bool,
 }
 
@@ -99,7 +99,7 @@ impl Question {
         self.missing(self.answered) == 0 && self.answers > 0
     }
 
-    /// Returns the fields that are answered after one answer more.
+    /// Returns the fields that are answered after another answer.
     pub(crate) fn answered_after(&self, answered: u8, withdrawn: u8) -> u8 {
         (self.answered & !withdrawn) | answered
     }
@@ -111,29 +111,29 @@ impl Question {
     }
 }
 
-/// A code that lets in another device.
+/// An offered hand-off code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
     /// The code, as a keyed hash.
     pub code: HandoffId,
-    /// Until when it is good.
+    /// Until when it is valid.
     pub expires_at: Timestamp,
-    /// How many wrong ones were brought since.
+    /// How many wrong codes were presented since.
     pub misses: u32,
 }
 
-/// How far a reader has read.
+/// A reader's read mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadMark {
     /// The log sequence up to which was read.
     pub upto: u64,
-    /// When that was noted.
+    /// When the mark was moved.
     pub at: Timestamp,
     /// How often this reader's mark has moved.
     pub moves: u32,
 }
 
-/// Why a session says no.
+/// Why a session's rules reject a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// There is no such session.
@@ -148,47 +148,47 @@ pub enum Rejection {
         /// When it did.
         start_before: Timestamp,
     },
-    /// The session has fallen idle: a place is needed first.
+    /// The session is idle: an admission must be reserved first.
     #[error("the session is idle and holds no place")]
     Idle,
-    /// Nothing can be said any more.
+    /// The session ended.
     #[error("the session has ended")]
     Ended {
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
-    /// The words are gone.
+    /// The texts were erased.
     #[error("the session was erased")]
     Erased,
-    /// Nothing was said.
+    /// The text is empty.
     #[error("the text is empty")]
     TextEmpty,
-    /// Too much was said at once.
+    /// The text is too long.
     #[error("a text has at most {limit} characters, this one has {characters}")]
     TextTooLong {
-        /// What was given.
+        /// The given value.
         characters: u32,
-        /// What is allowed.
+        /// The limit.
         limit: u32,
     },
-    /// Every message that the session was good for has been written.
+    /// All messages of the session have been written.
     #[error("all {limit} messages have been written")]
     MessageLimit {
-        /// What is allowed.
+        /// The limit.
         limit: u32,
     },
-    /// Too much was said within a minute.
+    /// Too many messages within a minute.
     #[error("too many messages within a minute")]
     RateLimited {
-        /// When the next one is welcome.
+        /// When the next one is accepted.
         retry_at: Timestamp,
     },
     /// A question has no fields or too many.
     #[error("a question has 1 to {limit} fields, this one has {fields}")]
     FieldCount {
-        /// What was given.
+        /// The given value.
         fields: u8,
-        /// What is allowed.
+        /// The limit.
         limit: u8,
     },
     /// The question's id is taken.
@@ -197,52 +197,52 @@ pub enum Rejection {
     /// Too many questions are open.
     #[error("{limit} questions are open; wait for answers first")]
     TooManyQuestions {
-        /// What is allowed.
+        /// The limit.
         limit: usize,
     },
     /// There is no such question.
     #[error("there is no question {question}")]
     QuestionUnknown {
-        /// What was asked for.
+        /// The command's fingerprint.
         question: QuestionId,
     },
-    /// The question takes no answer any more.
+    /// The question takes no more answers.
     #[error("the question is closed")]
     QuestionClosed,
     /// Read marks come too fast.
     #[error("a read mark a second is enough")]
     ReadTooSoon {
-        /// When the next one is welcome.
+        /// When the next one is accepted.
         retry_at: Timestamp,
     },
     /// A rating is outside 1 to 5.
     #[error("a rating is 1 to 5, not {given}")]
     RatingOutOfRange {
-        /// What was given.
+        /// The given value.
         given: u8,
     },
     /// The session was rated before.
     #[error("the session was rated before")]
     AlreadyRated,
-    /// Another device was offered the session too often.
+    /// Too many hand-off codes were offered.
     #[error("a session is offered to other devices at most {limit} times")]
     TooManyHandoffs {
-        /// What is allowed.
+        /// The limit.
         limit: u32,
     },
-    /// The session is on as many devices as it may be.
+    /// The session has as many devices as it may have.
     #[error("a session continues on at most {limit} other devices")]
     TooManyDevices {
-        /// What is allowed.
+        /// The limit.
         limit: u32,
     },
-    /// The code is wrong, used up, expired, or there is none: nobody is told which.
+    /// The code is wrong, used, expired, or none was offered: the rejection does not tell which.
     #[error("this code opens nothing")]
     HandoffUnknown,
-    /// It is too early for this.
+    /// It is not due yet.
     #[error("this is not due yet")]
     NotDue {
-        /// When it is.
+        /// When it is due.
         until: Timestamp,
     },
     /// Only an ended session can be erased.
@@ -251,19 +251,19 @@ pub enum Rejection {
 }
 
 impl Session {
-    /// Tells how many messages the chatter has left.
+    /// Returns how many messages the chatter has left.
     pub fn messages_left(&self) -> u32 {
         self.settings.as_ref().map_or(0, |settings| settings.max_messages.saturating_sub(self.chatter_messages))
     }
 
-    /// Tells whether a device was shut out.
+    /// Tells whether a device was forgotten.
     pub fn has_forgotten(&self, device: &DeviceId) -> bool {
-        // Whoever came by no code is the one that began, under whatever name.
+        // A device that was not added by a code is the first one, under any id.
         self.forgotten.contains(device)
             || (!self.devices.contains_key(device) && self.forgotten.iter().any(|gone| !self.devices.contains_key(gone)))
     }
 
-    /// Counts what chatter and agent have written: messages, questions and answers.
+    /// Counts the entries of chatter and agent: messages, questions and answers.
     pub(crate) fn entries(&self) -> u32 {
         let answers = self.questions.values().fold(0_u32, |sum, question| sum.saturating_add(question.answers));
         self.chatter_messages.saturating_add(self.agent_messages).saturating_add(answers)
@@ -321,7 +321,7 @@ impl Aggregate for Session {
             | Rejection::HandoffUnknown
             | Rejection::NotDue { .. }
             | Rejection::StillOpen => true,
-            // Time alone ends a session on warm state that another writer may have prolonged.
+            // The cached state says that the time is up, but another process may have extended it.
             Rejection::Ended { reason } => *reason == EndReason::LinkExpired,
             Rejection::AlreadyStarted
             | Rejection::TooLate { .. }

@@ -1,11 +1,6 @@
 //! A log in memory, written as the executor writes the real one.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-use cqrs_es::Aggregate as _;
-use cqrs_es::event_sink::EventSink;
-use domain::{Aggregate, CommandId, Issued, Policy, Rejected, Remembered, Root};
+use domain::{Aggregate, CommandId, Decision, Issued, Policy, Rejected, Remembered, Root};
 
 /// One aggregate, and every commit that made it what it is.
 #[derive(Debug)]
@@ -33,8 +28,8 @@ impl<A: Aggregate> Log<A> {
         if let Some(answer) = self.root.replay(&issued.id, &issued.fingerprint)? {
             return Ok(Some(answer));
         }
-        let mut next = self.root.clone();
-        let events = handle(&mut next, issued.clone(), &self.policy)?;
+        let decided = self.root.decide(&issued.command, issued.at, &self.policy);
+        let Decision { events, root: mut next } = decided.map_err(Rejected::Rule)?;
         if events.is_empty() {
             return Ok(None);
         }
@@ -68,21 +63,4 @@ impl<A: Aggregate> Log<A> {
     pub(crate) fn events(&self) -> impl Iterator<Item = (&A::Event, domain::Timestamp)> {
         self.commits.iter().flat_map(|commit| commit.events.iter().map(|event| (event, commit.answer.at)))
     }
-}
-
-/// Decides through the adapter to `cqrs_es`, which never waits.
-fn handle<A: Aggregate>(
-    root: &mut Root<A>,
-    issued: Issued<A::Command>,
-    policy: &Policy,
-) -> Result<Vec<A::Event>, Rejected<A::Rejection>> {
-    let decided = pin!(async {
-        let sink = EventSink::default();
-        root.handle(issued, policy, &sink).await?;
-        Ok(sink.collect().await)
-    });
-    let Poll::Ready(decided) = decided.poll(&mut Context::from_waker(Waker::noop())) else {
-        unreachable!("a decision waits for nothing");
-    };
-    decided
 }

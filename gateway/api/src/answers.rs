@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use app::App;
 use auth::Chatter;
-use body::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use body::Json;
 use domain::QuestionId;
 use events::{Audience, Event, present};
 use http::StatusCode;

@@ -2,9 +2,9 @@
 
 use app::{App, Client, Limit};
 use auth::{Chatter, cookie};
-use body::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
+use body::Json;
 use events::Moment;
 use http::StatusCode;
 use http::header::SET_COOKIE;

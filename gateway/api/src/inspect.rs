@@ -1,8 +1,8 @@
 //! Looking at a link before joining: it uses up nothing.
 
 use app::{App, Client, Limit};
-use body::Json;
 use axum::extract::State;
+use body::Json;
 use domain::session::Status;
 use domain::{SessionId, link};
 use events::Moment;

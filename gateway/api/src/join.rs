@@ -2,9 +2,9 @@
 
 use app::{App, Client, Limit};
 use auth::{Chatter, presented};
-use body::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use body::Json;
 use command_service::{Join, Joined};
 use events::{Event, Moment};
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
@@ -148,7 +148,7 @@ pub(super) async fn join(
             app.wrote(agent, receipt);
             !receipt.replayed
         }
-        Joined::Back(_) => false,
+        Joined::Existing(_) => false,
     };
     let session = joined.session();
     let device = app.commands().device(session, &client_id);

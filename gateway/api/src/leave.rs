@@ -2,9 +2,9 @@
 
 use app::App;
 use auth::Chatter;
-use body::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use body::Json;
 use command_service::Refusal;
 use domain::session::{EndReason, Status};
 use events::Moment;
@@ -37,11 +37,7 @@ pub(super) struct End {
         (status = 422, description = "rating_invalid, text_too_long", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn end(
-    State(app): State<App>,
-    chatter: Chatter,
-    Json(end): Json<End>,
-) -> Result<Json<SessionAnswer>, Problem> {
+pub(super) async fn end(State(app): State<App>, chatter: Chatter, Json(end): Json<End>) -> Result<Json<SessionAnswer>, Problem> {
     let feedback = end.feedback.as_deref().map(str::trim).filter(|feedback| !feedback.is_empty());
     if feedback.is_some() && end.rating.is_none() {
         return Err(Problem::field("rating", "missing", "Feedback goes with a rating of 1 to 5."));

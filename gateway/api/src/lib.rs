@@ -1,9 +1,9 @@
 //! The public API under `/api/v1`, for chatters but for the agents' stream: one module for each thing one can do.
 
 mod answers;
-mod input;
 mod devices;
 mod history;
+mod input;
 mod inspect;
 mod join;
 mod leave;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use app::App;
 use auth::Chatter;
-use body::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use body::Json;
 use events::{Audience, Event, Moment, message_of_chatter, present};
 use http::StatusCode;
 use hub::{AgentState, Delivery, Entry, Subscription};
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until, timeout};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::{Query, chosen_id, within};
 use super::history;
+use super::input::{Query, chosen_id, within};
 use super::session::Shown;
 
 /// Events on a page where the client names no number.

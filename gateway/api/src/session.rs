@@ -2,9 +2,9 @@
 
 use app::App;
 use auth::{Chatter, cookie};
-use body::Json;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
+use body::Json;
 use domain::link::{Entry, Link};
 use domain::session::{EndReason, Session, Standing, Status};
 use domain::{AgentId, LinkId, SessionId, Timestamp};

@@ -2,15 +2,14 @@
 
 use app::{App, Limit};
 use auth::Chatter;
-use body::Json;
 use axum::extract::State;
+use body::Json;
 use domain::session::Reader;
 use events::Speaker;
 use http::StatusCode;
 use problem::{Code, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
-
 
 /// Whether the chatter types.
 #[derive(Debug, Deserialize, ToSchema)]

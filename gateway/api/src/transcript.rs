@@ -13,8 +13,8 @@ use query_service::Range;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::Query;
 use super::history;
+use super::input::Query;
 use super::session::{SessionObject, Shown};
 
 /// Events read at once.

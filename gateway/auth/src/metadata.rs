@@ -2,8 +2,8 @@
 
 use access_tokens::resource;
 use app::{App, Config};
-use axum::routing::get;
 use axum::Router;
+use axum::routing::get;
 use body::Json;
 use domain::agent::Scope;
 use serde_json::{Value, json};

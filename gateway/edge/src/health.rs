@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use app::App;
-use body::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use body::Json;
 use events::Moment;
 use futures_util::future::join_all;
 use http::StatusCode;

@@ -128,6 +128,7 @@ mod tests {
     use axum::extract::ConnectInfo;
     use axum::middleware::from_fn_with_state;
     use axum::routing::post;
+    use bytes::Bytes;
     use futures_util::StreamExt as _;
     use futures_util::stream;
     use http::StatusCode;

@@ -5,7 +5,7 @@
 
 mod data;
 mod event;
-pub mod markdown;
+mod markdown;
 mod news;
 mod present;
 mod rfc3339;

@@ -26,25 +26,10 @@ pub const NEWS: &[&str] = &[
 /// Tells whether agents are told about an event at all: not about read marks, nor about the texts of their own settings.
 pub fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Session(event) => match event {
-            SessionEvent::MarkedRead { .. }
-            | SessionEvent::MessagePosted { from: Author::System, .. }
-            | SessionEvent::QuestionAsked { from: Author::System, .. }
-            | SessionEvent::HandoffOffered { .. }
-            | SessionEvent::HandoffMissed
-            | SessionEvent::DeviceAdded { .. }
-            | SessionEvent::DeviceForgotten { .. } => false,
-            SessionEvent::Started { .. }
-            | SessionEvent::MessagePosted { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAsked { from: Author::Chatter | Author::Agent(_), .. }
-            | SessionEvent::QuestionAnswered { .. }
-            | SessionEvent::WentIdle
-            | SessionEvent::Resumed
-            | SessionEvent::Rescheduled { .. }
-            | SessionEvent::Rated { .. }
-            | SessionEvent::Ended { .. }
-            | SessionEvent::Erased => true,
-        },
+        AnyEvent::Session(
+            SessionEvent::MessagePosted { from: Author::System, .. } | SessionEvent::QuestionAsked { from: Author::System, .. },
+        ) => false,
+        AnyEvent::Session(event) => event.changes_the_chat(),
         AnyEvent::Link(event) => {
             matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
         }

@@ -1,4 +1,4 @@
-//! Kept positions: how far a key has read in each session.
+//! Acknowledged positions: how far a key has read in each session.
 //!
 //! A position is durable as the session's own read mark, and moves only when the key passes `after` or sends. A session takes one
 //! mark a second; what comes sooner is late, and written when it is welcome. What was given to a key is remembered only to mark what
@@ -17,7 +17,7 @@ use events::NEWS;
 use futures_util::{StreamExt, stream};
 use nats::Position;
 use parking_lot::Mutex;
-use query_service::{Filter, Scope, Unread};
+use query_service::{Scope, Unread};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -40,7 +40,7 @@ pub(super) struct Reading {
     pub(super) session: SessionId,
 }
 
-/// The kept positions, as far as they are not in the log yet or need not be.
+/// The acknowledged positions, as far as they are not in the log yet or need not be.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     /// The last commit that was given to a key.
@@ -65,9 +65,8 @@ impl Positions {
     pub(super) async fn acknowledge(self: &Arc<Self>, app: &App, principal: &Principal, scope: Scope, upto: Position) {
         let (agent, key, viewer) = (principal.agent, principal.key, App::viewer(principal));
         for _ in 0..PAGES {
-            let filter = Filter { types: Some(NEWS), not_by: Some(key) };
             let fresh = app.freshness_from(agent, upto.sequence);
-            let unread = match app.queries().unread(viewer, scope, key, filter, upto, fresh).await {
+            let unread = match app.queries().unread(viewer, scope, key, NEWS, upto, fresh).await {
                 Ok(answer) => answer.value,
                 Err(error) => {
                     tracing::warn!(%error, "what a cursor acknowledges could not be read; it is given again");

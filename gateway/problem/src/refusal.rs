@@ -54,7 +54,7 @@ impl From<query_service::Error> for Problem {
                 tracing::error!(error = error_chain, "the rows could not be read");
                 Code::Unavailable.into()
             }
-            Error::Words { .. } | Error::Event { .. } | Error::Column { .. } => {
+            Error::Text { .. } | Error::Event { .. } | Error::Column { .. } => {
                 tracing::error!(error = error_chain, "a row is not as it must be");
                 Code::Internal.into()
             }

@@ -5,5 +5,4 @@
 mod creation;
 mod destruction;
 mod opening;
-mod rewrapping;
 mod world;

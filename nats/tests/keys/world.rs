@@ -74,11 +74,6 @@ impl Operator {
         self.context.publish(subject(owner), bytes).await.unwrap().await.unwrap();
     }
 
-    /// Removes all keys in the way that leaves their bytes on the disk.
-    pub(crate) async fn purge(&self) {
-        self.stream.purge().await.unwrap();
-    }
-
     /// Counts the messages, of whatever owner.
     pub(crate) async fn messages(&self) -> u64 {
         self.stream.get_info().await.unwrap().state.messages

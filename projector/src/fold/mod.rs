@@ -12,7 +12,7 @@ use follower::{Id, signed};
 use nats::{AnyEvent, Recorded};
 use sqlx::types::Uuid;
 
-use crate::kept::Kept;
+use crate::row_set::RowSet;
 use crate::table::admission::AdmissionRow;
 use crate::table::agent::{AgentRow, KeyRow};
 use crate::table::event::EventRow;
@@ -111,13 +111,13 @@ impl Needs {
 /// The rows of a batch: as they stand in Postgres, then as its commits leave them.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
-    pub(crate) agents: Kept<Uuid, AgentRow>,
-    pub(crate) keys: Kept<Uuid, KeyRow>,
-    pub(crate) links: Kept<Uuid, LinkRow>,
-    pub(crate) sessions: Kept<Uuid, SessionRow>,
-    pub(crate) admissions: Kept<Uuid, AdmissionRow>,
-    pub(crate) questions: Kept<(Uuid, Uuid), QuestionRow>,
-    pub(crate) read_marks: Kept<(Uuid, Option<Uuid>), ReadMarkRow>,
+    pub(crate) agents: RowSet<Uuid, AgentRow>,
+    pub(crate) keys: RowSet<Uuid, KeyRow>,
+    pub(crate) links: RowSet<Uuid, LinkRow>,
+    pub(crate) sessions: RowSet<Uuid, SessionRow>,
+    pub(crate) admissions: RowSet<Uuid, AdmissionRow>,
+    pub(crate) questions: RowSet<(Uuid, Uuid), QuestionRow>,
+    pub(crate) read_marks: RowSet<(Uuid, Option<Uuid>), ReadMarkRow>,
     pub(crate) events: Vec<EventRow>,
     pub(crate) schedule: Schedule,
 }

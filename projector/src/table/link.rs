@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-
 /// A row of `link`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LinkRow {

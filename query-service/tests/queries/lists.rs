@@ -17,7 +17,7 @@ async fn pages_of_links_hold_each_link_once() {
     loop {
         let page = world.queries.links(agent(1), None, after, 2, ANY).await.unwrap().value;
         found.extend(page.items.iter().map(|link| link.id));
-        after = page.items.last().map(|link| link.place);
+        after = page.items.last().map(|link| link.position);
         if !page.has_more {
             break;
         }
@@ -47,7 +47,7 @@ async fn pages_of_sessions_hold_each_session_once() {
         loop {
             let page = world.queries.sessions(agent(1), filter, after, 1, ANY).await.unwrap().value;
             found.extend(page.items.iter().map(|session| session.id));
-            after = page.items.last().map(|session| session.place);
+            after = page.items.last().map(|session| session.position);
             if !page.has_more {
                 break found;
             }
@@ -71,7 +71,7 @@ async fn the_newest_come_first_and_each_once() {
     loop {
         let page = world.queries.newest_links(agent(1), before, 2, ANY).await.unwrap().value;
         found.extend(page.items.iter().map(|link| link.id));
-        before = page.items.last().map(|link| link.place);
+        before = page.items.last().map(|link| link.position);
         if !page.has_more {
             break;
         }
@@ -88,7 +88,7 @@ async fn the_newest_come_first_and_each_once() {
         (page.items.iter().map(|session| session.id).collect::<Vec<_>>(), page.has_more),
         (vec![session(8), session(7)], true)
     );
-    let before = page.items.last().map(|session| session.place);
+    let before = page.items.last().map(|session| session.position);
     let page = world.queries.newest_sessions(agent(1), before, 2, ANY).await.unwrap().value;
     assert_eq!((page.items.iter().map(|session| session.id).collect::<Vec<_>>(), page.has_more), (vec![session(9)], false));
     assert!(world.queries.newest_links(agent(2), None, 2, ANY).await.unwrap().value.items.is_empty());

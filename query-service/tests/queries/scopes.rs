@@ -2,7 +2,7 @@
 
 use domain::{Address, LinkId, SessionId};
 use nats::{Field, Text};
-use query_service::{Filter, Freshness, Scope, Unread, Viewer};
+use query_service::{Freshness, Scope, Unread, Viewer};
 
 use crate::world::{Talk, World, agent, key, link, session};
 
@@ -59,8 +59,8 @@ async fn unread_sessions_are_found_up_to_a_place() {
     let third = world.say(talk(1), chatter, &["c"]).await;
     let own = world.say(talk(3), domain::session::Author::Agent(key(agent(1))), &["d"]).await;
     let unread = async |scope, upto| {
-        let (filter, upto) = (Filter { types: None, not_by: Some(key(agent(1))) }, world.position(agent(1), upto, 0));
-        let page = world.queries.unread(agent(1), scope, key(agent(1)), filter, upto, ANY).await.unwrap().value;
+        let (types, upto) = (&["session.message_posted"], world.position(agent(1), upto, 0));
+        let page = world.queries.unread(agent(1), scope, key(agent(1)), types, upto, ANY).await.unwrap().value;
         assert!(!page.has_more);
         page.items
     };

@@ -23,7 +23,7 @@ async fn a_link_shows_every_setting_and_counts_its_sessions() {
     assert_eq!((settings.idle_timeout, settings.keep_after_end), (Millis::minutes(30), Millis::minutes(1440)));
     assert_eq!((settings.language.as_deref(), settings.allowed_origins), (Some("de"), vec!["https://shop.example".to_owned()]));
     assert_eq!((settings.passcode, view.rotation, view.closed_at), (Some(None), 1, None));
-    assert_eq!((view.place, view.sequence), (world.position(agent(1), opened, 0), opened));
+    assert_eq!((view.position, view.sequence), (world.position(agent(1), opened, 0), opened));
     let counts = view.counts;
     assert_eq!((counts.admitted, counts.places_taken), (2, 1));
     assert_eq!((counts.active, counts.idle, counts.waiting_for_agent), (1, 1, 1));

@@ -71,5 +71,5 @@ async fn an_altered_text_is_an_error_and_no_erasure() {
     let world = one_talk().await;
     world.change_settings(|settings| settings.title = settings.purpose.clone().unwrap()).await;
     let refused = world.queries.link(agent(1), link(1), ANY).await.unwrap_err();
-    assert!(matches!(refused, Error::Words { owner, .. } if owner == Address::link(agent(1), link(1))), "{refused}");
+    assert!(matches!(refused, Error::Text { owner, .. } if owner == Address::link(agent(1), link(1))), "{refused}");
 }

@@ -91,7 +91,7 @@ impl World {
             .fetch_one(&self.pool)
             .await
             .unwrap();
-        let settings = Settings {
+        let settings: Settings = Settings {
             purpose: Some(seal(TextSetting::Purpose)),
             description: Some(seal(TextSetting::Description)),
             welcome_message: Some(seal(TextSetting::WelcomeMessage)),

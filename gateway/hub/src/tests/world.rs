@@ -1,4 +1,4 @@
-//! A real server with a log on it, a pen that writes commits, and ears that hear them.
+//! A real server with a log on it, a writer of commits, and functions that receive them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use domain::{LinkId, SessionId};
 use problem::Problem;
-use query_service::{LinkView, Page, SessionView, Words};
+use query_service::{LinkView, Page, PlainText, SessionView};
 use rmcp::model::CompletionInfo;
 
 use crate::call::Call;
@@ -23,7 +23,7 @@ pub(crate) async fn links(call: &Call, typed: &str) -> Result<CompletionInfo, Pr
     let (mut found, mut before) = (Found::default(), None);
     for _ in 0..PAGES {
         let page = queries.newest_links(call.viewer(), before, PAGE, fresh).await?.value;
-        before = page.items.last().map(|last| last.place);
+        before = page.items.last().map(|last| last.position);
         found.look_through(&page, |link: &LinkView| meant(typed, link.id.to_string(), link.settings.title.as_ref()));
         if found.is_enough() {
             break;
@@ -41,7 +41,7 @@ pub(crate) async fn sessions(call: &Call, typed: &str) -> Result<CompletionInfo,
     let (mut found, mut before) = (Found::default(), None);
     for _ in 0..PAGES {
         let page = queries.newest_sessions(call.viewer(), before, PAGE, fresh).await?.value;
-        before = page.items.last().map(|last| last.place);
+        before = page.items.last().map(|last| last.position);
         found.look_through(&page, |SessionView { id, title, .. }| meant(typed, id.to_string(), title.as_ref()));
         if found.is_enough() {
             break;
@@ -82,7 +82,7 @@ fn one(id: Option<String>) -> CompletionInfo {
     CompletionInfo::with_all_values(id.into_iter().collect()).expect("one is fewer than the 100 allowed")
 }
 
-fn meant(typed: &str, id: String, title: Option<&Words>) -> Option<String> {
+fn meant(typed: &str, id: String, title: Option<&PlainText>) -> Option<String> {
     let is_meant = id.starts_with(typed) || title.is_some_and(|title| title.to_lowercase().contains(&typed.to_lowercase()));
     is_meant.then_some(id)
 }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn an_id_is_meant_by_its_beginning_and_by_a_part_of_its_title() {
-        let title = Words::from("Onboarding in May".to_owned());
+        let title = PlainText::from("Onboarding in May".to_owned());
         for typed in ["", "lnk_a", "onbo", "MAY", "in may"] {
             assert!(meant(typed, "lnk_abc".to_owned(), Some(&title)).is_some(), "{typed}");
         }

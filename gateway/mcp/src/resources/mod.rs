@@ -47,7 +47,7 @@ pub(super) async fn list(call: &Call, after: Option<&str>) -> Result<ListResourc
         after.map(|after| cursors.open(agent, &[CursorScope::Links], after)).transpose().map_err(|problem| failed(&problem))?;
     let answer = app.queries().links(call.viewer(), Some(Standing::Active), after, PAGE, app.freshness(agent)).await;
     let page = answer.map_err(|error| failed(&error.into()))?.value;
-    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, CursorScope::Links, last.place));
+    let next = page.items.last().filter(|_| page.has_more).map(|last| cursors.seal(agent, CursorScope::Links, last.position));
     let resources = page.items.into_iter().map(|link| {
         let title = link.settings.title.map_or_else(|| "Chat link".to_owned(), |title| clean(&title));
         Address::Link(link.id).resource().with_title(title)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::session::Event as SessionEvent;
 use domain::{Address as Owner, Target};
 use hub::{Delivery, Entry, Subscription, Topic};
 use nats::AnyEvent;
@@ -137,16 +136,5 @@ impl Address {
 
 /// Tells whether nothing happened but that somebody has read, or goes on on another device.
 fn is_unseen(entry: &Entry) -> bool {
-    entry.facts(None).all(|fact| {
-        matches!(
-            fact.event,
-            AnyEvent::Session(
-                SessionEvent::MarkedRead { .. }
-                    | SessionEvent::HandoffOffered { .. }
-                    | SessionEvent::HandoffMissed
-                    | SessionEvent::DeviceAdded { .. }
-                    | SessionEvent::DeviceForgotten { .. }
-            )
-        )
-    })
+    entry.facts(None).all(|fact| matches!(&fact.event, AnyEvent::Session(event) if !event.changes_the_chat()))
 }

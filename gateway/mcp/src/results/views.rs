@@ -94,8 +94,8 @@ impl LinkDetails {
         let is_open = matches!(link.status, Standing::Active | Standing::Paused);
         let settings = link.settings;
         let left = settings.expires_at - command_service::clock::now();
-        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
-        let optional = |text: Option<Option<query_service::Words>>| words(text.flatten());
+        let words = |words: Option<query_service::PlainText>| words.map(|words| clean(&words));
+        let optional = |text: Option<Option<query_service::PlainText>>| words(text.flatten());
         let recipients = labels(settings.recipients.as_ref()).len();
         Self {
             link_id: link.id,
@@ -123,7 +123,7 @@ impl LinkDetails {
             questions: settings.questions.as_ref().map(asked_by).unwrap_or_default(),
             recipients: Some(recipients).filter(|count| *count > 0),
             counts: SessionCounts::of(link.counts),
-            next_cursor: call.agents.cursors.seal(link.agent, CursorScope::Link(link.id), link.place),
+            next_cursor: call.agents.cursors.seal(link.agent, CursorScope::Link(link.id), link.position),
             warnings: if is_open {
                 let mut warnings = warnings(reachable, public_url.scheme(), left, settings.max_sessions_total, link.counts);
                 warnings.extend(warnings_of_recipients(recipients, settings.max_sessions_total));
@@ -257,7 +257,7 @@ impl SessionDetails {
     /// Tells all of a session but what was said in it.
     pub(crate) fn of(call: &Call, session: SessionView) -> Self {
         let is_open = matches!(session.status, SessionStatus::Active | SessionStatus::Idle);
-        let words = |words: Option<query_service::Words>| words.map(|words| clean(&words));
+        let words = |words: Option<query_service::PlainText>| words.map(|words| clean(&words));
         let at = |at: Option<Timestamp>| at.map(Moment::from);
         Self {
             session_id: session.id,
@@ -328,7 +328,7 @@ pub(crate) fn asked_by(questions: &LinkQuestions) -> Vec<Field> {
 }
 
 /// Reads the labels of a link's recipients; often they are not the agent's own words, but out of somebody's address book.
-pub(crate) fn labels(document: Option<&query_service::Words>) -> Vec<String> {
+pub(crate) fn labels(document: Option<&query_service::PlainText>) -> Vec<String> {
     let labels: Option<Vec<String>> = document.and_then(|document| serde_json::from_str(document).ok());
     labels.into_iter().flatten().map(|label| clean(&label)).collect()
 }

@@ -113,14 +113,14 @@ pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
 impl Settings {
     /// Makes a new link of them; what is not named gets its usual value, and each recipient a place.
     pub(super) fn into_new(self, title: String, recipients: Option<Vec<String>>, policy: &Policy) -> Result<NewLink, Problem> {
-        let names_places = self.max_sessions_at_once.is_some();
-        let usual_end = End::In(Millis(link::lifetime(policy).usual.unwrap_or_default()));
-        let mut usual = NewLink::usual(title, usual_end, policy);
+        let changes = self.into_changes(None, None, None, policy)?;
+        let end = End::In(Millis(link::lifetime(policy).usual.unwrap_or_default()));
+        let mut usual = NewLink::usual(title, end, policy);
         usual.recipients = labels("recipients", recipients)?;
-        if let (false, Some(recipients)) = (names_places, &usual.recipients) {
+        if let Some(recipients) = &usual.recipients {
             usual.max_sessions_at_once = u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once);
         }
-        Ok(self.into_changes(None, None, None, policy)?.replaced_in(usual))
+        Ok(changes.replaced_in(usual))
     }
 
     /// Makes changes of them; an empty text or 0 removes a setting.

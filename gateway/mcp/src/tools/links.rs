@@ -233,9 +233,9 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let limit = arguments.limit.unwrap_or(20);
     let answer = app.queries().links(call.viewer(), arguments.status, after, limit, app.freshness(agent)).await?;
     let links = answer.value.items;
-    let places: Vec<_> = links.iter().map(|link| link.place).collect();
+    let positions: Vec<_> = links.iter().map(|link| link.position).collect();
     let page = fitting(links.into_iter().map(|link| value(&LinkDetails::of(&call, link))), MOST - AROUND);
-    let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
+    let last = page.items.len().checked_sub(1).and_then(|last| positions.get(last)).copied().or(after);
     Ok(Answer::of(Listed {
         now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, CursorScope::Links, last.unwrap_or_else(|| call.beginning())),

@@ -150,7 +150,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer =
         app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
-    let places: Vec<_> = sessions.iter().map(|session| session.place).collect();
+    let places: Vec<_> = sessions.iter().map(|session| session.position).collect();
     let include = arguments.include.unwrap_or_default();
     let mut answers = match include.iter().find(|part| *part != ANSWERS) {
         Some(part) => {

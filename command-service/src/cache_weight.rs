@@ -1,0 +1,55 @@
+//! Estimates the memory of cached states from what can grow in them, so that the cache stays within its budget.
+
+use domain::agent::{Agent, Retired};
+use domain::link::Link;
+use domain::session::Session;
+use domain::{Memory, Sealed};
+
+/// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
+const AGGREGATE: usize = 3_072;
+/// An entry of a persistent map, with its share of the nodes, in bytes (measured: 108 to 132).
+const ENTRY: usize = 112;
+
+/// A state that a cache holds.
+pub(crate) trait CacheWeight {
+    /// Estimates its memory, in bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl CacheWeight for Memory {
+    fn bytes(&self) -> usize {
+        self.len() * ENTRY
+    }
+}
+
+impl CacheWeight for Agent {
+    fn bytes(&self) -> usize {
+        AGGREGATE + self.keys.values().map(|key| ENTRY + key.name.len() + key.retired.len() * size_of::<Retired>()).sum::<usize>()
+    }
+}
+
+impl CacheWeight for Link {
+    fn bytes(&self) -> usize {
+        let settings = self.settings.as_ref().map_or(0, |settings| {
+            let texts = settings.texts().map(sealed).sum::<usize>();
+            let questions = settings.questions.as_ref().map_or(0, |questions| sealed(&questions.form));
+            let recipients = settings.recipients.as_ref().map_or(0, |recipients| sealed(&recipients.labels));
+            texts + questions + recipients + settings.allowed_origins.iter().map(String::len).sum::<usize>()
+        });
+        let farewell = self.revocation.as_ref().and_then(|revocation| revocation.farewell.as_ref()).map_or(0, sealed);
+        AGGREGATE + settings + farewell + (self.admissions.len() + self.came.len()) * ENTRY
+    }
+}
+
+impl CacheWeight for Session {
+    fn bytes(&self) -> usize {
+        let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
+        let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();
+        let entries = self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len();
+        AGGREGATE + moments + forms + entries * ENTRY
+    }
+}
+
+fn sealed(text: &Sealed) -> usize {
+    size_of::<Sealed>() + text.bytes.len()
+}

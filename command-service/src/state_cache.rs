@@ -1,0 +1,155 @@
+//! Caches the folded states of aggregates within a memory budget; the log stays the truth, and each state knows how far it has
+//! read it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Address, Aggregate, CommandId, Remembered, Root};
+use moka::future::Cache;
+use nats::{Error, Head, Store};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::cache_weight::CacheWeight;
+
+/// The cached states of one kind of aggregate.
+#[derive(Debug)]
+pub(crate) struct StateCache<A: Aggregate> {
+    store: Store,
+    entries: Cache<Address, Entry<A>>,
+}
+
+/// One aggregate's entry in the cache, with its weight when it was last inserted.
+#[derive(Debug, Clone)]
+struct Entry<A: Aggregate> {
+    state: Arc<Mutex<CachedState<A>>>,
+    weight: u32,
+}
+
+/// An aggregate's folded state, and the commit that it reaches to.
+#[derive(Debug)]
+pub(crate) struct CachedState<A: Aggregate> {
+    pub(crate) root: Root<A>,
+    pub(crate) head: Head,
+    /// The command that made the head, and its answer.
+    pub(crate) newest: Option<(CommandId, Remembered)>,
+    /// When the log was known to hold nothing newer; `None` while that is unknown.
+    pub(crate) confirmed: Option<Instant>,
+    /// The weight with which the cache counts this state.
+    counted_weight: u32,
+}
+
+/// A locked state: writers within one process wait for each other here instead of conflicting in the log.
+pub(crate) type Cached<A> = OwnedMutexGuard<CachedState<A>>;
+
+impl<A: Aggregate + CacheWeight> StateCache<A> {
+    /// Makes a cache of at most `bytes`.
+    pub(crate) fn new(store: Store, bytes: u64) -> Self {
+        let entries = Cache::builder().weigher(|_: &Address, entry: &Entry<A>| entry.weight).max_capacity(bytes).build();
+        Self { store, entries }
+    }
+
+    /// Locks an aggregate's state, and reads the log first if the state is unconfirmed.
+    pub(crate) async fn lock(&self, address: Address) -> Result<Cached<A>, Error> {
+        let entry = self.entries.get_with(address, async { Entry::empty() }).await;
+        let mut cached = entry.state.lock_owned().await;
+        if cached.confirmed.is_none() {
+            self.catch_up(&mut cached, address).await?;
+        }
+        Ok(cached)
+    }
+
+    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed.
+    ///
+    /// The lock makes this single-flight: a caller that waited for it uses the confirmation that was made meanwhile.
+    pub(crate) async fn confirm(&self, cached: &mut Cached<A>, address: Address, age: Duration) -> Result<bool, Error> {
+        if cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
+            return Ok(false);
+        }
+        let asked = Instant::now();
+        let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
+        if last == cached.head {
+            cached.confirmed = Some(asked);
+            return Ok(false);
+        }
+        if last.sequence <= cached.head.sequence {
+            cached.clear();
+        }
+        self.catch_up(cached, address).await?;
+        Ok(true)
+    }
+
+    /// Reads what another process appended first.
+    pub(crate) async fn reload(&self, cached: &mut Cached<A>, address: Address) -> Result<(), Error> {
+        let before = cached.head;
+        self.catch_up(cached, address).await?;
+        if cached.head == before {
+            cached.clear();
+            self.catch_up(cached, address).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the log has beyond the state; from the beginning if the log does not continue it.
+    async fn catch_up(&self, cached: &mut Cached<A>, address: Address) -> Result<(), Error> {
+        match self.read_on(cached, address).await {
+            Err(Error::ChainBroken { .. }) if cached.head != Head::default() => {
+                cached.clear();
+                self.read_on(cached, address).await?;
+            }
+            read => read?,
+        }
+        self.update_weight(cached, address).await;
+        Ok(())
+    }
+
+    async fn read_on(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
+        let asked = Instant::now();
+        for stored in self.store.load::<A>(address, &cached.head).await? {
+            let commit = stored.commit;
+            let answer = Remembered {
+                sequence: stored.head.sequence,
+                events: count(&commit.events),
+                at: commit.at,
+                fingerprint: commit.fingerprint,
+            };
+            cached.root.fold(commit.id, answer, &commit.events);
+            cached.head = stored.head;
+            cached.newest = Some((commit.id, answer));
+        }
+        cached.confirmed = Some(asked);
+        Ok(())
+    }
+
+    /// Gives the cache a state's new weight where it has changed by more than a quarter.
+    pub(crate) async fn update_weight(&self, cached: &mut Cached<A>, address: Address) {
+        let weight = u32::try_from(cached.root.state.bytes() + cached.root.memory.bytes()).unwrap_or(u32::MAX);
+        if weight.abs_diff(cached.counted_weight) > cached.counted_weight / 4 {
+            cached.counted_weight = weight;
+            let entry = Entry { state: Arc::clone(OwnedMutexGuard::mutex(cached)), weight };
+            self.entries.insert(address, entry).await;
+        }
+    }
+}
+
+impl<A: Aggregate> Entry<A> {
+    fn empty() -> Self {
+        let state =
+            CachedState { root: Root::default(), head: Head::default(), newest: None, confirmed: None, counted_weight: 0 };
+        Self { state: Arc::new(Mutex::new(state)), weight: 0 }
+    }
+}
+
+impl<A: Aggregate> CachedState<A> {
+    /// Drops a state that the log does not continue: the log may have lost its tail in a crash and got other commits since.
+    fn clear(&mut self) {
+        self.root = Root::default();
+        self.head = Head::default();
+        self.newest = None;
+        self.confirmed = None;
+    }
+}
+
+/// Counts a commit's events.
+pub(crate) fn count<E>(events: &[E]) -> u16 {
+    u16::try_from(events.len()).expect("a commit has few events")
+}

@@ -1,7 +1,0 @@
-//! The one place where this crate draws randomness.
-
-/// Draws `N` random bytes from the operating system's generator.
-#[allow(clippy::disallowed_methods)]
-pub(crate) fn bytes<const N: usize>() -> [u8; N] {
-    rand::random()
-}

@@ -1,0 +1,18 @@
+//! What is stored: commits, the streams they are in, and the ways to append, load and follow them.
+
+pub(crate) mod append;
+pub(crate) mod capacity;
+pub(crate) mod commit;
+pub(crate) mod connection;
+mod ephemeral;
+pub(crate) mod feed;
+pub(crate) mod head;
+pub(crate) mod position;
+pub(crate) mod read;
+pub(crate) mod record;
+pub(crate) mod store;
+pub(crate) mod streams;
+pub(crate) mod subjects;
+pub mod trace;
+pub(crate) mod unknown;
+pub(crate) mod verify;

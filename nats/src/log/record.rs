@@ -1,0 +1,120 @@
+//! What readers get: a stored commit with its position, and its events one by one.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use domain::{Address, CommandId, LinkId, Timestamp};
+
+use crate::Error;
+use crate::log::commit::{Actor, AnyEvent, Commit, DecodeError, command_id, event_types};
+use crate::log::head::{Head, Last};
+use crate::log::position::{EventId, Hash, Position, Shard};
+use crate::log::subjects;
+
+/// A commit as it stands in the log.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The aggregate.
+    pub address: Address,
+    /// The stream.
+    pub shard: Shard,
+    /// The sequence in the stream, from 1.
+    pub sequence: u64,
+    /// The commit.
+    pub commit: Commit<AnyEvent>,
+    /// The hash of the stored bytes.
+    pub hash: Hash,
+    /// The shard's running hash up to and with this commit; zeros where it was not read by a feed.
+    pub running: Hash,
+    /// The length of the stored bytes.
+    pub size: usize,
+}
+
+/// One event, with what readers need of its commit.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// The aggregate.
+    pub address: Address,
+    /// The link of a session's event.
+    pub link: Option<LinkId>,
+    /// The position in the log.
+    pub position: Position,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The command that made it.
+    pub command: CommandId,
+    /// What happened.
+    pub event: AnyEvent,
+}
+
+impl Fact {
+    /// Returns the event's public id.
+    pub fn id(&self) -> EventId {
+        EventId::of(&self.command, self.position.index)
+    }
+}
+
+impl Recorded {
+    /// Returns the events in order.
+    pub fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        let commit = &self.commit;
+        commit.events.iter().zip(0_u16..).map(|(event, index)| Fact {
+            address: self.address,
+            link: commit.link,
+            position: Position { shard: self.shard, sequence: self.sequence, index },
+            at: commit.at,
+            actor: commit.actor,
+            command: commit.id,
+            event: event.clone(),
+        })
+    }
+}
+
+/// A message of the log, not yet decoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) subject: String,
+    pub(crate) sequence: u64,
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+}
+
+impl Raw {
+    /// Decodes the commit by its subject's kind.
+    pub(crate) fn decode(&self) -> Result<Recorded, Error> {
+        let (shard, address) = self.shard_and_address()?;
+        let commit = Commit::decode_any(address.target.into(), self.headers.as_ref(), &self.payload)
+            .map_err(|error| self.corrupt(&error))?;
+        Ok(Recorded {
+            address,
+            shard,
+            sequence: self.sequence,
+            commit,
+            hash: Hash::of(&self.payload),
+            running: Hash::default(),
+            size: self.payload.len(),
+        })
+    }
+
+    /// Reads the aggregate's address from the subject.
+    pub(crate) fn address(&self) -> Result<Address, Error> {
+        Ok(self.shard_and_address()?.1)
+    }
+
+    fn shard_and_address(&self) -> Result<(Shard, Address), Error> {
+        subjects::parse_event(&self.subject).ok_or_else(|| self.corrupt(&DecodeError::Subject))
+    }
+
+    /// Reads the headers, without decoding the body.
+    pub(crate) fn last(&self) -> Result<Last, Error> {
+        let command = self.headers.as_ref().and_then(command_id).ok_or_else(|| self.corrupt(&DecodeError::NoCommand))?;
+        let types = self.headers.as_ref().and_then(event_types).unwrap_or_default().to_owned();
+        Ok(Last { head: Head { sequence: self.sequence, hash: Hash::of(&self.payload) }, command, types })
+    }
+
+    /// Makes the error for a message that cannot be read.
+    pub(crate) fn corrupt(&self, reason: &DecodeError) -> Error {
+        Error::Corrupt { subject: self.subject.clone(), sequence: self.sequence, reason: reason.to_string() }
+    }
+}
