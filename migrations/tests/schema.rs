@@ -84,7 +84,7 @@ async fn run_until(pool: &PgPool, version: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn checkpoints_of_two_tables_become_rows_of_one() {
+async fn read_models_begin_anew_and_webhooks_go_on() {
     let server = server().await;
     let superuser = connect(server.url()).await;
     execute(&superuser, "CREATE ROLE keeper LOGIN CREATEROLE NOINHERIT PASSWORD 'keeper'").await.unwrap();
@@ -109,7 +109,8 @@ async fn checkpoints_of_two_tables_become_rows_of_one() {
             .fetch_all(&within)
             .await
             .unwrap();
-    let expected = [("rows", 0, 5, 3), ("rows", 1, 6, 3), ("webhooks", 1, 4, 2)];
+    // The read models begin anew, for links' rows have another form; whom webhooks have called is not forgotten.
+    let expected = [("webhooks", 1, 4, 2)];
     assert_eq!(after, expected.map(|(projection, shard, sequence, until)| (projection.to_owned(), shard, sequence, until)));
     server.stop().await;
 }

@@ -4,7 +4,6 @@
 //! A server that is slow or unreachable delays no token whose key is cached: a response counts for a day, or until the next one.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
-use url::{Host, Url};
+use url::Url;
 
 /// How long keys are good without another look.
 const FRESH_FOR: Duration = Duration::from_hours(1);
@@ -50,14 +49,14 @@ pub(super) struct ServerKey {
 #[derive(Debug)]
 pub(super) struct ServerKeys {
     issuer: String,
-    kept: RwLock<Option<Kept>>,
+    kept: RwLock<Option<Fetched>>,
     /// When the server was last asked; whoever holds it asks.
     asked: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What the server last said.
 #[derive(Debug)]
-struct Kept {
+struct Fetched {
     keys: HashMap<String, Arc<ServerKey>>,
     fresh_until: Instant,
     good_until: Instant,
@@ -115,7 +114,7 @@ impl ServerKey {
     }
 }
 
-impl Kept {
+impl Fetched {
     fn now(keys: HashMap<String, Arc<ServerKey>>) -> Self {
         let now = Instant::now();
         Self { keys, fresh_until: now + FRESH_FOR, good_until: now + GOOD_FOR }
@@ -153,7 +152,7 @@ impl ServerKeys {
         let asking = tokio::spawn(async move {
             let _asked = asked;
             match keys.fetch().await {
-                Ok(fetched) => *keys.kept.write() = Some(Kept::now(fetched)),
+                Ok(fetched) => *keys.kept.write() = Some(Fetched::now(fetched)),
                 Err(error) => tracing::warn!(%error, "the authorization server's keys cannot be had"),
             }
         });
@@ -221,14 +220,10 @@ async fn get<T: DeserializeOwned>(http: &reqwest::Client, url: Url) -> Result<T,
     Ok(read_json(&body)?)
 }
 
-/// Tells whether an address can be trusted: https, or on this machine.
+/// Tells whether an address can be trusted: https, or on this machine. Of names only `localhost` itself: a resolver may ask others for
+/// the names below it.
 pub(crate) fn is_secure(url: &Url) -> bool {
-    let is_local = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
+    let is_local = hosts::is_loopback(url) && url.domain().is_none_or(|name| name == "localhost");
     url.scheme() == "https" || (url.scheme() == "http" && is_local)
 }
 
@@ -254,7 +249,7 @@ mod tests {
     /// What `issuer` said an hour ago: one key.
     fn stale(issuer: String) -> Arc<ServerKeys> {
         let (kid, key) = ServerKey::of(json!({"kty": "OKP", "crv": "Ed25519", "x": "A".repeat(43), "kid": "one"})).unwrap();
-        let kept = Kept { fresh_until: Instant::now(), ..Kept::now([(kid, Arc::new(key))].into()) };
+        let kept = Fetched { fresh_until: Instant::now(), ..Fetched::now([(kid, Arc::new(key))].into()) };
         Arc::new(ServerKeys { kept: RwLock::new(Some(kept)), ..ServerKeys::new(issuer) })
     }
 

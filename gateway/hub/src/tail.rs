@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt;
 use nats::{Error, FeedError, Hash, Recorded};
 use tokio::time::{interval, sleep};
@@ -17,7 +18,9 @@ use super::state::TailId;
 /// How many commits are dispatched at once.
 const BATCH: usize = 256;
 /// How long to wait before a log that cannot be read is tried again: at first, and at most.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+const PAUSES: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(LONGEST_PAUSE).without_max_times();
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The reading; dropping it, however that comes about, ends all subscriptions of the shard.
 struct Tail {
@@ -57,12 +60,11 @@ impl Tail {
     /// Dispatches commit after commit until the log is another one, or one of its commits is broken.
     async fn follow(&self, end: u64) -> Closed {
         let mut feed = self.hub.backbone.feed(self.hub.shard, end, Hash::default());
-        let [first, longest] = PAUSES;
-        let mut pause = first;
+        let mut pauses = PAUSES.build();
         loop {
             let error = match feed.next(BATCH).await {
                 Ok(batch) => {
-                    pause = first;
+                    pauses = PAUSES.build();
                     self.dispatch(batch).await;
                     continue;
                 }
@@ -85,9 +87,9 @@ impl Tail {
                 },
                 Err(error) => error,
             };
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             tracing::warn!(shard = %self.hub.shard, %error, ?pause, "the hub cannot read on for the moment");
             sleep(pause).await;
-            pause = (pause * 2).min(longest);
         }
     }
 
@@ -101,8 +103,7 @@ impl Tail {
 
     /// Receives signals; without them the hub works on.
     async fn hear(&self) -> Infallible {
-        let [first, longest] = PAUSES;
-        let mut pause = first;
+        let mut pauses = PAUSES.build();
         loop {
             match self.hub.backbone.ephemeral_subscribe(self.hub.shard).await {
                 Ok(mut signals) => {
@@ -115,8 +116,7 @@ impl Tail {
                 }
                 Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub receives no signals for the moment"),
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(longest);
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
         }
     }
 

@@ -201,8 +201,7 @@ async fn readers_write_nothing_and_words_stay_with_whom_they_belong_to() {
         }
     }
     for (role, table, column) in [
-        ("tempchat_session_reader", "link", "purpose"),
-        ("tempchat_session_reader", "link", "welcome_message"),
+        ("tempchat_session_reader", "link", "settings"),
         ("tempchat_session_reader", "agent", "webhook_url"),
         ("tempchat_analyst", "event", "body"),
     ] {

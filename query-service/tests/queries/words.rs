@@ -52,7 +52,7 @@ async fn words_are_there_until_their_key_is_destroyed() {
 #[tokio::test]
 async fn a_dead_timer_keeps_no_word_readable() {
     let world = one_talk().await;
-    world.sql("UPDATE session SET status = 'ended', ended_at = now(), end_reason = 'agent_ended', erase_at = date_trunc('milliseconds', now())").await;
+    world.sql("UPDATE session SET status = 'ended', ended_at = date_trunc('milliseconds', now()) - INTERVAL '1 day', end_reason = 'agent_ended', erase_at = date_trunc('milliseconds', now())").await;
     let view = world.queries.session(ADA, session(1), ANY).await.unwrap().value.unwrap();
     assert_eq!([view.display_name, view.feedback], [None, None]);
     assert_eq!(message(&world).await, Text::Erased);

@@ -1,10 +1,8 @@
 //! Who can open a link's URL, as far as the address tells.
 
-use std::net::IpAddr;
-
 use schemars::JsonSchema;
 use serde::Serialize;
-use url::{Host, Url};
+use url::Url;
 
 /// From where a URL can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -19,41 +17,12 @@ pub(crate) enum Reachability {
 }
 
 impl Reachability {
-    /// Judges by the host alone: loopback and private ranges (RFC 1918, 4193, 3927, 6598), and names that no one else resolves.
+    /// Judges by the host alone; an address that leads nowhere is nobody's network.
     pub(crate) fn of(url: &Url) -> Self {
-        match url.host() {
-            Some(Host::Ipv4(address)) => Self::of_address(address.into()),
-            Some(Host::Ipv6(address)) => Self::of_address(address.into()),
-            Some(Host::Domain(name)) => Self::of_name(name.trim_end_matches('.')),
-            None => Self::ThisMachine,
-        }
-    }
-
-    fn of_address(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            address if address.is_loopback() || address.is_unspecified() => Self::ThisMachine,
-            IpAddr::V4(address) => {
-                let is_shared = matches!(address.octets(), [100, 64..=127, ..]);
-                if address.is_private() || address.is_link_local() || is_shared { Self::LocalNetwork } else { Self::Public }
-            }
-            IpAddr::V6(address) => {
-                if address.is_unique_local() || address.is_unicast_link_local() {
-                    Self::LocalNetwork
-                } else {
-                    Self::Public
-                }
-            }
-        }
-    }
-
-    fn of_name(name: &str) -> Self {
-        let ends = |suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        if ends("localhost") {
-            Self::ThisMachine
-        } else if !name.contains('.') || ["local", "lan", "internal", "home.arpa"].into_iter().any(ends) {
-            Self::LocalNetwork
-        } else {
-            Self::Public
+        match hosts::Reachability::of_url(url) {
+            hosts::Reachability::ThisMachine => Self::ThisMachine,
+            hosts::Reachability::LocalNetwork => Self::LocalNetwork,
+            hosts::Reachability::Special | hosts::Reachability::Public => Self::Public,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use url::{Host, Url};
+use url::Url;
 
 use super::asking::{fields_as_asked, form};
 use crate::args::Bound;
@@ -237,16 +237,12 @@ fn origins(given: Vec<String>, policy: &Policy) -> Result<Vec<String>, Problem> 
 }
 
 fn is_origin(url: &Url) -> bool {
-    let is_local = match url.host() {
-        // A pattern, or what would end the page's policy, is a name to URLs and no site to browsers.
-        Some(Host::Domain(name)) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) => {
-            return false;
-        }
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
+    // A pattern, or what would end the page's policy, is a name to URLs and no site to browsers.
+    let is_site = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if !url.has_host() || !url.domain().is_none_or(is_site) {
+        return false;
+    }
+    let is_local = hosts::is_loopback(url);
     let is_allowed = url.scheme() == "https" || (url.scheme() == "http" && is_local);
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     is_allowed && is_bare && url.username().is_empty() && url.password().is_none()
