@@ -49,38 +49,35 @@ impl Queries {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
-        let mut rows = match link {
-            Some(link) => {
-                let rows = sqlx::query_as!(
-                    Row,
-                    "SELECT settings, admitted, places_taken, opened_at, expires_at
-                    FROM link
-                    WHERE agent = $1
-                    AND status IN ('active', 'paused')
-                    AND expires_at > $2
-                    AND id = $3",
-                    agent,
-                    now,
-                    uuid(link.bytes())
-                );
-                rows.fetch_all(&mut *view.transaction).await?
-            }
-            None => {
-                let rows = sqlx::query_as!(
-                    Row,
-                    "SELECT settings, admitted, places_taken, opened_at, expires_at
-                    FROM link
-                    WHERE agent = $1
-                    AND status IN ('active', 'paused')
-                    AND expires_at > $2
-                    ORDER BY opened_sequence
-                    LIMIT $3",
-                    agent,
-                    now,
-                    rows_for(limit)
-                );
-                rows.fetch_all(&mut *view.transaction).await?
-            }
+        let mut rows = if let Some(link) = link {
+            let rows = sqlx::query_as!(
+                Row,
+                "SELECT settings, admitted, places_taken, opened_at, expires_at
+                FROM link
+                WHERE agent = $1
+                AND status IN ('active', 'paused')
+                AND expires_at > $2
+                AND id = $3",
+                agent,
+                now,
+                uuid(link.bytes())
+            );
+            rows.fetch_all(&mut *view.transaction).await?
+        } else {
+            let rows = sqlx::query_as!(
+                Row,
+                "SELECT settings, admitted, places_taken, opened_at, expires_at
+                FROM link
+                WHERE agent = $1
+                AND status IN ('active', 'paused')
+                AND expires_at > $2
+                ORDER BY opened_sequence
+                LIMIT $3",
+                agent,
+                now,
+                rows_for(limit)
+            );
+            rows.fetch_all(&mut *view.transaction).await?
         };
         view.end().await?;
         let has_more = cut(&mut rows, limit);
