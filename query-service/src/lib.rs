@@ -11,14 +11,18 @@ mod columns;
 mod error;
 mod events;
 mod freshness;
+mod joinable;
 mod key_use;
 mod links;
 mod open_sessions;
+mod opening;
 mod page;
 mod progress;
 mod role;
+mod scopes;
 mod sessions;
 mod unacknowledged;
+mod unread;
 mod vaults;
 
 use std::sync::Arc;
@@ -32,13 +36,16 @@ pub use answers::LinkAnswers;
 pub use error::{Error, EventsError};
 pub use events::{EventPage, Filter, Range, Scope};
 pub use freshness::{Answer, Freshness};
+pub use joinable::JoinableLink;
 pub use key_use::KeyUse;
 pub use links::{LinkCounts, LinkQuestions, LinkView, Opened};
 pub use open_sessions::{OpenSession, OpenSessions, Party};
 pub use page::Page;
 pub use progress::Progress;
 pub use role::Viewer;
+pub use scopes::ScopeView;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
+pub use unread::Unread;
 pub use vaults::{PlainText, Vaults};
 
 /// All queries; cheap to clone.

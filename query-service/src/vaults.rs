@@ -72,6 +72,11 @@ impl Vaults {
         self.by_owner.get(&owner).cloned().unwrap_or(Vault::erased(owner))
     }
 
+    /// Forgets the vault of a session whose key may have been destroyed since.
+    pub fn forget(&mut self, owner: Address) {
+        self.by_owner.remove(&owner);
+    }
+
     /// Opens a column that may be empty; erased texts are absent.
     pub(crate) fn open(&self, owner: Address, field: Field, sealed: Option<&[u8]>) -> Result<Option<PlainText>, Error> {
         let (Some(vault), Some(sealed)) = (self.by_owner.get(&owner), sealed) else { return Ok(None) };
@@ -79,6 +84,15 @@ impl Vaults {
             Text::Open(text) => Ok(Some(PlainText(text))),
             Text::Erased => Ok(None),
         }
+    }
+}
+
+impl IntoIterator for Vaults {
+    type Item = (Address, Vault);
+    type IntoIter = std::collections::hash_map::IntoIter<Address, Vault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_owner.into_iter()
     }
 }
 

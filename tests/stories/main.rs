@@ -11,6 +11,7 @@ mod agent_tools;
 mod bad_networks;
 mod bodies;
 mod bridge;
+mod cold_reads;
 mod command_line;
 mod complete_results;
 mod conformance;

@@ -1,16 +1,17 @@
 //! Stored events rendered for one agent: texts opened and sanitized, with the names of keys and recipients.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use app::App;
 use command_service::Principal;
 use domain::session::Event as SessionEvent;
-use domain::{Address, KeyId, Target};
+use domain::{Address, KeyId, SessionId, Target};
 use events::sanitize::clean;
 use events::{Audience, Data, Event, present};
 use nats::{Actor, AnyEvent, Fact, Vault};
 use problem::Problem;
+use query_service::Vaults;
 
 use super::recipients::Recipients;
 
@@ -26,8 +27,35 @@ pub struct Renderer<'a> {
 impl<'a> Renderer<'a> {
     /// Makes a renderer for the bearer of one of the agent's keys.
     pub fn new(app: &'a App, principal: &'a Principal) -> Self {
-        let recipients = Recipients::new(app, principal.agent);
-        Self { app, principal, vaults: HashMap::new(), names: HashMap::new(), recipients }
+        Self::with(app, principal, Vaults::default())
+    }
+
+    /// As [`Self::new`], with the vaults that came with a page of rows.
+    pub fn with(app: &'a App, principal: &'a Principal, vaults: Vaults) -> Self {
+        let recipients = Recipients::new(app, principal);
+        Self { app, principal, vaults: vaults.into_iter().collect(), names: HashMap::new(), recipients }
+    }
+
+    /// Fetches by the rows, all at once, what opens these events and is not there yet. What the rows are too far behind to tell is left
+    /// for [`Self::render`] to ask the log.
+    pub async fn prepare(&mut self, facts: impl IntoIterator<Item = &Fact>) -> Result<(), Problem> {
+        let (mut sessions, mut links, mut reached) = (BTreeSet::<SessionId>::new(), BTreeSet::new(), 0);
+        for fact in facts {
+            reached = reached.max(fact.position.sequence);
+            if let Target::Session(session) = fact.address.target {
+                sessions.extend((!self.vaults.contains_key(&fact.address)).then_some(session));
+            }
+            links.extend(recipient_of(&fact.event).and(fact.link));
+        }
+        let fresh = self.app.freshness_from(self.principal.agent, reached);
+        if !sessions.is_empty() {
+            let sessions: Vec<_> = sessions.into_iter().collect();
+            let answer = self.app.queries().vaults(App::viewer(self.principal), &sessions, fresh).await?;
+            if !answer.stale {
+                self.vaults.extend(answer.value);
+            }
+        }
+        self.recipients.read(links, fresh).await
     }
 
     /// Renders one stored event, if agents are told about it.

@@ -3,11 +3,11 @@
 use app::{App, RequestId};
 use command_service::Principal;
 use domain::agent::Scope;
-use domain::{Address, LinkId, SessionId};
+use domain::{Address, LinkId, SessionId, link};
 use events::sanitize::clean;
 use nats::{Actor, Position};
 use problem::{Code, Problem};
-use query_service::{Freshness, Viewer};
+use query_service::{Freshness, ScopeView, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use tokio_util::sync::CancellationToken;
@@ -90,15 +90,61 @@ impl Call {
 
     /// Reads a session's id; one that is none is as unknown as one of another agent's, and as one beyond the key's only link.
     pub(super) async fn session_id(&self, text: &str) -> Result<SessionId, Problem> {
-        let session = SessionId::parse(text).map_err(|_| {
-            unknown_session(text).next("A session_id begins with ses_; call temp_chat_list_sessions for the sessions there are.")
-        })?;
+        let session = parse_session(text)?;
+        self.is_within(session).await?;
+        Ok(session)
+    }
+
+    /// Refuses a session beyond the only link of a limited key.
+    async fn is_within(&self, session: SessionId) -> Result<(), Problem> {
         if let Some(only) = self.principal.grant.link
             && self.app().link_of(self.session(session)).await.map_err(about_session(session))? != only
         {
             return Err(unknown_session(session));
         }
-        Ok(session)
+        Ok(())
+    }
+
+    /// Looks at a session that the caller may see: at its row, or where fresh rows have none, in the log, which alone knows what is
+    /// unknown.
+    pub(super) async fn session_scope(&self, text: &str) -> Result<(SessionId, ScopeView), Problem> {
+        let session = parse_session(text)?;
+        let answer = self.app().queries().session_scope(self.viewer(), session, self.fresh(0)).await?;
+        match answer.value {
+            Some(view) if !answer.stale => Ok((session, view)),
+            Some(_) | None => {
+                self.is_within(session).await?;
+                Ok((session, self.logged_session(session).await?))
+            }
+        }
+    }
+
+    /// Looks at one of the agent's sessions in the log.
+    pub(super) async fn logged_session(&self, session: SessionId) -> Result<ScopeView, Problem> {
+        let state = self.app().commands().session(self.session(session)).await.map_err(about_session(session))?;
+        let link = state.link.ok_or_else(|| unknown_session(session))?;
+        let is_timed_out = state.settings.as_ref().is_some_and(|settings| settings.expires_at <= command_service::clock::now());
+        Ok(ScopeView {
+            link,
+            is_over: state.ended.is_some() || is_timed_out,
+            is_erased: state.status == domain::session::Status::Erased,
+        })
+    }
+
+    /// Looks at a link that the caller may see: at its row, or where fresh rows have none, in the log.
+    pub(super) async fn link_scope(&self, link: LinkId) -> Result<ScopeView, Problem> {
+        let answer = self.app().queries().link_scope(self.viewer(), link, self.fresh(0)).await?;
+        if let Some(view) = answer.value.filter(|_| !answer.stale) {
+            return Ok(view);
+        }
+        let state = self.app().commands().link(self.principal.agent, link).await?;
+        if state.status == link::Status::Unknown {
+            return Err(unknown_link(link));
+        }
+        let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
+        let ends_at = state.settings.as_ref().map(|settings| settings.expires_at);
+        let is_timed_out = ends_at.is_none_or(|ends_at| ends_at <= command_service::clock::now());
+        Ok(ScopeView { link, is_over: !is_open || is_timed_out, is_erased: state.status == link::Status::Erased })
     }
 
     /// Refuses a key that lacks some of the scopes.
@@ -156,6 +202,13 @@ impl Call {
 fn listed(scopes: impl IntoIterator<Item = Scope>) -> String {
     let names: Vec<_> = scopes.into_iter().map(Scope::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Reads a session's id.
+fn parse_session(text: &str) -> Result<SessionId, Problem> {
+    SessionId::parse(text).map_err(|_| {
+        unknown_session(text).next("A session_id begins with ses_; call temp_chat_list_sessions for the sessions there are.")
+    })
 }
 
 /// Says that the agent has no such session.

@@ -4,7 +4,7 @@
 //! mark a second; what comes sooner is late, and written when it is welcome. What was given to a key is remembered only to mark what
 //! is given again, and to know what a sent message acknowledges: forgetting it (a restart, another process) repeats, and loses nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use app::App;
 use command_service::{Principal, Refusal};
 use domain::session::{Reader, Rejection};
-use domain::{Address, AgentId, KeyId, SessionId, Target, Timestamp};
+use domain::{Address, AgentId, KeyId, SessionId, Timestamp};
 use events::NEWS;
 use futures_util::{StreamExt, stream};
 use nats::Position;
 use parking_lot::Mutex;
-use query_service::{Filter, Scope};
+use query_service::{Scope, Unread};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -25,9 +25,7 @@ use tokio::time::timeout;
 const REMEMBERED: usize = 100_000;
 /// How many marks may be late at once; beyond that one is not written, and what it acknowledged is given again.
 const LATE: usize = 10_000;
-/// How many events are acknowledged at once.
-const PAGE: u16 = 500;
-/// How many such pages one cursor may acknowledge; the rest is acknowledged with the next.
+/// How many pages of sessions one cursor may acknowledge; the rest is acknowledged with the next.
 const PAGES: usize = 20;
 /// How many sessions are marked at once.
 const AT_ONCE: usize = 8;
@@ -67,31 +65,20 @@ impl Positions {
     pub(super) async fn acknowledge(self: &Arc<Self>, app: &App, principal: &Principal, scope: Scope, upto: Position) {
         let (agent, key, viewer) = (principal.agent, principal.key, App::viewer(principal));
         for _ in 0..PAGES {
-            let filter = Filter { types: Some(NEWS), not_by: Some(key) };
-            let page = match app
-                .queries()
-                .unacknowledged(viewer, scope, key, filter, PAGE, app.freshness_from(agent, upto.sequence))
-                .await
-            {
+            let fresh = app.freshness_from(agent, upto.sequence);
+            let unread = match app.queries().unread(viewer, scope, key, NEWS, upto, fresh).await {
                 Ok(answer) => answer.value,
                 Err(error) => {
                     tracing::warn!(%error, "what a cursor acknowledges could not be read; it is given again");
                     return;
                 }
             };
-            let mut marks = BTreeMap::new();
-            for fact in page.facts.iter().filter(|fact| fact.position <= upto) {
-                if let Target::Session(session) = fact.address.target {
-                    marks.insert(session, fact.position.sequence);
-                }
-            }
-            let is_all = !page.has_more || page.facts.last().is_none_or(|fact| fact.position > upto);
-            let on_time = stream::iter(marks)
-                .map(|(session, sequence)| self.mark(app, Reading { agent, key, session }, sequence))
+            let on_time = stream::iter(unread.items)
+                .map(|Unread { session, upto }| self.mark(app, Reading { agent, key, session }, upto))
                 .buffer_unordered(AT_ONCE)
                 .fold(0, async |count, on_time| count + usize::from(on_time))
                 .await;
-            if is_all || on_time == 0 {
+            if !unread.has_more || on_time == 0 {
                 return;
             }
         }

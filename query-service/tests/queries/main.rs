@@ -9,6 +9,7 @@ mod freshness;
 mod lists;
 mod paging;
 mod roles;
+mod scopes;
 mod standing;
 mod words;
 mod world;

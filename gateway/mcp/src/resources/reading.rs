@@ -1,12 +1,11 @@
 //! Reading one resource.
 
 use agent_events::Renderer;
-use domain::session::Status;
 use domain::{LinkId, SessionId};
 use events::sanitize::clean;
 use events::{Moment, NEWS, transcript};
 use problem::{Code, Problem};
-use query_service::{Filter, Range};
+use query_service::{Filter, Range, SessionStatus};
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, ResourceContents};
 
@@ -44,18 +43,27 @@ async fn of_link(call: &Call, link: LinkId) -> Result<String, Problem> {
 async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let fresh = app.freshness(agent);
-    let view = app.queries().session(call.viewer(), session, fresh).await?;
-    let view = match view.value {
+    let answer = app.queries().session(call.viewer(), session, fresh).await?;
+    let is_stale = answer.stale;
+    let view = match answer.value {
         Some(view) => view,
-        None if view.stale => return Err(Code::Unavailable.into()),
+        None if is_stale => return Err(Code::Unavailable.into()),
         None => return Err(crate::call::unknown_session(session)),
     };
-    if app.commands().session(call.session(session)).await?.status == Status::Erased {
+    let is_erased = match view.status {
+        SessionStatus::Erased => true,
+        // Rows that are behind may not know it yet.
+        SessionStatus::Active | SessionStatus::Idle | SessionStatus::Ended => {
+            is_stale && call.logged_session(session).await?.is_erased
+        }
+    };
+    if is_erased {
         return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
     }
     let filter = Filter { types: Some(NEWS), not_by: None };
     let page = app.queries().events(call.viewer(), session, Range::Newest, filter, ENTRIES, fresh).await?.value;
-    let mut renderer = Renderer::new(call.app(), &call.principal);
+    let mut renderer = Renderer::with(call.app(), &call.principal, page.vaults);
+    renderer.prepare(&page.facts).await?;
     let mut events = Vec::with_capacity(page.facts.len());
     for fact in &page.facts {
         events.extend(renderer.render(fact).await?);

@@ -1,7 +1,5 @@
 //! A tool's result: the same information as text and as structured content, for some hosts show only one.
 
-use std::marker::PhantomData;
-
 use problem::Problem;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
@@ -10,44 +8,54 @@ use serde_json::Value;
 /// The most characters of a result's text: what is longer is cut by some hosts, in silence.
 pub(crate) const MOST: usize = 20_000;
 
-/// What a tool answers: a `T`, already written.
+/// What a tool answers: a `T`, and its text.
 #[derive(Debug)]
 pub(crate) struct Answer<T> {
     text: String,
-    structured: Value,
-    of: PhantomData<T>,
+    value: T,
 }
 
 impl<T: Serialize> Answer<T> {
     /// Tells `value`, in the order of its fields.
-    pub(crate) fn of(value: &T) -> Self {
-        let text = serde_json::to_string(value).expect("a result is plain values");
-        let structured = serde_json::to_value(value).expect("a result is plain values");
-        Self { text, structured, of: PhantomData }
+    pub(crate) fn of(value: T) -> Self {
+        Self { text: text(&value), value }
+    }
+
+    /// Tells `value`, of which `leave_out` takes something away, if it can, for as long as the text is too long.
+    pub(crate) fn fitted(mut value: T, mut leave_out: impl FnMut(&mut T) -> bool) -> Self {
+        let mut text = text(&value);
+        while length(&text) >= MOST && leave_out(&mut value) {
+            text = self::text(&value);
+        }
+        Self { text, value }
     }
 
     /// Tells `value` in other words of the same content.
-    pub(crate) fn with_text(self, text: String) -> Self {
-        Self { text, ..self }
+    pub(crate) fn in_words(value: T, text: String) -> Self {
+        Self { text, value }
     }
 
     /// Returns the text alone.
     pub(crate) fn into_text(self) -> String {
         self.text
     }
+}
 
-    /// Counts the characters of the text.
-    pub(crate) fn length(&self) -> usize {
-        length(&self.text)
+impl<T: Serialize> From<Answer<T>> for CallToolResult {
+    fn from(Answer { text, value }: Answer<T>) -> Self {
+        let mut result = Self::success(vec![ContentBlock::text(text)]);
+        result.structured_content = Some(self::value(&value));
+        result
     }
 }
 
-impl<T> From<Answer<T>> for CallToolResult {
-    fn from(Answer { text, structured, .. }: Answer<T>) -> Self {
-        let mut result = Self::success(vec![ContentBlock::text(text)]);
-        result.structured_content = Some(structured);
-        result
-    }
+fn text(of: &impl Serialize) -> String {
+    serde_json::to_string(of).expect("a result is plain values")
+}
+
+/// Turns a part of a result into plain values.
+pub(crate) fn value(of: &impl Serialize) -> Value {
+    serde_json::to_value(of).expect("a result is plain values")
 }
 
 /// Tells a refusal to a model: nothing structured, and never an error of the protocol.
@@ -69,11 +77,10 @@ pub(crate) struct Fitting {
 }
 
 /// Takes items in order as long as their text stays under `room` characters; the first always.
-pub(crate) fn fitting<T: Serialize>(items: impl IntoIterator<Item = T>, room: usize) -> Fitting {
+pub(crate) fn fitting(items: impl IntoIterator<Item = Value>, room: usize) -> Fitting {
     let mut fitting = Fitting { items: Vec::new(), cut: false };
     let mut used = 0;
     for item in items {
-        let item = serde_json::to_value(item).expect("a result is plain values");
         used += length(&item.to_string()) + 1;
         if used > room && !fitting.items.is_empty() {
             fitting.cut = true;
@@ -92,16 +99,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_cut_at_an_item_and_said_so() {
-        let words = ["aaaa", "bbbb", "cccc"];
-        assert_eq!(fitting(words, 14).items, [json!("aaaa"), json!("bbbb")]);
-        assert!(fitting(words, 14).cut);
-        assert!(!fitting(words, 21).cut);
-        assert_eq!(fitting(words, 1).items, [json!("aaaa")]);
+        let words = || ["aaaa", "bbbb", "cccc"].map(Value::from);
+        assert_eq!(fitting(words(), 14).items, [json!("aaaa"), json!("bbbb")]);
+        assert!(fitting(words(), 14).cut);
+        assert!(!fitting(words(), 21).cut);
+        assert_eq!(fitting(words(), 1).items, [json!("aaaa")]);
     }
 
     #[test]
     fn text_and_structure_say_the_same() {
-        let result = CallToolResult::from(Answer::of(&json!({"now": "x", "events": []})));
+        let result = CallToolResult::from(Answer::of(json!({"now": "x", "events": []})));
         let text = result.content.first().and_then(|block| block.as_text()).unwrap().text.clone();
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), result.structured_content.unwrap());
     }

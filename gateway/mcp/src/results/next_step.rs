@@ -1,11 +1,10 @@
 //! What comes next: the open sessions, and what a model best does now.
 
 use agent_events::Recipients;
-use domain::link::Standing;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
 use problem::Problem;
-use query_service::{LinkView, OpenSession, Party, Scope, SessionStatus};
+use query_service::{JoinableLink, OpenSession, Party, Scope, SessionStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,7 +18,7 @@ const LIVELY: Millis = Millis::minutes(5);
 const SOONEST: Millis = Millis::minutes(2);
 const LATEST: Millis = Millis::minutes(30);
 /// How many links are looked at for one that still takes people.
-const LINKS: u16 = 100;
+const LINKS: u16 = 200;
 
 /// What a model best does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -121,7 +120,9 @@ impl NextStep {
         if open.total == 0 {
             situation.add_links(&open_links(call, scope, sequence).await?);
         }
-        let mut recipients = Recipients::new(call.app(), call.principal.agent);
+        let mut recipients = Recipients::new(call.app(), &call.principal);
+        let named = open.sessions.iter().filter(|session| session.recipient.is_some()).map(|session| session.link);
+        recipients.read(named, fresh).await?;
         let mut shown = Vec::with_capacity(open.sessions.len());
         for session in &open.sessions {
             let recipient = recipients.label(session.link, session.recipient).await?;
@@ -164,7 +165,7 @@ fn lively_at(session: &OpenSession, now: Timestamp) -> Option<Timestamp> {
 /// Links through which someone may still come.
 #[derive(Debug, Default)]
 struct Links {
-    found: Vec<LinkView>,
+    found: Vec<JoinableLink>,
     /// Whether there may be others.
     unsure: bool,
 }
@@ -172,31 +173,14 @@ struct Links {
 /// Finds the links of a scope through which someone may still come.
 async fn open_links(call: &Call, scope: Scope, sequence: u64) -> Result<Links, Problem> {
     let (queries, viewer, fresh) = (call.app().queries(), call.viewer(), call.fresh(sequence));
-    let mut links = Links::default();
-    match scope {
+    let link = match scope {
         // A chatter who starts again gets another session.
-        Scope::Session(_) => {}
-        Scope::Link(link) => {
-            let answer = queries.link(viewer, link, fresh).await?;
-            links.found.extend(answer.value);
-            links.unsure |= answer.stale;
-        }
-        Scope::Agent => {
-            for status in [Standing::Active, Standing::Paused] {
-                let answer = queries.links(viewer, Some(status), None, LINKS, fresh).await?;
-                links.found.extend(answer.value.items);
-                links.unsure |= answer.stale || answer.value.has_more;
-            }
-        }
-    }
-    links.found.retain(takes_people);
-    Ok(links)
-}
-
-fn takes_people(link: &LinkView) -> bool {
-    let is_used_up =
-        link.settings.max_sessions_total.is_some_and(|most| link.counts.admitted >= most && link.counts.places_taken == 0);
-    matches!(link.status, Standing::Active | Standing::Paused) && !is_used_up
+        Scope::Session(_) => return Ok(Links::default()),
+        Scope::Link(link) => Some(link),
+        Scope::Agent => None,
+    };
+    let answer = queries.joinable_links(viewer, link, LINKS, fresh).await?;
+    Ok(Links { found: answer.value.items, unsure: answer.stale || answer.value.has_more })
 }
 
 impl Situation {
@@ -207,7 +191,7 @@ impl Situation {
             open => open,
         };
         self.lively_at = self.lively_at.max(links.found.iter().map(|link| link.opened_at).max());
-        self.ends_at = links.found.iter().map(|link| link.settings.expires_at).max();
+        self.ends_at = links.found.iter().map(|link| link.expires_at).max();
     }
 }
 

@@ -128,7 +128,7 @@ async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Pr
     let now = Moment(command_service::clock::now());
     let since = now.0 - Millis::minutes(arguments.days_back.unwrap_or(30) * 24 * 60);
     let answer = app.queries().analytics(call.viewer(), link, since, DAYS, app.freshness(agent)).await?;
-    Ok(Answer::of(&Shown::of(now, answer.value, answer.stale)))
+    Ok(Answer::of(Shown::of(now, answer.value, answer.stale)))
 }
 
 async fn is_known(call: &Call, link: LinkId) -> Result<(), Problem> {

@@ -166,7 +166,7 @@ pub(super) struct Turn {
 impl Turn {
     /// Prepares to send in a chat; a key with too many waits is refused before anything is sent.
     pub(super) async fn begin(call: &Call, session: &str, after: Option<&str>, wait: Option<f64>) -> Result<Self, Problem> {
-        let scope = WaitScope::of_session(call, session).await?;
+        let scope = WaitScope::of_turn(call, session).await?;
         let RowScope::Session(session) = scope.rows else { unreachable!("the scope of a session is that session") };
         let after = scope.open(call, after)?;
         let patience = seconds(wait.unwrap_or_default());
@@ -230,7 +230,8 @@ async fn told(
     noting: Option<JoinHandle<()>>,
     sent: Option<Sent>,
 ) -> Result<Answer<Conversation>, Problem> {
-    let mut renderer = Renderer::new(call.app(), &call.principal);
+    let mut renderer = Renderer::with(call.app(), &call.principal, received.vaults);
+    renderer.prepare(received.facts.iter().map(|received| &received.fact)).await?;
     let mut events = Vec::with_capacity(received.facts.len());
     for received in &received.facts {
         if let Some(event) = renderer.render(&received.fact).await? {
@@ -248,7 +249,7 @@ async fn told(
     }
     let has_more = received.has_more || page.cut;
     let next_step = NextStep::of(call, scope.rows, at.sequence, has_more).await?;
-    let mut conversation = Conversation {
+    let conversation = Conversation {
         now: Moment(command_service::clock::now()),
         next_cursor: scope.seal(call, at),
         events: page.items,
@@ -257,10 +258,7 @@ async fn told(
         sent,
         next_step,
     };
-    let mut answer = Answer::of(&conversation);
-    while answer.length() >= MOST && conversation.next_step.open_sessions.pop().is_some() {
-        answer = Answer::of(&conversation);
-    }
+    let answer = Answer::fitted(conversation, |conversation| conversation.next_step.open_sessions.pop().is_some());
     // An abandoned call has given nothing.
     if !call.is_abandoned() {
         for fact in given {

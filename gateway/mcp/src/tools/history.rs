@@ -2,7 +2,6 @@
 
 use agent_events::Renderer;
 use domain::agent::Scope;
-use domain::session::Status;
 use events::{Event, Moment, NEWS, transcript};
 use nats::{Fact, Position};
 use problem::{Code, Problem};
@@ -15,7 +14,7 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_session};
+use crate::call::Call;
 use crate::results::answer::{Answer, MOST, fitting, length};
 use crate::results::event::{Named, ResultEvent, result_event};
 use crate::wait::scope::WaitScope;
@@ -86,10 +85,10 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 }
 
 async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
-    let session = call.session_id(&arguments.session_id).await?;
-    let scope = WaitScope::of_session(&call, &arguments.session_id).await?;
+    let (session, view) = call.session_scope(&arguments.session_id).await?;
+    let scope = WaitScope::of_view(&call, session, view);
     let (app, agent) = (call.app(), call.principal.agent);
-    if app.commands().session(call.session(session)).await.map_err(about_session(session))?.status == Status::Erased {
+    if view.is_erased {
         return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
     }
     let after = scope.open(&call, arguments.after.as_deref())?;
@@ -104,7 +103,8 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     };
     let filter = Filter { types: Some(NEWS), not_by: None };
     let answer = app.queries().events(call.viewer(), session, range, filter, limit, app.freshness(agent)).await?;
-    let mut renderer = Renderer::new(call.app(), &call.principal);
+    let mut renderer = Renderer::with(call.app(), &call.principal, answer.value.vaults);
+    renderer.prepare(&answer.value.facts).await?;
     let mut told = Vec::with_capacity(answer.value.facts.len());
     for fact in &answer.value.facts {
         if let Some(event) = renderer.render(fact).await? {
@@ -125,14 +125,16 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
         events: fit.events,
         markdown: fit.markdown,
     };
-    let answer = Answer::of(&page);
     Ok(match &page.markdown {
         // As it is meant to be read, and not as JSON would write its lines' ends.
-        Some(markdown) => answer.with_text(format!(
-            "now: {}\nnext_cursor: {}\nhas_more: {}\nhas_earlier: {}\n\n{markdown}",
-            page.now, page.next_cursor, page.has_more, page.has_earlier
-        )),
-        None => answer,
+        Some(markdown) => {
+            let text = format!(
+                "now: {}\nnext_cursor: {}\nhas_more: {}\nhas_earlier: {}\n\n{markdown}",
+                page.now, page.next_cursor, page.has_more, page.has_earlier
+            );
+            Answer::in_words(page, text)
+        }
+        None => Answer::of(page),
     })
 }
 

@@ -17,7 +17,7 @@ use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
 use crate::call::{Call, about_link, unknown_link};
-use crate::results::answer::{Answer, MOST, fitting};
+use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answer_summary::AnswerSummary;
 use crate::results::views::LinkDetails;
 
@@ -177,15 +177,14 @@ impl Whole {
     }
 
     /// Answers with as much of it as hosts show; what is left out is named.
-    fn answer(mut self) -> Answer<Self> {
-        let mut answer = Answer::of(&self);
-        while answer.length() >= MOST
-            && let Some(name) = self.link.leave_out().or_else(|| self.summary.leave_out())
-        {
-            self.link.warn(format!("{name} is left out here: with it, this would be too long to be shown whole."));
-            answer = Answer::of(&self);
-        }
-        answer
+    fn answer(self) -> Answer<Self> {
+        Answer::fitted(self, |whole| {
+            let left_out = whole.link.leave_out().or_else(|| whole.summary.leave_out());
+            if let Some(name) = left_out {
+                whole.link.warn(format!("{name} is left out here: with it, this would be too long to be shown whole."));
+            }
+            left_out.is_some()
+        })
     }
 }
 
@@ -235,9 +234,9 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer = app.queries().links(call.viewer(), arguments.status, after, limit, app.freshness(agent)).await?;
     let links = answer.value.items;
     let positions: Vec<_> = links.iter().map(|link| link.position).collect();
-    let page = fitting(links.into_iter().map(|link| LinkDetails::of(&call, link)), MOST - AROUND);
+    let page = fitting(links.into_iter().map(|link| value(&LinkDetails::of(&call, link))), MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| positions.get(last)).copied().or(after);
-    Ok(Answer::of(&Listed {
+    Ok(Answer::of(Listed {
         now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, CursorScope::Links, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,

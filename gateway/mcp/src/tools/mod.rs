@@ -20,6 +20,7 @@ use problem::Problem;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::model::{CallToolResult, Tool, ToolAnnotations};
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::agents::Agents;
@@ -90,7 +91,7 @@ pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
 fn tool<A, R, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
 where
     A: DeserializeOwned + JsonSchema + Send + 'static,
-    R: JsonSchema + 'static,
+    R: JsonSchema + Serialize + Send + 'static,
     Running: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
 {
     let arguments = Arguments::of::<A>(definition.name, bounds);

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_session, unknown_link, unknown_session};
-use crate::results::answer::{Answer, MOST, fitting};
+use crate::call::{Call, about_session, unknown_session};
+use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answers::answers_of;
 use crate::results::views::SessionDetails;
 
@@ -142,10 +142,8 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let cursors = &call.agents.cursors;
     let link = arguments.link_id.as_deref().map(|link| call.link_id(link)).transpose()?;
-    if let Some(link) = link
-        && app.commands().link(agent, link).await?.status == domain::link::Status::Unknown
-    {
-        return Err(unknown_link(link));
+    if let Some(link) = link {
+        call.link_scope(link).await?;
     }
     let after = arguments.after.as_deref().map(|after| cursors.open(agent, &[CursorScope::Sessions], after)).transpose()?;
     let filter = SessionFilter { link, status: arguments.status };
@@ -162,7 +160,9 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
         None if include.is_empty() => None,
         None => Some(answers_of(&call, &sessions.iter().map(|session| session.id).collect::<Vec<_>>()).await?),
     };
-    let mut recipients = Recipients::new(call.app(), call.principal.agent);
+    let mut recipients = Recipients::new(call.app(), &call.principal);
+    let named = sessions.iter().filter(|session| session.recipient.is_some()).map(|session| session.link);
+    recipients.read(named, app.freshness(agent)).await?;
     let mut shown = Vec::with_capacity(sessions.len());
     for session in sessions {
         let recipient = recipients.label(session.link, session.recipient).await?;
@@ -173,9 +173,9 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
             None => session,
         });
     }
-    let page = fitting(shown, MOST - AROUND);
+    let page = fitting(shown.iter().map(value), MOST - AROUND);
     let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
-    Ok(Answer::of(&Listed {
+    Ok(Answer::of(Listed {
         now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, CursorScope::Sessions, last.unwrap_or_else(|| call.beginning())),
         has_more: answer.value.has_more || page.cut,
@@ -200,9 +200,9 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
             let unsaid = (was_over && farewell.is_some())
                 .then(|| "The chat had ended before this call: the farewell was not said.".to_owned());
             let warnings = unsaid.into_iter().collect();
-            let recipient = Recipients::new(call.app(), call.principal.agent).label(view.link, view.recipient).await?;
+            let recipient = Recipients::new(call.app(), &call.principal).label(view.link, view.recipient).await?;
             let session = SessionDetails::of(&call, view).with_recipient(recipient);
-            Ok(Answer::of(&Whole { now: Moment(command_service::clock::now()), session, warnings, stale: answer.stale }))
+            Ok(Answer::of(Whole { now: Moment(command_service::clock::now()), session, warnings, stale: answer.stale }))
         }
         None if answer.stale => {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
@@ -216,7 +216,7 @@ async fn erase(call: Call, arguments: Erase) -> Result<Answer<Gone>, Problem> {
     let session = call.session_id(&arguments.session_id).await?;
     let receipt = call.app().commands().erase(call.session(session), call.actor()).await.map_err(about_session(session))?;
     call.app().wrote(call.principal.agent, &receipt);
-    Ok(Answer::of(&Gone {
+    Ok(Answer::of(Gone {
         now: Moment(command_service::clock::now()),
         session_id: session,
         status: SessionStatus::Erased,

@@ -12,7 +12,7 @@ use events::{NEWS, is_news_to};
 use hub::{Delivery, Subscription};
 use nats::{AnyEvent, Fact, Position};
 use problem::{Code, Problem};
-use query_service::Filter;
+use query_service::{Filter, Vaults};
 use rmcp::model::ProgressNotificationParam;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -51,6 +51,8 @@ pub(crate) struct ReceivedFact {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) facts: Vec<ReceivedFact>,
+    /// What opens those that came from rows; none for a session of which the hub has told since.
+    pub(crate) vaults: Vaults,
     /// The position up to which every event of the scope is among them.
     pub(crate) at: Position,
     pub(crate) has_more: bool,
@@ -86,6 +88,7 @@ async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result
     let mut collector = Collector {
         key: call.principal.key,
         facts: Vec::new(),
+        vaults: Vaults::default(),
         limit: usize::from(request.limit),
         more: None,
         is_cut_off: false,
@@ -117,6 +120,7 @@ async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result
 struct Collector {
     key: KeyId,
     facts: Vec<ReceivedFact>,
+    vaults: Vaults,
     limit: usize,
     /// The position after which there is more, where that is known before the limit tells.
     more: Option<Position>,
@@ -148,6 +152,7 @@ impl Collector {
                 continue;
             }
             let page = answer.value;
+            self.vaults = page.vaults;
             // Rows may be ahead of the hub: what is past the horizon comes through the subscription, and only there.
             let is_told_here = |position: &Position| position.sequence <= horizon;
             self.more = page.facts.last().map(|last| last.position).filter(|last| page.has_more && is_told_here(last));
@@ -173,6 +178,8 @@ impl Collector {
         match delivery {
             Delivery::Entry(entry, after) => {
                 let key = self.key;
+                // It may have ended the session, or erased its words.
+                self.vaults.forget(entry.address());
                 let facts = entry.facts(Some(after)).filter(|fact| is_news_to(key, fact));
                 self.facts.extend(facts.map(|fact| ReceivedFact { fact, redelivered: false }));
                 Ok(())
@@ -243,7 +250,7 @@ impl Collector {
             (None, Some(last)) if is_over_limit => last,
             (None, _) => at,
         };
-        Received { has_more: is_over_limit || self.more.is_some(), facts: self.facts, at, timed_out }
+        Received { has_more: is_over_limit || self.more.is_some(), facts: self.facts, vaults: self.vaults, at, timed_out }
     }
 }
 

@@ -1,13 +1,13 @@
 //! The scope of a wait: one session, one link, or all of the agent's.
 
 use agent_events::CursorScope;
-use domain::{LinkId, link};
+use domain::{LinkId, SessionId};
 use hub::Topic;
 use nats::Position;
 use problem::{Code, Problem};
-use query_service::Scope;
+use query_service::{Scope, ScopeView};
 
-use crate::call::{Call, about_session, unknown_link, unknown_session};
+use crate::call::{Call, unknown_link};
 use crate::results::event::Named;
 
 /// The scope of a wait.
@@ -19,7 +19,7 @@ pub(crate) struct WaitScope {
     pub(crate) topic: Topic,
     /// The scopes whose cursors may be passed: its own first, then wider ones.
     pub(crate) cursors: Vec<CursorScope>,
-    /// Whether no event can come any more, as far as the aggregate tells.
+    /// Whether no event can come any more, as far as its row or its aggregate tells.
     pub(crate) is_over: bool,
     /// What the call itself named, so that no event need.
     pub(crate) named: Named,
@@ -56,33 +56,42 @@ impl WaitScope {
         }
     }
 
+    /// Finds a link of the agent's; an erased one is as unknown as none.
     async fn of_link(call: &Call, link: LinkId) -> Result<Self, Problem> {
-        let state = call.app().commands().link(call.principal.agent, link).await?;
-        let ends_at = state.settings.as_ref().ok_or_else(|| unknown_link(link))?.expires_at;
-        let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
+        let view = call.link_scope(link).await?;
+        if view.is_erased {
+            return Err(unknown_link(link));
+        }
         Ok(Self {
             rows: Scope::Link(link),
             topic: Topic::Link(call.principal.agent, link),
             cursors: vec![CursorScope::Link(link), CursorScope::Agent],
-            is_over: !is_open || ends_at <= command_service::clock::now(),
+            is_over: view.is_over,
             named: Named { link: true, session: false },
         })
     }
 
-    /// Finds a session of the agent's.
-    pub(crate) async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
+    /// Finds a session of the agent's that is only read.
+    async fn of_session(call: &Call, session: &str) -> Result<Self, Problem> {
+        let (session, view) = call.session_scope(session).await?;
+        Ok(Self::of_view(call, session, view))
+    }
+
+    /// Finds a session of the agent's in which the call is about to do something: that needs its aggregate anyway.
+    pub(crate) async fn of_turn(call: &Call, session: &str) -> Result<Self, Problem> {
         let session = call.session_id(session).await?;
-        let address = call.session(session);
-        let state = call.app().commands().session(address).await.map_err(about_session(session))?;
-        let link = state.link.ok_or_else(|| unknown_session(session))?;
-        let is_timed_out = state.settings.as_ref().is_some_and(|settings| settings.expires_at <= command_service::clock::now());
-        Ok(Self {
+        Ok(Self::of_view(call, session, call.logged_session(session).await?))
+    }
+
+    /// Makes the scope of a session that was found.
+    pub(crate) fn of_view(call: &Call, session: SessionId, view: ScopeView) -> Self {
+        Self {
             rows: Scope::Session(session),
-            topic: Topic::Session(address),
-            cursors: vec![CursorScope::Session(session), CursorScope::Link(link), CursorScope::Agent],
-            is_over: state.ended.is_some() || is_timed_out,
+            topic: Topic::Session(call.session(session)),
+            cursors: vec![CursorScope::Session(session), CursorScope::Link(view.link), CursorScope::Agent],
+            is_over: view.is_over,
             named: Named { link: false, session: true },
-        })
+        }
     }
 
     /// Opens a cursor of this scope or a wider one.

@@ -1,0 +1,96 @@
+//! The sessions that hold something a key has not acknowledged: what a cursor acknowledges, without opening a text.
+
+use domain::{KeyId, SessionId};
+use nats::Position;
+
+use crate::columns::{sequence, sequence_column, uuid};
+use crate::freshness::Snapshot;
+use crate::page::{cut, rows_for};
+use crate::{Answer, Error, Freshness, Page, Queries, Scope, Viewer};
+
+/// The most sessions that one answer names.
+const MOST: u16 = 500;
+
+/// A session with something that a key has not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// The session.
+    pub session: SessionId,
+    /// The last commit of which that is so.
+    pub upto: u64,
+}
+
+/// Finds the sessions of `$scope`; the first six parameters are the agent, the key, the types, the position's two and the limit.
+macro_rules! unread_rows {
+    ($scope:literal, [$($parameter:expr),+]) => {
+        sqlx::query_as!(
+            Row,
+            r#"
+            SELECT session.id, new.sequence AS "sequence!"
+            FROM session
+            LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = $2
+            CROSS JOIN LATERAL (
+                SELECT sequence
+                FROM event
+                WHERE event.session = session.id
+                AND event.sequence > coalesce(read_mark.upto, 0)
+                AND (event.sequence, event.index) <= ($4, $5)
+                AND event.key IS DISTINCT FROM $2
+                AND event.type = ANY ($3)
+                ORDER BY event.sequence DESC, event.index DESC
+                LIMIT 1
+            ) AS new
+            WHERE session.agent = $1
+            "# + $scope + r#"
+            AND session.status <> 'erased'
+            AND session.sequence > coalesce(read_mark.upto, 0)
+            ORDER BY new.sequence
+            LIMIT $6
+            "#,
+            $($parameter),+
+        )
+    };
+}
+
+struct Row {
+    id: sqlx::types::Uuid,
+    sequence: i64,
+}
+
+impl Queries {
+    /// Finds the sessions of a scope, none of them erased, in which others than the key did something of these types up to a position that
+    /// the key has not acknowledged; the oldest first, at most 500.
+    pub async fn unread(
+        &self,
+        viewer: impl Into<Viewer>,
+        scope: Scope,
+        key: KeyId,
+        types: &[&str],
+        upto: Position,
+        fresh: Freshness,
+    ) -> Result<Answer<Page<Unread>>, Error> {
+        let viewer = viewer.into();
+        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
+        let (agent, key, most) = (uuid(viewer.agent().bytes()), uuid(key.bytes()), rows_for(MOST));
+        let (last, index) = (sequence_column(upto.sequence), i32::from(upto.index));
+        let transaction = &mut *view.transaction;
+        let mut rows = match scope {
+            Scope::Agent => unread_rows!("", [agent, key, types as &[&str], last, index, most]).fetch_all(transaction).await?,
+            Scope::Link(link) => {
+                let link = uuid(link.bytes());
+                let rows = unread_rows!("AND session.link = $7", [agent, key, types as &[&str], last, index, most, link]);
+                rows.fetch_all(transaction).await?
+            }
+            Scope::Session(session) => {
+                let session = uuid(session.bytes());
+                let rows = unread_rows!("AND session.id = $7", [agent, key, types as &[&str], last, index, most, session]);
+                rows.fetch_all(transaction).await?
+            }
+        };
+        view.end().await?;
+        let has_more = cut(&mut rows, MOST);
+        let items =
+            rows.into_iter().map(|row| Unread { session: SessionId::new(row.id.into_bytes()), upto: sequence(row.sequence) });
+        Ok(Answer { value: Page { items: items.collect(), has_more }, stale })
+    }
+}
