@@ -95,7 +95,8 @@ impl Commands {
             | session::Command::OfferHandoff { .. }
             | session::Command::TakeHandoff { .. } => Reserve::Ordinary,
         };
-        let outcome = self.inner.sessions.execute(address, request, reserve).await?;
+        // Boxed, because callers hold this future in futures of their own.
+        let outcome = Box::pin(self.inner.sessions.execute(address, request, reserve)).await?;
         Ok(self.receipt(address.agent, &outcome))
     }
 

@@ -236,8 +236,9 @@ mod tests {
     fn the_test_framework_of_cqrs_es_runs_our_aggregates() {
         let framework = || TestFramework::<Root<Agent>>::with(Policy::default());
         framework().given_no_previous_events().when(register()).then_expect_events(vec![registered()]);
-        let again = framework().given(vec![registered()]).when(register());
-        assert_eq!(again.inspect_result(), Err(Rejected::Rule(Rejection::AlreadyRegistered)));
+        framework().given(vec![registered()]).when(register()).then_expect_events(vec![]);
+        let other = framework().given(vec![Event::Registered { name: "other".to_owned() }]).when(register());
+        assert_eq!(other.inspect_result(), Err(Rejected::Rule(Rejection::AlreadyRegistered)));
     }
 
     #[test]
