@@ -20,6 +20,7 @@ pub struct Receipt {
     pub replayed: bool,
 }
 
+/// The executors' futures are boxed, because callers hold several of them in futures of their own.
 impl Commands {
     /// Sends an operator's command to an agent; it is never repeated.
     pub(crate) async fn ask_agent(&self, agent: AgentId, command: agent::Command) -> Result<Receipt, Refusal> {
@@ -62,7 +63,7 @@ impl Commands {
             | link::Command::Admit { .. }
             | link::Command::SetWebhook { .. } => Reserve::Ordinary,
         };
-        let outcome = self.inner.links.execute(address, request, reserve).await?;
+        let outcome = Box::pin(self.inner.links.execute(address, request, reserve)).await?;
         Ok(self.receipt(address.agent, &outcome))
     }
 
@@ -95,7 +96,7 @@ impl Commands {
             | session::Command::OfferHandoff { .. }
             | session::Command::TakeHandoff { .. } => Reserve::Ordinary,
         };
-        let outcome = self.inner.sessions.execute(address, request, reserve).await?;
+        let outcome = Box::pin(self.inner.sessions.execute(address, request, reserve)).await?;
         Ok(self.receipt(address.agent, &outcome))
     }
 
