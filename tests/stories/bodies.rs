@@ -26,6 +26,7 @@ impl Scene {
         let signer = Signer::new("one", 1);
         let authority = Authority::start(&[&signer]).await;
         let folder = Folder::new();
+        let _already = rustls::crypto::ring::default_provider().install_default();
         let trusted = [("TEMPCHAT_AUTHORIZATION_SERVER", authority.issuer.as_str())];
         let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], &trusted);
         let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap().trim().to_owned();

@@ -26,14 +26,15 @@ pub const NEWS: &[&str] = &[
 /// Tells whether agents are told about an event at all: not about read marks, nor about the texts of their own settings.
 pub fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Session(
-            SessionEvent::MessagePosted { from: Author::System, .. } | SessionEvent::QuestionAsked { from: Author::System, .. },
-        ) => false,
-        AnyEvent::Session(event) => event.changes_the_chat(),
         AnyEvent::Link(event) => {
             matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
         }
-        AnyEvent::Agent(_) => false,
+        // A link's own welcome and questions are the agent's words.
+        AnyEvent::Session(
+            SessionEvent::MessagePosted { from: Author::System, .. } | SessionEvent::QuestionAsked { from: Author::System, .. },
+        )
+        | AnyEvent::Agent(_) => false,
+        AnyEvent::Session(event) => event.changes_the_chat(),
     }
 }
 
