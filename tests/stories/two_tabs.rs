@@ -131,6 +131,13 @@ async fn a_deletion_without_a_network_is_not_taken_for_one() {
     twice.browser.close().await;
 }
 
+/// Whether the page has been told of an end that is near, or that has come already.
+const IS_TOLD: &str = "return Boolean(document.querySelector('.strip.urgent:not([hidden]), .ending'))
+    || document.body.innerText.includes('It is gone')";
+/// Whether every session that the browser keeps is known to be gone within a minute.
+const KNOWS_ITS_END: &str = "const kept = Object.keys(localStorage).filter((key) => /^tempchat:session:.*:origin$/.test(key));
+    return kept.every((key) => Date.parse(JSON.parse(localStorage.getItem(key)).until) < Date.now() + 60_000)";
+
 #[tokio::test]
 async fn a_browser_that_was_closed_keeps_nothing_of_what_is_gone() {
     let installation = Installation::shared();
@@ -140,8 +147,11 @@ async fn a_browser_that_was_closed_keeps_nothing_of_what_is_gone() {
     browser.visit(link["url"].as_str().unwrap()).await;
     browser.click("form button[type=submit]").await;
     browser.type_into("#message", "Never sent").await;
+    agent.update(&link, json!({"expires_in_minutes": 0.1})).await;
+    browser.becomes(IS_TOLD).await;
+    browser.reload().await;
+    browser.becomes(KNOWS_ITS_END).await;
     browser.visit("about:blank").await;
-    agent.update(&link, json!({"expires_in_minutes": 0.02})).await;
     until("the link has run out", async || {
         let seen = installation.visitor().inspect(token_of(&link)).await.expect(200);
         (seen["link"]["state"] == "expired").then_some(())
