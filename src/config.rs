@@ -56,7 +56,7 @@ pub(crate) struct Config {
 
 /// Where to be reached.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
+#[expect(clippy::doc_markdown, reason = "help of the command line, shown as it stands")]
 pub(crate) struct ListenOptions {
     /// Address for pages, API and MCP [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]

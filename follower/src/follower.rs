@@ -80,13 +80,13 @@ async fn follow<P: Projection>(follower: ShardFollower<P>, standing: watch::Send
     let position = metrics::gauge!(P::LABELS.position, "shard" => follower.shard().to_string());
     let mut pauses = PAUSES.build();
     loop {
-        let followed = follower.follow(|checkpoint| {
+        let ended = follower.follow(|checkpoint| {
             pauses = PAUSES.build();
             position.set(gauge(checkpoint.sequence));
             standing::advance(&standing, checkpoint.sequence);
             ControlFlow::Continue(())
         });
-        let Err(error) = followed.await else { return };
+        let Err(error) = ended.await else { return };
         let pause = if error.is_passing() { pauses.next().unwrap_or(LONGEST_PAUSE) } else { STOPPED_PAUSE };
         standing::note(&standing, &P::LABELS, &error);
         sleep(pause).await;

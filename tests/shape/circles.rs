@@ -127,7 +127,7 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, found: &mut Vec<(Vec<String
         }
         UseTree::Name(name) if name.ident == "self" => found.push((before.clone(), before.last().cloned())),
         UseTree::Name(name) => {
-            found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.ident.to_string())))
+            found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.ident.to_string())));
         }
         UseTree::Rename(name) => {
             found.push(([before.as_slice(), &[name.ident.to_string()]].concat(), Some(name.rename.to_string())));

@@ -26,5 +26,5 @@ pub async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, 
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
