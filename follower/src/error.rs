@@ -62,6 +62,8 @@ impl Error {
     /// Tells whether waiting a little may help; the others need someone to look.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
+            // A row that cannot be read stays so, until the rows are made again.
+            Self::Rows(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => false,
             Self::Rows(_) | Self::Log { source: nats::Error::Unavailable(_), .. } => true,
             Self::OtherEpoch { .. } | Self::OtherHistory { .. } | Self::LogCut { .. } | Self::Log { .. } => false,
         }

@@ -146,6 +146,9 @@ fn faults(field: &Field) -> Vec<(&'static str, String)> {
     faults
 }
 
+/// Answers are counted under their options' values, and as the key of an object this has a meaning of its own to JSON readers.
+const RESERVED: &str = "$serde_json::private::";
+
 fn options_fault(field: &Field) -> Option<String> {
     let Field { kind, options, .. } = field;
     if !kind.has_options() {
@@ -160,6 +163,9 @@ fn options_fault(field: &Field) -> Option<String> {
         return Some(format!("An option's value and label have 1 to {OPTION} characters, not {given}."));
     }
     let mut values = HashSet::new();
+    if let Some(wrong) = options.iter().find(|option| option.value.starts_with(RESERVED)) {
+        return Some(format!("An option's value may not begin with {RESERVED}, as {:?} does.", wrong.value));
+    }
     let twice = options.iter().find(|option| !values.insert(&option.value));
     twice.map(|option| format!("The value {:?} stands twice.", option.value))
 }
@@ -225,6 +231,8 @@ mod tests {
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "choice"})), ["fields[0].options"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "choice", "options": ["x", "x"]})), ["fields[0].options"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "text", "options": ["x"]})), ["fields[0].options"]);
+        let reserved = json!(["$serde_json::private::RawValue"]);
+        assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "choice", "options": reserved})), ["fields[0].options"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "number", "min": 2, "max": 1})), ["fields[0].min"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "date", "min": "2026-02-30"})), ["fields[0].min"]);
         assert_eq!(wrong(&json!({"key": "a", "label": "A", "type": "rating", "max": 10})), ["fields[0].min"]);

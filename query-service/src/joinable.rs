@@ -71,7 +71,7 @@ impl Queries {
                 WHERE agent = $1
                 AND status IN ('active', 'paused')
                 AND expires_at > $2
-                ORDER BY opened_sequence
+                ORDER BY opened_sequence DESC
                 LIMIT $3",
                 agent,
                 now,

@@ -74,7 +74,7 @@ const USES: [(&str, &[&str]); 26] = [
     ("app", &["access-tokens", "hub", "problem", "command-service", "query-service", "nats", "domain"]),
     ("access-tokens", &["body", "hosts", "problem", "command-service", "domain"]),
     ("hub", &["problem", "events", "nats", "domain"]),
-    ("body", &["problem"]),
+    ("body", &["events", "problem"]),
     ("problem", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
     ("events", &["nats", "domain", "forms"]),
     ("command-service", &["nats", "domain", "forms"]),

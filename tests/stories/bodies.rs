@@ -120,7 +120,10 @@ async fn what_agents_call_with_stops_nothing() {
     let deep = scene.mcp(&scene.key, nested("", 65)).await;
     assert_eq!(deep.status, 400);
     let told: Value = serde_json::from_slice(&deep.body).unwrap();
-    assert_eq!((&told["error"]["code"], &told["id"]), (&json!(-32_700), &Value::Null), "{told}");
+    assert_eq!((&told["error"]["code"], &told["id"]), (&json!(-32_600), &Value::Null), "{told}");
+    let broken = scene.mcp(&scene.key, r#"{"jsonrpc":"#.to_owned()).await;
+    let told: Value = serde_json::from_slice(&broken.body).unwrap();
+    assert_eq!((broken.status.as_u16(), &told["error"]["code"]), (400, &json!(-32_700)), "{told}");
 }
 
 #[tokio::test]

@@ -37,9 +37,8 @@ impl Projection for Ingest {
 
     /// Sets webhooks, and adds deliveries for those that are set, in the log's order.
     async fn apply(&self, connection: &mut PgConnection, batch: Batch<'_>) -> sqlx::Result<bool> {
-        let agents: HashSet<Uuid> = batch.commits.iter().map(|recorded| recorded.address.agent.column()).collect();
-        let agents: Vec<Uuid> = agents.into_iter().collect();
-        let mut endpoints: HashSet<Uuid> = endpoint::of_agents(connection, &agents).await?.into_iter().collect();
+        let owners: Vec<Uuid> = batch.commits.iter().flat_map(owners).collect::<HashSet<_>>().into_iter().collect();
+        let mut endpoints: HashSet<Uuid> = endpoint::among(connection, &owners).await?.into_iter().collect();
         let mut is_due = false;
         let mut new = New::default();
         for recorded in batch.commits {
@@ -127,6 +126,15 @@ async fn add(connection: &mut PgConnection, shard: Shard, new: &mut New) -> sqlx
         metrics::counter!("tempchat_webhook_events_dropped_total").increment(dropped);
     }
     Ok(added.rows > 0)
+}
+
+/// Lists who may have an endpoint for a commit: its agent, and its link.
+fn owners(recorded: &Recorded) -> impl Iterator<Item = Uuid> {
+    let link = match recorded.address.target {
+        Target::Link(link) => Some(link),
+        Target::Agent | Target::Session(_) => recorded.commit.link,
+    };
+    [recorded.address.agent.column()].into_iter().chain(link.map(|link| link.column()))
 }
 
 /// What a commit changes about webhooks.

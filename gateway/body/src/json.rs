@@ -1,8 +1,8 @@
-//! JSON from outside: one bound for every door, and every fault told as a problem.
+//! JSON from outside: read within one bound wherever it comes in, and every fault reported as a problem.
 //!
 //! sqlx's macros turn on `serde_json`'s feature `raw_value`, and with it `serde_json::Value` parses the text under one private key again,
 //! with a recursion limit that starts anew: 50 kB of texts in texts overflow the stack. So a document is walked through once, without
-//! being kept, before any type reads it; `tests/shape.rs` holds that no door reads JSON in another way.
+//! being kept, before any type reads it; `tests/shape/` holds that JSON from outside is read in no other way.
 
 use std::fmt;
 
@@ -15,12 +15,16 @@ use mime::Mime;
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 
+use events::sanitize::clean;
 use problem::{Code, Problem, of_status};
 
 /// How many arrays and objects may stand in one another. The deepest body of the API has six.
-pub const MOST_DEPTH: usize = 64;
+const MOST_DEPTH: usize = 64;
 
-/// What the keys begin with by which `serde_json` talks to itself.
+/// How much of a fault is told, in characters.
+const MOST_TOLD: usize = 300;
+
+/// The prefix of the keys that `serde_json` reserves for its own use.
 const PRIVATE: &str = "$serde_json::private::";
 
 /// Why bytes are not the JSON that is wanted.
@@ -28,10 +32,10 @@ const PRIVATE: &str = "$serde_json::private::";
 pub enum JsonError {
     /// It is no JSON.
     #[error("this is no JSON: {0}")]
-    Syntax(serde_path_to_error::Error<serde_json::Error>),
+    Syntax(String),
     /// It is other JSON than is wanted, or more deeply nested than is taken.
     #[error("this is other JSON than is wanted: {0}")]
-    Data(serde_path_to_error::Error<serde_json::Error>),
+    Data(String),
 }
 
 /// Reads one JSON document, within the bounds of [`check_json`]; its length is for the caller to bound.
@@ -40,21 +44,26 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     T::deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track))
-        .map_err(|error| told(track.path(), error))
+        .map_err(|error| told(&track.path(), &error))
 }
 
-/// Walks through one JSON document: its arrays and objects are at most [`MOST_DEPTH`] deep, and no key is one of `serde_json`'s own.
+/// Walks through one JSON document: its arrays and objects are at most 64 deep, and no key is one of `serde_json`'s own.
 pub fn check_json(bytes: &[u8]) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let walked = Walk { depth: 0 }.deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track));
-    walked.and_then(|()| deserializer.end()).map_err(|error| told(track.path(), error))
+    walked.and_then(|()| deserializer.end()).map_err(|error| told(&track.path(), &error))
 }
 
-fn told(path: serde_path_to_error::Path, error: serde_json::Error) -> JsonError {
-    let is_data = error.is_data();
-    let error = serde_path_to_error::Error::new(path, error);
-    if is_data { JsonError::Data(error) } else { JsonError::Syntax(error) }
+/// Says what is wrong and where, in few words: names and values in it are the sender's.
+fn told(path: &serde_path_to_error::Path, error: &serde_json::Error) -> JsonError {
+    let path = path.to_string();
+    let whole = if path == "." { error.to_string() } else { format!("{path}: {error}") };
+    let mut words: String = clean(&whole).chars().take(MOST_TOLD).collect();
+    if words.len() < whole.len() {
+        words.push('…');
+    }
+    if error.is_data() { JsonError::Data(words) } else { JsonError::Syntax(words) }
 }
 
 /// A value within `depth` arrays and objects, passed over.
@@ -239,6 +248,8 @@ mod tests {
         }
         let detail = |text: &str| Problem::from(read_json::<Wanted>(text.as_bytes()).unwrap_err()).detail;
         assert!(detail(r#"{"inner": [1, "x"]}"#).contains("inner[1]: invalid type"), "{}", detail(r#"{"inner": [1, "x"]}"#));
+        let long = detail(&format!(r#"{{"inner": ["{}\\u202e"]}}"#, "x".repeat(60_000)));
+        assert!(long.chars().count() < 400 && !long.contains('\u{202e}'), "{long}");
         assert!(detail("{").starts_with("Failed to parse the request body as JSON"), "{}", detail("{"));
         assert!(detail(r#"{"inner": []} {}"#).contains("trailing characters"), "{}", detail(r#"{"inner": []} {}"#));
         assert!(detail(&nested(1_000)).contains("nested deeper than 64 levels"), "{}", detail(&nested(1_000)));

@@ -10,7 +10,7 @@ use http_body_util::LengthLimitError;
 use problem::{Code, Problem};
 use tokio::time::timeout;
 
-pub use json::{Json, JsonError, MOST_DEPTH, check_json, read_json};
+pub use json::{Json, JsonError, check_json, read_json};
 
 /// Reads a body of at most `most` bytes, within `patience`.
 pub async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {

@@ -16,6 +16,7 @@ use rmcp::ErrorData;
 use rmcp::model::ErrorCode;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
@@ -70,11 +71,13 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
 async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
-    // What is no JSON at all, the protocol's own layer answers.
-    if let Err(JsonError::Data(error)) = check_json(&body) {
-        let error = ErrorData::new(ErrorCode::PARSE_ERROR, error.to_string(), None);
-        let answer = Json(serde_json::json!({"jsonrpc": "2.0", "id": null, "error": error}));
-        return Err((StatusCode::BAD_REQUEST, answer).into_response());
+    if let Err(error) = check_json(&body) {
+        let code = match error {
+            JsonError::Syntax(_) => ErrorCode::PARSE_ERROR,
+            JsonError::Data(_) => ErrorCode::INVALID_REQUEST,
+        };
+        let answer = json!({"jsonrpc": "2.0", "id": null, "error": ErrorData::new(code, error.to_string(), None)});
+        return Err((StatusCode::BAD_REQUEST, Json(answer)).into_response());
     }
     Ok(Request::from_parts(parts, Body::from(body)))
 }

@@ -155,7 +155,7 @@ pub(crate) async fn claim(
 
 /// Forgets what arrived.
 pub(crate) async fn delivered(connection: &mut PgConnection, arrived: &[&Claimed]) -> sqlx::Result<()> {
-    let (shard, sequence, index) = places(arrived);
+    let (shard, sequence, index) = keys(arrived);
     sqlx::query!(
         "DELETE FROM webhook_delivery AS delivery
         USING UNNEST($1::INTEGER[], $2::BIGINT[], $3::INTEGER[]) AS arrived (shard, sequence, index)
@@ -171,7 +171,7 @@ pub(crate) async fn delivered(connection: &mut PgConnection, arrived: &[&Claimed
 
 /// Gives back what was not tried.
 pub(crate) async fn release(connection: &mut PgConnection, untried: &[&Claimed]) -> sqlx::Result<()> {
-    let (shard, sequence, index) = places(untried);
+    let (shard, sequence, index) = keys(untried);
     sqlx::query!(
         "UPDATE webhook_delivery AS delivery
         SET lease_until = NULL, attempts = delivery.attempts - 1
@@ -186,7 +186,7 @@ pub(crate) async fn release(connection: &mut PgConnection, untried: &[&Claimed])
     Ok(())
 }
 
-fn places(claimed: &[&Claimed]) -> (Vec<i32>, Vec<i64>, Vec<i32>) {
+fn keys(claimed: &[&Claimed]) -> (Vec<i32>, Vec<i64>, Vec<i32>) {
     let (shard, rest): (Vec<_>, Vec<_>) =
         claimed.iter().map(|claimed| (claimed.shard, (claimed.sequence, claimed.index))).unzip();
     let (sequence, index) = rest.into_iter().unzip();

@@ -83,9 +83,9 @@ pub(crate) async fn delete_all(connection: &mut PgConnection, shard: Shard) -> s
     Ok(())
 }
 
-/// Lists the keys of some agents' endpoints, their links' own included.
-pub(crate) async fn of_agents(connection: &mut PgConnection, agents: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!("SELECT id FROM webhook_endpoint WHERE agent = ANY ($1)", agents).fetch_all(connection).await
+/// Lists which of these agents and links have an endpoint.
+pub(crate) async fn among(connection: &mut PgConnection, owners: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!("SELECT id FROM webhook_endpoint WHERE id = ANY ($1)", owners).fetch_all(connection).await
 }
 
 /// Lets a link's own webhook go once nothing waits for it any more.

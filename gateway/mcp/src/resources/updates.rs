@@ -32,7 +32,7 @@ pub(crate) fn followed(requested: &SubscriptionFilter) -> SubscriptionFilter {
 
 /// Tells of changes until the client goes, its time is up, or the service stops. Others' resources never change.
 pub(crate) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<(), ErrorData> {
-    let _place = call.agents.streams.begin(&call.principal).map_err(|problem| failed(&problem))?;
+    let _permit = call.agents.streams.begin(&call.principal).map_err(|problem| failed(&problem))?;
     let ends_at = Instant::now() + LASTS;
     let mut hub = subscribe(call).await?;
     let mut following = Following::of(stream.accepted());

@@ -150,7 +150,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     let answer =
         app.queries().sessions(call.viewer(), filter, after, arguments.limit.unwrap_or(20), app.freshness(agent)).await?;
     let sessions = answer.value.items;
-    let places: Vec<_> = sessions.iter().map(|session| session.position).collect();
+    let positions: Vec<_> = sessions.iter().map(|session| session.position).collect();
     let include = arguments.include.unwrap_or_default();
     let mut answers = match include.iter().find(|part| *part != ANSWERS) {
         Some(part) => {
@@ -174,7 +174,7 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
         });
     }
     let page = fitting(shown.iter().map(value), MOST - AROUND);
-    let last = page.items.len().checked_sub(1).and_then(|last| places.get(last)).copied().or(after);
+    let last = page.items.len().checked_sub(1).and_then(|last| positions.get(last)).copied().or(after);
     Ok(Answer::of(Listed {
         now: Moment(command_service::clock::now()),
         next_cursor: cursors.seal(agent, CursorScope::Sessions, last.unwrap_or_else(|| call.beginning())),
