@@ -124,6 +124,9 @@ async fn what_agents_call_with_stops_nothing() {
     let broken = scene.mcp(&scene.key, r#"{"jsonrpc":"#.to_owned()).await;
     let told: Value = serde_json::from_slice(&broken.body).unwrap();
     assert_eq!((broken.status.as_u16(), &told["error"]["code"]), (400, &json!(-32_700)), "{told}");
+    // What has no body is no broken message: clients ask whether there is a stream.
+    let stream = Visitor::new(scene.url()).request(Method::GET, "/mcp").bearer_auth(&scene.key);
+    assert_eq!(send(stream.header("accept", "text/event-stream")).await.status, 405);
 }
 
 #[tokio::test]

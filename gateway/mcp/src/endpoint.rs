@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use body::{Json, JsonError, check_json};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use rmcp::ErrorData;
 use rmcp::model::ErrorCode;
@@ -67,8 +67,11 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
     }
 }
 
-/// Reads the body, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
+/// Reads the body of a message, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
 async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
+    if request.method() != Method::POST {
+        return Ok(request);
+    }
     let (parts, body) = request.into_parts();
     let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
     if let Err(error) = check_json(&body) {
