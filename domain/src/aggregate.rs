@@ -164,8 +164,7 @@ impl<A: Aggregate> Root<A> {
 }
 
 /// The adapter to `cqrs_es`. The product never calls `handle` or `apply`: the executor calls [`Root::decide`], which is
-/// synchronous and
-/// gives events and the evolved state at once. What the crate gives is the field's trait: its test framework and tools run these
+/// synchronous and gives events and the evolved state at once. What the crate gives is the field's trait: its test framework and tools run these
 /// aggregates unchanged, and `spec.rs` and the tests below do. The product uses its `DomainEvent`.
 impl<A: Aggregate> cqrs_es::Aggregate for Root<A> {
     const TYPE: &'static str = A::TYPE;

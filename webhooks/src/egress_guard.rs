@@ -44,7 +44,7 @@ impl EgressGuard {
         Self { networks: networks.into(), public: false, look_up: system }
     }
 
-    /// Checks an address; an IPv4 address in the clothes of IPv6 is what it is.
+    /// Checks an address; an IPv4 address that is mapped into IPv6 is judged as IPv4.
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Forbidden> {
         let address = address.to_canonical();
         let allowed = self.networks.iter().any(|network| network.contains(&address))

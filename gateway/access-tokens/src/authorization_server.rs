@@ -24,7 +24,7 @@ impl AuthorizationServer {
     }
 }
 
-/// Returns the address that names the agents' door, as tokens and metadata do (RFC 8707).
+/// Returns the address of `/mcp`, by which tokens and metadata name this resource (RFC 8707).
 pub fn resource(public_url: &Url) -> String {
     format!("{}/mcp", public_url.as_str().trim_end_matches('/'))
 }

@@ -23,7 +23,7 @@ impl Rows {
         let Some(row) = self.links.change(&id) else { return };
         row.sequence = commit.sequence;
         match event {
-            // Whoever tells agents reads it from the log.
+            // The first is handled above; of the second, `webhooks` keeps rows of its own.
             Event::Opened { .. } | Event::WebhookSet { .. } => {}
             Event::Updated { settings } => {
                 let moved = row.settings.expires_at != settings.expires_at;
