@@ -50,6 +50,10 @@ pub(crate) struct Config {
     pub(crate) shortest_lifetime_seconds: u32,
     /// The shortest idle time-out of a session, in seconds.
     pub(crate) shortest_idle_seconds: u32,
+    /// How many days after a link's erasure its commits leave the log, or `never`.
+    pub(crate) prune_after_days: PruneAfter,
+    /// The folder that gets those commits, sealed as they are, before they go.
+    pub(crate) prune_archive: Option<PathBuf>,
     /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
     pub(crate) webhook_networks: Vec<IpNet>,
 }
@@ -69,6 +73,24 @@ pub(crate) struct ListenOptions {
     /// Address for /metrics, never to be public [default: none]
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<SocketAddr>,
+}
+
+/// When the commits of an erased link leave the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PruneAfter {
+    /// So many days after the erasure.
+    Days(u16),
+    /// They stay; the log fills up.
+    Never(Never),
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Never {
+    /// `never`.
+    Never,
 }
 
 /// How logs are written.
@@ -101,6 +123,8 @@ impl Default for Config {
             shard_gib: 2,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
+            prune_after_days: PruneAfter::Days(30),
+            prune_archive: None,
             webhook_networks: Vec::new(),
         }
     }
@@ -142,6 +166,17 @@ impl Config {
     /// Returns the settings of webhooks.
     pub(crate) fn webhooks(&self) -> webhooks::Settings {
         webhooks::Settings { networks: self.webhook_networks.clone(), ..webhooks::Settings::default() }
+    }
+
+    /// Returns when links are pruned; none for never.
+    pub(crate) fn pruning(&self) -> Option<pruning::Settings> {
+        match self.prune_after_days {
+            PruneAfter::Days(days) => {
+                let after = Millis::minutes(i64::from(days) * 24 * 60);
+                Some(pruning::Settings { after, archive: self.prune_archive.clone() })
+            }
+            PruneAfter::Never(Never::Never) => None,
+        }
     }
 
     /// Returns the limits that decisions enforce.

@@ -63,7 +63,17 @@ pub(crate) fn read_secrets(data: &Path) -> Result<Secrets> {
 
 /// Connects to nats-server and opens the log.
 pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
+    connect(config, servers, secrets, true).await
+}
+
+/// Connects to nats-server and opens the log for reading: one of an older release stays as it is.
+pub(crate) async fn read_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
+    connect(config, servers, secrets, false).await
+}
+
+async fn connect(config: &Config, servers: &Servers, secrets: Secrets, takes_over: bool) -> Result<Backbone> {
     let options = Options {
+        takes_over,
         shards: config.shards,
         replicas: config.replicas,
         shard_bytes: i64::from(config.shard_gib) << 30,
@@ -77,6 +87,11 @@ pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secret
         ),
         connected => connected.context("the event log cannot be opened"),
     }
+}
+
+/// Connects to PostgreSQL to read; the schema stays as it is.
+pub(crate) async fn read_rows(servers: &Servers) -> Result<PgPool> {
+    PgPool::connect(&servers.database_url).await.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
 }
 
 /// Connects to PostgreSQL and brings the schema of the rows up to date.

@@ -1,9 +1,9 @@
 //! `tempchat log`: reads and verifies the event log.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use domain::{AgentId, Sealed, Target, link, session};
-use nats::{AnyEvent, Backbone, Fact, FeedError, Field, Hash, Opener, Recorded, Text};
+use nats::{AnyEvent, Backbone, Fact, Field, Opener, Shard, Text};
 use serde_json::json;
 
 use crate::config::Config;
@@ -24,40 +24,73 @@ pub(crate) enum Command {
         #[arg(long)]
         with_text: bool,
     },
-    /// Check every chain of the log, and print each shard's head
+    /// Prove the log: every commit is there or named by a pruning record, every chain holds, the rows agree. Prints each shard's head
     Verify,
 }
 
 /// Carries out a command about the log.
 pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone = installation::read_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     match command {
-        Command::Verify => verify(&backbone, as_json).await,
+        Command::Verify => verify(&backbone, &servers, as_json).await,
         Command::Show { agent, with_text } => show(&backbone, agent, with_text, as_json).await,
     }
 }
 
-/// Checks every chain and prints the heads.
-async fn verify(backbone: &Backbone, as_json: bool) -> Result<()> {
+/// Proves every shard, compares it with what the rows have come to, and prints the heads.
+async fn verify(backbone: &Backbone, servers: &Servers, as_json: bool) -> Result<()> {
+    let pool = installation::read_rows(servers).await?;
+    let checkpoints = follower::checkpoints(&pool).await.context("the checkpoints cannot be read")?;
+    let mut is_whole = true;
     for shard in backbone.shards() {
-        let head = backbone.verify(shard).await?;
+        let of_shard: Vec<_> = checkpoints.iter().filter(|checkpoint| checkpoint.shard == shard).collect();
+        let at: Vec<u64> = of_shard.iter().map(|checkpoint| checkpoint.sequence).collect();
+        let head = match backbone.verify(shard, &at).await {
+            Ok(head) => head,
+            Err(error) => {
+                is_whole = false;
+                print_fault(shard, &error.to_string(), as_json);
+                continue;
+            }
+        };
+        let differs = of_shard.iter().find(|checkpoint| !checkpoint.agrees_with(&head));
+        if let Some(checkpoint) = differs {
+            is_whole = false;
+            let fault = format!(
+                "the log is not the one that {} were made of, up to {}: commits were changed or lost, or the rows belong to another log. Restore                  the log, or run `tempchat rebuild` if this one is right",
+                checkpoint.projection, checkpoint.sequence
+            );
+            print_fault(shard, &fault, as_json);
+            continue;
+        }
         if as_json {
             println!(
                 "{}",
                 json!({
-                    "shard": shard.0, "epoch": head.epoch.to_string(), "sequence": head.sequence, "running_hash": head.running.to_string(),
-                    "commits": head.commits, "events": head.events, "aggregates": head.aggregates,
+                    "shard": shard.0, "whole": true, "epoch": head.epoch.to_string(), "sequence": head.sequence,
+                    "running_hash": head.running.to_string(), "commits": head.commits, "events": head.events,
+                    "aggregates": head.aggregates, "pruned": head.pruned, "pruning_records": head.pruning_records,
                 })
             );
         } else {
             println!(
-                "shard {}: whole. {} commits, {} events of {} aggregates; head: epoch {}, sequence {}, running hash {}",
-                shard.0, head.commits, head.events, head.aggregates, head.epoch, head.sequence, head.running
+                "shard {}: whole. {} commits, {} events of {} aggregates; {} pruned commits, named by {} records; head: epoch {}, sequence {}, \
+                 running hash {}",
+                shard.0, head.commits, head.events, head.aggregates, head.pruned, head.pruning_records, head.epoch, head.sequence, head.running
             );
         }
     }
+    anyhow::ensure!(is_whole, "the log is not whole");
     Ok(())
+}
+
+fn print_fault(shard: Shard, fault: &str, as_json: bool) {
+    if as_json {
+        println!("{}", json!({"shard": shard.0, "whole": false, "fault": fault}));
+    } else {
+        println!("shard {shard}: not whole. {fault}");
+    }
 }
 
 /// Prints events, oldest first within each shard.
@@ -69,11 +102,12 @@ async fn show(backbone: &Backbone, agent: Option<AgentId>, with_text: bool, as_j
     let opener = backbone.opener();
     for shard in shards {
         let end = backbone.end(shard).await?;
-        let mut feed = backbone.feed(shard, 0, Hash::default());
+        let mut feed = backbone.tail(shard, 0);
         let mut at = 0;
         while at < end {
-            for recorded in next(&mut feed).await? {
-                at = recorded.sequence;
+            for message in feed.next(BATCH).await? {
+                at = message.sequence();
+                let Some(recorded) = message.commit() else { continue };
                 if agent.is_some_and(|agent| agent != recorded.address.agent) {
                     continue;
                 }
@@ -84,10 +118,6 @@ async fn show(backbone: &Backbone, agent: Option<AgentId>, with_text: bool, as_j
         }
     }
     Ok(())
-}
-
-async fn next(feed: &mut nats::Feed) -> Result<Vec<Recorded>, FeedError> {
-    feed.next(BATCH).await
 }
 
 async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()> {

@@ -13,6 +13,7 @@ mod logging;
 mod mcp_config;
 mod output;
 mod process_limits;
+mod prune;
 mod rebuild;
 mod serve;
 mod stdio;
@@ -57,6 +58,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agent::run(config, command, cli.json).await,
         Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
+        Command::Prune(options) => prune::run(config, options, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
         Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),
         Command::Stdio(options) => stdio::run(&config, options).await,

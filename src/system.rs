@@ -10,6 +10,7 @@ use follower::Follower;
 use gateway::Probes;
 use nats::{Backbone, Shard};
 use projector::Projector;
+use pruning::Pruner;
 use query_service::Queries;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -104,6 +105,7 @@ impl System {
         }
         if roles.contains(&Role::Worker) {
             system.worker();
+            system.pruner(config);
         }
         if roles.contains(&Role::Webhooks) {
             system.webhooks(config)?;
@@ -128,6 +130,16 @@ impl System {
         self.parts.spawn(async move {
             worker::run(commands, pool, stop).await;
             ("worker", Ok(()))
+        });
+    }
+
+    /// Of all roles the worker's alone has the right to purge.
+    fn pruner(&mut self, config: &Config) {
+        let Some(settings) = config.pruning() else { return };
+        let (pruner, stop) = (Pruner::new(&self.backbone, &self.pool, settings), self.stop.clone());
+        self.parts.spawn(async move {
+            pruner.run(stop).await;
+            ("pruner", Ok(()))
         });
     }
 

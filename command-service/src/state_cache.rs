@@ -116,7 +116,20 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
             cached.head = stored.head;
             cached.newest = Some((commit.id, answer));
         }
+        if cached.head == Head::default() {
+            self.read_pruned(cached, address).await?;
+        }
         cached.confirmed = Some(asked);
+        Ok(())
+    }
+
+    /// Makes of an aggregate without commits, where those were pruned, what its last event made of it: its id stays dead.
+    async fn read_pruned(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
+        if let Some(erasure) = A::erasure()
+            && self.store.is_pruned(address).await?
+        {
+            cached.root.state.evolve(&erasure, cached.root.at);
+        }
         Ok(())
     }
 

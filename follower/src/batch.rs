@@ -26,12 +26,16 @@ impl<P: Projection> ShardFollower<P> {
                 checkpoint.at = Some(moment(last.commit.at));
                 Some(written)
             }
+            Content::Pruning(record) if record.sequence <= checkpoint.sequence => return Ok(Some(checkpoint)),
+            Content::Pruning(record) => {
+                self.projection.pruned(&mut transaction, record).await?;
+                checkpoint.advance(record.sequence, record.running);
+                None
+            }
             Content::Unknown(unknown) if unknown.sequence <= checkpoint.sequence => return Ok(Some(checkpoint)),
             Content::Unknown(unknown) => {
                 self.projection.unknown(&mut transaction, unknown).await?;
-                checkpoint.previous = checkpoint.running;
-                checkpoint.running = unknown.running;
-                checkpoint.sequence = unknown.sequence;
+                checkpoint.advance(unknown.sequence, unknown.running);
                 None
             }
         };
@@ -47,7 +51,7 @@ impl<P: Projection> ShardFollower<P> {
     pub(crate) fn agree(&self, checkpoint: &Checkpoint, content: &Content) -> Result<(), Error> {
         match content.running_at(checkpoint.sequence) {
             Some(running) if running != checkpoint.running => {
-                Err(Error::OtherHistory { shard: self.shard(), rows: P::LABELS.rows, sequence: checkpoint.sequence })
+                Err(self.other_history(checkpoint.sequence))
             }
             Some(_) | None => Ok(()),
         }

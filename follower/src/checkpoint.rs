@@ -20,7 +20,12 @@ pub(crate) struct Checkpoint {
     /// Where the log ended when the rows were begun from nothing.
     pub(crate) held_until: u64,
     pub(crate) at: Option<OffsetDateTime>,
+    /// The format of the hashes: [`FORMAT`], or 1 before the log was taken over.
+    pub(crate) hash_format: i16,
 }
+
+/// The format of the running hash.
+pub(crate) const FORMAT: i16 = 2;
 
 struct Row {
     epoch: Vec<u8>,
@@ -29,12 +34,20 @@ struct Row {
     previous: Vec<u8>,
     held_until: i64,
     at: Option<OffsetDateTime>,
+    hash_format: i16,
 }
 
 impl Checkpoint {
     /// Returns where rows begin that are made from nothing, while the log ends at `end`.
     pub(crate) fn before_all(shard: Shard, epoch: Epoch, end: u64) -> Self {
-        Self { shard, epoch, sequence: 0, running: Hash::default(), previous: Hash::default(), held_until: end, at: None }
+        let (running, previous) = (Hash::default(), Hash::default());
+        Self { shard, epoch, sequence: 0, running, previous, held_until: end, at: None, hash_format: FORMAT }
+    }
+
+    /// Moves on to a message that comes alone.
+    pub(crate) fn advance(&mut self, sequence: u64, running: Hash) {
+        self.previous = std::mem::replace(&mut self.running, running);
+        self.sequence = sequence;
     }
 }
 
@@ -49,6 +62,7 @@ impl Row {
             previous: hash(self.previous),
             held_until: unsigned(self.held_until),
             at: self.at,
+            hash_format: self.hash_format,
         }
     }
 }
@@ -57,7 +71,7 @@ impl Row {
 pub(crate) async fn lock(connection: &mut PgConnection, projection: &str, shard: Shard) -> sqlx::Result<Option<Checkpoint>> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT epoch, sequence, running, previous, held_until, at
+        "SELECT epoch, sequence, running, previous, held_until, at, hash_format
         FROM checkpoint
         WHERE projection = $1 AND shard = $2
         FOR UPDATE",
@@ -72,8 +86,8 @@ pub(crate) async fn lock(connection: &mut PgConnection, projection: &str, shard:
 /// Makes a shard's checkpoint unless it is there.
 pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until, at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until, at, hash_format)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (projection, shard) DO NOTHING",
         projection,
         i32::from(checkpoint.shard.0),
@@ -83,6 +97,7 @@ pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkp
         &checkpoint.previous.0,
         signed(checkpoint.held_until),
         checkpoint.at,
+        checkpoint.hash_format,
     )
     .execute(connection)
     .await?;
@@ -93,7 +108,7 @@ pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkp
 pub(crate) async fn save(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE checkpoint
-        SET epoch = $3, sequence = $4, running = $5, previous = $6, held_until = $7, at = $8
+        SET epoch = $3, sequence = $4, running = $5, previous = $6, held_until = $7, at = $8, hash_format = $9
         WHERE projection = $1 AND shard = $2",
         projection,
         i32::from(checkpoint.shard.0),
@@ -103,6 +118,7 @@ pub(crate) async fn save(connection: &mut PgConnection, projection: &str, checkp
         &checkpoint.previous.0,
         signed(checkpoint.held_until),
         checkpoint.at,
+        checkpoint.hash_format,
     )
     .execute(connection)
     .await?;

@@ -1,6 +1,6 @@
 //! What is made of the log.
 
-use nats::{Recorded, Shard, Unknown};
+use nats::{Recorded, RecordedPruning, Shard, Unknown};
 use sqlx::{PgConnection, PgPool, PgTransaction};
 
 /// Rows made of a shard's commits. Every method writes within the transaction of the checkpoint.
@@ -17,6 +17,9 @@ pub trait Projection: Clone + Send + Sync + 'static {
 
     /// Notes a commit of a newer version, which is passed over.
     fn unknown(&self, connection: &mut PgConnection, unknown: &Unknown) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Takes in that links and sessions were pruned: their rows go. When rows are made again, this is all that comes of them.
+    fn pruned(&self, connection: &mut PgConnection, record: &RecordedPruning) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Deletes all that was made of a shard.
     fn clear(&self, connection: &mut PgConnection, shard: Shard) -> impl Future<Output = sqlx::Result<()>> + Send;

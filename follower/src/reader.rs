@@ -1,9 +1,10 @@
 //! Reads the log in batches, and the next batch while one is being written.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Instant;
 
-use nats::{Feed, FeedError, Hash, Recorded, Shard, Unknown};
+use nats::{Feed, FeedError, Hash, Message, Recorded, RecordedPruning, Shard, Unknown};
 
 /// Commits in one transaction.
 const BATCH: usize = 1000;
@@ -22,17 +23,20 @@ pub(crate) struct Read {
 pub(crate) enum Content {
     /// Commits, at least one.
     Commits(Vec<Recorded>),
-    /// One that a newer program wrote.
+    /// A record of what was pruned.
+    Pruning(Box<RecordedPruning>),
+    /// A commit that a newer program wrote.
     Unknown(Unknown),
 }
 
 impl Content {
-    /// Returns the running hash at a commit, where it was read.
+    /// Returns the running hash at a message, where it was read.
     pub(crate) fn running_at(&self, sequence: u64) -> Option<Hash> {
         match self {
             Self::Commits(commits) => {
                 commits.iter().find(|recorded| recorded.sequence == sequence).map(|recorded| recorded.running)
             }
+            Self::Pruning(record) => (record.sequence == sequence).then_some(record.running),
             Self::Unknown(unknown) => (unknown.sequence == sequence).then_some(unknown.running),
         }
     }
@@ -40,7 +44,16 @@ impl Content {
     fn commits(&self) -> usize {
         match self {
             Self::Commits(commits) => commits.len(),
-            Self::Unknown(_) => 1,
+            Self::Pruning(_) | Self::Unknown(_) => 1,
+        }
+    }
+
+    /// Returns the last sequence.
+    fn last(&self) -> u64 {
+        match self {
+            Self::Commits(commits) => commits.last().map_or(0, |recorded| recorded.sequence),
+            Self::Pruning(record) => record.sequence,
+            Self::Unknown(unknown) => unknown.sequence,
         }
     }
 }
@@ -50,7 +63,7 @@ impl Content {
 pub(crate) struct Reader {
     shard: Shard,
     feed: Feed,
-    ahead: Vec<Recorded>,
+    ahead: VecDeque<Message>,
     /// Where what comes next is read from.
     after: u64,
 }
@@ -58,23 +71,46 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(shard: Shard, feed: Feed) -> Self {
         let after = feed.last();
-        Self { shard, feed, ahead: Vec::new(), after }
+        Self { shard, feed, ahead: VecDeque::new(), after }
     }
 
-    /// Waits for the next batch; a commit that a newer program wrote comes alone.
+    /// Waits for the next batch; a pruning record comes alone, and so does a commit that a newer program wrote.
     pub(crate) async fn next(&mut self) -> Result<Read, FeedError> {
-        let content = if self.ahead.is_empty() { self.read().await? } else { Content::Commits(std::mem::take(&mut self.ahead)) };
-        Ok(Read { after: std::mem::replace(&mut self.after, self.feed.last()), content })
+        let content = match self.from_ahead() {
+            Some(content) => content,
+            None => self.read().await?,
+        };
+        Ok(Read { after: std::mem::replace(&mut self.after, content.last()), content })
+    }
+
+    /// Takes what was read up to the next pruning record, or that.
+    fn from_ahead(&mut self) -> Option<Content> {
+        let mut commits = Vec::new();
+        while let Some(message) = self.ahead.pop_front() {
+            match message {
+                Message::Commit(recorded) => commits.push(recorded),
+                Message::Pruning(record) if commits.is_empty() => return Some(Content::Pruning(record)),
+                record @ Message::Pruning(_) => {
+                    self.ahead.push_front(record);
+                    break;
+                }
+            }
+        }
+        (!commits.is_empty()).then_some(Content::Commits(commits))
     }
 
     async fn read(&mut self) -> Result<Content, FeedError> {
-        match self.feed.next(BATCH).await {
-            Ok(batch) => Ok(Content::Commits(batch)),
-            Err(error @ FeedError::Broken(nats::Error::Corrupt { .. })) => match self.feed.pass_over().await? {
-                Some(unknown) => Ok(Content::Unknown(unknown)),
-                None => Err(error),
-            },
-            Err(error) => Err(error),
+        loop {
+            match self.feed.next(BATCH).await {
+                Ok(messages) => self.ahead.extend(messages),
+                Err(error @ FeedError::Broken(nats::Error::Corrupt { .. })) => {
+                    return self.feed.pass_over().await?.map(Content::Unknown).ok_or(error);
+                }
+                Err(error) => return Err(error),
+            }
+            if let Some(content) = self.from_ahead() {
+                return Ok(content);
+            }
         }
     }
 

@@ -32,8 +32,8 @@ impl<P: Projection> ShardFollower<P> {
     pub(crate) async fn follow(&self, mut noted: impl FnMut(&Checkpoint) -> ControlFlow<()>) -> Result<(), Error> {
         loop {
             let mut checkpoint = self.open().await?;
-            // Any other checkpoint is proven first: its own commit is read again.
-            if checkpoint.sequence == 0 && noted(&checkpoint).is_break() {
+            self.prove(&checkpoint).await?;
+            if noted(&checkpoint).is_break() {
                 return Ok(());
             }
             let mut reader = self.reader(&checkpoint);
@@ -65,20 +65,51 @@ impl<P: Projection> ShardFollower<P> {
 
     /// Tells whether the log still says what it said when the rows applied their last commit; fails where that cannot be told.
     pub(crate) async fn is_of_this_log(&self) -> Result<bool, Error> {
-        match self.prove().await {
+        let proven = match self.open().await {
+            Ok(checkpoint) => self.prove(&checkpoint).await,
+            Err(error) => Err(error),
+        };
+        match proven {
             Ok(()) => Ok(true),
             Err(error) if error.is_another_log() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    async fn prove(&self) -> Result<(), Error> {
-        let checkpoint = self.open().await?;
-        if checkpoint.sequence == 0 {
+    /// Takes the checkpoint's own message into the running hash again, or its leaf where it was pruned: that the same comes out proves
+    /// that nothing before it has changed.
+    async fn prove(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let (shard, sequence) = (self.shard, checkpoint.sequence);
+        if sequence == 0 {
             return Ok(());
         }
-        let read = self.reader(&checkpoint).next().await.map_err(|error| self.feed_error(&checkpoint, error))?;
-        self.agree(&checkpoint, &read.content)
+        let leaf = self.backbone.leaf(shard, sequence).await.map_err(|source| Error::Log { shard, source })?;
+        match leaf.map(|leaf| checkpoint.previous.advance(&leaf)) {
+            Some(running) if running == checkpoint.running => Ok(()),
+            Some(_) | None => Err(self.other_history(sequence)),
+        }
+    }
+
+    pub(crate) fn other_history(&self, sequence: u64) -> Error {
+        Error::OtherHistory { shard: self.shard, rows: P::LABELS.rows, sequence }
+    }
+
+    /// Compares the hashes of a checkpoint from a log of format 1 with the whole log, and gives it those of the present format.
+    async fn take_over(&self, checkpoint: &Checkpoint) -> Result<Checkpoint, Error> {
+        let (shard, sequence) = (self.shard, checkpoint.sequence);
+        tracing::info!(%shard, sequence, "the checkpoint of {} is taken over from format 1", P::LABELS.rows);
+        let hashes = self.backbone.take_over_checkpoint(shard, sequence, checkpoint.running).await;
+        let hashes = hashes.map_err(|source| Error::Log { shard, source })?.ok_or_else(|| self.other_history(sequence))?;
+        let mut transaction = begin(&self.pool).await?;
+        let now = checkpoint::lock(&mut transaction, P::NAME, shard).await?;
+        // Another process may have done it, and may be further.
+        let Some(mut now) = now.filter(|now| now == checkpoint) else { return self.read_checkpoint().await };
+        now.running = hashes.running;
+        now.previous = hashes.previous;
+        now.hash_format = checkpoint::FORMAT;
+        checkpoint::save(&mut transaction, P::NAME, &now).await?;
+        transaction.commit().await?;
+        Ok(now)
     }
 
     /// Returns the log's end, from the leader.
@@ -90,8 +121,16 @@ impl<P: Projection> ShardFollower<P> {
         })
     }
 
-    /// Reads or makes the checkpoint, and compares it with what is known of the log without reading it.
+    /// Reads or makes the checkpoint, compares it with what is known of the log without reading it, and takes it over once.
     async fn open(&self) -> Result<Checkpoint, Error> {
+        let mut checkpoint = self.read_checkpoint().await?;
+        while checkpoint.hash_format != checkpoint::FORMAT {
+            checkpoint = self.take_over(&checkpoint).await?;
+        }
+        Ok(checkpoint)
+    }
+
+    async fn read_checkpoint(&self) -> Result<Checkpoint, Error> {
         let (shard, rows) = (self.shard, P::LABELS.rows);
         let (epoch, end) = (self.backbone.epoch(shard), self.end().await?);
         let fresh = Checkpoint::before_all(shard, epoch, end);
@@ -108,10 +147,8 @@ impl<P: Projection> ShardFollower<P> {
         Ok(checkpoint)
     }
 
-    /// Reads on from the checkpoint's own commit: that its running hash comes out again proves that nothing before it has changed.
     fn reader(&self, checkpoint: &Checkpoint) -> Reader {
-        let feed = self.backbone.feed(self.shard, checkpoint.sequence.saturating_sub(1), checkpoint.previous);
-        Reader::new(self.shard, feed)
+        Reader::new(self.shard, self.backbone.feed(self.shard, checkpoint.sequence, checkpoint.running))
     }
 
     fn feed_error(&self, checkpoint: &Checkpoint, error: nats::FeedError) -> Error {

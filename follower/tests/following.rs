@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use command_service::Commands;
 use domain::Policy;
 use follower::{Batch, Follower, Labels, Projection, signed};
-use nats::{Backbone, Shard, Unknown};
+use nats::{Backbone, RecordedPruning, Shard, Unknown};
 use servers::NatsServer;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,10 @@ impl<const OTHER: bool> Projection for Notes<OTHER> {
     }
 
     async fn unknown(&self, _: &mut PgConnection, _: &Unknown) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    async fn pruned(&self, _: &mut PgConnection, _: &RecordedPruning) -> sqlx::Result<()> {
         Ok(())
     }
 

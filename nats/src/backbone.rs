@@ -8,12 +8,13 @@ use crate::credentials::cursor::Cursors;
 use crate::credentials::handoffs::Handoffs;
 use crate::keys::data_keys::Keys;
 use crate::keys::opener::Opener;
-use crate::keys::secrets::Secrets;
+use crate::keys::secrets::{Secrets, context};
 use crate::log::connection::Connection;
 use crate::log::feed::Feed;
 use crate::log::position::{Epoch, Hash, Shard};
+use crate::log::pruning::leaves::Leaves;
 use crate::log::store::Store;
-use crate::log::streams;
+use crate::log::{read, streams, subjects};
 use crate::{Error, Options};
 
 /// The log and its keys; cheap to clone.
@@ -34,7 +35,7 @@ struct Sealing {
 impl Backbone {
     /// Connects, refuses a server that is too old, and makes or verifies the streams.
     pub async fn connect(options: Options) -> Result<Self, Error> {
-        let connection = Connection::open(&options).await?;
+        let connection = Connection::open(&options, options.roots.derive(context::PRUNING)).await?;
         let secrets = options.roots;
         let keys = Keys::open(connection.jetstream.clone(), secrets.clone()).await?;
         let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));
@@ -73,9 +74,26 @@ impl Backbone {
         Store::new(Arc::clone(&self.connection))
     }
 
-    /// Follows a shard from the commit after `after`, where its running hash was `running`.
+    /// Follows a shard from the message after `after`, where its running hash was `running`, and proves that it goes on.
     pub fn feed(&self, shard: Shard, after: u64, running: Hash) -> Feed {
-        Feed::new(Arc::clone(&self.connection), shard, after, running)
+        Feed::new(Arc::clone(&self.connection), shard, after, Some(running))
+    }
+
+    /// Follows a shard from the message after `after`, for a reader to whom the running hash means nothing: it is not computed.
+    pub fn tail(&self, shard: Shard, after: u64) -> Feed {
+        Feed::new(Arc::clone(&self.connection), shard, after, None)
+    }
+
+    /// Returns what stands for a sequence in the running hash: of a message that is there, or of one that a record names.
+    pub async fn leaf(&self, shard: Shard, sequence: u64) -> Result<Option<Hash>, Error> {
+        let filter = subjects::events_of_shard(shard);
+        let next = read::next(&self.connection, shard, &filter, sequence.saturating_sub(1)).await?;
+        if let Some(raw) = next.filter(|raw| raw.sequence == sequence) {
+            return Ok(Some(raw.leaf()));
+        }
+        let mut leaves = Leaves::new(shard, sequence.saturating_sub(1));
+        leaves.read_on(&self.connection).await?;
+        Ok(leaves.get(sequence))
     }
 
     /// Returns the installation's secrets.

@@ -2,6 +2,7 @@
 
 mod backbone;
 mod bare;
+mod clock;
 mod credentials;
 mod error;
 mod keys;
@@ -28,9 +29,12 @@ pub use log::commit::{Actor, AnyEvent, Commit, DecodeError, Kind, settings_from_
 pub use log::feed::{Feed, FeedError};
 pub use log::head::{Head, Last, Stored};
 pub use log::position::{Epoch, EventId, Hash, Position, Shard};
-pub use log::record::{Fact, Recorded};
+pub use log::pruning::purge::Prunable;
+pub use log::pruning::record::{PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, WholeLink};
+pub use log::pruning::takeover::RunningHashes;
+pub use log::record::{Fact, Message, Recorded, RecordedPruning};
 pub use log::store::{Scope, Store};
 pub use log::trace;
 pub use log::unknown::Unknown;
-pub use log::verify::Verified;
+pub use log::verify::{Verified, VerifyError};
 pub use options::Options;

@@ -13,6 +13,8 @@ pub struct Options {
     pub replicas: usize,
     /// The byte limit of each shard; a larger one than before is applied, a smaller one is not.
     pub shard_bytes: i64,
+    /// Whether a log of an older format is given the present one, which programs of then refuse.
+    pub takes_over: bool,
     /// The installation's secrets.
     pub roots: Secrets,
 }
@@ -20,7 +22,7 @@ pub struct Options {
 impl Options {
     /// Returns the settings for one server at `url`: four shards of 2 GiB at most.
     pub fn new(url: impl Into<String>, roots: Secrets) -> Self {
-        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, roots }
+        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, takes_over: true, roots }
     }
 }
 

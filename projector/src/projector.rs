@@ -2,13 +2,13 @@
 
 use domain::Target;
 use follower::{Batch, Error, Follower, Id, Labels, Projection, Rebuilt, signed};
-use nats::{Backbone, Shard, Unknown};
+use nats::{Backbone, RecordedPruning, Shard, Unknown};
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch;
 use crate::table::dead_letter::DeadLetterRow;
-use crate::table::{self, dead_letter};
+use crate::table::{self, dead_letter, pruned};
 
 /// The rows of all shards.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,10 @@ impl Projection for Projector {
             types: unknown.types.clone(),
         };
         dead_letter::save(connection, &letter).await
+    }
+
+    async fn pruned(&self, connection: &mut PgConnection, record: &RecordedPruning) -> sqlx::Result<()> {
+        pruned::write(connection, record).await
     }
 
     async fn clear(&self, connection: &mut PgConnection, shard: Shard) -> sqlx::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{LinkId, Target, agent, link};
 use follower::{Batch, Id, Labels, Projection, signed};
-use nats::{Actor, AnyEvent, Backbone, Cursors, Recorded, Shard, Unknown};
+use nats::{Actor, AnyEvent, Backbone, Cursors, Recorded, RecordedPruning, Shard, Unknown};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use tokio::sync::Notify;
@@ -69,6 +69,11 @@ impl Projection for Ingest {
 
     /// What nobody here can read wakes nobody.
     async fn unknown(&self, _: &mut PgConnection, _: &Unknown) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    /// Nothing waits any more for a link that was erased so long ago.
+    async fn pruned(&self, _: &mut PgConnection, _: &RecordedPruning) -> sqlx::Result<()> {
         Ok(())
     }
 

@@ -160,7 +160,7 @@ impl Process {
     pub(crate) async fn commits(&self) -> u64 {
         let mut commits = 0;
         for shard in self.backbone.shards() {
-            commits += self.backbone.verify(shard).await.unwrap().commits;
+            commits += self.backbone.verify(shard, &[]).await.unwrap().commits;
         }
         commits
     }

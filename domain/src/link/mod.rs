@@ -216,6 +216,10 @@ impl Aggregate for Link {
         }
     }
 
+    fn erasure() -> Option<Event> {
+        Some(Event::Erased)
+    }
+
     fn could_change(rejection: &Rejection) -> bool {
         match rejection {
             Rejection::Unknown

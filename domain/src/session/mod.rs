@@ -310,6 +310,10 @@ impl Aggregate for Session {
         self.link
     }
 
+    fn erasure() -> Option<Event> {
+        Some(Event::Erased)
+    }
+
     fn could_change(rejection: &Rejection) -> bool {
         match rejection {
             Rejection::Unknown

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt;
-use nats::{Error, FeedError, Hash, Recorded};
+use nats::{Error, FeedError, Message};
 use tokio::time::{interval, sleep};
 
 use super::entry::Entry;
@@ -59,7 +59,7 @@ impl Tail {
 
     /// Dispatches commit after commit until the log is another one, or one of its commits is broken.
     async fn follow(&self, end: u64) -> Closed {
-        let mut feed = self.hub.backbone.feed(self.hub.shard, end, Hash::default());
+        let mut feed = self.hub.backbone.tail(self.hub.shard, end);
         let mut pauses = PAUSES.build();
         loop {
             let error = match feed.next(BATCH).await {
@@ -93,8 +93,10 @@ impl Tail {
         }
     }
 
-    async fn dispatch(&self, batch: Vec<Recorded>) {
-        let entries: Vec<_> = batch.into_iter().map(|recorded| Arc::new(Entry::new(recorded))).collect();
+    async fn dispatch(&self, batch: Vec<Message>) {
+        // Nobody listens to what was erased long ago.
+        let commits = batch.into_iter().filter_map(Message::commit);
+        let entries: Vec<_> = commits.map(|recorded| Arc::new(Entry::new(recorded))).collect();
         for entry in entries.iter().filter(|entry| entry.fate().is_some()) {
             self.hub.backbone.keys().forget(entry.address()).await;
         }

@@ -41,6 +41,8 @@ pub mod context {
     pub const COMMAND_ID: &str = "tempchat 2026 command id";
     /// The secrets that sign webhooks, derived from (agent or link, rotation).
     pub const WEBHOOK: &str = "tempchat 2026 webhook signing secret";
+    /// The tag of pruning records.
+    pub const PRUNING: &str = "tempchat 2026 pruning record";
     /// The public id of a data key, derived from the data key itself.
     pub(crate) const DATA_KEY_ID: &str = "tempchat 2026 data key id";
     /// The cipher key of sealed texts, derived from the data key.

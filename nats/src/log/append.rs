@@ -92,7 +92,18 @@ pub(crate) async fn append(
     reserve: Reserve,
 ) -> Result<Head, AppendError> {
     let shard = connection.shard_of(address.agent);
-    let subject = subjects::event(shard, address);
+    append_to(connection, shard, subjects::event(shard, address), expected, encoded, reserve).await
+}
+
+/// Appends a message to a subject whose last message is at `expected`.
+pub(crate) async fn append_to(
+    connection: &Connection,
+    shard: Shard,
+    subject: String,
+    expected: u64,
+    encoded: Encoded,
+    reserve: Reserve,
+) -> Result<Head, AppendError> {
     let state = connection.shard(shard);
     if state.is_replaced.load(Ordering::Relaxed) {
         return Err(Error::OtherEpoch { shard }.into());

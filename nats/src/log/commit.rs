@@ -59,7 +59,8 @@ pub struct Commit<E> {
 pub(crate) struct Encoded {
     pub(crate) payload: Bytes,
     pub(crate) hash: Hash,
-    command: CommandId,
+    /// None for what no command made.
+    command: Option<CommandId>,
     types: String,
     parent: Option<Arc<str>>,
 }
@@ -69,14 +70,21 @@ impl Encoded {
         let mut payload = Vec::with_capacity(768);
         rmp_serde::encode::write_named(&mut payload, commit)?;
         let types = commit.events.iter().map(DomainEvent::event_type).collect::<Vec<_>>().join(",");
-        Ok(Self { hash: Hash::of(&payload), payload: payload.into(), command: commit.id, types, parent: trace::parent() })
+        Ok(Self { hash: Hash::of(&payload), payload: payload.into(), command: Some(commit.id), types, parent: trace::parent() })
+    }
+
+    /// Takes a message that is no aggregate's commit and that no command made.
+    pub(crate) fn record(payload: Vec<u8>, kind: &str) -> Self {
+        Self { hash: Hash::of(&payload), payload: payload.into(), command: None, types: kind.to_owned(), parent: None }
     }
 
     /// Writes the headers: the expected sequence for the server, the others for readers that do not decode the body.
     pub(crate) fn headers(&self, expected: u64) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
-        headers.insert(COMMAND_ID.clone(), self.command.to_string());
+        if let Some(command) = self.command {
+            headers.insert(COMMAND_ID.clone(), command.to_string());
+        }
         headers.insert(EVENT_TYPES.clone(), self.types.as_str());
         headers.insert(SCHEMA_VERSION.clone(), VERSION);
         if let Some(parent) = &self.parent {
@@ -109,6 +117,9 @@ pub enum DecodeError {
     /// The header that names the command is missing.
     #[error("the header Command-Id is missing")]
     NoCommand,
+    /// A pruning record does not carry this installation's tag.
+    #[error("the tag is not this installation's")]
+    Tag,
     /// The subject is not one that this program writes.
     #[error("the subject is not an aggregate's")]
     Subject,
@@ -217,6 +228,12 @@ impl Commit<AnyEvent> {
             Kind::Session => Commit::decode(headers, payload)?.map(AnyEvent::Session),
         })
     }
+}
+
+/// Returns the values of the headers that readers dispatch on, in a fixed order; a missing one is empty.
+pub(crate) fn dispatched_headers(headers: Option<&HeaderMap>) -> [&str; 3] {
+    let value = |name: &HeaderName| headers.and_then(|headers| headers.get(name.clone())).map_or("", HeaderValue::as_str);
+    [value(&COMMAND_ID), value(&EVENT_TYPES), value(&SCHEMA_VERSION)]
 }
 
 /// Reads the wire names of a commit's events, separated by commas, from its headers alone.

@@ -16,6 +16,9 @@ use tokio::time::timeout;
 
 use crate::log::capacity::Capacity;
 use crate::log::position::{Epoch, Shard};
+use crate::log::pruning::ids::PrunedIds;
+use crate::log::pruning::record::PruningKey;
+use crate::log::pruning::takeover;
 use crate::log::{streams, subjects};
 use crate::{Error, Options};
 
@@ -36,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) jetstream: Context,
     pub(crate) shards: Vec<ShardState>,
     pub(crate) replicas: usize,
+    /// The key of pruning records' tags.
+    pub(crate) pruning_key: PruningKey,
     /// Permits for loads of aggregates that are not cached.
     pub(crate) cold: Semaphore,
     /// Counts the connections made: an answer that an earlier connection was to carry never arrives.
@@ -49,13 +54,15 @@ pub(crate) struct ShardState {
     pub(crate) stream: String,
     pub(crate) epoch: Epoch,
     pub(crate) capacity: Capacity,
+    /// The ids that pruning records name.
+    pub(crate) pruned: PrunedIds,
     /// Set once a stream of this name with another epoch was seen: what this process knows of the shard is void.
     pub(crate) is_replaced: AtomicBool,
 }
 
 impl Connection {
     /// Connects, refuses a server that is too old, makes or verifies the streams, and watches their capacity from then on.
-    pub(crate) async fn open(options: &Options) -> Result<Arc<Self>, Error> {
+    pub(crate) async fn open(options: &Options, pruning_key: PruningKey) -> Result<Arc<Self>, Error> {
         let (connected, mut reconnects) = watch::channel(0_u64);
         let client = authenticate(ConnectOptions::new(), &options.url)?
             .name("tempchat")
@@ -91,10 +98,15 @@ impl Connection {
                 stream: subjects::stream(shard),
                 epoch: found.epoch,
                 capacity: Capacity::new(found.bytes, found.max_bytes),
+                pruned: PrunedIds::default(),
                 is_replaced: AtomicBool::new(false),
             })
             .collect();
-        let connection = Arc::new(Self { client, jetstream, shards, replicas, cold: Semaphore::new(COLD_LOADS), reconnects });
+        let cold = Semaphore::new(COLD_LOADS);
+        let connection = Arc::new(Self { client, jetstream, shards, replicas, pruning_key, cold, reconnects });
+        if options.takes_over {
+            takeover::take_over(&connection).await?;
+        }
         tokio::spawn(watch_capacity(Arc::downgrade(&connection)));
         Ok(connection)
     }

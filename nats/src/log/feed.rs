@@ -1,4 +1,4 @@
-//! Follows one shard commit by commit, without gaps or repeats, across reconnections and recreated consumers.
+//! Follows one shard message by message, without gaps or repeats, across reconnections and recreated consumers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::stream::ConsumerErrorKind;
-use async_nats::jetstream::{ErrorCode, Message};
+use async_nats::jetstream::{self, ErrorCode};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
@@ -16,7 +16,8 @@ use tokio::time::sleep;
 use crate::Error;
 use crate::log::connection::Connection;
 use crate::log::position::{Hash, Shard};
-use crate::log::record::{Raw, Recorded};
+use crate::log::pruning::leaves::Leaves;
+use crate::log::record::{Message, Raw};
 use crate::log::unknown::Unknown;
 use crate::log::{read, streams, subjects};
 
@@ -59,9 +60,21 @@ pub struct Feed {
     connection: Arc<Connection>,
     shard: Shard,
     last: u64,
-    running: Hash,
+    proof: Option<Proof>,
     source: Option<Source>,
-    ready: Vec<Recorded>,
+    ready: Vec<Message>,
+}
+
+/// What a feed knows of the running hash.
+#[derive(Debug)]
+struct Proof {
+    running: Hash,
+    /// What stands for the messages that are missing.
+    leaves: Leaves,
+    /// How many messages were missing without a record.
+    unrecorded: u64,
+    /// The first and the last of them.
+    between: Option<(u64, u64)>,
 }
 
 /// A consumer on the server, and how many messages it has delivered.
@@ -79,20 +92,30 @@ impl std::fmt::Debug for Source {
 }
 
 impl Feed {
-    pub(crate) fn new(connection: Arc<Connection>, shard: Shard, after: u64, running: Hash) -> Self {
-        Self { connection, shard, last: after, running, source: None, ready: Vec::new() }
+    /// Reads on after `after`; with the running hash there, computes it for what follows.
+    pub(crate) fn new(connection: Arc<Connection>, shard: Shard, after: u64, running: Option<Hash>) -> Self {
+        let leaves = || Leaves::new(shard, after);
+        let proof = running.map(|running| Proof { running, leaves: leaves(), unrecorded: 0, between: None });
+        Self { connection, shard, last: after, proof, source: None, ready: Vec::new() }
     }
 
-    /// Returns the sequence of the last commit handed out.
+    /// Returns how many messages were missing although no record names them, with the first and the last of them. In the running hash
+    /// zeros stand for them.
+    pub fn unrecorded(&self) -> Option<(u64, u64, u64)> {
+        let proof = self.proof.as_ref()?;
+        proof.between.map(|(first, last)| (proof.unrecorded, first, last))
+    }
+
+    /// Returns the sequence of the last message handed out.
     pub fn last(&self) -> u64 {
-        self.ready.first().map_or(self.last, |recorded| recorded.sequence - 1)
+        self.ready.first().map_or(self.last, |message| message.sequence() - 1)
     }
 
-    /// Waits for a commit and returns it with those that are ready too, in order, at most `most`. Cancel safe: dropping the
+    /// Waits for a message and returns it with those that are ready too, in order, at most `most`. Cancel safe: dropping the
     /// future loses nothing.
     ///
     /// While the server is unreachable it waits and reports nothing.
-    pub async fn next(&mut self, most: usize) -> Result<Vec<Recorded>, FeedError> {
+    pub async fn next(&mut self, most: usize) -> Result<Vec<Message>, FeedError> {
         let mut pauses = PAUSES.build();
         while self.ready.is_empty() {
             let source = match &mut self.source {
@@ -136,10 +159,11 @@ impl Feed {
     pub async fn pass_over(&mut self) -> Result<Option<Unknown>, FeedError> {
         let filter = subjects::events_of_shard(self.shard);
         let next = read::next(&self.connection, self.shard, &filter, self.last).await?;
-        let Some(unknown) = next.and_then(|raw| raw.unknown(self.running)) else { return Ok(None) };
+        let Some((raw, mut unknown)) = next.and_then(|raw| raw.unknown().map(|unknown| (raw, unknown))) else { return Ok(None) };
         self.source = None;
+        self.step_over(unknown.sequence).await?;
+        unknown.running = self.advance(&raw);
         self.last = unknown.sequence;
-        self.running = unknown.running;
         Ok(Some(unknown))
     }
 
@@ -149,7 +173,7 @@ impl Feed {
     }
 
     /// Accepts a message if it is its consumer's next; a gap in the sequences must be one on the leader too.
-    async fn take(&mut self, message: &Message) -> Result<(), FeedError> {
+    async fn take(&mut self, message: &jetstream::Message) -> Result<(), FeedError> {
         let Some(source) = &mut self.source else { return Ok(()) };
         let Ok(info) = message.info() else {
             self.lose("a message without its sequence");
@@ -160,14 +184,9 @@ impl Feed {
             self.lose("a message was lost on the way");
             return Ok(());
         }
-        if sequence != self.last + 1 {
-            let filter = subjects::events_of_shard(self.shard);
-            let purged =
-                read::next(&self.connection, self.shard, &filter, self.last).await?.is_some_and(|next| next.sequence == sequence);
-            if !purged {
-                self.lose("a message is missing");
-                return Ok(());
-            }
+        if sequence != self.last + 1 && !self.step_over(sequence).await? {
+            self.lose("a message is missing");
+            return Ok(());
         }
         let raw = Raw {
             subject: message.subject.to_string(),
@@ -175,15 +194,67 @@ impl Feed {
             headers: message.headers.clone(),
             payload: message.payload.clone(),
         };
-        let mut recorded = raw.decode()?;
-        recorded.running = self.running.advance(sequence, &raw.subject, &raw.payload);
+        let mut decoded = self.decode(&raw)?;
+        let running = self.advance(&raw);
+        match &mut decoded {
+            Message::Commit(recorded) => recorded.running = running,
+            Message::Pruning(recorded) => recorded.running = running,
+        }
         if let Some(source) = &mut self.source {
             source.delivered = consumer_sequence;
         }
-        self.running = recorded.running;
         self.last = sequence;
-        self.ready.push(recorded);
+        self.ready.push(decoded);
         Ok(())
+    }
+
+    fn decode(&self, raw: &Raw) -> Result<Message, Error> {
+        if !raw.is_pruning(self.shard) {
+            return raw.decode().map(Message::Commit);
+        }
+        let epoch = self.connection.shard(self.shard).epoch;
+        raw.pruning(&self.connection.pruning_key, epoch, self.shard).map(|recorded| Message::Pruning(Box::new(recorded)))
+    }
+
+    /// Goes over what is missing before `sequence`, taking in what stands for it; false where a message is missing that the leader has.
+    async fn step_over(&mut self, sequence: u64) -> Result<bool, Error> {
+        let missing = self.last + 1..sequence;
+        let Some(proof) = &mut self.proof else { return self.is_gone_before(sequence).await };
+        let is_recorded = |proof: &Proof| missing.clone().all(|missing| proof.leaves.get(missing).is_some());
+        if !is_recorded(proof) {
+            proof.leaves.read_on(&self.connection).await?;
+        }
+        if !is_recorded(proof) && !self.is_gone_before(sequence).await? {
+            return Ok(false);
+        }
+        let Some(proof) = &mut self.proof else { return Ok(true) };
+        for sequence in missing {
+            let leaf = proof.leaves.take(sequence).unwrap_or_else(|| {
+                proof.unrecorded += 1;
+                proof.between = Some((proof.between.map_or(sequence, |(first, _)| first), sequence));
+                Hash::default()
+            });
+            proof.running = proof.running.advance(&leaf);
+        }
+        self.last = sequence - 1;
+        if let Some((count, first, last)) = self.unrecorded() {
+            tracing::error!(shard = %self.shard, count, first, last, "commits are missing from the log and no record says why: `tempchat log verify`");
+        }
+        Ok(true)
+    }
+
+    /// Asks the leader whether nothing is left between the last message and `sequence`.
+    async fn is_gone_before(&self, sequence: u64) -> Result<bool, Error> {
+        let filter = subjects::events_of_shard(self.shard);
+        let next = read::next(&self.connection, self.shard, &filter, self.last).await?;
+        Ok(next.is_some_and(|next| next.sequence >= sequence))
+    }
+
+    /// Takes a message into the running hash; zeros where none is wanted.
+    fn advance(&mut self, raw: &Raw) -> Hash {
+        let Some(proof) = &mut self.proof else { return Hash::default() };
+        proof.running = proof.running.advance(&raw.leaf());
+        proof.running
     }
 }
 
@@ -202,7 +273,7 @@ impl Drop for Feed {
 
 impl Source {
     /// Waits for a message; an error says that the consumer is lost or may be.
-    async fn next(&mut self) -> Result<Message, String> {
+    async fn next(&mut self) -> Result<jetstream::Message, String> {
         tokio::select! {
             biased;
             message = self.messages.next() => match message {

@@ -8,6 +8,7 @@ mod ephemeral;
 pub(crate) mod feed;
 pub(crate) mod head;
 pub(crate) mod position;
+pub(crate) mod pruning;
 pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod store;

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use domain::{Address, CommandId, LinkId, Timestamp};
 
 use crate::Error;
-use crate::log::commit::{Actor, AnyEvent, Commit, DecodeError, command_id, event_types};
+use crate::log::commit::{Actor, AnyEvent, Commit, DecodeError, command_id, dispatched_headers, event_types};
 use crate::log::head::{Head, Last};
 use crate::log::position::{EventId, Hash, Position, Shard};
+use crate::log::pruning::record::Pruning;
 use crate::log::subjects;
 
 /// A commit as it stands in the log.
@@ -23,7 +24,7 @@ pub struct Recorded {
     pub commit: Commit<AnyEvent>,
     /// The hash of the stored bytes.
     pub hash: Hash,
-    /// The shard's running hash up to and with this commit; zeros where it was not read by a feed.
+    /// The shard's running hash up to and with this commit; zeros where it was not read by a proving feed.
     pub running: Hash,
     /// The length of the stored bytes.
     pub size: usize,
@@ -71,6 +72,54 @@ impl Recorded {
     }
 }
 
+/// What a feed gives.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A commit.
+    Commit(Recorded),
+    /// A record of commits that may be gone from the log.
+    Pruning(Box<RecordedPruning>),
+}
+
+/// A pruning record as it stands in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedPruning {
+    /// The stream.
+    pub shard: Shard,
+    /// The sequence in the stream.
+    pub sequence: u64,
+    /// The shard's running hash up to and with this record; zeros where it was not read by a proving feed.
+    pub running: Hash,
+    /// What it says.
+    pub pruning: Pruning,
+}
+
+impl Message {
+    /// Returns the sequence in the stream.
+    pub fn sequence(&self) -> u64 {
+        match self {
+            Self::Commit(recorded) => recorded.sequence,
+            Self::Pruning(recorded) => recorded.sequence,
+        }
+    }
+
+    /// Returns the shard's running hash up to and with this message; zeros where it was not read by a proving feed.
+    pub fn running(&self) -> Hash {
+        match self {
+            Self::Commit(recorded) => recorded.running,
+            Self::Pruning(recorded) => recorded.running,
+        }
+    }
+
+    /// Returns the commit, if it is one.
+    pub fn commit(self) -> Option<Recorded> {
+        match self {
+            Self::Commit(recorded) => Some(recorded),
+            Self::Pruning(_) => None,
+        }
+    }
+}
+
 /// A message of the log, not yet decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
@@ -95,6 +144,15 @@ impl Raw {
             running: Hash::default(),
             size: self.payload.len(),
         })
+    }
+
+    /// Hashes all that tells this message from any other: `L(n) = BLAKE3(sequence, subject, the headers that readers dispatch on,
+    /// payload)`, each behind its length. What traces a request is left out.
+    pub(crate) fn leaf(&self) -> Hash {
+        let sequence = self.sequence.to_be_bytes();
+        let headers = dispatched_headers(self.headers.as_ref());
+        let parts = [&sequence[..], self.subject.as_bytes()].into_iter();
+        Hash::of_parts(parts.chain(headers.iter().map(|value| value.as_bytes())).chain([&*self.payload]))
     }
 
     /// Reads the aggregate's address from the subject.

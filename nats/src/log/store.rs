@@ -11,6 +11,7 @@ use crate::log::commit::{Commit, Encoded};
 use crate::log::connection::Connection;
 use crate::log::head::{Head, Last, Stored};
 use crate::log::position::{Hash, Shard};
+use crate::log::pruning::ids;
 use crate::log::record::{Raw, Recorded};
 use crate::log::{append, read, streams, subjects};
 
@@ -42,6 +43,11 @@ impl Store {
         let raws = read::complete(&self.connection, shard, &subject, after.sequence).await?;
         let mut head = *after;
         raws.iter().map(|raw| follow::<A::Event>(raw, &mut head)).collect()
+    }
+
+    /// Tells whether an aggregate for which [`Self::load`] has found nothing is one whose commits were pruned: it was erased long ago.
+    pub async fn is_pruned(&self, address: Address) -> Result<bool, Error> {
+        ids::is_pruned(&self.connection, address).await
     }
 
     /// Asks the leader for the last commit of an aggregate.

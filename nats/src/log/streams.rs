@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::log::position::{Epoch, Shard};
 use crate::log::subjects;
@@ -15,13 +17,29 @@ const EPOCH: &str = "tempchat-epoch";
 const SHARDS: &str = "tempchat-shards";
 const FORMAT: &str = "tempchat-format";
 /// The format of the log as a whole: subjects, shards, codec.
-const FORMAT_VERSION: &str = "1";
+const FORMAT_VERSION: &str = "2";
+/// The format of shards whose running hash could not go over what was purged.
+const FORMAT_1: &str = "1";
+/// The format of the streams beside the log, which has not changed.
+const BESIDE_VERSION: &str = "1";
 /// Feeds of one shard at once; the server's own default is 1000 and may be lowered there without notice.
 const MAX_CONSUMERS: i32 = 512;
 /// How long a hand-off code leads anywhere: `domain::Policy::handoff_lifetime`'s most.
 const HANDOFF_MAX_AGE: Duration = Duration::from_mins(5);
 /// Bytes of all hand-off codes: some 200,000 within [`HANDOFF_MAX_AGE`].
 const HANDOFF_MAX_BYTES: i64 = 32 << 20;
+
+/// The part of an answer of `$JS.API.STREAM.INFO` that counts messages by subject.
+#[derive(Deserialize)]
+struct Info {
+    state: State,
+}
+
+#[derive(Deserialize)]
+struct State {
+    #[serde(default)]
+    subjects: HashMap<String, u64>,
+}
 
 /// One stream of the log as the server describes it.
 #[derive(Debug)]
@@ -70,6 +88,29 @@ pub(crate) async fn find(jetstream: &Context, shard: Shard) -> Result<Found, Err
     })
 }
 
+/// Tells whether a shard's running hash is still that of format 1.
+pub(crate) async fn is_of_format_1(jetstream: &Context, shard: Shard) -> Result<bool, Error> {
+    let config = read(jetstream, &subjects::stream(shard)).await?;
+    Ok(config.is_some_and(|config| config.metadata.get(FORMAT).is_some_and(|format| format == FORMAT_1)))
+}
+
+/// Gives a shard of format 1 the present format: older programs refuse it from now on.
+pub(crate) async fn raise_format(jetstream: &Context, shard: Shard) -> Result<(), Error> {
+    let name = subjects::stream(shard);
+    let mut config = read(jetstream, &name).await?.ok_or(Error::StreamMissing { stream: name })?;
+    config.metadata.insert(FORMAT.to_owned(), FORMAT_VERSION.to_owned());
+    jetstream.update_stream(config).await.map_err(|error| created(&error.kind(), &error))?;
+    Ok(())
+}
+
+/// Asks the leader how many messages a subject of a shard has.
+pub(crate) async fn messages(jetstream: &Context, shard: Shard, subject: &str) -> Result<u64, Error> {
+    let request = json!({ "subjects_filter": subject });
+    let Info { state } =
+        jetstream.request(format!("STREAM.INFO.{}", subjects::stream(shard)), &request).await.map_err(Error::unavailable)?;
+    Ok(state.subjects.get(subject).copied().unwrap_or_default())
+}
+
 async fn create_log(jetstream: &Context, options: &Options) -> Result<Config, Error> {
     let shards = options.shards.max(1);
     for shard in (0..shards).rev().map(Shard) {
@@ -109,6 +150,11 @@ async fn verify_shard(jetstream: &Context, shard: Shard, shards: u16, options: &
     let Some(found) = read(jetstream, &wanted.name).await? else {
         return Err(Error::StreamMissing { stream: wanted.name });
     };
+    let is_of_format_1 = found.metadata.get(FORMAT).is_some_and(|format| format == FORMAT_1);
+    if is_of_format_1 {
+        // It is taken over once all shards are known.
+        wanted.metadata.insert(FORMAT.to_owned(), FORMAT_1.to_owned());
+    }
     compare(&wanted, &found)?;
     if options.shard_bytes > found.max_bytes {
         tracing::info!(
@@ -147,7 +193,7 @@ fn keys(options: &Options) -> Config {
         subjects: vec![subjects::ALL_KEYS.to_owned()],
         max_bytes: -1,
         compression: Some(Compression::None),
-        metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
+        metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
         ..plain(subjects::KEYS.to_owned(), options)
     }
 }
@@ -159,7 +205,7 @@ fn handoffs(options: &Options) -> Config {
         max_age: HANDOFF_MAX_AGE,
         max_bytes: HANDOFF_MAX_BYTES,
         compression: Some(Compression::None),
-        metadata: HashMap::from([(FORMAT.to_owned(), FORMAT_VERSION.to_owned())]),
+        metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
         ..plain(subjects::HANDOFFS.to_owned(), options)
     }
 }

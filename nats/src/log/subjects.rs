@@ -39,6 +39,11 @@ pub(crate) fn events_of_agent(shard: Shard, agent: AgentId) -> String {
     format!("event.{shard}.{agent}.>")
 }
 
+/// Spells the subject of a shard's pruning records; no agent's id reads like it.
+pub(crate) fn pruning(shard: Shard) -> String {
+    format!("event.{shard}.pruning")
+}
+
 /// Spells the subject of an owner's data key.
 pub(crate) fn key(owner: &Address) -> String {
     let mut subject = String::with_capacity(84);

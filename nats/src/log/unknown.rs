@@ -19,16 +19,15 @@ pub struct Unknown {
     pub shard: Shard,
     /// The sequence in the stream.
     pub sequence: u64,
-    /// The shard's running hash up to and with this commit.
+    /// The shard's running hash up to and with this commit; zeros where it was not read by a proving feed.
     pub running: Hash,
     /// The wire names of its events, separated by commas, from its header.
     pub types: String,
 }
 
 impl Raw {
-    /// Describes this message if it is a whole commit with an event that this program does not know. `running` is the running
-    /// hash before it.
-    pub(crate) fn unknown(&self, running: Hash) -> Option<Unknown> {
+    /// Describes this message if it is a whole commit with an event that this program does not know.
+    pub(crate) fn unknown(&self) -> Option<Unknown> {
         let (shard, address) = subjects::parse_event(&self.subject)?;
         let types = event_types(self.headers.as_ref()?)?;
         // A corrupt envelope is an error, not a newer program's commit.
@@ -37,7 +36,7 @@ impl Raw {
             address,
             shard,
             sequence: self.sequence,
-            running: running.advance(self.sequence, &self.subject, &self.payload),
+            running: Hash::default(),
             types: types.to_owned(),
         })
     }

@@ -110,5 +110,5 @@ async fn a_cluster_goes_on_without_its_leader() {
     while came < 200 {
         came += feed.next(1000).await.unwrap().len();
     }
-    assert_eq!(backbone.verify(backbone.shard_of(agent(1))).await.unwrap().commits, 200);
+    assert_eq!(backbone.verify(backbone.shard_of(agent(1)), &[]).await.unwrap().commits, 200);
 }

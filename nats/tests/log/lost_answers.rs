@@ -34,7 +34,7 @@ async fn nothing_is_lost_or_doubled(drop_every: u64, cut_every: u64) {
     }
     let mut commits = 0;
     for shard in direct.shards() {
-        commits += direct.verify(shard).await.unwrap().commits;
+        commits += direct.verify(shard, &[]).await.unwrap().commits;
     }
     assert_eq!(commits, u64::from(WRITERS) * COMMITS);
 }

@@ -10,6 +10,7 @@ mod full;
 mod golden;
 mod lost_answers;
 mod proxy;
+mod pruning;
 mod reads;
 mod samples;
 mod servers_that_die;

@@ -5,6 +5,8 @@ mod event;
 mod link;
 mod session;
 
+pub(crate) use session::reason_name;
+
 use std::collections::BTreeSet;
 
 use domain::{Target, Timestamp, link as links, session as sessions};

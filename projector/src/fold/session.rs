@@ -238,7 +238,7 @@ impl QuestionRow {
     }
 }
 
-const fn reason_name(reason: EndReason) -> &'static str {
+pub(crate) const fn reason_name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::ChatterLeft => "chatter_left",
         EndReason::AgentEnded => "agent_ended",

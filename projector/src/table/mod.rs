@@ -7,6 +7,7 @@ pub(crate) mod agent;
 pub(crate) mod dead_letter;
 pub(crate) mod event;
 pub(crate) mod link;
+pub(crate) mod pruned;
 pub(crate) mod question;
 pub(crate) mod read_mark;
 pub(crate) mod scheduled;
@@ -26,7 +27,9 @@ pub(crate) async fn delete_rows(connection: &mut PgConnection, shard: Shard) -> 
             questions AS (DELETE FROM question WHERE shard = $1),
             read_marks AS (DELETE FROM read_mark WHERE shard = $1),
             events AS (DELETE FROM event WHERE shard = $1),
-            dead_letters AS (DELETE FROM dead_letter WHERE shard = $1)
+            dead_letters AS (DELETE FROM dead_letter WHERE shard = $1),
+            pruned_sessions AS (DELETE FROM pruned_session WHERE shard = $1),
+            pruned_links AS (DELETE FROM pruned_link WHERE shard = $1)
         DELETE FROM scheduled
         WHERE shard = $1",
         i32::from(shard.0),

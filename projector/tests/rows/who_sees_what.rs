@@ -78,7 +78,9 @@ async fn world() -> World {
         INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
-        SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1";
+        SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1;
+        INSERT INTO pruned_link SELECT shard, 1, 0, id, '2026-01-31' FROM agent;
+        INSERT INTO pruned_session SELECT shard, 1, 0, id, '2026-01-31', 1, 1, true, 1, 1, 'link_expired', 5, false, 0 FROM agent";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
     let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";
     sqlx::query(used).execute(&world.pool).await.unwrap();
@@ -107,6 +109,8 @@ async fn every_table_and_role() {
         ("checkpoint", shards),
         ("event", 0),
         ("link", 0),
+        ("pruned_link", 0),
+        ("pruned_session", 0),
         ("question", 0),
         ("read_mark", 0),
         ("session", 0),
@@ -121,13 +125,15 @@ async fn every_table_and_role() {
             ("checkpoint", shards),
             ("event", own),
             ("link", 1),
+            ("pruned_link", 1),
+            ("pruned_session", 1),
             ("question", 3),
             ("read_mark", 3),
             ("session", 3)
         ])
     );
 
-    let unset: Vec<_> = unset.into_iter().filter(|(table, _)| *table != "agent_key").collect();
+    let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !["agent_key", "pruned_link", "pruned_session"].contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {
         assert_eq!(seen(pool, "tempchat_session_reader", reader).await, rows(&unset), "{reader:?}");

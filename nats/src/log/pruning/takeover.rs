@@ -1,0 +1,126 @@
+//! Takes over logs of format 1, whose running hash could not go over what was purged.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::log::append::{self, AppendError, Reserve};
+use crate::log::commit::Encoded;
+use crate::log::connection::Connection;
+use crate::log::position::{Hash, Shard};
+use crate::log::pruning::leaves::Leaves;
+use crate::log::pruning::record::{self, Pruning};
+use crate::log::{read, streams, subjects};
+use crate::{Backbone, Error, clock};
+
+/// Commits read at once.
+const BATCH: usize = 1000;
+
+/// The running hashes of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningHashes {
+    /// Up to and with the checkpoint's commit.
+    pub running: Hash,
+    /// Up to the message before it.
+    pub previous: Hash,
+}
+
+/// The part of `$JS.API.STREAM.INFO` with `deleted_details` that tells what is missing.
+#[derive(Deserialize)]
+struct Info {
+    state: State,
+}
+
+#[derive(Deserialize)]
+struct State {
+    first_seq: u64,
+    last_seq: u64,
+    /// The missing sequences between the first and the last.
+    #[serde(default)]
+    deleted: Vec<u64>,
+}
+
+/// Records what is missing from the shards of a log of format 1 and gives them the present format, which older programs refuse.
+///
+/// A repeat after a crash may record the same gaps again, which changes nothing.
+pub(crate) async fn take_over(connection: &Connection) -> Result<(), Error> {
+    for state in &connection.shards {
+        if !streams::is_of_format_1(&connection.jetstream, state.shard).await? {
+            continue;
+        }
+        let gaps = gaps(connection, state.shard).await?;
+        if !gaps.is_empty() {
+            adopt(connection, state.shard, gaps).await?;
+        }
+        streams::raise_format(&connection.jetstream, state.shard).await?;
+        tracing::info!(shard = %state.shard, "the shard was taken over from format 1");
+    }
+    Ok(())
+}
+
+async fn adopt(connection: &Connection, shard: Shard, gaps: Vec<(u64, u64)>) -> Result<(), Error> {
+    tracing::warn!(%shard, ?gaps, "commits were missing already when the log was taken over: this is recorded");
+    let epoch = connection.shard(shard).epoch;
+    let subject = subjects::pruning(shard);
+    let after = read::last(connection, shard, &subject).await?.map_or(0, |raw| raw.sequence);
+    let pruning = Pruning::Adopted { at: clock::now(), gaps };
+    let payload = record::encode(&connection.pruning_key, epoch, shard, &pruning)?;
+    match append::append_to(connection, shard, subject, after, Encoded::record(payload, record::TYPE), Reserve::Ending).await {
+        // Another process takes the log over at the same time.
+        Ok(_) | Err(AppendError::Conflict) => Ok(()),
+        Err(AppendError::Full) => Err(Error::unavailable("there is no room to record what is missing")),
+        Err(AppendError::Broken(error)) => Err(error),
+    }
+}
+
+/// Asks the leader for the sequences that a shard lacks.
+async fn gaps(connection: &Connection, shard: Shard) -> Result<Vec<(u64, u64)>, Error> {
+    let subject = format!("STREAM.INFO.{}", subjects::stream(shard));
+    let request = json!({ "deleted_details": true });
+    let Info { state } = connection.jetstream.request(subject, &request).await.map_err(Error::unavailable)?;
+    let head = (1..state.first_seq.min(state.last_seq + 1)).chain(state.deleted);
+    let mut gaps: Vec<(u64, u64)> = Vec::new();
+    for sequence in head {
+        match gaps.last_mut() {
+            Some((_, last)) if *last + 1 == sequence => *last = sequence,
+            _ => gaps.push((sequence, sequence)),
+        }
+    }
+    Ok(gaps)
+}
+
+impl Backbone {
+    /// Reads a shard up to `sequence`, and returns its running hashes there if the hash of format 1 comes out as `running`.
+    ///
+    /// What was purged had no part in the hash of format 1. None where the log is not the one that the hash was computed over.
+    pub async fn take_over_checkpoint(
+        &self,
+        shard: Shard,
+        sequence: u64,
+        running: Hash,
+    ) -> Result<Option<RunningHashes>, Error> {
+        let connection = &self.connection;
+        let filter = subjects::events_of_shard(shard);
+        let mut leaves = Leaves::new(shard, 0);
+        leaves.read_on(connection).await?;
+        let (mut format_1, mut at) = (Hash::default(), 0);
+        let mut hashes = RunningHashes { running: Hash::default(), previous: Hash::default() };
+        let mut advance = |leaf: Hash| {
+            hashes.previous = hashes.running;
+            hashes.running = hashes.running.advance(&leaf);
+        };
+        while at < sequence {
+            let raws = read::range(connection, shard, &filter, at, sequence, BATCH).await?;
+            let upto = if raws.is_empty() { sequence } else { 0 };
+            for raw in raws {
+                (at + 1..raw.sequence).for_each(|missing| advance(leaves.get(missing).unwrap_or_default()));
+                at = raw.sequence;
+                advance(raw.leaf());
+                format_1 = format_1.advance_format_1(raw.sequence, &raw.subject, &raw.payload);
+            }
+            // Nothing is left up to there.
+            (at + 1..=upto).for_each(|missing| advance(leaves.get(missing).unwrap_or_default()));
+            at = at.max(upto);
+        }
+        Ok((format_1 == running).then_some(hashes))
+    }
+}

@@ -1,0 +1,81 @@
+//! Erased links that can be pruned.
+
+use domain::{AgentId, LinkId, Timestamp};
+use follower::{moment, signed, unsigned};
+use nats::{Epoch, Shard};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::Error;
+
+/// A link that was erased long ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) agent: AgentId,
+    pub(crate) link: LinkId,
+    pub(crate) opened_at: OffsetDateTime,
+}
+
+/// Finds links of a shard that were erased before `until`, within what all its readers have `reached`, the longest erased first.
+///
+/// A link whose sessions are not all erased waits for them.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    shard: Shard,
+    until: Timestamp,
+    reached: u64,
+    limit: i64,
+) -> Result<Vec<Candidate>, Error> {
+    let rows = sqlx::query!(
+        "SELECT id, agent, opened_at
+        FROM link
+        WHERE shard = $1
+        AND erased_at <= $2
+        AND sequence <= $3
+        AND NOT EXISTS (
+            SELECT
+            FROM session
+            WHERE session.link = link.id
+            AND (session.status <> 'erased' OR session.sequence > $3)
+        )
+        ORDER BY erased_at
+        LIMIT $4",
+        i32::from(shard.0),
+        moment(until),
+        signed(reached),
+        limit,
+    )
+    .fetch_all(connection)
+    .await?;
+    let candidates = rows.into_iter().map(|row| Candidate {
+        agent: AgentId::new(row.agent.into_bytes()),
+        link: LinkId::new(row.id.into_bytes()),
+        opened_at: row.opened_at,
+    });
+    Ok(candidates.collect())
+}
+
+/// Returns how far all that follows a shard has come: what they have not read cannot go. 0 where one of them was not taken over yet.
+pub(crate) async fn reached(connection: &mut PgConnection, shard: Shard, epoch: Epoch) -> Result<u64, Error> {
+    let reached = sqlx::query_scalar!(
+        "SELECT min(CASE WHEN epoch = $2 AND hash_format = 2 THEN sequence ELSE 0 END)
+        FROM checkpoint
+        WHERE shard = $1",
+        i32::from(shard.0),
+        &epoch.0,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(reached.map_or(0, unsigned))
+}
+
+/// Counts the links that were erased before `until`, and returns when the longest erased of them was.
+pub(crate) async fn count(connection: &mut PgConnection, until: Timestamp) -> Result<(u64, Option<OffsetDateTime>), Error> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "links!", min(erased_at) AS oldest FROM link WHERE erased_at <= $1"#,
+        moment(until)
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((unsigned(row.links), row.oldest))
+}

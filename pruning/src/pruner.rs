@@ -1,0 +1,148 @@
+//! Prunes all shards, now and again, or once.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ConstantBuilder};
+use follower::begin;
+use nats::{Backbone, Shard};
+use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+pub use crate::round::Pruned;
+use crate::round::{Round, purge};
+use crate::{Error, Settings, candidate, clock, figures};
+
+/// How often something is looked for.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Links looked at in one transaction.
+const LINKS: i64 = 200;
+/// The pauses while followers come to the last record: half a minute in all.
+const PAUSES: ConstantBuilder = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(600);
+/// The class of our advisory locks; the shard is the lock.
+const LOCK_CLASS: i32 = 0x7072_756e;
+
+/// Prunes the log of one installation.
+#[derive(Debug)]
+pub struct Pruner {
+    backbone: Backbone,
+    pool: PgPool,
+    settings: Settings,
+    /// Shards whose last record was carried out whole, as far as this process knows.
+    finished: HashSet<Shard>,
+}
+
+/// What can be pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prunable {
+    /// How many links were erased long enough ago.
+    pub links: u64,
+    /// When the first of them was.
+    pub oldest: Option<OffsetDateTime>,
+}
+
+impl Pruner {
+    /// Makes a pruner; nothing is done yet.
+    pub fn new(backbone: &Backbone, pool: &PgPool, settings: Settings) -> Self {
+        Self { backbone: backbone.clone(), pool: pool.clone(), settings, finished: HashSet::new() }
+    }
+
+    /// Prunes once a minute until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_broken = false;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let Some(pruned) = stop.run_until_cancelled(self.prune(|_| {})).await else { return };
+            match &pruned {
+                Ok(pruned) if pruned.commits > 0 => {
+                    let Pruned { links, sessions, commits } = *pruned;
+                    tracing::info!(links, sessions, commits, "erased links were pruned from the log");
+                }
+                Ok(_) => {}
+                // Logged once, not at every round.
+                Err(error) if !is_broken => tracing::warn!(%error, "nothing can be pruned for the moment"),
+                Err(_) => {}
+            }
+            is_broken = pruned.is_err();
+        }
+    }
+
+    /// Prunes all that can be, and returns what that was; `progress` is told after every record.
+    pub async fn prune(&mut self, mut progress: impl FnMut(Pruned)) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        for shard in self.backbone.shards().collect::<Vec<_>>() {
+            loop {
+                let some = self.prune_some(shard).await?;
+                if some.commits == 0 {
+                    break;
+                }
+                pruned += some;
+                progress(pruned);
+            }
+        }
+        metrics::counter!("tempchat_pruned_commits_total").increment(pruned.commits);
+        Ok(pruned)
+    }
+
+    /// Tells what can be pruned.
+    pub async fn prunable(&self) -> Result<Prunable, Error> {
+        let mut transaction = begin(&self.pool).await?;
+        let (links, oldest) = candidate::count(&mut transaction, clock::now() - self.settings.after).await?;
+        Ok(Prunable { links, oldest })
+    }
+
+    /// Prunes some links of a shard, none where another process does.
+    async fn prune_some(&mut self, shard: Shard) -> Result<Pruned, Error> {
+        // Holds the lock; the rows of what is pruned are deleted by the projector, which follows the record.
+        let mut transaction = begin(&self.pool).await?;
+        if !lock(&mut transaction, shard).await? {
+            return Ok(Pruned::default());
+        }
+        let last = self.backbone.last_pruning(shard).await?;
+        if let Some(record) = &last
+            && !self.finished.contains(&shard)
+        {
+            purge(&self.backbone, &record.pruning).await?;
+        }
+        // Until the rows have taken in the last record, they show links that are gone already.
+        let Some(reached) = self.reached(&mut transaction, shard, last.map_or(0, |record| record.sequence)).await? else {
+            return Ok(Pruned::default());
+        };
+        let until = clock::now() - self.settings.after;
+        let candidates = candidate::find(&mut transaction, shard, until, reached, LINKS).await?;
+        let mut round = Round::new(&self.backbone, &self.settings, shard);
+        let mut pruned = Pruned::default();
+        // Until the round is over, a record may not be carried out whole.
+        self.finished.remove(&shard);
+        for candidate in &candidates {
+            let sessions = figures::of_link(&mut transaction, candidate).await?;
+            pruned += round.add(candidate, sessions).await?;
+        }
+        pruned += round.finish().await?;
+        self.finished.insert(shard);
+        transaction.rollback().await?;
+        Ok(pruned)
+    }
+
+    /// Waits until all that follows a shard has come to `sequence`, and returns how far they are; none where it takes too long.
+    async fn reached(&self, connection: &mut PgConnection, shard: Shard, sequence: u64) -> Result<Option<u64>, Error> {
+        let mut pauses = PAUSES.build();
+        loop {
+            let reached = candidate::reached(connection, shard, self.backbone.epoch(shard)).await?;
+            if reached >= sequence {
+                return Ok(Some(reached));
+            }
+            let Some(pause) = pauses.next() else { return Ok(None) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+async fn lock(connection: &mut PgConnection, shard: Shard) -> Result<bool, Error> {
+    let locked =
+        sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, i32::from(shard.0)).fetch_one(connection).await?;
+    Ok(locked.unwrap_or(false))
+}
