@@ -126,9 +126,10 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
     /// Makes of an aggregate without commits, where those were pruned, what its last event made of it: its id stays dead.
     async fn read_pruned(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
         if let Some(erasure) = A::erasure()
-            && self.store.is_pruned(address).await?
+            && let Some(at) = self.store.pruned_at(address).await?
         {
-            cached.root.state.evolve(&erasure, cached.root.at);
+            cached.root.at = at;
+            cached.root.state.evolve(&erasure, at);
         }
         Ok(())
     }

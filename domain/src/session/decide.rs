@@ -9,9 +9,33 @@ use crate::{Policy, QuestionId, Sealed, Timestamp};
 /// Read marks that one reader may set beyond one for each entry: the system's messages are read too.
 const READ_MARKS_BESIDES: u32 = 2;
 
+/// Decides for a session whose commits were pruned: it is as dead as it was.
+fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
+    match command {
+        Command::Start(_) => Err(Rejection::AlreadyStarted),
+        Command::GoIdle
+        | Command::Reschedule { .. }
+        | Command::ForgetDevice { .. }
+        | Command::End { .. }
+        | Command::Expire
+        | Command::Erase { .. } => Ok(vec![]),
+        Command::Post { .. }
+        | Command::Ask { .. }
+        | Command::Answer { .. }
+        | Command::MarkRead { .. }
+        | Command::Resume { .. }
+        | Command::Rate { .. }
+        | Command::OfferHandoff { .. }
+        | Command::TakeHandoff { .. } => Err(Rejection::Erased),
+    }
+}
+
 impl Session {
     pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
         let Some(settings) = &self.settings else {
+            if self.status == Status::Erased {
+                return decide_pruned(command);
+            }
             return match command {
                 Command::Start(start) => begin(start, now, policy),
                 Command::Post { .. }

@@ -8,7 +8,8 @@ use command_service::{Commands, Principal, Receipt, Refusal};
 use domain::{Address, AgentId, LinkId, session};
 use hub::Hub;
 use moka::future::Cache;
-use nats::{Backbone, Cursors, LinkTokens, SessionCredentials};
+use nats::{Backbone, Cursors, LinkTokens, Position, SessionCredentials};
+use problem::{Code, Problem};
 use query_service::{Freshness, Queries, Viewer};
 use tokio_util::sync::CancellationToken;
 
@@ -168,6 +169,14 @@ impl App {
     /// Returns how fresh an answer to this agent or its chatters must be.
     pub fn freshness(&self, agent: AgentId) -> Freshness {
         self.inner.written.freshness(agent)
+    }
+
+    /// Refuses a cursor of an agent's behind which something was pruned: who has not read that cannot be told any more that it is gone.
+    pub async fn nothing_was_pruned_after(&self, agent: AgentId, position: Position) -> Result<(), Problem> {
+        if self.backbone().newest_pruned(agent).await? > position.sequence {
+            return Err(Code::CursorReset.into());
+        }
+        Ok(())
     }
 
     /// Finds the link of a session, which never changes.

@@ -3,7 +3,8 @@
 use app::{App, RequestId};
 use command_service::Principal;
 use domain::agent::Scope;
-use domain::{Address, LinkId, SessionId, link};
+use domain::link::{self, Link};
+use domain::{Address, LinkId, SessionId, session};
 use events::sanitize::clean;
 use nats::{Actor, Position};
 use problem::{Code, Problem};
@@ -122,12 +123,14 @@ impl Call {
     /// Looks at one of the agent's sessions in the log.
     pub(super) async fn logged_session(&self, session: SessionId) -> Result<ScopeView, Problem> {
         let state = self.app().commands().session(self.session(session)).await.map_err(about_session(session))?;
-        let link = state.link.ok_or_else(|| unknown_session(session))?;
+        // Of one whose commits were pruned, only that it was erased is known.
+        let absent = || if state.status == session::Status::Erased { erased_session(session) } else { unknown_session(session) };
+        let link = state.link.ok_or_else(absent)?;
         let is_timed_out = state.settings.as_ref().is_some_and(|settings| settings.expires_at <= command_service::clock::now());
         Ok(ScopeView {
             link,
             is_over: state.ended.is_some() || is_timed_out,
-            is_erased: state.status == domain::session::Status::Erased,
+            is_erased: state.status == session::Status::Erased,
         })
     }
 
@@ -137,14 +140,21 @@ impl Call {
         if let Some(view) = answer.value.filter(|_| !answer.stale) {
             return Ok(view);
         }
-        let state = self.app().commands().link(self.principal.agent, link).await?;
-        if state.status == link::Status::Unknown {
-            return Err(unknown_link(link));
-        }
+        let state = self.logged_link(link).await?;
         let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
         let ends_at = state.settings.as_ref().map(|settings| settings.expires_at);
         let is_timed_out = ends_at.is_none_or(|ends_at| ends_at <= command_service::clock::now());
         Ok(ScopeView { link, is_over: !is_open || is_timed_out, is_erased: state.status == link::Status::Erased })
+    }
+
+    /// Looks at one of the agent's links in the log; one that is unknown there is refused, and one whose commits were pruned.
+    pub(super) async fn logged_link(&self, link: LinkId) -> Result<Link, Problem> {
+        let state = self.app().commands().link(self.principal.agent, link).await?;
+        match (state.status, &state.settings) {
+            (link::Status::Unknown, _) => Err(unknown_link(link)),
+            (_, None) => Err(erased_link(link)),
+            (_, Some(_)) => Ok(state),
+        }
     }
 
     /// Refuses a key that lacks some of the scopes.
@@ -218,6 +228,14 @@ pub(super) fn unknown_session(given: impl std::fmt::Display) -> Problem {
 }
 
 /// Says that the agent has no such link.
+pub(super) fn erased_session(session: SessionId) -> Problem {
+    Problem::with_detail(Code::SessionErased, format!("{session} was erased."))
+}
+
+pub(super) fn erased_link(link: LinkId) -> Problem {
+    Problem::with_detail(Code::LinkErased, format!("{link} was erased."))
+}
+
 pub(super) fn unknown_link(given: impl std::fmt::Display) -> Problem {
     let given: String = clean(&given.to_string()).chars().take(60).collect();
     Problem::with_detail(Code::LinkUnknown, format!("You have no link {given}."))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Address, AgentId, Aggregate};
+use domain::{Address, AgentId, Aggregate, Timestamp};
 
 use crate::Error;
 use crate::log::append::{AppendError, Reserve};
@@ -45,9 +45,9 @@ impl Store {
         raws.iter().map(|raw| follow::<A::Event>(raw, &mut head)).collect()
     }
 
-    /// Tells whether an aggregate for which [`Self::load`] has found nothing is one whose commits were pruned: it was erased long ago.
-    pub async fn is_pruned(&self, address: Address) -> Result<bool, Error> {
-        ids::is_pruned(&self.connection, address).await
+    /// Returns when the commits of an aggregate for which [`Self::load`] has found none were pruned: it was erased long before.
+    pub async fn pruned_at(&self, address: Address) -> Result<Option<Timestamp>, Error> {
+        ids::pruned_at(&self.connection, address).await
     }
 
     /// Asks the leader for the last commit of an aggregate.

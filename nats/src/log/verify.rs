@@ -149,7 +149,7 @@ impl Reading<'_> {
         let previous = self.chains.insert(recorded.address, recorded.hash).unwrap_or_default();
         // A purge that a crash cut off leaves the rest of a chain, until it is repeated.
         let is_rest = previous == Hash::default() && recorded.commit.previous != previous;
-        if recorded.commit.previous == previous || is_rest && self.backbone.is_pruned(recorded.address).await? {
+        if recorded.commit.previous == previous || is_rest && self.backbone.pruned_at(recorded.address).await?.is_some() {
             return Ok(());
         }
         let subject = subjects::event(recorded.shard, &recorded.address);

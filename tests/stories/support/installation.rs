@@ -41,7 +41,8 @@ impl Installation {
         Self::with(Folder::new(), environment)
     }
 
-    fn with(folder: Folder, environment: &'static [(&'static str, &'static str)]) -> Self {
+    /// Starts one on a folder, with settings in the environment.
+    pub(crate) fn with(folder: Folder, environment: &'static [(&'static str, &'static str)]) -> Self {
         // Every HTTP client of the tests needs it; whoever comes second finds it there.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], environment);

@@ -173,3 +173,15 @@ fn only_an_ended_session_knows_when_its_words_go() {
     assert_eq!(given([started()]).state.erase_at(), None);
     assert_eq!(given([started(), ended(EndReason::AgentEnded).at(minutes(20))]).state.erase_at(), Some(minutes(30)));
 }
+
+#[test]
+fn of_a_pruned_session_only_its_erasure_is_known_and_it_stays_dead() {
+    let pruned = || given([erased()]);
+    pruned().when(At::from(start_with(|_| ()))).rejects(Rejection::AlreadyStarted);
+    for command in all_words() {
+        pruned().when(command).rejects(Rejection::Erased);
+    }
+    for command in [end(EndReason::AgentEnded), end_saying(5), expire(), erase(true), erase(false), go_idle(), reschedule(minutes(90))] {
+        pruned().when(command).does_nothing();
+    }
+}

@@ -107,6 +107,9 @@ async fn open(
     };
     let after = sse::resumes_after(headers, params.after);
     let after = after.map(|after| cursors.open(agent, &[scope, CursorScope::Agent], &after)).transpose()?;
+    if let (Some(after), Topic::Agent(_)) = (after, topic) {
+        app.nothing_was_pruned_after(agent, after).await?;
+    }
     let beginning = Position { shard: app.backbone().shard_of(agent), sequence: 0, index: 0 };
     let after = match (after, params.from) {
         (Some(after), _) => Some(after),

@@ -27,7 +27,7 @@ pub(crate) async fn read(call: &Call, uri: &str) -> Result<ReadResourceResult, E
         Address::Transcript(session) => (of_session(call, session).await, MARKDOWN),
     };
     let text = text.map_err(|problem| match problem.code {
-        Code::LinkUnknown | Code::SessionUnknown | Code::SessionErased => unknown(uri, problem.tool_text()),
+        Code::LinkUnknown | Code::LinkErased | Code::SessionUnknown | Code::SessionErased => unknown(uri, problem.tool_text()),
         _ => failed(&problem),
     })?;
     let mut read = ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime_type)]);
@@ -48,7 +48,10 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     let view = match answer.value {
         Some(view) => view,
         None if is_stale => return Err(Code::Unavailable.into()),
-        None => return Err(crate::call::unknown_session(session)),
+        None => {
+            call.logged_session(session).await?;
+            return Err(crate::call::unknown_session(session));
+        }
     };
     let is_erased = match view.status {
         SessionStatus::Erased => true,
@@ -58,7 +61,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
         }
     };
     if is_erased {
-        return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
+        return Err(crate::call::erased_session(session));
     }
     let filter = Filter { types: Some(NEWS), not_by: None };
     let page = app.queries().events(call.viewer(), session, Range::Newest, filter, ENTRIES, fresh).await?.value;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::agent::Scope;
 use domain::session::EndReason;
-use domain::{LinkId, Millis};
+use domain::Millis;
 use events::Moment;
 use problem::Problem;
 use query_service::{Analytics, Day, Spread};
@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::{Bound, number};
-use crate::call::{Call, unknown_link};
+use crate::call::Call;
 use crate::results::answer::Answer;
 
 /// How many days are told one by one: a model wants the course of things, not a ledger.
@@ -123,17 +123,12 @@ async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Pr
     // A key that is limited to one link counts nothing else.
     let link = arguments.link_id.as_deref().map(|link| call.link_id(link)).transpose()?.or(call.principal.grant.link);
     if let Some(link) = link {
-        is_known(&call, link).await?;
+        call.logged_link(link).await?;
     }
     let now = Moment(command_service::clock::now());
     let since = now.0 - Millis::minutes(arguments.days_back.unwrap_or(30) * 24 * 60);
     let answer = app.queries().analytics(call.viewer(), link, since, DAYS, app.freshness(agent)).await?;
     Ok(Answer::of(Shown::of(now, answer.value, answer.stale)))
-}
-
-async fn is_known(call: &Call, link: LinkId) -> Result<(), Problem> {
-    let state = call.app().commands().link(call.principal.agent, link).await?;
-    if state.status == domain::link::Status::Unknown { Err(unknown_link(link)) } else { Ok(()) }
 }
 
 impl Shown {

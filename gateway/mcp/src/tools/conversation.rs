@@ -128,7 +128,7 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
 
 async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Conversation>, Problem> {
     let scope = WaitScope::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
-    let after = scope.open(&call, arguments.after.as_deref())?;
+    let after = scope.open(&call, arguments.after.as_deref()).await?;
     let noting = after.map(|after| note(&call, scope.rows, after));
     let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
     let patience = if is_hopeless(&call, &scope).await? { Duration::ZERO } else { asked };
@@ -168,7 +168,7 @@ impl Turn {
     pub(super) async fn begin(call: &Call, session: &str, after: Option<&str>, wait: Option<f64>) -> Result<Self, Problem> {
         let scope = WaitScope::of_turn(call, session).await?;
         let RowScope::Session(session) = scope.rows else { unreachable!("the scope of a session is that session") };
-        let after = scope.open(call, after)?;
+        let after = scope.open(call, after).await?;
         let patience = seconds(wait.unwrap_or_default());
         let permit = permit(call, patience)?;
         let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };

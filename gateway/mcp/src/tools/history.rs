@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::Call;
+use crate::call::{Call, erased_session};
 use crate::results::answer::{Answer, MOST, fitting, length};
 use crate::results::event::{Named, ResultEvent, result_event};
 use crate::wait::scope::WaitScope;
@@ -89,9 +89,9 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let scope = WaitScope::of_view(&call, session, view);
     let (app, agent) = (call.app(), call.principal.agent);
     if view.is_erased {
-        return Err(Problem::with_detail(Code::SessionErased, format!("{session} was erased.")));
+        return Err(erased_session(session));
     }
-    let after = scope.open(&call, arguments.after.as_deref())?;
+    let after = scope.open(&call, arguments.after.as_deref()).await?;
     let (range, limit) = match (after, arguments.last) {
         (Some(_), Some(_)) => {
             return Err(Problem::with_detail(Code::InvalidRequest, "Both after and last were given.")

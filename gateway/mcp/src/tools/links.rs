@@ -339,7 +339,10 @@ async fn shown(call: &Call, link: LinkId) -> Result<Whole, Problem> {
         }
         // The rows are behind: whether there is such a link is unknown.
         None if answer.stale => Err(Code::Unavailable.into()),
-        None => Err(unknown_link(link)),
+        None => {
+            call.logged_link(link).await?;
+            Err(unknown_link(link))
+        }
     }
 }
 

@@ -208,7 +208,10 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
                 .next("Call temp_chat_list_sessions in a moment."))
         }
-        None => Err(unknown_session(session)),
+        None => {
+            call.logged_session(session).await?;
+            Err(unknown_session(session))
+        }
     }
 }
 

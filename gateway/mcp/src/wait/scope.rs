@@ -7,7 +7,7 @@ use nats::Position;
 use problem::{Code, Problem};
 use query_service::{Scope, ScopeView};
 
-use crate::call::{Call, unknown_link};
+use crate::call::{Call, erased_link};
 use crate::results::event::Named;
 
 /// The scope of a wait.
@@ -56,11 +56,11 @@ impl WaitScope {
         }
     }
 
-    /// Finds a link of the agent's; an erased one is as unknown as none.
+    /// Finds a link of the agent's.
     async fn of_link(call: &Call, link: LinkId) -> Result<Self, Problem> {
         let view = call.link_scope(link).await?;
         if view.is_erased {
-            return Err(unknown_link(link));
+            return Err(erased_link(link));
         }
         Ok(Self {
             rows: Scope::Link(link),
@@ -94,8 +94,8 @@ impl WaitScope {
         }
     }
 
-    /// Opens a cursor of this scope or a wider one.
-    pub(crate) fn open(&self, call: &Call, after: Option<&str>) -> Result<Option<Position>, Problem> {
+    /// Opens a cursor of this scope or a wider one; one of all that is the agent's is void once something after it was pruned.
+    pub(crate) async fn open(&self, call: &Call, after: Option<&str>) -> Result<Option<Position>, Problem> {
         let Some(after) = after else { return Ok(None) };
         let agent = call.principal.agent;
         let position = call.agents.cursors.open(agent, &self.cursors, after).map_err(|problem| match self.rows {
@@ -107,6 +107,10 @@ impl WaitScope {
             }
             Scope::Agent | Scope::Link(_) | Scope::Session(_) => problem,
         })?;
+        // Within a link or session that is there, nothing is missing.
+        if matches!(self.rows, Scope::Agent) {
+            call.app().nothing_was_pruned_after(agent, position).await?;
+        }
         // The tag binds a cursor to the agent, and an agent to its shard.
         Ok(Some(position))
     }

@@ -1,11 +1,12 @@
 //! Takes the commits of erased aggregates out of the log, after a record that stands for them.
 
 use bytes::Bytes;
-use domain::{Address, link, session};
+use domain::{Address, AgentId, Timestamp, link, session};
 
 use crate::log::append::{self, AppendError, Reserve};
 use crate::log::commit::{Encoded, event_types};
 use crate::log::position::{Hash, Shard};
+use crate::log::pruning::ids;
 use crate::log::pruning::record::{self, Pruning};
 use crate::log::record::{Raw, RecordedPruning};
 use crate::log::{read, subjects};
@@ -64,14 +65,14 @@ impl Backbone {
         Ok(purged.purged)
     }
 
-    /// Tells whether nothing is left of a link or session because it was pruned.
-    pub async fn is_pruned(&self, address: Address) -> Result<bool, Error> {
-        super::ids::is_pruned(&self.connection, address).await
+    /// Returns when a link or session of which nothing is left was pruned, to the minute; none where it was not.
+    pub async fn pruned_at(&self, address: Address) -> Result<Option<Timestamp>, Error> {
+        ids::pruned_at(&self.connection, address).await
     }
 
     /// Returns the last of an agent's sequences that was pruned; 0 for none.
-    pub async fn newest_pruned(&self, agent: domain::AgentId) -> Result<u64, Error> {
-        super::ids::newest(&self.connection, agent).await
+    pub async fn newest_pruned(&self, agent: AgentId) -> Result<u64, Error> {
+        ids::newest(&self.connection, agent).await
     }
 }
 

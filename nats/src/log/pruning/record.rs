@@ -166,6 +166,13 @@ impl Pruning {
         of_links.chain(adopted).chain(part.into_iter().flat_map(PrunedCommits::iter))
     }
 
+    /// Returns when the record was made.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Links { at, .. } | Self::Adopted { at, .. } | Self::Part { at, .. } => *at,
+        }
+    }
+
     /// Returns the links that the record names.
     pub fn links(&self) -> &[PrunedLink] {
         match self {
@@ -266,11 +273,11 @@ mod tests {
     fn a_record_reads_back_and_its_bytes_never_change() {
         let bytes = rmp_serde::to_vec(&record()).unwrap();
         assert_eq!(rmp_serde::from_slice::<Pruning>(&bytes).unwrap(), record());
-        assert_eq!(Hash::of(&bytes).to_string(), "RECORD");
+        assert_eq!(Hash::of(&bytes).to_string(), "9970d71721eb2b49e64492c376dda8713d59e1b3962e2424b037fa5936175266");
         let adopted = Pruning::Adopted { at: Timestamp(1), gaps: vec![(2, 3), (7, 7)] };
         let bytes = rmp_serde::to_vec(&adopted).unwrap();
         assert_eq!(rmp_serde::from_slice::<Pruning>(&bytes).unwrap(), adopted);
-        assert_eq!(data_encoding::HEXLOWER.encode(&bytes), "ADOPTED");
+        assert_eq!(data_encoding::HEXLOWER.encode(&bytes), "81a741646f70746564920192920203920707");
         assert_eq!(adopted.leaves().map(|(sequence, _)| sequence).collect::<Vec<_>>(), [2, 3, 7]);
     }
 
