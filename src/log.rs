@@ -77,7 +77,15 @@ async fn verify(backbone: &Backbone, servers: &Servers, as_json: bool) -> Result
             println!(
                 "shard {}: whole. {} commits, {} events of {} aggregates; {} pruned commits, named by {} records; head: epoch {}, sequence {}, \
                  running hash {}",
-                shard.0, head.commits, head.events, head.aggregates, head.pruned, head.pruning_records, head.epoch, head.sequence, head.running
+                shard.0,
+                head.commits,
+                head.events,
+                head.aggregates,
+                head.pruned,
+                head.pruning_records,
+                head.epoch,
+                head.sequence,
+                head.running
             );
         }
     }

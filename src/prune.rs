@@ -35,7 +35,8 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
         return Ok(());
     }
     let bar = ProgressBar::new(links).with_style(
-        ProgressStyle::with_template("pruning {wide_bar} {pos}/{len} links {eta}").unwrap_or_else(|_| ProgressStyle::default_bar()),
+        ProgressStyle::with_template("pruning {wide_bar} {pos}/{len} links {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     let Pruned { links, sessions, commits } =
         pruner.prune(|pruned| bar.set_position(pruned.links)).await.context("what is pruned so far stays so; run it again")?;

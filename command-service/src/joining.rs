@@ -103,7 +103,8 @@ impl Commands {
     /// Admits a chatter and starts the session; a repeat by the same client returns the same session.
     pub async fn join(&self, join: &Join) -> Result<Joined, Refusal> {
         let link = self.link(join.agent, join.link).await?;
-        if link.status == link::Status::Unknown || link.rotation != join.rotation {
+        // Once a link is pruned, nobody knows which token was the last: none opens anything.
+        if link.status == link::Status::Unknown || link.rotation != join.rotation && link.status != link::Status::Erased {
             return Err(Refusal::Link(link::Rejection::Unknown));
         }
         let (known, ordinal) = self.newest(join.agent, join.link, &client(&join.client_id, join.recipient)).await?;

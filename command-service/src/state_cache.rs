@@ -125,11 +125,13 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
 
     /// Makes of an aggregate without commits, where those were pruned, what its last event made of it: its id stays dead.
     async fn read_pruned(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
-        if let Some(erasure) = A::erasure()
-            && let Some(at) = self.store.pruned_at(address).await?
-        {
+        let pruned = A::pruned();
+        if pruned.is_empty() {
+            return Ok(());
+        }
+        if let Some(at) = self.store.pruned_at(address).await? {
             cached.root.at = at;
-            cached.root.state.evolve(&erasure, at);
+            pruned.iter().for_each(|event| cached.root.state.evolve(event, at));
         }
         Ok(())
     }

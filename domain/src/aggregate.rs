@@ -36,9 +36,9 @@ pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + Deseriali
     /// Tells whether an event by another writer could change `rejection`, so that it is valid only on fresh state.
     fn could_change(rejection: &Self::Rejection) -> bool;
 
-    /// Returns the event by which its words went, and after which it does nothing; none where it has no such end.
-    fn erasure() -> Option<Self::Event> {
-        None
+    /// Returns what is known of an instance whose commits were pruned: that it ended and was erased. None where it has no such end.
+    fn pruned() -> Vec<Self::Event> {
+        Vec::new()
     }
 
     /// Returns the link to which it belongs: every commit of a session carries it, so that readers route without a look-up.

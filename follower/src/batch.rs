@@ -50,9 +50,7 @@ impl<P: Projection> ShardFollower<P> {
     /// Fails where the log says something else than it said when the rows applied their last commit, if that was read again.
     pub(crate) fn agree(&self, checkpoint: &Checkpoint, content: &Content) -> Result<(), Error> {
         match content.running_at(checkpoint.sequence) {
-            Some(running) if running != checkpoint.running => {
-                Err(self.other_history(checkpoint.sequence))
-            }
+            Some(running) if running != checkpoint.running => Err(self.other_history(checkpoint.sequence)),
             Some(_) | None => Ok(()),
         }
     }

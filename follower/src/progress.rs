@@ -36,9 +36,11 @@ impl Progress {
 /// Reads all checkpoints.
 pub async fn checkpoints(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
     let mut transaction = begin(pool).await?;
-    let rows = sqlx::query!("SELECT projection, shard, epoch, sequence, running, hash_format FROM checkpoint ORDER BY projection, shard")
-        .fetch_all(&mut *transaction)
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT projection, shard, epoch, sequence, running, hash_format FROM checkpoint ORDER BY projection, shard"
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
     transaction.rollback().await?;
     let progress = rows.into_iter().map(|row| Progress {
         projection: row.projection,

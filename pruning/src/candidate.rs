@@ -71,11 +71,9 @@ pub(crate) async fn reached(connection: &mut PgConnection, shard: Shard, epoch: 
 
 /// Counts the links that were erased before `until`, and returns when the longest erased of them was.
 pub(crate) async fn count(connection: &mut PgConnection, until: Timestamp) -> Result<(u64, Option<OffsetDateTime>), Error> {
-    let row = sqlx::query!(
-        r#"SELECT count(*) AS "links!", min(erased_at) AS oldest FROM link WHERE erased_at <= $1"#,
-        moment(until)
-    )
-    .fetch_one(connection)
-    .await?;
+    let row =
+        sqlx::query!(r#"SELECT count(*) AS "links!", min(erased_at) AS oldest FROM link WHERE erased_at <= $1"#, moment(until))
+            .fetch_one(connection)
+            .await?;
     Ok((unsigned(row.links), row.oldest))
 }

@@ -14,5 +14,5 @@ mod round;
 mod settings;
 
 pub use error::Error;
-pub use pruner::{Pruner, Prunable, Pruned};
+pub use pruner::{Prunable, Pruned, Pruner};
 pub use settings::Settings;

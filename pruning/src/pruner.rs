@@ -142,7 +142,8 @@ impl Pruner {
 }
 
 async fn lock(connection: &mut PgConnection, shard: Shard) -> Result<bool, Error> {
-    let locked =
-        sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, i32::from(shard.0)).fetch_one(connection).await?;
+    let locked = sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, i32::from(shard.0))
+        .fetch_one(connection)
+        .await?;
     Ok(locked.unwrap_or(false))
 }

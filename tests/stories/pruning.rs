@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
-use crate::support::{Agent, Folder, Installation, token_of, until};
+use crate::support::{Agent, Chatter, Folder, Installation, token_of, until};
 
 const AT_ONCE: &[(&str, &str)] = &[("TEMPCHAT_PRUNE_AFTER_DAYS", "0"), ("TEMPCHAT_PRUNE_ARCHIVE", "archive")];
 
@@ -37,7 +37,7 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
     chatter.post("/end", &json!({"rating": 4})).await.expect(200);
     erased(&agent, &gone).await;
     let figures = analytics(&agent).await;
-    let state = chatter.visitor.inspect(token_of(&gone)).await.expect(200)["link"]["state"].clone();
+    let before = from_outside(&installation, &chatter, &gone).await;
 
     until("the link is pruned", async || {
         installation.json(&["prune"]);
@@ -86,9 +86,9 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
     chatter.get("/messages").await.refused(410, "session_erased");
     let late = json!({"client_message_id": crate::support::uuid(), "text": "One more"});
     chatter.post("/messages", &late).await.refused(410, "session_erased");
-    assert_eq!(chatter.visitor.inspect(token_of(&gone)).await.expect(200)["link"]["state"], state);
-    installation.visitor().join(token_of(&gone), json!({})).await.refused(410, "link_revoked");
-    chatter.visitor.join(token_of(&gone), json!({})).await.refused(410, "link_revoked");
+    assert_eq!(from_outside(&installation, &chatter, &gone).await, before, "nobody outside can tell the difference");
+    chatter.visitor.join(token_of(&gone), json!({})).await.refused(409, "client_id_used");
+    chatter.erase().await.expect(200);
 
     // What stays.
     assert_eq!(staying.words().await, [("chatter".to_owned(), "Still here".to_owned())]);
@@ -104,6 +104,14 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
     assert!(lines.lines().all(|line| line.contains("\"leaf\":")) && !lines.contains("Forget me"), "{lines}");
 }
 
+/// What a link's token leads to, and what a newcomer is told.
+async fn from_outside(installation: &Installation, chatter: &Chatter, link: &Value) -> [Value; 3] {
+    let seen = chatter.visitor.inspect(token_of(link)).await.expect(200);
+    let newcomer = installation.visitor().join(token_of(link), json!({})).await;
+    let (status, told) = (newcomer.status.as_u16(), newcomer.text().to_owned());
+    [seen["link"]["state"].clone(), seen["your_session"].clone(), json!([status, told])]
+}
+
 async fn analytics(agent: &Agent) -> Value {
     let mut figures = agent.ask("temp_chat_get_analytics", json!({})).await;
     for moving in ["now", "since"] {
@@ -114,10 +122,7 @@ async fn analytics(agent: &Agent) -> Value {
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return vec![] };
-    entries
-        .flatten()
-        .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
-        .collect()
+    entries.flatten().flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] }).collect()
 }
 
 /// What the release of November 2026 left behind: a log of format 1, its rows, and the webhook of an agent.
@@ -135,7 +140,8 @@ async fn a_folder_of_the_release_before_is_taken_over() {
     sqlx::raw_sql(AssertSqlSafe(fs::read_to_string(Path::new(FORMAT_1).join("rows.sql")).unwrap())).execute(&rows).await.unwrap();
     let before = checkpoints(&rows).await;
     let url = rows.connect_options().to_url_lossy().to_string();
-    let environment: &'static [(&str, &str)] = Vec::leak(vec![("DATABASE_URL", &*url.leak()), ("TEMPCHAT_SHARD_GIB", "1"), ("TEMPCHAT_PRUNE_AFTER_DAYS", "never")]);
+    let environment: &'static [(&str, &str)] =
+        Vec::leak(vec![("DATABASE_URL", &*url.leak()), ("TEMPCHAT_SHARD_GIB", "1"), ("TEMPCHAT_PRUNE_AFTER_DAYS", "never")]);
     let installation = Installation::with(folder, environment);
     until("both followers have taken their checkpoints over", async || {
         let taken: i64 =

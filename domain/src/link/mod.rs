@@ -216,8 +216,8 @@ impl Aggregate for Link {
         }
     }
 
-    fn erasure() -> Option<Event> {
-        Some(Event::Erased)
+    fn pruned() -> Vec<Event> {
+        vec![Event::Revoked { end_sessions: true, farewell: None }, Event::Erased]
     }
 
     fn could_change(rejection: &Rejection) -> bool {

@@ -310,8 +310,8 @@ impl Aggregate for Session {
         self.link
     }
 
-    fn erasure() -> Option<Event> {
-        Some(Event::Erased)
+    fn pruned() -> Vec<Event> {
+        vec![Event::Ended { reason: EndReason::Erased }, Event::Erased]
     }
 
     fn could_change(rejection: &Rejection) -> bool {

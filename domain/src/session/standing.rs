@@ -51,7 +51,11 @@ impl EndReason {
 impl Session {
     /// Tells how the session stands; none if it never started.
     pub fn standing(&self, now: Timestamp) -> Option<Standing> {
-        let settings = self.settings.as_ref()?;
+        let Some(settings) = &self.settings else {
+            // Its commits were pruned.
+            let (_, at) = self.ended.filter(|_| self.status == Status::Erased)?;
+            return Standing::of(self.status, self.ended, at, Millis(0), now);
+        };
         Standing::of(self.status, self.ended, settings.expires_at, settings.keep_after_end, now)
     }
 

@@ -127,34 +127,32 @@ impl Call {
         let absent = || if state.status == session::Status::Erased { erased_session(session) } else { unknown_session(session) };
         let link = state.link.ok_or_else(absent)?;
         let is_timed_out = state.settings.as_ref().is_some_and(|settings| settings.expires_at <= command_service::clock::now());
-        Ok(ScopeView {
-            link,
-            is_over: state.ended.is_some() || is_timed_out,
-            is_erased: state.status == session::Status::Erased,
-        })
+        Ok(ScopeView { link, is_over: state.ended.is_some() || is_timed_out, is_erased: state.status == session::Status::Erased })
     }
 
     /// Looks at a link that the caller may see: at its row, or where fresh rows have none, in the log.
     pub(super) async fn link_scope(&self, link: LinkId) -> Result<ScopeView, Problem> {
         let answer = self.app().queries().link_scope(self.viewer(), link, self.fresh(0)).await?;
-        if let Some(view) = answer.value.filter(|_| !answer.stale) {
+        if let Some(view) = answer.value
+            && !answer.stale
+        {
             return Ok(view);
         }
-        let state = self.logged_link(link).await?;
+        let state = match self.logged_link(link).await? {
+            // Rows that are behind have it still, until it is pruned.
+            state if state.status == link::Status::Erased && answer.value.is_none() => return Err(erased_link(link)),
+            state => state,
+        };
         let is_open = matches!(state.status, link::Status::Active | link::Status::Paused);
         let ends_at = state.settings.as_ref().map(|settings| settings.expires_at);
         let is_timed_out = ends_at.is_none_or(|ends_at| ends_at <= command_service::clock::now());
         Ok(ScopeView { link, is_over: !is_open || is_timed_out, is_erased: state.status == link::Status::Erased })
     }
 
-    /// Looks at one of the agent's links in the log; one that is unknown there is refused, and one whose commits were pruned.
+    /// Looks at one of the agent's links in the log, which alone knows what is unknown.
     pub(super) async fn logged_link(&self, link: LinkId) -> Result<Link, Problem> {
         let state = self.app().commands().link(self.principal.agent, link).await?;
-        match (state.status, &state.settings) {
-            (link::Status::Unknown, _) => Err(unknown_link(link)),
-            (_, None) => Err(erased_link(link)),
-            (_, Some(_)) => Ok(state),
-        }
+        if state.status == link::Status::Unknown { Err(unknown_link(link)) } else { Ok(state) }
     }
 
     /// Refuses a key that lacks some of the scopes.

@@ -42,7 +42,9 @@ pub struct Verified {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// Messages are missing and no record says why.
-    #[error("{count} commits are missing from shard {shard} and no pruning record names them: the first is {first}, the last {last}")]
+    #[error(
+        "{count} commits are missing from shard {shard} and no pruning record names them: the first is {first}, the last {last}"
+    )]
     Unrecorded {
         /// The shard.
         shard: Shard,
@@ -77,7 +79,8 @@ impl Backbone {
         let last = read::last(connection, shard, &filter).await?.map_or(0, |last| last.sequence);
         let mut leaves = Leaves::new(shard, 0);
         leaves.read_on(connection).await?;
-        let mut reading = Reading { backbone: self, at, leaves, chains: HashMap::new(), verified: Verified::none(shard, self.epoch(shard)) };
+        let mut reading =
+            Reading { backbone: self, at, leaves, chains: HashMap::new(), verified: Verified::none(shard, self.epoch(shard)) };
         while reading.verified.sequence < last {
             let raws = read::range(connection, shard, &filter, reading.verified.sequence, last, BATCH).await?;
             if raws.is_empty() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use domain::session::{EndReason, Event, Session};
 use domain::{Address, LinkId, SessionId, Timestamp};
 use nats::{
-    AppendError, Backbone, Feed, Hash, Message, Options, PrunedLink, PrunedSession, Pruning, Reserve, Secrets, SessionFigures, Shard,
-    VerifyError,
+    AppendError, Backbone, Feed, Hash, Message, Options, PrunedLink, PrunedSession, Pruning, Reserve, Secrets, SessionFigures,
+    Shard, VerifyError,
 };
 use servers::{DataDir, NatsOptions, NatsServer};
 use tokio::time::timeout;

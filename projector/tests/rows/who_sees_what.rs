@@ -133,7 +133,8 @@ async fn every_table_and_role() {
         ])
     );
 
-    let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !["agent_key", "pruned_link", "pruned_session"].contains(table)).collect();
+    let unset: Vec<_> =
+        unset.into_iter().filter(|(table, _)| !["agent_key", "pruned_link", "pruned_session"].contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {
         assert_eq!(seen(pool, "tempchat_session_reader", reader).await, rows(&unset), "{reader:?}");

@@ -176,12 +176,14 @@ fn only_an_ended_session_knows_when_its_words_go() {
 
 #[test]
 fn of_a_pruned_session_only_its_erasure_is_known_and_it_stays_dead() {
-    let pruned = || given([erased()]);
+    let pruned = || given(Session::pruned().into_iter().map(At::from));
     pruned().when(At::from(start_with(|_| ()))).rejects(Rejection::AlreadyStarted);
     for command in all_words() {
         pruned().when(command).rejects(Rejection::Erased);
     }
-    for command in [end(EndReason::AgentEnded), end_saying(5), expire(), erase(true), erase(false), go_idle(), reschedule(minutes(90))] {
+    for command in
+        [end(EndReason::AgentEnded), end_saying(5), expire(), erase(true), erase(false), go_idle(), reschedule(minutes(90))]
+    {
         pruned().when(command).does_nothing();
     }
 }

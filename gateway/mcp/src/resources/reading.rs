@@ -50,7 +50,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
         None if is_stale => return Err(Code::Unavailable.into()),
         None => {
             call.logged_session(session).await?;
-            return Err(crate::call::unknown_session(session));
+            return Err(crate::call::erased_session(session));
         }
     };
     let is_erased = match view.status {

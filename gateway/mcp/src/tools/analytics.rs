@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::Millis;
 use domain::agent::Scope;
 use domain::session::EndReason;
-use domain::Millis;
 use events::Moment;
 use problem::Problem;
 use query_service::{Analytics, Day, Spread};
@@ -123,7 +123,7 @@ async fn analytics(call: Call, arguments: Arguments) -> Result<Answer<Shown>, Pr
     // A key that is limited to one link counts nothing else.
     let link = arguments.link_id.as_deref().map(|link| call.link_id(link)).transpose()?.or(call.principal.grant.link);
     if let Some(link) = link {
-        call.logged_link(link).await?;
+        call.link_scope(link).await?;
     }
     let now = Moment(command_service::clock::now());
     let since = now.0 - Millis::minutes(arguments.days_back.unwrap_or(30) * 24 * 60);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_session, unknown_session};
+use crate::call::{Call, about_session, erased_session};
 use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answers::answers_of;
 use crate::results::views::SessionDetails;
@@ -210,7 +210,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
         }
         None => {
             call.logged_session(session).await?;
-            Err(unknown_session(session))
+            Err(erased_session(session))
         }
     }
 }

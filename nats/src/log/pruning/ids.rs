@@ -102,7 +102,9 @@ async fn read_on(connection: &Connection, shard: Shard) -> Result<(), Error> {
         };
         let raws = read::range(connection, shard, &subject, upto, u64::MAX, RECORDS).await?;
         if raws.is_empty() {
-            return Err(Error::unavailable(format_args!("shard {shard} has {records} pruning records, and only {known} of them are there")));
+            return Err(Error::unavailable(format_args!(
+                "shard {shard} has {records} pruning records, and only {known} of them are there"
+            )));
         }
         for raw in raws {
             let recorded = raw.pruning(&connection.pruning_key, state.epoch, shard)?;

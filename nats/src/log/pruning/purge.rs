@@ -42,8 +42,7 @@ impl Backbone {
     /// [`AppendError::Conflict`].
     pub async fn record_pruning(&self, shard: Shard, after: u64, pruning: &Pruning) -> Result<u64, AppendError> {
         let connection = &self.connection;
-        let payload =
-            record::encode(&connection.pruning_key, self.epoch(shard), shard, pruning).map_err(Error::Encode)?;
+        let payload = record::encode(&connection.pruning_key, self.epoch(shard), shard, pruning).map_err(Error::Encode)?;
         let subject = subjects::pruning(shard);
         let encoded = Encoded::record(payload, record::TYPE);
         let head = append::append_to(connection, shard, subject, after, encoded, Reserve::Ending).await?;
@@ -59,8 +58,7 @@ impl Backbone {
     /// Purges all commits of an aggregate, which a record must name; returns how many there were.
     pub async fn purge(&self, address: Address) -> Result<u64, Error> {
         let shard = self.shard_of(address.agent);
-        let stream =
-            self.connection.jetstream.get_stream_no_info(subjects::stream(shard)).await.map_err(Error::unavailable)?;
+        let stream = self.connection.jetstream.get_stream_no_info(subjects::stream(shard)).await.map_err(Error::unavailable)?;
         let purged = stream.purge().filter(subjects::event(shard, &address)).await.map_err(Error::unavailable)?;
         Ok(purged.purged)
     }

@@ -92,12 +92,7 @@ impl Backbone {
     /// Reads a shard up to `sequence`, and returns its running hashes there if the hash of format 1 comes out as `running`.
     ///
     /// What was purged had no part in the hash of format 1. None where the log is not the one that the hash was computed over.
-    pub async fn take_over_checkpoint(
-        &self,
-        shard: Shard,
-        sequence: u64,
-        running: Hash,
-    ) -> Result<Option<RunningHashes>, Error> {
+    pub async fn take_over_checkpoint(&self, shard: Shard, sequence: u64, running: Hash) -> Result<Option<RunningHashes>, Error> {
         let connection = &self.connection;
         let filter = subjects::events_of_shard(shard);
         let mut leaves = Leaves::new(shard, 0);
