@@ -22,6 +22,8 @@ mod seal;
 mod sending;
 mod state_cache;
 mod talking;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 pub mod worker;
 

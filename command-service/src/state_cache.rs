@@ -1,21 +1,30 @@
 //! Caches the folded states of aggregates within a memory budget; the log stays the truth, and each state knows how far it has
 //! read it.
+//!
+//! Ids that the log does not know can be made up without end, so they have a small cache of their own: they displace each other only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Address, Aggregate, CommandId, Remembered, Root};
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use nats::{Error, Head, Store};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::cache_weight::CacheWeight;
+use crate::cache_weight::{AGGREGATE, CacheWeight};
+
+/// The share of the budget that unknown aggregates may take: one part in so many.
+const UNKNOWN: u64 = 16;
 
 /// The cached states of one kind of aggregate.
 #[derive(Debug)]
 pub(crate) struct StateCache<A: Aggregate> {
     store: Store,
-    entries: Cache<Address, Entry<A>>,
+    /// The aggregates that the log has commits of, by their weight.
+    known: Cache<Address, Entry<A>>,
+    /// The others that were asked for, so that a repeat or many callers at once ask the log only once.
+    unknown: Cache<Address, Entry<A>>,
 }
 
 /// One aggregate's entry in the cache, with its weight when it was last inserted.
@@ -44,13 +53,26 @@ pub(crate) type Cached<A> = OwnedMutexGuard<CachedState<A>>;
 impl<A: Aggregate + CacheWeight> StateCache<A> {
     /// Makes a cache of at most `bytes`.
     pub(crate) fn new(store: Store, bytes: u64) -> Self {
-        let entries = Cache::builder().weigher(|_: &Address, entry: &Entry<A>| entry.weight).max_capacity(bytes).build();
-        Self { store, entries }
+        let part = bytes / UNKNOWN;
+        let known = Cache::builder()
+            .weigher(|_: &Address, entry: &Entry<A>| entry.weight)
+            .max_capacity(bytes - part)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        let unknown = Cache::builder()
+            .weigher(|_: &Address, _: &Entry<A>| u32::try_from(AGGREGATE).unwrap_or(u32::MAX))
+            .max_capacity(part)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { store, known, unknown }
     }
 
     /// Locks an aggregate's state, and reads the log first if the state is unconfirmed.
     pub(crate) async fn lock(&self, address: Address) -> Result<Cached<A>, Error> {
-        let entry = self.entries.get_with(address, async { Entry::empty() }).await;
+        let entry = match self.known.get(&address).await {
+            Some(known) => known,
+            None => self.unknown.get_with(address, async { Entry::empty() }).await,
+        };
         let mut cached = entry.state.lock_owned().await;
         if cached.confirmed.is_none() {
             self.catch_up(&mut cached, address).await?;
@@ -120,13 +142,17 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         Ok(())
     }
 
-    /// Gives the cache a state's new weight where it has changed by more than a quarter.
+    /// Gives the cache a state's new weight where it has changed by more than a quarter; takes in what has become known.
     pub(crate) async fn update_weight(&self, cached: &mut Cached<A>, address: Address) {
+        if cached.head == Head::default() {
+            return;
+        }
         let weight = u32::try_from(cached.root.state.bytes() + cached.root.memory.bytes()).unwrap_or(u32::MAX);
         if weight.abs_diff(cached.counted_weight) > cached.counted_weight / 4 {
             cached.counted_weight = weight;
             let entry = Entry { state: Arc::clone(OwnedMutexGuard::mutex(cached)), weight };
-            self.entries.insert(address, entry).await;
+            self.known.insert(address, entry).await;
+            self.unknown.invalidate(&address).await;
         }
     }
 }
