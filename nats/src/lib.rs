@@ -11,7 +11,7 @@ mod random;
 
 pub use backbone::Backbone;
 pub use bare::bare_client;
-pub use credentials::api_key::ApiKeys;
+pub use credentials::api_key::{ApiKey, ApiKeys};
 pub use credentials::cursor::{CursorError, Cursors};
 pub use credentials::derived::Derived;
 pub use credentials::handoffs::{HandoffCode, Handoffs};
