@@ -7,6 +7,7 @@ mod error;
 mod keys;
 mod log;
 mod options;
+mod presence;
 mod random;
 
 pub use backbone::Backbone;

@@ -1,12 +1,13 @@
 //! Short-lived signals: who types, and what the agent is doing.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use domain::{Address, AgentId, KeyId, LinkId};
+use domain::{Address, AgentId, KeyId, LinkId, Target};
 use events::Speaker;
 use serde::{Deserialize, Serialize};
+
+use super::announcement::Active;
+use super::recent::Recent;
 
 /// How long someone counts as typing without saying so again.
 const TYPES_FOR: Duration = Duration::from_secs(6);
@@ -18,8 +19,6 @@ const THINKS_FOR: Duration = Duration::from_mins(2);
 const ONLINE_FOR: Duration = Duration::from_mins(5);
 /// How often an agent's acts are told to other processes.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
-/// From how many on what is no longer true is forgotten; then whenever they have doubled.
-const REMEMBERED: usize = 1_024;
 
 /// A signal between processes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,34 +62,11 @@ pub(super) struct Presence {
     typing: Recent<(Address, Speaker), Instant>,
 }
 
-/// A map that holds at most twice as much as is fresh, and a little.
-#[derive(Debug)]
-struct Recent<K, V> {
-    map: HashMap<K, V>,
-    tidied_at: usize,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { map: HashMap::new(), tidied_at: REMEMBERED }
-    }
-}
-
-impl<K: Eq + Hash, V> Recent<K, V> {
-    fn insert(&mut self, key: K, value: V, is_fresh: impl Fn(&V) -> bool) {
-        if self.map.len() >= self.tidied_at {
-            self.map.retain(|_, value| is_fresh(value));
-            self.map.shrink_to(2 * self.map.len());
-            self.tidied_at = REMEMBERED.max(2 * self.map.len());
-        }
-        self.map.insert(key, value);
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct LastActivity {
     at: Instant,
     listening: bool,
+    /// When other gateways were last told what it did through this one, and what that was.
     told: Option<(Instant, bool)>,
 }
 
@@ -103,10 +79,10 @@ impl Presence {
                 self.typing.insert((address, by), now, |at| at.elapsed() < TYPES_FOR);
             }
             Signal::Typing { by, typing: false } => {
-                self.typing.map.remove(&(address, by));
+                self.typing.remove(&(address, by));
             }
             Signal::Agent { listening, .. } => {
-                let told = self.agents.map.get(&address).and_then(|heard| heard.told);
+                let told = self.agents.get(&address).and_then(|heard| heard.told);
                 self.note(address, LastActivity { at: now, listening, told });
             }
         }
@@ -115,10 +91,38 @@ impl Presence {
     /// Notes what an agent does here, on all its links or one; tells whether other processes are to be signalled.
     pub(super) fn is_due(&mut self, address: Address, listening: bool) -> bool {
         let now = Instant::now();
-        let told = self.agents.map.get(&address).and_then(|heard| heard.told);
+        let told = self.agents.get(&address).and_then(|heard| heard.told);
         let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
         self.note(address, LastActivity { at: now, listening, told: if news { Some((now, listening)) } else { told } });
         news
+    }
+
+    /// Takes in what another gateway knows of its agents, as far as it is news.
+    pub(super) fn hear_of(&mut self, agents: &[Active], now: Instant) {
+        for Active { agent, link, listening, ago_ms } in agents {
+            let address = link.map_or_else(|| Address::agent(*agent), |link| Address::link(*agent, link));
+            let known = self.agents.get(&address).copied();
+            let Some(at) = now.checked_sub(Duration::from_millis(*ago_ms)) else { continue };
+            if known.is_none_or(|known| known.at < at) {
+                self.note(address, LastActivity { at, listening: *listening, told: known.and_then(|known| known.told) });
+            }
+        }
+    }
+
+    /// Lists what agents lately did through this gateway.
+    pub(super) fn active_here(&self, now: Instant) -> Vec<Active> {
+        let here = self.agents.iter().filter_map(|(address, known)| {
+            let (at, listening) = known.told?;
+            let ago = now.duration_since(at);
+            let link = match address.target {
+                Target::Agent => None,
+                Target::Link(link) => Some(link),
+                Target::Session(_) => return None,
+            };
+            let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+            (ago < ONLINE_FOR).then_some(Active { agent: address.agent, link, listening, ago_ms })
+        });
+        here.collect()
     }
 
     fn note(&mut self, address: Address, heard: LastActivity) {
@@ -127,7 +131,7 @@ impl Presence {
 
     pub(super) fn state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
         let addresses = [Address::agent(agent), Address::link(agent, link)];
-        let heard = || addresses.iter().filter_map(|address| self.agents.map.get(address));
+        let heard = || addresses.iter().filter_map(|address| self.agents.get(address));
         let Some(silent) = heard().map(|heard| heard.at.elapsed()).min() else { return AgentState::Away };
         if heard().any(|heard| heard.listening && heard.at.elapsed() < LISTENS_FOR) {
             // It waits, so it has read all that was said.
@@ -142,6 +146,6 @@ impl Presence {
     }
 
     pub(super) fn types(&self, session: Address, by: Speaker) -> bool {
-        self.typing.map.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
+        self.typing.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
     }
 }

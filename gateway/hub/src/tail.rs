@@ -1,17 +1,14 @@
 //! One reading of a shard: from where its log ended when the first listener came until nobody has listened for a while.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::StreamExt;
 use nats::{Error, FeedError, Hash, Recorded};
 use tokio::time::{interval, sleep};
 
 use super::entry::Entry;
 use super::listener::Closed;
-use super::presence::Signal;
 use super::shard::ShardHub;
 use super::state::TailId;
 
@@ -46,13 +43,12 @@ impl Tail {
         self.hub.state.lock().end(self.id, why);
     }
 
-    /// Runs until told to stop; none of the parts is ever begun anew because another had something to do.
+    /// Runs until told to stop; neither part is ever begun anew because the other had something to do.
     async fn run(&self, end: u64) -> Closed {
         tokio::select! {
             biased;
             () = self.hub.stop.cancelled() => Closed::Resume,
             why = self.follow(end) => why,
-            never = self.hear() => match never {},
             () = self.deserted() => Closed::Resume,
         }
     }
@@ -99,25 +95,6 @@ impl Tail {
             self.hub.backbone.keys().forget(entry.address()).await;
         }
         self.hub.state.lock().dispatch(self.id, entries);
-    }
-
-    /// Receives signals; without them the hub works on.
-    async fn hear(&self) -> Infallible {
-        let mut pauses = PAUSES.build();
-        loop {
-            match self.hub.backbone.ephemeral_subscribe(self.hub.shard).await {
-                Ok(mut signals) => {
-                    while let Some((address, payload)) = signals.next().await {
-                        match serde_json::from_slice::<Signal>(&payload) {
-                            Ok(signal) => self.hub.state.lock().signal(address, signal),
-                            Err(error) => tracing::debug!(%error, "a signal of another version was passed over"),
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub receives no signals for the moment"),
-            }
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
-        }
     }
 
     /// Waits until nobody has listened for a while; then the reading is over already.
