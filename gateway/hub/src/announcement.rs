@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 const NAMED: usize = 1_000;
 
 /// A gateway's process; it draws another id at every start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct GatewayId(pub(super) u64);
+pub struct GatewayId(pub(super) u64);
 
 /// A message from one gateway to all.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

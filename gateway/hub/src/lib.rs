@@ -35,13 +35,13 @@ use nats::{Backbone, Position, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use announcement::GatewayId;
 pub use entry::{Entry, EntryError};
 pub use error::HubError;
 pub use presence::{AgentState, Signal};
 pub use subscription::{Delivery, Subscription};
 pub use topic::Topic;
 
-use announcement::GatewayId;
 use bounds::Bounds;
 use listener::{Closed, Role};
 use shard::ShardHub;
@@ -110,10 +110,11 @@ impl Hub {
         listening: bool,
     ) -> Result<(), nats::Error> {
         let address = link.map_or_else(|| Address::agent(agent), |link| Address::link(agent, link));
-        if !self.shard(agent).state.lock().presence.is_due(address, listening) {
+        let gateway = self.shard(agent).gateway;
+        if !self.shard(agent).state.lock().presence.is_due(address, listening, gateway) {
             return Ok(());
         }
-        self.signal(address, &Signal::Agent { key, listening }).await
+        self.signal(address, &Signal::Agent { key, listening, gateway }).await
     }
 
     /// Tells what the agent seems to be doing on a link, through this gateway or another.

@@ -21,12 +21,24 @@ impl<K, V> Default for Recent<K, V> {
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     pub(super) fn insert(&mut self, key: K, value: V, is_fresh: impl Fn(&V) -> bool) {
+        self.tidy(is_fresh);
+        self.map.insert(key, value);
+    }
+
+    pub(super) fn get_or_default(&mut self, key: K, is_fresh: impl Fn(&V) -> bool) -> &mut V
+    where
+        V: Default,
+    {
+        self.tidy(is_fresh);
+        self.map.entry(key).or_default()
+    }
+
+    fn tidy(&mut self, is_fresh: impl Fn(&V) -> bool) {
         if self.map.len() >= self.tidied_at {
             self.map.retain(|_, value| is_fresh(value));
             self.map.shrink_to(2 * self.map.len());
             self.tidied_at = REMEMBERED.max(2 * self.map.len());
         }
-        self.map.insert(key, value);
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {

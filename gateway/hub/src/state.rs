@@ -228,7 +228,7 @@ impl State {
             }
             News::Tells { viewed, left, agents } => {
                 self.other_gateways.hear(gateway, &viewed, &left, now);
-                self.presence.hear_of(&agents, now);
+                self.presence.hear_of(&agents, gateway, now);
             }
         }
         // What changed before it was known has not been told.

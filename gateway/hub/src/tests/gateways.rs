@@ -3,7 +3,7 @@
 use domain::{KeyId, LinkId};
 
 use super::world::{World, agent, at, session, until};
-use crate::{AgentState, Hub, Subscription};
+use crate::{AgentState, Delivery, Hub, Signal, Subscription};
 
 const KEY: KeyId = KeyId::new([8; 16]);
 const LINK: LinkId = LinkId::new([6; 16]);
@@ -64,4 +64,25 @@ async fn a_gateway_that_stops_takes_its_chatters_with_it() {
     until("the other one is told", async || other.chatter_online(session(1, 0))).await;
     hub.stop().await;
     until("the other one is told", async || !other.chatter_online(session(1, 0))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_waits_at_one_gateway_may_be_done_at_another() {
+    let world = World::start().await;
+    let (hub, other) = (Hub::new(world.backbone().await), Hub::new(world.backbone().await));
+    let mut viewer = view(&hub, 0).await;
+    let _known = (knows(&hub, &other, 1).await, knows(&other, &hub, 2).await);
+    hub.agent_active(agent(1), None, KEY, true).await.unwrap();
+    assert!(viewer.next_missed().await.is_none());
+    // It may be that the hub does not receive signals yet.
+    until("the agent is done at the other one", async || {
+        for listening in [true, false] {
+            other.agent_active(agent(1), None, KEY, listening).await.unwrap();
+        }
+        matches!(viewer.try_next(), Some(Delivery::Signal(Signal::Agent { listening: false, .. })))
+    })
+    .await;
+    assert_eq!(hub.agent_state(agent(1), LINK, true), AgentState::Listening);
+    hub.agent_active(agent(1), None, KEY, false).await.unwrap();
+    until("it is done", async || hub.agent_state(agent(1), LINK, true) == AgentState::Thinking).await;
 }
