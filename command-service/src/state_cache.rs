@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 use domain::{Address, Aggregate, CommandId, Remembered, Root};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
-use nats::{Error, Head, Store};
+use nats::{Backbone, Error, Head, Mark, Store};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::cache_weight::{AGGREGATE, CacheWeight};
 
 /// The share of the budget that unknown aggregates may take: one part in so many.
 const UNKNOWN: u64 = 16;
+/// Where a state may be as old as this, the reader of the shard may tell that it is unchanged; it is a moment behind the leader.
+const READER_TELLS_FROM: Duration = Duration::from_millis(500);
 
 /// The cached states of one kind of aggregate.
 #[derive(Debug)]
 pub(crate) struct StateCache<A: Aggregate> {
+    backbone: Backbone,
     store: Store,
     /// The aggregates that the log has commits of, by their weight.
     known: Cache<Address, Entry<A>>,
@@ -43,6 +46,8 @@ pub(crate) struct CachedState<A: Aggregate> {
     pub(crate) newest: Option<(CommandId, Remembered)>,
     /// When the log was known to hold nothing newer; `None` while that is unknown.
     pub(crate) confirmed: Option<Instant>,
+    /// Up to where it is known to be complete, by which the reader of its shard confirms it.
+    mark: Mark,
     /// The weight with which the cache counts this state.
     counted_weight: u32,
 }
@@ -52,7 +57,7 @@ pub(crate) type Cached<A> = OwnedMutexGuard<CachedState<A>>;
 
 impl<A: Aggregate + CacheWeight> StateCache<A> {
     /// Makes a cache of at most `bytes`.
-    pub(crate) fn new(store: Store, bytes: u64) -> Self {
+    pub(crate) fn new(backbone: Backbone, bytes: u64) -> Self {
         let part = bytes / UNKNOWN;
         let known = Cache::builder()
             .weigher(|_: &Address, entry: &Entry<A>| entry.weight)
@@ -64,7 +69,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
             .max_capacity(part)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        Self { store, known, unknown }
+        Self { store: backbone.store(), backbone, known, unknown }
     }
 
     /// Locks an aggregate's state, and reads the log first if the state is unconfirmed.
@@ -80,17 +85,27 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         Ok(cached)
     }
 
-    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed.
+    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed. What the shard's reader has
+    /// passed counts at once; where it tells enough, the leader is asked once for all states of the shard.
     ///
     /// The lock makes this single-flight: a caller that waited for it uses the confirmation that was made meanwhile.
     pub(crate) async fn confirm(&self, cached: &mut Cached<A>, address: Address, age: Duration) -> Result<bool, Error> {
-        if cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
+        let head = cached.head.sequence;
+        let is_newest = !self.backbone.has_newer(address, head);
+        if is_newest && cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
             return Ok(false);
         }
-        let asked = Instant::now();
+        if is_newest
+            && age >= READER_TELLS_FROM
+            && let Some((at, mark)) = self.backbone.confirm(address, head, cached.mark, age).await
+        {
+            (cached.confirmed, cached.mark) = (Some(at), mark);
+            return Ok(false);
+        }
+        let (asked, mark) = (Instant::now(), self.backbone.mark(address));
         let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
         if last == cached.head {
-            cached.confirmed = Some(asked);
+            (cached.confirmed, cached.mark) = (Some(asked), mark);
             return Ok(false);
         }
         if last.sequence <= cached.head.sequence {
@@ -125,7 +140,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
     }
 
     async fn read_on(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
-        let asked = Instant::now();
+        let (asked, mark) = (Instant::now(), self.backbone.mark(address));
         for stored in self.store.load::<A>(address, &cached.head).await? {
             let commit = stored.commit;
             let answer = Remembered {
@@ -138,7 +153,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
             cached.head = stored.head;
             cached.newest = Some((commit.id, answer));
         }
-        cached.confirmed = Some(asked);
+        (cached.confirmed, cached.mark) = (Some(asked), mark);
         Ok(())
     }
 
@@ -159,13 +174,21 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
 
 impl<A: Aggregate> Entry<A> {
     fn empty() -> Self {
-        let state =
-            CachedState { root: Root::default(), head: Head::default(), newest: None, confirmed: None, counted_weight: 0 };
+        let (root, head) = (Root::default(), Head::default());
+        let state = CachedState { root, head, newest: None, confirmed: None, mark: Mark::default(), counted_weight: 0 };
         Self { state: Arc::new(Mutex::new(state)), weight: 0 }
     }
 }
 
 impl<A: Aggregate> CachedState<A> {
+    /// Makes a commit the head that was appended right after the former one; `sent` is when.
+    pub(crate) fn follow(&mut self, head: Head, newest: (CommandId, Remembered), sent: Instant) {
+        self.head = head;
+        self.newest = Some(newest);
+        self.confirmed = Some(sent);
+        self.mark = self.mark.at(head.sequence);
+    }
+
     /// Drops a state that the log does not continue: the log may have lost its tail in a crash and got other commits since.
     fn clear(&mut self) {
         self.root = Root::default();

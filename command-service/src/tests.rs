@@ -34,7 +34,7 @@ fn address(n: u32) -> Address {
 #[tokio::test(flavor = "multi_thread")]
 async fn made_up_ids_displace_nothing_that_there_is() {
     let (nats, backbone) = log().await;
-    let agents = Executor::<Agent>::new(backbone.store(), Arc::new(Policy::default()), 20 * AGGREGATE as u64);
+    let agents = Executor::<Agent>::new(&backbone, Arc::new(Policy::default()), 20 * AGGREGATE as u64);
     for n in 0..8 {
         let register = Request::once(Actor::Operator, Command::Register { name: "Ada".to_owned() });
         agents.execute(address(n), register, Reserve::Ordinary).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod backbone;
 mod bare;
+mod confirmation;
 mod credentials;
 mod error;
 mod keys;
@@ -9,6 +10,7 @@ mod log;
 mod options;
 mod presence;
 mod random;
+mod watch;
 
 pub use backbone::Backbone;
 pub use bare::bare_client;
@@ -35,3 +37,4 @@ pub use log::trace;
 pub use log::unknown::Unknown;
 pub use log::verify::Verified;
 pub use options::Options;
+pub use watch::{Mark, Reading};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use nats::{Error, FeedError, Hash, Recorded};
+use nats::{Error, FeedError, Hash, Reading, Recorded};
 use tokio::time::{interval, sleep};
 
 use super::entry::Entry;
@@ -23,12 +23,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 struct Tail {
     hub: Arc<ShardHub>,
     id: TailId,
+    /// Lets others know which aggregates have changed.
+    reading: Reading,
 }
 
 /// Reads and dispatches what comes after `end`, unless someone else does already.
 pub(super) fn start(hub: &Arc<ShardHub>, end: u64) {
     let Some(id) = hub.state.lock().begin(end) else { return };
-    let tail = Tail { hub: Arc::clone(hub), id };
+    let tail = Tail { hub: Arc::clone(hub), id, reading: hub.backbone.begin_reading(hub.shard, end) };
     hub.tasks.spawn(async move { tail.end(tail.run(end).await) });
 }
 
@@ -71,6 +73,7 @@ impl Tail {
                 Err(FeedError::Broken(error @ Error::Corrupt { .. })) => match feed.pass_over().await {
                     Ok(Some(unknown)) => {
                         tracing::warn!(%error, types = unknown.types, "a newer program's commit is passed over");
+                        self.reading.pass(unknown.address, unknown.sequence);
                         self.hub.state.lock().pass_over(self.id, &unknown);
                         continue;
                     }
@@ -93,6 +96,9 @@ impl Tail {
         let entries: Vec<_> = batch.into_iter().map(|recorded| Arc::new(Entry::new(recorded))).collect();
         for entry in entries.iter().filter(|entry| entry.fate().is_some()) {
             self.hub.backbone.keys().forget(entry.address()).await;
+        }
+        for entry in &entries {
+            self.reading.pass(entry.address(), entry.sequence());
         }
         self.hub.state.lock().dispatch(self.id, entries);
     }
