@@ -5,12 +5,16 @@ use std::time::Duration;
 use domain::agent::{Agent, Command, Grant, Key, Rejection};
 use domain::link::{self, Status};
 use domain::{Address, AgentId, KeyId, Millis, Root, Timestamp};
+use nats::ApiKey;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{Commands, Receipt, Refusal, clock, random};
 
 /// How long a key that another process revoked may still be accepted.
 const KEYS_SEEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The same for the second look at a key without a tag that was refused: anybody can make one up.
+const UNTAGGED_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The holder of a valid API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +89,9 @@ impl Commands {
         self.ask_agent(agent, Command::RevokeKey { key }).await
     }
 
-    /// Checks an API key against the log.
+    /// Checks an API key against the log; one that this installation did not issue is refused without a look into it.
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, Refusal> {
-        let (agent, key, secret) = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
+        let ApiKey { agent, key, secret, is_tagged } = self.inner.api_keys.parse(presented).ok_or(Refusal::KeyInvalid)?;
         let hash = self.inner.api_keys.hash(&secret);
         let now = clock::now();
         let judge = |root: &Root<Agent>| {
@@ -106,7 +110,8 @@ impl Commands {
         match self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, judge).await? {
             // Another process may have issued or rotated it a moment ago: read the newest state.
             Err(Refusal::KeyInvalid | Refusal::KeyExpired { .. }) => {
-                self.inner.agents.look(Address::agent(agent), Duration::ZERO, judge).await?
+                let age = if is_tagged { Duration::ZERO } else { UNTAGGED_SEEN_WITHIN };
+                self.inner.agents.look(Address::agent(agent), age, judge).await?
             }
             judged => judged,
         }

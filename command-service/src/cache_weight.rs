@@ -6,7 +6,7 @@ use domain::session::Session;
 use domain::{Memory, Sealed};
 
 /// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
-const AGGREGATE: usize = 3_072;
+pub(crate) const AGGREGATE: usize = 3_072;
 /// An entry of a persistent map, with its share of the nodes, in bytes (measured: 108 to 132).
 const ENTRY: usize = 112;
 

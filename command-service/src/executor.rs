@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Address, Aggregate, CommandId, Decision, Fingerprint, Policy, Rejected, Remembered, Root};
-use nats::{Actor, AppendError, Commit, Reserve, Store};
+use nats::{Actor, AppendError, Backbone, Commit, Reserve, Store};
 
 use crate::cache_weight::CacheWeight;
 use crate::state_cache::{Cached, StateCache, count};
@@ -88,8 +88,8 @@ enum AppendFailure {
 
 impl<A: Aggregate + CacheWeight> Executor<A> {
     /// Makes an executor whose cached states take at most `bytes`.
-    pub(crate) fn new(store: Store, policy: Arc<Policy>, bytes: u64) -> Self {
-        Self { states: StateCache::new(store.clone(), bytes), store, policy }
+    pub(crate) fn new(backbone: &Backbone, policy: Arc<Policy>, bytes: u64) -> Self {
+        Self { states: StateCache::new(backbone.clone(), bytes), store: backbone.store(), policy }
     }
 
     /// Carries out a command exactly once, however often it is sent; a caller that dropped the future may send it again.
@@ -175,9 +175,7 @@ impl<A: Aggregate + CacheWeight> Executor<A> {
         cached.root.state = state;
         cached.root.at = at;
         cached.root.remember(request.id, answer, &events);
-        cached.head = head;
-        cached.newest = Some((request.id, answer));
-        cached.confirmed = Some(sent);
+        cached.follow(head, (request.id, answer), sent);
         Ok(Outcome { command: request.id, answer, replayed: false })
     }
 

@@ -1,6 +1,6 @@
 //! Joining a link: an admission is reserved, then the session starts. A repeat by the same client gets the same session.
 
-use domain::link::{self, Link, Passcode, TextSetting};
+use domain::link::{self, Entry, Link, Passcode, TextSetting};
 use domain::session::{Command, Rejection, Session, Settings, Start, Status};
 use domain::{Address, AgentId, LinkId, Millis, Sealed, SessionId};
 use nats::{Actor, Field};
@@ -179,20 +179,24 @@ impl Commands {
     /// Reserves an admission for a session that is about to start.
     async fn reserve(&self, join: &Join, link: &Link, session: SessionId) -> Result<(), Refusal> {
         let (at_link, at_session) = (Address::link(join.agent, join.link), Address::session(join.agent, session));
-        let passcode = self.passcode(join, link).await?;
         let now = clock::now();
         if link.admissions.get(&session).is_some_and(|held| now >= held.start_before) {
             // An earlier attempt did not start in time, and the worker has not released it yet.
             self.release(at_link, at_session).await?;
         }
-        let admit = link::Command::Admit {
-            session,
-            returning: false,
-            start_before: now + RESERVED_FOR,
-            passcode,
-            recipient: join.recipient,
+        let admit = async |passcode| {
+            let start_before = clock::now() + RESERVED_FOR;
+            let admit = link::Command::Admit { session, returning: false, start_before, passcode, recipient: join.recipient };
+            self.send_link(at_link, Request::once(Actor::Chatter, admit)).await.map(drop)
         };
-        self.send_link(at_link, Request::once(Actor::Chatter, admit)).await.map(drop)
+        // What is closed to everybody refuses before a passcode counts: it is hashed only if the link asks for it.
+        if join.passcode.is_some() && matches!(link.entry(None, now), Entry::Paused | Entry::Expired | Entry::Revoked) {
+            match admit(Passcode::Missing).await {
+                Err(Refusal::Link(link::Rejection::PasscodeRequired)) => {}
+                decided => return decided,
+            }
+        }
+        admit(self.passcode(join, link).await?).await
     }
 
     /// Checks the passcode of a request.

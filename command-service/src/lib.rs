@@ -22,6 +22,8 @@ mod seal;
 mod sending;
 mod state_cache;
 mod talking;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 pub mod worker;
 
@@ -70,13 +72,12 @@ impl Commands {
     /// Takes commands for `backbone` within `policy`; cached states take at most 64 MiB.
     pub fn new(backbone: Backbone, policy: Policy) -> Self {
         let policy = Arc::new(policy);
-        let store = backbone.store();
         let secrets = backbone.secrets();
         let part = CACHE_BYTES / 16;
         let inner = Inner {
-            agents: Executor::new(store.clone(), Arc::clone(&policy), part),
-            links: Executor::new(store.clone(), Arc::clone(&policy), part * 3),
-            sessions: Executor::new(store, Arc::clone(&policy), part * 12),
+            agents: Executor::new(&backbone, Arc::clone(&policy), part),
+            links: Executor::new(&backbone, Arc::clone(&policy), part * 3),
+            sessions: Executor::new(&backbone, Arc::clone(&policy), part * 12),
             api_keys: ApiKeys::new(secrets),
             derived: Derived::new(secrets),
             passcodes: Passcodes::default(),

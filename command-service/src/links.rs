@@ -6,12 +6,12 @@ use domain::link::{
     Changes, Command, Convert, Link, MoreRecipients, Questions, Recipients, Rejection, Representation, Settings, Status, Stored,
     TextSetting,
 };
-use domain::{Address, AgentId, CommandId, LinkId, Millis, Sealed, Timestamp};
+use domain::{Address, AgentId, CommandId, LinkId, Millis, Rejected, Root, Sealed, Timestamp};
 use forms::Form;
 use nats::{Actor, DataKey, Field};
 use serde::Serialize;
 
-use crate::executor::Request;
+use crate::executor::{Outcome, Request};
 use crate::seal::Seal;
 use crate::{Commands, Receipt, Refusal, clock, random};
 
@@ -68,6 +68,15 @@ impl Commands {
         let key = self.inner.backbone.keys().create(address).await?;
         let id = self.inner.derived.command(&address, "open");
         let fingerprint = key.fingerprint(&[b"open", asked(&new).as_bytes()]);
+        // A repeat gets its first answer before its passcode is hashed for nothing.
+        if idempotency_key.is_some() && new.passcode.is_some() {
+            let replay = |root: &Root<Link>| root.replay(&id, &fingerprint);
+            match self.inner.links.look(address, LINKS_SEEN_WITHIN, replay).await? {
+                Ok(Some(answer)) => return Ok((link, self.receipt(agent, &Outcome { command: id, answer, replayed: true }))),
+                Err(Rejected::IdReused | Rejected::Rule(_)) => return Err(Refusal::IdReused),
+                Ok(None) => {}
+            }
+        }
         let seal = Seal { key: &key, address, id };
         let passcode = self.verifier(new.passcode.clone()).await?;
         let settings = NewLink { passcode, ..new }.convert(&mut Sealing { commands: self, seal: &seal })?;
@@ -106,6 +115,15 @@ impl Commands {
         link: LinkId,
         changes: LinkChanges,
     ) -> Result<Receipt, Refusal> {
+        let passcode = match &changes.passcode {
+            None => None,
+            Some(passcode) => {
+                // Hashed once for all tries, and for none where the link is not there to be changed.
+                self.link_key(Address::link(agent, link)).await?;
+                Some(self.verifier(passcode.clone()).await?)
+            }
+        };
+        let changes = LinkChanges { passcode, ..changes };
         // Whoever loses has been overtaken by one recipient more, of whom a link has only so many.
         for _ in 0..=self.policy().recipients {
             match self.try_to_update_link(agent, actor, link, changes.clone()).await {
@@ -117,6 +135,7 @@ impl Commands {
         Err(Refusal::Busy)
     }
 
+    /// Tries to change a link once; instead of a passcode the changes hold its verifier.
     async fn try_to_update_link(
         &self,
         agent: AgentId,
@@ -128,13 +147,8 @@ impl Commands {
         let key = self.link_key(address).await?;
         let id = CommandId::new(random::bytes());
         let seal = Seal { key: &key, address, id };
-        let passcode = match &changes.passcode {
-            None => None,
-            Some(passcode) => Some(self.verifier(passcode.clone()).await?),
-        };
         let more_recipients = self.more_recipients(&seal, changes.more_recipients.as_deref().unwrap_or_default()).await?;
-        let changes =
-            LinkChanges { passcode, ..changes }.convert(&mut Sealing { commands: self, seal: &seal }, more_recipients)?;
+        let changes = changes.convert(&mut Sealing { commands: self, seal: &seal }, more_recipients)?;
         self.ask_link(address, actor, id, Command::Update(Box::new(changes))).await
     }
 

@@ -40,6 +40,13 @@ impl Passcodes {
         .await
     }
 
+    /// Lets nobody hash anything until the permits are dropped.
+    #[cfg(test)]
+    pub(crate) async fn hold(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(AT_ONCE).expect("few");
+        Arc::clone(&self.permits).acquire_many_owned(all).await.expect("the semaphore is never closed")
+    }
+
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let work = move || {

@@ -1,21 +1,33 @@
 //! Caches the folded states of aggregates within a memory budget; the log stays the truth, and each state knows how far it has
 //! read it.
+//!
+//! Ids that the log does not know can be made up without end, so they have a small cache of their own: they displace each other only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Address, Aggregate, CommandId, Remembered, Root};
 use moka::future::Cache;
-use nats::{Error, Head, Store};
+use moka::policy::EvictionPolicy;
+use nats::{Backbone, Error, Head, Mark, Store};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::cache_weight::CacheWeight;
+use crate::cache_weight::{AGGREGATE, CacheWeight};
+
+/// The share of the budget that unknown aggregates may take: one part in so many.
+const UNKNOWN: u64 = 16;
+/// Where a state may be as old as this, the reader of the shard may tell that it is unchanged; it is a moment behind the leader.
+const READER_TELLS_FROM: Duration = Duration::from_millis(500);
 
 /// The cached states of one kind of aggregate.
 #[derive(Debug)]
 pub(crate) struct StateCache<A: Aggregate> {
+    backbone: Backbone,
     store: Store,
-    entries: Cache<Address, Entry<A>>,
+    /// The aggregates that the log has commits of, by their weight.
+    known: Cache<Address, Entry<A>>,
+    /// The others that were asked for, so that a repeat or many callers at once ask the log only once.
+    unknown: Cache<Address, Entry<A>>,
 }
 
 /// One aggregate's entry in the cache, with its weight when it was last inserted.
@@ -34,6 +46,8 @@ pub(crate) struct CachedState<A: Aggregate> {
     pub(crate) newest: Option<(CommandId, Remembered)>,
     /// When the log was known to hold nothing newer; `None` while that is unknown.
     pub(crate) confirmed: Option<Instant>,
+    /// Up to where it is known to be complete, by which the reader of its shard confirms it.
+    mark: Mark,
     /// The weight with which the cache counts this state.
     counted_weight: u32,
 }
@@ -43,14 +57,27 @@ pub(crate) type Cached<A> = OwnedMutexGuard<CachedState<A>>;
 
 impl<A: Aggregate + CacheWeight> StateCache<A> {
     /// Makes a cache of at most `bytes`.
-    pub(crate) fn new(store: Store, bytes: u64) -> Self {
-        let entries = Cache::builder().weigher(|_: &Address, entry: &Entry<A>| entry.weight).max_capacity(bytes).build();
-        Self { store, entries }
+    pub(crate) fn new(backbone: Backbone, bytes: u64) -> Self {
+        let part = bytes / UNKNOWN;
+        let known = Cache::builder()
+            .weigher(|_: &Address, entry: &Entry<A>| entry.weight)
+            .max_capacity(bytes - part)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        let unknown = Cache::builder()
+            .weigher(|_: &Address, _: &Entry<A>| u32::try_from(AGGREGATE).unwrap_or(u32::MAX))
+            .max_capacity(part)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { store: backbone.store(), backbone, known, unknown }
     }
 
     /// Locks an aggregate's state, and reads the log first if the state is unconfirmed.
     pub(crate) async fn lock(&self, address: Address) -> Result<Cached<A>, Error> {
-        let entry = self.entries.get_with(address, async { Entry::empty() }).await;
+        let entry = match self.known.get(&address).await {
+            Some(known) => known,
+            None => self.unknown.get_with(address, async { Entry::empty() }).await,
+        };
         let mut cached = entry.state.lock_owned().await;
         if cached.confirmed.is_none() {
             self.catch_up(&mut cached, address).await?;
@@ -58,17 +85,27 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         Ok(cached)
     }
 
-    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed.
+    /// Makes sure that the state matched the log no longer than `age` ago; tells whether it changed. What the shard's reader has
+    /// passed counts at once; where it tells enough, the leader is asked once for all states of the shard.
     ///
     /// The lock makes this single-flight: a caller that waited for it uses the confirmation that was made meanwhile.
     pub(crate) async fn confirm(&self, cached: &mut Cached<A>, address: Address, age: Duration) -> Result<bool, Error> {
-        if cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
+        let head = cached.head.sequence;
+        let is_newest = !self.backbone.has_newer(address, head);
+        if is_newest && cached.confirmed.is_some_and(|at| at.elapsed() <= age) {
             return Ok(false);
         }
-        let asked = Instant::now();
+        if is_newest
+            && age >= READER_TELLS_FROM
+            && let Some((at, mark)) = self.backbone.confirm(address, head, cached.mark, age).await
+        {
+            (cached.confirmed, cached.mark) = (Some(at), mark);
+            return Ok(false);
+        }
+        let (asked, mark) = (Instant::now(), self.backbone.mark(address));
         let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
         if last == cached.head {
-            cached.confirmed = Some(asked);
+            (cached.confirmed, cached.mark) = (Some(asked), mark);
             return Ok(false);
         }
         if last.sequence <= cached.head.sequence {
@@ -103,7 +140,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
     }
 
     async fn read_on(&self, cached: &mut CachedState<A>, address: Address) -> Result<(), Error> {
-        let asked = Instant::now();
+        let (asked, mark) = (Instant::now(), self.backbone.mark(address));
         for stored in self.store.load::<A>(address, &cached.head).await? {
             let commit = stored.commit;
             let answer = Remembered {
@@ -119,7 +156,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         if cached.head == Head::default() {
             self.read_pruned(cached, address).await?;
         }
-        cached.confirmed = Some(asked);
+        (cached.confirmed, cached.mark) = (Some(asked), mark);
         Ok(())
     }
 
@@ -136,26 +173,38 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         Ok(())
     }
 
-    /// Gives the cache a state's new weight where it has changed by more than a quarter.
+    /// Gives the cache a state's new weight where it has changed by more than a quarter; takes in what has become known.
     pub(crate) async fn update_weight(&self, cached: &mut Cached<A>, address: Address) {
+        if cached.head == Head::default() {
+            return;
+        }
         let weight = u32::try_from(cached.root.state.bytes() + cached.root.memory.bytes()).unwrap_or(u32::MAX);
         if weight.abs_diff(cached.counted_weight) > cached.counted_weight / 4 {
             cached.counted_weight = weight;
             let entry = Entry { state: Arc::clone(OwnedMutexGuard::mutex(cached)), weight };
-            self.entries.insert(address, entry).await;
+            self.known.insert(address, entry).await;
+            self.unknown.invalidate(&address).await;
         }
     }
 }
 
 impl<A: Aggregate> Entry<A> {
     fn empty() -> Self {
-        let state =
-            CachedState { root: Root::default(), head: Head::default(), newest: None, confirmed: None, counted_weight: 0 };
+        let (root, head) = (Root::default(), Head::default());
+        let state = CachedState { root, head, newest: None, confirmed: None, mark: Mark::default(), counted_weight: 0 };
         Self { state: Arc::new(Mutex::new(state)), weight: 0 }
     }
 }
 
 impl<A: Aggregate> CachedState<A> {
+    /// Makes a commit the head that was appended right after the former one; `sent` is when.
+    pub(crate) fn follow(&mut self, head: Head, newest: (CommandId, Remembered), sent: Instant) {
+        self.head = head;
+        self.newest = Some(newest);
+        self.confirmed = Some(sent);
+        self.mark = self.mark.at(head.sequence);
+    }
+
     /// Drops a state that the log does not continue: the log may have lost its tail in a crash and got other commits since.
     fn clear(&mut self) {
         self.root = Root::default();

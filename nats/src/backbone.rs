@@ -15,12 +15,14 @@ use crate::log::position::{Epoch, Hash, Shard};
 use crate::log::pruning::leaves::Leaves;
 use crate::log::store::Store;
 use crate::log::{read, streams, subjects};
+use crate::watch::Watch;
 use crate::{Error, Options};
 
 /// The log and its keys; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Backbone {
     pub(crate) connection: Arc<Connection>,
+    pub(crate) watch: Arc<Watch>,
     sealing: Arc<Sealing>,
 }
 
@@ -40,7 +42,8 @@ impl Backbone {
         let keys = Keys::open(connection.jetstream.clone(), secrets.clone()).await?;
         let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));
         let opener = Opener::new(keys.clone());
-        Ok(Self { connection, sealing: Arc::new(Sealing { secrets, keys, cursors, opener }) })
+        let watch = Arc::new(Watch::new(connection.shards.len()));
+        Ok(Self { connection, watch, sealing: Arc::new(Sealing { secrets, keys, cursors, opener }) })
     }
 
     /// Returns all shards, in order.

@@ -3,16 +3,19 @@
 mod backbone;
 mod bare;
 mod clock;
+mod confirmation;
 mod credentials;
 mod error;
 mod keys;
 mod log;
 mod options;
+mod presence;
 mod random;
+mod watch;
 
 pub use backbone::Backbone;
 pub use bare::bare_client;
-pub use credentials::api_key::ApiKeys;
+pub use credentials::api_key::{ApiKey, ApiKeys};
 pub use credentials::cursor::{CursorError, Cursors};
 pub use credentials::derived::Derived;
 pub use credentials::handoffs::{HandoffCode, Handoffs};
@@ -38,3 +41,4 @@ pub use log::trace;
 pub use log::unknown::Unknown;
 pub use log::verify::{Verified, VerifyError};
 pub use options::Options;
+pub use watch::{Mark, Reading};

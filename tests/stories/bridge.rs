@@ -110,7 +110,7 @@ async fn a_call_whose_connection_breaks_is_not_sent_twice() {
 #[tokio::test]
 async fn a_host_is_told_what_is_wrong() {
     let installation = Installation::shared();
-    let wrong_key = installation.key().replace("tc_1_", "tc_1_x");
+    let wrong_key = installation.key().replace("tc_2_", "tc_2_x");
     let mut host = Host::of(start(&Folder::new(), &[("TEMPCHAT_URL", installation.url()), ("TEMPCHAT_KEY", &wrong_key)]));
     host.call(1, "temp_chat_list_links", &json!({})).await;
     let answer = host.hear().await;

@@ -36,6 +36,7 @@ mod many_gateways;
 mod messages;
 mod odd_browsers;
 mod other_clients;
+mod page_costs;
 mod pruning;
 mod question_cards;
 mod quiet_logs;

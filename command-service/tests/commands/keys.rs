@@ -1,11 +1,23 @@
 use std::time::{Duration, Instant};
 
 use command_service::{Principal, Refusal};
-use domain::agent::{Grant, Rejection, Scope};
-use domain::{LinkId, Millis};
-use nats::Secrets;
+use domain::agent::{Agent, Event, Grant, Rejection, Scope};
+use domain::{Address, AgentId, KeyId, LinkId, Millis};
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use nats::{ApiKeys, Secrets};
 
 use crate::world::{World, policy, until};
+
+/// The secret of a key from before keys had tags, and how it was written.
+const SECRET: [u8; 32] = [5; 32];
+const WRITTEN: &str = "aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq";
+
+/// Writes a key as it was issued before keys had tags.
+fn untagged(agent: AgentId, key: KeyId) -> String {
+    let bare = |id: &str| id.split_once('_').unwrap().1.to_owned();
+    format!("tc_1_{}_{}_{WRITTEN}", bare(&agent.to_string()), bare(&key.to_string()))
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_says_who_acts() {
@@ -130,4 +142,50 @@ async fn a_key_is_limited_to_a_link_of_its_own_agent_only() {
     let grant = Grant { link: Some(LinkId::new([9; 16])), ..Grant::default() };
     let refused = process.commands.issue_key(agent, "laptop", grant).await;
     assert!(matches!(refused, Err(Refusal::Link(domain::link::Rejection::Unknown))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_from_before_there_were_tags_stays_good_and_is_rotated_to_one_with_a_tag() {
+    let world = World::start().await;
+    let process = world.process().await;
+    let agent = process.agent().await;
+    let (key, link) = (KeyId::new([4; 16]), LinkId::new([9; 16]));
+    let hash = ApiKeys::new(&world.secrets).hash(&SECRET);
+    let issued = Event::KeyIssued { key, name: "old".to_owned(), hash, grant: Grant::default() };
+    process.record::<Agent>(Address::agent(agent), link, vec![issued], Millis(0)).await;
+    for process in [&process, &world.process().await] {
+        until("the old key", async || process.commands.authenticate(&untagged(agent, key)).await.ok()).await;
+    }
+    let new = process.commands.rotate_key(agent, key, Millis(0), None).await.unwrap();
+    assert!(new.text.starts_with("tc_2_"));
+    assert_eq!(process.commands.authenticate(&new.text).await.unwrap().key, key);
+    assert!(matches!(process.commands.authenticate(&untagged(agent, key)).await, Err(Refusal::KeyInvalid)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_were_made_up_ask_the_log_nothing() {
+    let world = World::start().await;
+    let process = world.process().await;
+    let agent = process.agent().await;
+    let real = process.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
+    let forger = ApiKeys::new(&Secrets::generate());
+
+    let tap = nats::bare_client(world.nats.url()).await.unwrap();
+    let questions = tap.subscribe("$JS.API.>").await.unwrap();
+    tap.flush().await.unwrap();
+    for n in 0..100 {
+        // Of an agent that there is, and of others.
+        for agent in [agent, AgentId::new([n; 16])] {
+            let made_up = forger.issue(agent, real.key, &[n; 32]);
+            assert!(matches!(process.commands.authenticate(&made_up).await, Err(Refusal::KeyInvalid)));
+        }
+    }
+    // What was asked comes before what is published now.
+    let last = "$JS.API.end";
+    tap.publish(last, "".into()).await.unwrap();
+    let asked = questions.take_while(|question| ready(question.subject.as_str() != last));
+    // How full the streams are is asked every other second.
+    let asked: Vec<_> = asked.filter(|question| ready(!question.subject.contains(".STREAM.INFO."))).collect().await;
+    assert!(asked.is_empty(), "{asked:?}");
+    process.commands.authenticate(&real.text).await.unwrap();
 }

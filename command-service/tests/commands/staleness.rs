@@ -1,14 +1,14 @@
 //! What one process decides while another one's decisions are news to it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use command_service::{End, LinkChanges, NewLink, Refusal, clock};
 use domain::{Address, Millis, link, session};
 use futures_util::StreamExt;
 use futures_util::future::{join_all, ready};
-use nats::Actor;
+use nats::{Actor, Hash, Reading};
 
-use crate::world::{Process, World, an_hour, client, until};
+use crate::world::{Chat, Process, World, an_hour, client, until};
 
 const OPERATOR: Actor = Actor::Operator;
 
@@ -136,4 +136,94 @@ async fn a_log_that_lost_what_was_known_is_believed() {
     stream.purge().filter(format!("event.{shard}.*.session.>")).await.unwrap();
     let refused = process.commands.post(chat.address(), Actor::Chatter, "2", "anyone there?").await;
     assert!(matches!(refused, Err(Refusal::Session(session::Rejection::Unknown))), "{refused:?}");
+}
+
+/// Reads a shard as a gateway does, from now on.
+struct Reader {
+    feed: nats::Feed,
+    reading: Reading,
+    read: u64,
+}
+
+impl Reader {
+    async fn begin(process: &Process, chat: Chat) -> Self {
+        let shard = process.backbone.shard_of(chat.agent);
+        let read = process.backbone.end(shard).await.unwrap();
+        let feed = process.backbone.feed(shard, read, Hash::default());
+        Self { feed, reading: process.backbone.begin_reading(shard, read), read }
+    }
+
+    async fn read_to(&mut self, sequence: u64) {
+        while self.read < sequence {
+            for commit in self.feed.next(256).await.unwrap() {
+                self.read = commit.sequence;
+                self.reading.pass(commit.address, commit.sequence);
+            }
+        }
+    }
+}
+
+/// Lets all that was confirmed before become older than it may be.
+async fn a_second_passes() {
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_shard_is_read_no_state_of_it_is_asked_for() {
+    let world = World::start().await;
+    let (here, there) = two(&world).await;
+    let first = here.chat(an_hour()).await;
+    let mut chats = vec![first];
+    for n in 0..20 {
+        chats.push(here.chat_on(first.agent, first.link, &n.to_string()).await);
+    }
+    let mut reader = Reader::begin(&there, first).await;
+    for chat in &chats {
+        there.commands.session(chat.address()).await.unwrap();
+    }
+    // Another session's commit changes none of them.
+    let posted = here.commands.post(first.address(), Actor::Chatter, "1", "hello").await.unwrap();
+    reader.read_to(posted.position.sequence).await;
+    a_second_passes().await;
+
+    let tap = nats::bare_client(world.nats.url()).await.unwrap();
+    let questions = tap.subscribe("$JS.API.STREAM.MSG.GET.*").await.unwrap();
+    tap.flush().await.unwrap();
+    for chat in &chats[1..] {
+        assert_eq!(there.commands.session(chat.address()).await.unwrap().status, session::Status::Active);
+    }
+    let last = "$JS.API.STREAM.MSG.GET.end";
+    tap.publish(last, "".into()).await.unwrap();
+    assert_eq!(questions.take_while(|question| ready(question.subject.as_str() != last)).count().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_reader_has_passed_is_known_at_once() {
+    let world = World::start().await;
+    let (here, there) = two(&world).await;
+    let chat = here.chat(an_hour()).await;
+    let mut reader = Reader::begin(&there, chat).await;
+    for n in 0..20 {
+        there.commands.session(chat.address()).await.unwrap();
+        let posted = here.commands.post(chat.address(), Actor::Chatter, &n.to_string(), "hello").await.unwrap();
+        reader.read_to(posted.position.sequence).await;
+        assert_eq!(there.commands.session(chat.address()).await.unwrap().chatter_messages, n + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_while_nobody_read_is_found_all_the_same() {
+    let world = World::start().await;
+    let (here, there) = two(&world).await;
+    let chat = here.chat(an_hour()).await;
+    drop(Reader::begin(&there, chat).await);
+    there.commands.session(chat.address()).await.unwrap();
+    here.commands.end(chat.address(), Actor::Chatter, session::EndReason::ChatterLeft, None).await.unwrap();
+    let _reader = Reader::begin(&there, chat).await;
+    a_second_passes().await;
+    assert_eq!(there.commands.session(chat.address()).await.unwrap().status, session::Status::Ended);
+    // A reader that has not come so far does not tell either.
+    here.commands.erase(chat.address(), Actor::Chatter).await.unwrap();
+    a_second_passes().await;
+    assert_eq!(there.commands.session(chat.address()).await.unwrap().status, session::Status::Erased);
 }

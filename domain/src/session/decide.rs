@@ -213,6 +213,8 @@ impl Session {
             return Err(Rejection::Erased);
         }
         match self.read.get(&by) {
+            // Sequences count from 1: a mark before the first event says nothing.
+            _ if upto == 0 => Ok(vec![]),
             // A mark only moves forward, and about as often as there are entries at most, so that marks cannot fill the log.
             Some(mark) if upto <= mark.upto || mark.moves >= self.entries().saturating_add(READ_MARKS_BESIDES) => Ok(vec![]),
             Some(mark) if now < mark.at + policy.between_read_marks => {

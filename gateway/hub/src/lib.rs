@@ -4,12 +4,17 @@
 //! one short critical section on one lock. What lies between a listener's cursor and the horizon is read from the ring, or
 //! from a server proven to have reached the horizon; what comes after it is already in the listener's queue.
 
+mod announcement;
 mod bounds;
 mod entry;
 mod error;
+mod exchange;
 mod frames;
 mod listener;
+mod other_gateways;
 mod presence;
+mod random;
+mod recent;
 mod ring;
 mod shard;
 mod state;
@@ -19,8 +24,10 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod viewers;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::{Address, AgentId, KeyId, LinkId};
 use events::Speaker;
@@ -28,6 +35,7 @@ use nats::{Backbone, Position, Shard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use announcement::GatewayId;
 pub use entry::{Entry, EntryError};
 pub use error::HubError;
 pub use presence::{AgentState, Signal};
@@ -54,7 +62,7 @@ struct Inner {
 }
 
 impl Hub {
-    /// Makes a hub; it reads nothing until someone listens.
+    /// Makes a hub; it reads nothing of the log until someone listens, but hears from the beginning who is there.
     pub fn new(backbone: Backbone) -> Self {
         Self::within(Bounds::default(), backbone)
     }
@@ -62,8 +70,10 @@ impl Hub {
     fn within(bounds: Bounds, backbone: Backbone) -> Self {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let hub_of = |shard| ShardHub::new(backbone.clone(), shard, bounds, tasks.clone(), stop.clone());
-        let shards = backbone.shards().map(hub_of).collect();
+        let gateway = GatewayId(random::number());
+        let hub_of = |shard| ShardHub::new(backbone.clone(), gateway, shard, bounds, tasks.clone(), stop.clone());
+        let shards: Vec<_> = backbone.shards().map(hub_of).collect();
+        shards.iter().for_each(exchange::start);
         Self { inner: Arc::new(Inner { backbone, bounds, shards, tasks, stop }) }
     }
 
@@ -100,13 +110,14 @@ impl Hub {
         listening: bool,
     ) -> Result<(), nats::Error> {
         let address = link.map_or_else(|| Address::agent(agent), |link| Address::link(agent, link));
-        if !self.shard(agent).state.lock().presence.is_due(address, listening) {
+        let gateway = self.shard(agent).gateway;
+        if !self.shard(agent).state.lock().presence.is_due(address, listening, gateway) {
             return Ok(());
         }
-        self.signal(address, &Signal::Agent { key, listening }).await
+        self.signal(address, &Signal::Agent { key, listening, gateway }).await
     }
 
-    /// Tells what the agent seems to be doing on a link, as far as this process has heard.
+    /// Tells what the agent seems to be doing on a link, through this gateway or another.
     pub fn agent_state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
         self.shard(agent).state.lock().presence.state(agent, link, owes_reply)
     }
@@ -121,9 +132,9 @@ impl Hub {
         self.types(session, Speaker::Agent)
     }
 
-    /// Tells whether the chatter of a session is connected to this process.
+    /// Tells whether the chatter of a session is connected, to this gateway or another.
     pub fn chatter_online(&self, session: Address) -> bool {
-        self.shard(session.agent).state.lock().has_viewer(session)
+        self.shard(session.agent).state.lock().has_viewer(session, Instant::now())
     }
 
     /// Counts those who listen.

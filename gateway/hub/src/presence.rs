@@ -1,12 +1,13 @@
 //! Short-lived signals: who types, and what the agent is doing.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use domain::{Address, AgentId, KeyId, LinkId};
+use domain::{Address, AgentId, KeyId, LinkId, Target};
 use events::Speaker;
 use serde::{Deserialize, Serialize};
+
+use super::announcement::{Active, GatewayId};
+use super::recent::Recent;
 
 /// How long someone counts as typing without saying so again.
 const TYPES_FOR: Duration = Duration::from_secs(6);
@@ -16,10 +17,10 @@ const LISTENS_FOR: Duration = Duration::from_secs(55);
 const THINKS_FOR: Duration = Duration::from_mins(2);
 /// How long an agent counts as there after its last act.
 const ONLINE_FOR: Duration = Duration::from_mins(5);
+/// Gateways that are told apart in what one agent does.
+const GATEWAYS: usize = 8;
 /// How often an agent's acts are told to other processes.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
-/// From how many on what is no longer true is forgotten; then whenever they have doubled.
-const REMEMBERED: usize = 1_024;
 
 /// A signal between processes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,8 +37,11 @@ pub enum Signal {
     Agent {
         /// With which key.
         key: KeyId,
-        /// Whether it now waits for words.
+        /// Whether it now waits for words there.
         listening: bool,
+        /// Through which gateway.
+        #[serde(default)]
+        gateway: GatewayId,
     },
 }
 
@@ -63,35 +67,39 @@ pub(super) struct Presence {
     typing: Recent<(Address, Speaker), Instant>,
 }
 
-/// A map that holds at most twice as much as is fresh, and a little.
-#[derive(Debug)]
-struct Recent<K, V> {
-    map: HashMap<K, V>,
-    tidied_at: usize,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { map: HashMap::new(), tidied_at: REMEMBERED }
-    }
-}
-
-impl<K: Eq + Hash, V> Recent<K, V> {
-    fn insert(&mut self, key: K, value: V, is_fresh: impl Fn(&V) -> bool) {
-        if self.map.len() >= self.tidied_at {
-            self.map.retain(|_, value| is_fresh(value));
-            self.map.shrink_to(2 * self.map.len());
-            self.tidied_at = REMEMBERED.max(2 * self.map.len());
-        }
-        self.map.insert(key, value);
-    }
+/// What was heard of an agent.
+#[derive(Debug, Default)]
+struct LastActivity {
+    /// Through each gateway that it used lately: it may wait at one while it is done at another.
+    at_gateways: Vec<Activity>,
+    /// When other gateways were last told what it did through this one, and what that was.
+    told: Option<(Instant, bool)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct LastActivity {
+struct Activity {
+    gateway: GatewayId,
     at: Instant,
     listening: bool,
-    told: Option<(Instant, bool)>,
+}
+
+impl LastActivity {
+    /// Takes in what it did, unless something later is known.
+    fn note(&mut self, activity: Activity) {
+        let is_known = |known: &Activity| known.gateway == activity.gateway && known.at > activity.at;
+        if self.at_gateways.iter().any(is_known) {
+            return;
+        }
+        self.at_gateways.retain(|other| other.gateway != activity.gateway && other.at.elapsed() < ONLINE_FOR);
+        if self.at_gateways.len() >= GATEWAYS {
+            self.at_gateways.remove(0);
+        }
+        self.at_gateways.push(activity);
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.at_gateways.iter().any(|activity| activity.at.elapsed() < ONLINE_FOR)
+    }
 }
 
 impl Presence {
@@ -103,31 +111,57 @@ impl Presence {
                 self.typing.insert((address, by), now, |at| at.elapsed() < TYPES_FOR);
             }
             Signal::Typing { by, typing: false } => {
-                self.typing.map.remove(&(address, by));
+                self.typing.remove(&(address, by));
             }
-            Signal::Agent { listening, .. } => {
-                let told = self.agents.map.get(&address).and_then(|heard| heard.told);
-                self.note(address, LastActivity { at: now, listening, told });
-            }
+            Signal::Agent { gateway, listening, .. } => self.of(address).note(Activity { gateway, at: now, listening }),
         }
     }
 
     /// Notes what an agent does here, on all its links or one; tells whether other processes are to be signalled.
-    pub(super) fn is_due(&mut self, address: Address, listening: bool) -> bool {
+    pub(super) fn is_due(&mut self, address: Address, listening: bool, gateway: GatewayId) -> bool {
         let now = Instant::now();
-        let told = self.agents.map.get(&address).and_then(|heard| heard.told);
-        let news = told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
-        self.note(address, LastActivity { at: now, listening, told: if news { Some((now, listening)) } else { told } });
+        let activity = self.of(address);
+        activity.note(Activity { gateway, at: now, listening });
+        let news = activity.told.is_none_or(|(at, was)| was != listening || now.duration_since(at) >= TOLD_EVERY);
+        if news {
+            activity.told = Some((now, listening));
+        }
         news
     }
 
-    fn note(&mut self, address: Address, heard: LastActivity) {
-        self.agents.insert(address, heard, |heard| heard.at.elapsed() < ONLINE_FOR);
+    /// Takes in what another gateway knows of its agents.
+    pub(super) fn hear_of(&mut self, agents: &[Active], gateway: GatewayId, now: Instant) {
+        for Active { agent, link, listening, ago_ms } in agents {
+            let address = link.map_or_else(|| Address::agent(*agent), |link| Address::link(*agent, link));
+            if let Some(at) = now.checked_sub(Duration::from_millis(*ago_ms)) {
+                self.of(address).note(Activity { gateway, at, listening: *listening });
+            }
+        }
+    }
+
+    /// Lists what agents lately did through this gateway.
+    pub(super) fn active_here(&self, now: Instant) -> Vec<Active> {
+        let here = self.agents.iter().filter_map(|(address, known)| {
+            let (at, listening) = known.told?;
+            let ago = now.duration_since(at);
+            let link = match address.target {
+                Target::Agent => None,
+                Target::Link(link) => Some(link),
+                Target::Session(_) => return None,
+            };
+            let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+            (ago < ONLINE_FOR).then_some(Active { agent: address.agent, link, listening, ago_ms })
+        });
+        here.collect()
+    }
+
+    fn of(&mut self, address: Address) -> &mut LastActivity {
+        self.agents.get_or_default(address, LastActivity::is_fresh)
     }
 
     pub(super) fn state(&self, agent: AgentId, link: LinkId, owes_reply: bool) -> AgentState {
         let addresses = [Address::agent(agent), Address::link(agent, link)];
-        let heard = || addresses.iter().filter_map(|address| self.agents.map.get(address));
+        let heard = || addresses.iter().filter_map(|address| self.agents.get(address)).flat_map(|heard| &heard.at_gateways);
         let Some(silent) = heard().map(|heard| heard.at.elapsed()).min() else { return AgentState::Away };
         if heard().any(|heard| heard.listening && heard.at.elapsed() < LISTENS_FOR) {
             // It waits, so it has read all that was said.
@@ -142,6 +176,6 @@ impl Presence {
     }
 
     pub(super) fn types(&self, session: Address, by: Speaker) -> bool {
-        self.typing.map.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
+        self.typing.get(&(session, by)).is_some_and(|at| at.elapsed() < TYPES_FOR)
     }
 }

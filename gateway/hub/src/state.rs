@@ -1,19 +1,23 @@
 //! What one lock holds of a shard: dispatching and registering meet here, each in one short critical section.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant as Clock;
 
-use domain::{Address, AgentId};
+use domain::Address;
 use events::Speaker;
 use nats::{Position, Unknown};
 use tokio::time::Instant;
 
+use super::announcement::{Announcement, News};
 use super::bounds::Bounds;
 use super::entry::Entry;
 use super::listener::{Closed, Listener};
+use super::other_gateways::OtherGateways;
 use super::presence::{Presence, Signal};
 use super::ring::Ring;
 use super::topic::Topic;
+use super::viewers::Viewers;
 
 /// One reading of a shard, from a beginning to an end; never two at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +33,8 @@ pub(super) struct State {
     horizon: u64,
     ring: Ring,
     topics: HashMap<Topic, Vec<Arc<Listener>>>,
-    /// The sessions of an agent that chatters look at.
-    viewed: HashMap<AgentId, HashSet<Address>>,
+    pub(super) viewers: Viewers,
+    other_gateways: OtherGateways,
     listeners: usize,
     /// Since when nobody listens, if nobody does.
     left_at: Instant,
@@ -55,7 +59,8 @@ impl State {
             horizon: 0,
             ring: Ring::default(),
             topics: HashMap::new(),
-            viewed: HashMap::new(),
+            viewers: Viewers::default(),
+            other_gateways: OtherGateways::default(),
             listeners: 0,
             left_at: Instant::now(),
             presence: Presence::default(),
@@ -112,7 +117,7 @@ impl State {
         if listener.is_viewer()
             && let Topic::Session(address) = topic
         {
-            self.viewed.entry(address.agent).or_default().insert(address);
+            self.viewers.come(address);
         }
         let missed = after.and_then(|after| self.ring.since(after, topic, &self.bounds));
         let has_missed = missed.is_some();
@@ -128,12 +133,8 @@ impl State {
         self.listeners -= before - listeners.len();
         if let Topic::Session(address) = topic
             && !listeners.iter().any(|other| other.is_viewer())
-            && let Some(viewed) = self.viewed.get_mut(&address.agent)
         {
-            viewed.remove(&address);
-            if viewed.is_empty() {
-                self.viewed.remove(&address.agent);
-            }
+            self.viewers.leave(address);
         }
         if listeners.is_empty() {
             self.topics.remove(&topic);
@@ -201,8 +202,7 @@ impl State {
                 viewers(address).for_each(|viewer| viewer.signal(signal));
             }
             Signal::Agent { .. } => {
-                let viewed = self.viewed.get(&address.agent).into_iter().flatten();
-                viewed.flat_map(|session| viewers(*session)).for_each(|viewer| viewer.signal(signal));
+                self.viewers.of(address.agent).flat_map(viewers).for_each(|viewer| viewer.signal(signal));
             }
         }
     }
@@ -211,9 +211,44 @@ impl State {
         self.listeners
     }
 
-    /// Tells whether a chatter looks at a session.
-    pub(super) fn has_viewer(&self, session: Address) -> bool {
-        self.viewed.get(&session.agent).is_some_and(|viewed| viewed.contains(&session))
+    /// Tells whether a chatter looks at a session, here or at another gateway.
+    pub(super) fn has_viewer(&self, session: Address, now: Clock) -> bool {
+        self.viewers.has(&session) || self.other_gateways.have_viewer(session, now)
+    }
+
+    /// Takes in what another gateway tells; tells whether it is to be told all in return.
+    pub(super) fn hear(&mut self, Announcement { gateway, news }: Announcement) -> bool {
+        let now = Clock::now();
+        let is_new = self.other_gateways.meet(gateway, now);
+        match news {
+            News::Asks => return true,
+            News::Leaves => {
+                self.other_gateways.forget(gateway);
+                return false;
+            }
+            News::Tells { viewed, left, agents } => {
+                self.other_gateways.hear(gateway, &viewed, &left, now);
+                self.presence.hear_of(&agents, gateway, now);
+            }
+        }
+        // What changed before it was known has not been told.
+        is_new
+    }
+
+    /// Says all that is to be told to other gateways; where there are none, that this one is there.
+    pub(super) fn all_news(&mut self) -> Vec<News> {
+        let (now, viewed) = (Clock::now(), self.viewers.all());
+        if !self.other_gateways.are_there(now) {
+            return News::all(&[], &[], &[]);
+        }
+        News::all(&viewed, &[], &self.presence.active_here(now))
+    }
+
+    /// Says who has come or gone since other gateways were told last.
+    pub(super) fn changed_news(&mut self) -> Vec<News> {
+        let (viewed, left) = self.viewers.changes();
+        let is_news = !(viewed.is_empty() && left.is_empty()) && self.other_gateways.are_there(Clock::now());
+        if is_news { News::all(&viewed, &left, &[]) } else { Vec::new() }
     }
 }
 

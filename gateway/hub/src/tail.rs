@@ -1,17 +1,14 @@
 //! One reading of a shard: from where its log ended when the first listener came until nobody has listened for a while.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::StreamExt;
-use nats::{Error, FeedError, Message};
+use nats::{Error, FeedError, Message, Reading};
 use tokio::time::{interval, sleep};
 
 use super::entry::Entry;
 use super::listener::Closed;
-use super::presence::Signal;
 use super::shard::ShardHub;
 use super::state::TailId;
 
@@ -26,12 +23,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 struct Tail {
     hub: Arc<ShardHub>,
     id: TailId,
+    /// Lets others know which aggregates have changed.
+    reading: Reading,
 }
 
 /// Reads and dispatches what comes after `end`, unless someone else does already.
 pub(super) fn start(hub: &Arc<ShardHub>, end: u64) {
     let Some(id) = hub.state.lock().begin(end) else { return };
-    let tail = Tail { hub: Arc::clone(hub), id };
+    let tail = Tail { hub: Arc::clone(hub), id, reading: hub.backbone.begin_reading(hub.shard, end) };
     hub.tasks.spawn(async move { tail.end(tail.run(end).await) });
 }
 
@@ -46,13 +45,12 @@ impl Tail {
         self.hub.state.lock().end(self.id, why);
     }
 
-    /// Runs until told to stop; none of the parts is ever begun anew because another had something to do.
+    /// Runs until told to stop; neither part is ever begun anew because the other had something to do.
     async fn run(&self, end: u64) -> Closed {
         tokio::select! {
             biased;
             () = self.hub.stop.cancelled() => Closed::Resume,
             why = self.follow(end) => why,
-            never = self.hear() => match never {},
             () = self.deserted() => Closed::Resume,
         }
     }
@@ -75,6 +73,7 @@ impl Tail {
                 Err(FeedError::Broken(error @ Error::Corrupt { .. })) => match feed.pass_over().await {
                     Ok(Some(unknown)) => {
                         tracing::warn!(%error, types = unknown.types, "a newer program's commit is passed over");
+                        self.reading.pass(unknown.address, unknown.sequence);
                         self.hub.state.lock().pass_over(self.id, &unknown);
                         continue;
                     }
@@ -94,32 +93,22 @@ impl Tail {
     }
 
     async fn dispatch(&self, batch: Vec<Message>) {
-        // Nobody listens to what was erased long ago.
-        let commits = batch.into_iter().filter_map(Message::commit);
-        let entries: Vec<_> = commits.map(|recorded| Arc::new(Entry::new(recorded))).collect();
-        for entry in entries.iter().filter(|entry| entry.fate().is_some()) {
-            self.hub.backbone.keys().forget(entry.address()).await;
+        let mut entries = Vec::with_capacity(batch.len());
+        for message in batch {
+            match message {
+                Message::Commit(recorded) => {
+                    let entry = Arc::new(Entry::new(recorded));
+                    if entry.fate().is_some() {
+                        self.hub.backbone.keys().forget(entry.address()).await;
+                    }
+                    self.reading.pass(entry.address(), entry.sequence());
+                    entries.push(entry);
+                }
+                // Nobody listens to what was erased long ago.
+                Message::Pruning(record) => self.reading.pass_record(record.sequence),
+            }
         }
         self.hub.state.lock().dispatch(self.id, entries);
-    }
-
-    /// Receives signals; without them the hub works on.
-    async fn hear(&self) -> Infallible {
-        let mut pauses = PAUSES.build();
-        loop {
-            match self.hub.backbone.ephemeral_subscribe(self.hub.shard).await {
-                Ok(mut signals) => {
-                    while let Some((address, payload)) = signals.next().await {
-                        match serde_json::from_slice::<Signal>(&payload) {
-                            Ok(signal) => self.hub.state.lock().signal(address, signal),
-                            Err(error) => tracing::debug!(%error, "a signal of another version was passed over"),
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(shard = %self.hub.shard, %error, "the hub receives no signals for the moment"),
-            }
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
-        }
     }
 
     /// Waits until nobody has listened for a while; then the reading is over already.

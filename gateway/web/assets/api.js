@@ -61,7 +61,10 @@ function retryAfterMs(value) {
 async function call(method, path, { body, signal, patience = PATIENCE_MS } = {}) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), patience);
-  signal?.addEventListener('abort', () => abort.abort(), { once: true });
+  const stop = () => abort.abort();
+  if (signal?.aborted) stop();
+  // Taken away again below: a signal may outlive any number of requests.
+  signal?.addEventListener('abort', stop);
   try {
     const response = await fetch(BASE + path, {
       method,
@@ -80,6 +83,7 @@ async function call(method, path, { body, signal, patience = PATIENCE_MS } = {})
     throw new Problem(0, { code: abort.signal.aborted ? 'timeout' : 'unreachable' });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -22,7 +22,7 @@ export function banner(live) {
   const network = h('p', { class: 'strip', hidden: true, role: 'status' });
   let timer = 0;
 
-  live.closed.addEventListener('abort', () => clearTimeout(timer));
+  live.closed.addEventListener('abort', () => clearTimeout(timer), { once: true });
 
   /** @param {State} state */
   const update = ({ session, connection }) => {

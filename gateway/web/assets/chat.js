@@ -43,14 +43,18 @@ export function showChat(live, startNew) {
       h('main', { class: 'conversation' }, ...conversation.elements),
       foot),
   );
-  followKeyboard();
+  followKeyboard(live.closed);
 
-  const back = comingBack(live);
+  /** @param {State} state */
+  const showPresence = (state) => {
+    presence.textContent = state.session.status === 'ended' ? '' : presenceOf(state, back.is(state));
+  };
+  const back = comingBack(live, () => showPresence(live.state));
   let ended = false;
   live.watch((state) => {
     const over = state.session.status === 'ended';
     dot.dataset.state = over ? 'away' : state.session.agent_state;
-    presence.textContent = over ? '' : presenceOf(state, back.is(state));
+    showPresence(state);
     strip.update(state);
     menu.update(state);
     writer.update(state);
@@ -81,16 +85,25 @@ export function showChat(live, startNew) {
 const presenceOf = ({ session }, isBack) =>
   ` · ${say(isBack && session.agent_state !== 'thinking' ? 'agent.back' : `agent.${session.agent_state}`)}`;
 
-/** Notices an agent that was away and is here again, and says so for a while. @param {LiveSession} live */
-function comingBack(live) {
+/**
+ * Notices an agent that was away and is here again, and says so for a while.
+ * @param {LiveSession} live
+ * @param {() => void} onOver
+ */
+function comingBack(live, onOver) {
   let away = live.state.session.agent_state === 'away';
   let until = 0;
+  let timer = 0;
+  live.closed.addEventListener('abort', () => clearTimeout(timer), { once: true });
   return {
     /** @param {State} state */
     is: ({ session }) => {
       const isAway = session.agent_state === 'away';
       if (away && !isAway) {
         until = Date.now() + BACK_MS;
+        clearTimeout(timer);
+        // A timer may be a moment early.
+        timer = setTimeout(onOver, BACK_MS + 100);
         announce(`${session.agent_name}: ${say('agent.back')}`);
       }
       away = isAway;
@@ -106,8 +119,8 @@ function comingBack(live) {
 const titleOf = ({ session }, unread) =>
   unread ? say('chat.unread_title', { count: unread, title: session.title }) : session.title;
 
-/** Keeps the composer above a keyboard that covers the page instead of shrinking it (Safari). */
-function followKeyboard() {
+/** Keeps the composer above a keyboard that covers the page instead of shrinking it (Safari). @param {AbortSignal} signal */
+function followKeyboard(signal) {
   const viewport = window.visualViewport;
   if (!viewport) return;
   const fit = () => {
@@ -116,6 +129,6 @@ function followKeyboard() {
     document.documentElement.style.setProperty('--height', `${viewport.height}px`);
     if (viewport.offsetTop > 0) window.scrollTo(0, 0);
   };
-  viewport.addEventListener('resize', fit);
+  viewport.addEventListener('resize', fit, { signal });
   fit();
 }

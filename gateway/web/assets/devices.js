@@ -38,6 +38,7 @@ export async function forgetHere(live) {
  * @param {LiveSession} live
  */
 export async function showHandoff(live) {
+  const shut = new AbortController();
   const content = h('div', { 'aria-live': 'polite' }, h('p', { 'aria-busy': 'true' }, say('page.loading')));
   const dialog = h('dialog', {
     class: 'handoff',
@@ -48,14 +49,17 @@ export async function showHandoff(live) {
       event.preventDefault();
       dialog.close();
     },
-    onclose: () => dialog.remove(),
+    onclose: () => {
+      dialog.remove();
+      shut.abort();
+    },
   },
   h('h2', { id: 'handoff-title' }, say('menu.handoff')),
   content,
   h('button', { type: 'button', class: 'primary wide', onclick: () => dialog.close() }, say('handoff.close')));
   document.body.append(dialog);
   dialog.showModal();
-  live.closed.addEventListener('abort', () => dialog.close());
+  live.closed.addEventListener('abort', () => dialog.close(), { signal: shut.signal });
   try {
     fill(content, ...codeOf(await offerHandoff(live.id)));
   } catch (problem) {

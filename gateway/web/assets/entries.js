@@ -2,6 +2,7 @@
  * What the conversation shows, from the state: day marks, messages, notes and question cards, each with a stable key.
  */
 
+import { serverTime } from './clock.js';
 import { announce, h, icon } from './dom.js';
 import { setAgentHtml } from './html-policy.js';
 import { questionCard } from './question.js';
@@ -26,12 +27,21 @@ const TOGETHER_MS = 3 * 60_000;
 const LONG_MESSAGE = 1_600;
 
 /**
+ * All that the entries are made of: while it stays the same, so do they. Days are named from today.
+ * @param {State} state
+ */
+export const sourcesOf = ({ log, pending, session }) =>
+  [log, pending, session.agent_name, session.expires_at, session.status, new Date(serverTime()).toDateString()];
+
+/**
  * @param {State} state
  * @param {LiveSession} live
  * @returns {Entry[]}
  */
 export function entriesOf(state, live) {
-  const lines = linesOf(state);
+  const waiting = unlogged(state);
+  const lines = linesOf(state, waiting);
+  const sending = new Map(waiting.flatMap((entry) => (entry.answer ? [[entry.answer.question_id, entry]] : [])));
   const answers = answersOf(state);
   const lastMine = lines.findLast((line) => line.message?.from === 'chatter');
   const read = readByAgent(state);
@@ -39,8 +49,9 @@ export function entriesOf(state, live) {
   const entries = [introduction(state)];
   let day = '';
   lines.forEach((line, index) => {
-    if (dayOf(line.at) !== day) {
-      day = dayOf(line.at);
+    const on = dayOf(line.at);
+    if (on !== day) {
+      day = on;
       entries.push(note(`day:${line.key}`, day, 'day'));
     }
     if (line.message) {
@@ -50,7 +61,8 @@ export function entriesOf(state, live) {
       const mark = line.pending?.state ?? (line === lastMine ? (line.index < read ? 'read' : 'sent') : undefined);
       entries.push(message(line, line.message, { last, mark }, state, live));
     } else if (line.event?.type === 'question') {
-      entries.push(questionCard(line.event, answers.get(line.event.data.question_id), state, live));
+      const { question_id: id } = line.event.data;
+      entries.push(questionCard(line.event, answers.get(id), sending.get(id), state, live));
     } else if (line.event) {
       const words = noteWords(line.event);
       if (words) entries.push(note(line.event.id, words, 'note-line'));
@@ -66,9 +78,10 @@ export function entriesOf(state, live) {
 
 /**
  * @param {State} state
+ * @param {Pending[]} unlogged
  * @returns {Line[]}
  */
-function linesOf(state) {
+function linesOf(state, unlogged) {
   /** @type {Line[]} */
   const logged = state.log.map((event, index) => ({
     key: (event.type === 'message' && event.data.client_message_id) || event.id,
@@ -78,7 +91,7 @@ function linesOf(state) {
     message: event.type === 'message' ? event.data : undefined,
   }));
   /** @type {Line[]} */
-  const waiting = unlogged(state).flatMap((pending) => (pending.message === undefined ? [] : [{
+  const waiting = unlogged.flatMap((pending) => (pending.message === undefined ? [] : [{
     key: pending.id,
     at: new Date(pending.at).toISOString(),
     index: Infinity,

@@ -7,6 +7,7 @@ import { Problem } from './api.js';
 import { serverTime } from './clock.js';
 import { alone } from './locks.js';
 import { keys, readJson, remove, sessionPrefix, uuid, write } from './storage.js';
+import { arrivedIn, isAmong } from './store.js';
 
 /** @import { ChatEvent, Outgoing, Pending } from '../contract.d.ts' */
 
@@ -63,11 +64,13 @@ export class Outbox {
     this.onChange(this.pending());
   }
 
-  /** Lets go of what the log now shows, also when the answer to its sending was lost. @param {ChatEvent} event */
-  settle(event) {
-    const id = event.type === 'message' ? event.data.client_message_id : undefined;
-    for (const entry of this.pending()) {
-      if (entry.id !== id && entry.eventId !== event.id) continue;
+  /** Lets go of what the log now shows, also when the answer to its sending was lost. @param {ChatEvent[]} events */
+  settle(events) {
+    const pending = this.pending();
+    if (!pending.length) return;
+    const arrived = arrivedIn(events);
+    for (const entry of pending) {
+      if (!isAmong(arrived, entry)) continue;
       this.#accepted.delete(entry.id);
       this.discard(entry.id);
     }

@@ -5,7 +5,6 @@
 import { fill, h, icon } from './dom.js';
 import { fieldControl, optionsOf } from './fields.js';
 import { readJson, remove, sessionPrefix, write } from './storage.js';
-import { unlogged } from './store.js';
 import { calendarDate, say, sayCode } from './words.js';
 
 /** @import { Answered, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
@@ -19,13 +18,13 @@ const MOST_QUICK_REPLIES = 6;
 /**
  * @param {EventOf<'question'>} event
  * @param {Answered | undefined} answer
+ * @param {Pending | undefined} pending the newest answer that is on its way
  * @param {State} state
  * @param {LiveSession} live
  * @returns {Entry}
  */
-export function questionCard(event, answer, state, live) {
+export function questionCard(event, answer, pending, state, live) {
   const question = event.data;
-  const pending = unlogged(state).findLast((entry) => entry.answer?.question_id === question.question_id);
   const closed = state.session.status === 'ended' || answer?.closed || pending?.reason === 'question_closed';
   return {
     key: event.id,

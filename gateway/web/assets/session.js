@@ -7,7 +7,7 @@ import { millisecondsUntil } from './clock.js';
 import { Outbox } from './outbox.js';
 import { SharedStream } from './shared-stream.js';
 import { Signals } from './signals.js';
-import { forgetSession, sessionPrefix } from './storage.js';
+import { forgetSession } from './storage.js';
 import { initialState, newestFromAgent, reduce } from './store.js';
 
 /** @import { ChatEvent, FieldChanges, Joined, Outgoing, Session } from '../contract.d.ts' */
@@ -24,6 +24,7 @@ export class LiveSession {
   /** @type {SharedStream | undefined} */
   #stream;
   #typingTimer = 0;
+  #erasureTimer = 0;
   #listening = new AbortController();
 
   /**
@@ -54,7 +55,7 @@ export class LiveSession {
     if (joined && !joined.has_earlier) this.#dispatch({ type: 'history', events: joined.events });
     else cursor = await this.#loadHistory();
     this.#stream = new SharedStream(this.id, cursor, {
-      onEvent: (event) => this.#onEvent(event),
+      onEvents: (events) => this.#onEvents(events),
       onSignal: (type, data) => this.#onSignal(type, data),
       onPage: (page) => {
         if (page.agent_state) this.#dispatch({ type: 'agent', state: page.agent_state });
@@ -65,6 +66,7 @@ export class LiveSession {
         const again = connection === 'live' && this.state.connection !== 'live';
         this.#dispatch({ type: 'connection', connection });
         if (again) this.outbox.flush();
+        if (connection === 'live') this.markRead();
       },
       onRefused: (problem) => this.#refused(problem),
     });
@@ -77,6 +79,8 @@ export class LiveSession {
   stop() {
     this.#stream?.stop();
     this.#listening.abort();
+    clearTimeout(this.#typingTimer);
+    clearTimeout(this.#erasureTimer);
     this.#watchers.clear();
   }
 
@@ -139,8 +143,9 @@ export class LiveSession {
 
   /** @param {Action} action */
   #dispatch(action) {
-    this.state = reduce(this.state, action);
-    this.#watchers.forEach((watcher) => watcher(this.state));
+    const before = this.state;
+    this.state = reduce(before, action);
+    if (this.state !== before) this.#watchers.forEach((watcher) => watcher(this.state));
   }
 
   /** @param {Outgoing} entry */
@@ -153,13 +158,13 @@ export class LiveSession {
     return event;
   }
 
-  /** @param {ChatEvent} event */
-  #onEvent(event) {
-    this.#dispatch({ type: 'event', event });
-    this.outbox.settle(event);
-    if (event.type === 'erased') this.#lose('gone');
+  /** @param {ChatEvent[]} events */
+  #onEvents(events) {
+    this.#dispatch({ type: 'events', events });
+    this.outbox.settle(events);
+    if (events.some(({ type }) => type === 'erased')) this.#lose('gone');
     // When its words will be deleted is decided at the end.
-    else if (event.type === 'session_ended') this.refresh().then(() => this.#watchForErasure());
+    else if (events.some(({ type }) => type === 'session_ended')) this.refresh().then(() => this.#watchForErasure());
   }
 
   /**
@@ -196,7 +201,7 @@ export class LiveSession {
       more = page.has_more;
     }
     this.#dispatch({ type: 'history', events });
-    events.forEach((event) => this.outbox.settle(event));
+    this.outbox.settle(events);
     return after;
   }
 
@@ -215,17 +220,17 @@ export class LiveSession {
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(false), { signal });
     // Another tab of this chat wrote or sent something.
     addEventListener('storage', ({ key }) => {
-      if (key?.startsWith(sessionPrefix(this.id))) this.#dispatch({ type: 'pending', pending: this.outbox.pending() });
+      if (key?.startsWith(this.outbox.prefix)) this.#dispatch({ type: 'pending', pending: this.outbox.pending() });
     }, { signal });
   }
 
   /** The stream is over after the end; the page itself sees to it that nothing outlives the deletion here. */
   #watchForErasure() {
     const { status, erase_at } = this.state.session;
-    if (status !== 'ended' || !erase_at) return;
+    clearTimeout(this.#erasureTimer);
+    if (status !== 'ended' || !erase_at || this.closed.aborted) return;
     const delay = Math.max(0, millisecondsUntil(erase_at)) + 2000;
-    const timer = setTimeout(() => this.refresh(), Math.min(delay, LONGEST_TIMER_MS));
-    this.#listening.signal.addEventListener('abort', () => clearTimeout(timer));
+    this.#erasureTimer = setTimeout(() => this.refresh(), Math.min(delay, LONGEST_TIMER_MS));
   }
 
   /** @param {Problem} problem */

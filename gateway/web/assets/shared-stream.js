@@ -104,9 +104,9 @@ export class SharedStream {
     clearTimeout(this.#watchdog);
     const { listener } = this;
     this.#stream = new Stream(this.sessionId, this.cursor, {
-      onEvent: (event) => {
-        listener.onEvent(event);
-        this.#tell({ event });
+      onEvents: (events) => {
+        listener.onEvents(events);
+        events.forEach((event) => this.#tell({ event }));
       },
       onSignal: (type, data) => {
         listener.onSignal(type, data);
@@ -167,7 +167,7 @@ export class SharedStream {
   #hear(word) {
     if ('hello' in word || 'wake' in word) return;
     this.#expect(SILENCE_MS);
-    if ('event' in word) this.#take(word.event);
+    if ('event' in word) this.#take([word.event]);
     else if ('signal' in word) this.listener.onSignal(word.signal.type, word.signal.data);
     else if ('page' in word) this.listener.onPage(/** @type {Page} */ (word.page));
     else if ('reset' in word) this.#reset();
@@ -185,13 +185,13 @@ export class SharedStream {
     this.#watchdog = setTimeout(() => this.#stream || this.#queue({ steal: true }), ms);
   }
 
-  /** @param {ChatEvent} event */
-  #take(event) {
+  /** @param {ChatEvent[]} events */
+  #take(events) {
     if (this.#meanwhile) {
-      this.#meanwhile.push(event);
-    } else if (!this.#behind) {
-      this.cursor = event.cursor;
-      this.listener.onEvent(event);
+      this.#meanwhile.push(...events);
+    } else if (!this.#behind && events.length) {
+      this.cursor = events.at(-1)?.cursor ?? this.cursor;
+      this.listener.onEvents(events);
     }
   }
 
@@ -203,7 +203,7 @@ export class SharedStream {
     try {
       for (let more = true; more; ) {
         const page = await getMessages(this.sessionId, { after: this.cursor, signal: this.#leaving.signal });
-        page.events.forEach(this.listener.onEvent);
+        this.listener.onEvents(page.events);
         this.cursor = page.next_cursor ?? this.cursor;
         more = page.has_more;
       }
@@ -215,7 +215,7 @@ export class SharedStream {
     }
     const waiting = this.#meanwhile;
     this.#meanwhile = null;
-    waiting.forEach((event) => this.#take(event));
+    this.#take(waiting);
   }
 
   async #reset() {

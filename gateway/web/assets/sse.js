@@ -5,10 +5,10 @@
 /** @typedef {{ id?: string, type: string, data?: string, retry?: number }} ServerEvent */
 
 /**
- * Gives each block as it completes, blocks without data too: the first one only carries an id.
+ * Gives the blocks that each piece of the body completes, together; blocks without data too: the first one only carries an id.
  * @param {ReadableStream<Uint8Array>} body
  * @param {() => void} onBytes called for every piece that arrives, heartbeats included
- * @returns {AsyncGenerator<ServerEvent>}
+ * @returns {AsyncGenerator<ServerEvent[]>}
  */
 export async function* serverEvents(body, onBytes) {
   const reader = body.getReader();
@@ -21,7 +21,7 @@ export async function* serverEvents(body, onBytes) {
     rest += decoder.decode(value, { stream: true });
     const blocks = rest.split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? '';
-    for (const block of blocks) yield parse(block);
+    if (blocks.length) yield blocks.map(parse);
   }
 }
 

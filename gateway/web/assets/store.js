@@ -16,7 +16,7 @@
 /**
  * @typedef {{ type: 'session', session: Session }
  *   | { type: 'history', events: ChatEvent[] }
- *   | { type: 'event', event: ChatEvent }
+ *   | { type: 'events', events: ChatEvent[] }
  *   | { type: 'pending', pending: Pending[] }
  *   | { type: 'agent', state: AgentState }
  *   | { type: 'agent_typing', typing: boolean }
@@ -32,6 +32,7 @@ export function initialState(session) {
 }
 
 /**
+ * An action that changes nothing gives the same object.
  * @param {State} state
  * @param {Action} action
  * @returns {State}
@@ -41,29 +42,34 @@ export function reduce(state, action) {
     case 'session':
       return { ...state, session: action.session };
     case 'history':
-      return action.events.reduce(append, { ...state, log: [] });
-    case 'event':
-      return live(append(state, action.event), state, action.event);
+      return append({ ...state, log: [] }, action.events).state;
+    case 'events': {
+      const { state: next, fresh } = append(state, action.events);
+      return fresh.reduce(live, next);
+    }
     case 'pending':
       return { ...state, pending: action.pending };
     case 'agent':
+      if (state.session.agent_state === action.state) return state;
       return { ...state, session: { ...state.session, agent_state: action.state } };
     case 'agent_typing':
-      return { ...state, agentTyping: action.typing };
+      return state.agentTyping === action.typing ? state : { ...state, agentTyping: action.typing };
     case 'connection':
-      return { ...state, connection: action.connection };
+      return state.connection === action.connection ? state : { ...state, connection: action.connection };
   }
 }
 
 /**
- * Adds an event to the log; one that is there already changes nothing.
+ * Adds events to the log, and tells which of them are new there.
  * @param {State} state
- * @param {ChatEvent} event
- * @returns {State}
+ * @param {ChatEvent[]} events
+ * @returns {{ state: State, fresh: ChatEvent[] }}
  */
-function append(state, event) {
-  if (state.log.some((known) => known.id === event.id)) return state;
-  return { ...state, log: [...state.log, event], session: follow(state.session, event) };
+function append(state, events) {
+  const known = new Set(state.log.map(({ id }) => id));
+  const fresh = events.filter(({ id }) => !known.has(id) && known.add(id));
+  if (!fresh.length) return { state, fresh };
+  return { state: { ...state, log: [...state.log, ...fresh], session: fresh.reduce(follow, state.session) }, fresh };
 }
 
 /**
@@ -92,12 +98,10 @@ function follow(session, event) {
 /**
  * What an event changes only when it is new: the session, as it was fetched, counts older ones already.
  * @param {State} state
- * @param {State} before
  * @param {ChatEvent} event
  * @returns {State}
  */
-function live(state, before, event) {
-  if (state === before) return state;
+function live(state, event) {
   const { session } = state;
   if (event.type === 'session_updated' && event.data.messages_left !== undefined) {
     return { ...state, session: { ...session, messages_left: event.data.messages_left } };
@@ -114,12 +118,29 @@ function live(state, before, event) {
  * @param {State} state
  */
 export function unlogged({ log, pending }) {
-  const arrived = new Set(log.map((event) => event.id));
-  for (const event of log) {
+  if (!pending.length) return [];
+  const arrived = arrivedIn(log);
+  return pending.filter((entry) => !isAmong(arrived, entry));
+}
+
+/**
+ * The ids under which events, and what they were sent as, are known.
+ * @param {ChatEvent[]} events
+ */
+export function arrivedIn(events) {
+  const arrived = new Set(events.map((event) => event.id));
+  for (const event of events) {
     if (event.type === 'message' && event.data.client_message_id) arrived.add(event.data.client_message_id);
   }
-  return pending.filter((entry) => !arrived.has(entry.id) && !(entry.eventId && arrived.has(entry.eventId)));
+  return arrived;
 }
+
+/**
+ * Whether what was written here is among what has arrived.
+ * @param {Set<string>} arrived
+ * @param {Pending} entry
+ */
+export const isAmong = (arrived, { id, eventId }) => arrived.has(id) || (eventId !== undefined && arrived.has(eventId));
 
 /**
  * The newest event that the agent wrote: what a read mark of the chatter's may name.
@@ -148,6 +169,8 @@ export function readByAgent({ log }) {
 export function answersOf({ log }) {
   /** @type {Map<string, Answered>} */
   const answers = new Map();
+  /** @type {Map<string, Answered>} those that the agent has not gone on after */
+  const open = new Map();
   for (const event of log) {
     if (event.type === 'answer') {
       const { question_id, values, missing } = event.data;
@@ -156,9 +179,15 @@ export function answersOf({ log }) {
         if (value === null) delete all[key];
         else all[key] = value;
       }
-      answers.set(question_id, { values: all, missing, closed: false });
+      const answer = { values: all, missing, closed: false };
+      answers.set(question_id, answer);
+      open.set(question_id, answer);
     } else if (event.type === 'question' || (event.type === 'message' && event.data.from === 'agent')) {
-      for (const answer of answers.values()) answer.closed ||= !answer.missing.length;
+      for (const [question, answer] of open) {
+        if (answer.missing.length) continue;
+        answer.closed = true;
+        open.delete(question);
+      }
     }
   }
   return answers;

@@ -7,6 +7,7 @@ import { Problem, getMessages, openStream, problemOf } from './api.js';
 import { serverEvents } from './sse.js';
 
 /** @import { ChatEvent, Page } from '../contract.d.ts' */
+/** @import { ServerEvent } from './sse.js' */
 
 /** No byte for this long after opening: something between us holds the stream back. */
 const FIRST_BYTE_MS = 4_000;
@@ -20,7 +21,7 @@ const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * @typedef {object} Listener
- * @property {(event: ChatEvent) => void} onEvent durable, in the log's order
+ * @property {(events: ChatEvent[]) => void} onEvents durable, in the log's order; what came together, together
  * @property {(type: string, data: any) => void} onSignal ephemeral: typing, presence
  * @property {(page: Page) => void} onPage what a poll says beside its events
  * @property {() => Promise<string | null>} onReset loads everything anew and gives the cursor to go on from
@@ -94,14 +95,10 @@ export class Stream {
       const response = await openStream(this.sessionId, this.cursor, abort.signal);
       if (response.status === 204) return this.stop();
       if (!response.ok || !response.body) throw await problemOf(response);
-      for await (const { id, type, data, retry } of serverEvents(response.body, onBytes)) {
-        if (retry) this.#retryMs = retry;
-        if (type === 'reset') {
-          await this.#reset();
-          break;
-        }
-        if (data !== undefined) this.#dispatch(type, JSON.parse(data));
-        if (id) this.cursor = id;
+      for await (const blocks of serverEvents(response.body, onBytes)) {
+        if (this.#deliver(blocks)) continue;
+        await this.#reset();
+        break;
       }
     } finally {
       clearTimeout(timer);
@@ -113,18 +110,42 @@ export class Stream {
   async #poll() {
     const page = await getMessages(this.sessionId, { after: this.cursor, wait: 25, signal: this.#abort.signal });
     this.#succeeded();
-    page.events.forEach(this.listener.onEvent);
+    this.listener.onEvents(page.events);
     this.cursor = page.next_cursor ?? this.cursor;
     this.listener.onPage(page);
   }
 
   /**
-   * @param {string} type
-   * @param {any} data
+   * Hands on what came, events that follow each other as one; tells whether the cursor is still good. It moves only past what was
+   * handed on.
+   * @param {ServerEvent[]} blocks
    */
-  #dispatch(type, data) {
-    if (data.cursor && data.id) this.listener.onEvent(data);
-    else this.listener.onSignal(type, data);
+  #deliver(blocks) {
+    /** @type {ChatEvent[]} */
+    let events = [];
+    let cursor = this.cursor;
+    const handOn = () => {
+      if (events.length) this.listener.onEvents(events);
+      events = [];
+      this.cursor = cursor;
+    };
+    for (const { id, type, data, retry } of blocks) {
+      if (retry) this.#retryMs = retry;
+      if (type === 'reset') {
+        handOn();
+        return false;
+      }
+      const value = data === undefined ? undefined : JSON.parse(data);
+      if (value?.cursor && value.id) {
+        events.push(value);
+      } else if (value) {
+        handOn();
+        this.listener.onSignal(type, value);
+      }
+      cursor = id || cursor;
+    }
+    handOn();
+    return true;
   }
 
   async #reset() {

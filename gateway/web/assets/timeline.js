@@ -4,7 +4,7 @@
  */
 
 import { h, icon } from './dom.js';
-import { entriesOf } from './entries.js';
+import { entriesOf, sourcesOf } from './entries.js';
 import { say } from './words.js';
 
 /** @import { Entry } from './entries.js' */
@@ -49,6 +49,8 @@ export function timeline(live, onNews) {
   let unread = 0;
   let first = true;
   let closed = false;
+  /** @type {unknown[]} what the entries on screen are made of */
+  let sources = [];
 
   const toEnd = () => {
     scroller.scrollTop = scroller.scrollHeight;
@@ -69,6 +71,13 @@ export function timeline(live, onNews) {
 
   /** @param {State} state */
   function update(state) {
+    const before = sources;
+    sources = sourcesOf(state);
+    if (sources.every((source, index) => source === before[index])) {
+      showDoing(doing, state);
+      if (atEnd) toEnd();
+      return;
+    }
     const entries = entriesOf(state, live);
     const fresh = first ? [] : entries.filter(({ key }) => !drawn.has(key));
     draw(log, drawn, entries);

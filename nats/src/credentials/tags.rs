@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::keys::secrets::Secrets;
 
 /// The length of a tag in bytes: a made-up text passes with a probability of 1 to 2^128.
-const TAG: usize = 16;
+pub(super) const TAG: usize = 16;
 
 /// The longest text that is decoded, in bytes.
 const LONGEST: usize = 128;
@@ -41,7 +41,8 @@ impl Tags {
         genuine.then_some(bytes)
     }
 
-    fn tag(&self, body: &[u8]) -> [u8; TAG] {
+    /// Computes the tag of a body.
+    pub(super) fn tag(&self, body: &[u8]) -> [u8; TAG] {
         let mut tag = [0; TAG];
         blake3::Hasher::new_keyed(&self.key).update(body).finalize_xof().fill(&mut tag);
         tag

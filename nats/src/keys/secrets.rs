@@ -23,6 +23,8 @@ pub mod context {
     pub const SESSION_BEARER: &str = "tempchat 2026 session bearer token";
     /// The hash under which an API key's secret is recorded.
     pub const API_KEY: &str = "tempchat 2026 api key hash";
+    /// The tag of API keys.
+    pub const API_KEY_TAG: &str = "tempchat 2026 api key tag";
     /// The cipher of cursors.
     pub const CURSOR: &str = "tempchat 2026 cursor";
     /// The tag that binds an agent's cursor to the scope it was given for.

@@ -42,5 +42,5 @@ pub(crate) use screen::Screen;
 pub(crate) use site::Site;
 pub(crate) use stream::Stream;
 pub(crate) use testbed::tls::Root;
-pub(crate) use tools::{Run, axe, inspector, lighthouse, node_client, npm_tool, python_client};
+pub(crate) use tools::{Run, axe, inspector, lighthouse, node_client, npm_tool, page_tests, python_client};
 pub(crate) use visitor::{Visitor, held_up, send, token_of};

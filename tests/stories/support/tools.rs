@@ -61,6 +61,13 @@ pub(crate) fn node_client(url: &str, key: &str, era: &str) -> Command {
     command
 }
 
+/// Prepares the tests of the page's modules that need no document.
+pub(crate) fn page_tests() -> Command {
+    let mut command = Command::new(folder().join("node/bin/node"));
+    command.args(["--no-warnings", "--test"]).arg(Path::new(SCRIPTS).join("page.test.mjs"));
+    command
+}
+
 /// Prepares the agent on the official Python client.
 pub(crate) fn python_client(url: &str, key: &str, era: &str) -> Command {
     let mut command = Command::new("python3");

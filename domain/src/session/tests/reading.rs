@@ -17,6 +17,14 @@ fn a_mark_does_not_move_back() {
 }
 
 #[test]
+fn a_mark_before_the_first_event_is_no_mark() {
+    for by in [Reader::Chatter, Reader::Agent(key(1))] {
+        given([started(), welcomed()]).when(mark(by, 0)).does_nothing();
+        given([started(), marked(by, 7)]).when(mark(by, 0)).does_nothing();
+    }
+}
+
+#[test]
 fn a_mark_moves_once_a_second_at_most() {
     let at_once = || given([started(), marked(Reader::Chatter, 7)]);
     at_once().when(mark(Reader::Chatter, 8)).rejects(Rejection::ReadTooSoon { retry_at: seconds(1) });

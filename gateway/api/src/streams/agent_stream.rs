@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use agent_events::{AgentCursors, CursorScope, Renderer};
 use app::{App, Client, WaitPermit};
@@ -24,9 +23,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::sse::{self, Frames, next_beat};
 use crate::input::Query;
-
-/// How long a key that was good counts as such.
-const SURE_FOR: Duration = Duration::from_secs(1);
 
 /// To what, and from where.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -126,7 +122,6 @@ async fn open(
         cursors: Arc::new(cursors),
         subscription,
         beat: next_beat(),
-        asked_at: Instant::now(),
         began: false,
         over: false,
         _wait: wait,
@@ -154,8 +149,6 @@ struct Listener {
     cursors: Arc<AgentCursors>,
     subscription: Subscription,
     beat: Instant,
-    /// When it was last asked whether the key is still good.
-    asked_at: Instant,
     began: bool,
     over: bool,
     _wait: WaitPermit,
@@ -240,12 +233,8 @@ impl Listener {
         frames.put_sign_of_life();
     }
 
-    /// Tells whether the key is still good.
-    async fn is_still(&mut self) -> bool {
-        if self.asked_at.elapsed() < SURE_FOR {
-            return true;
-        }
-        self.asked_at = Instant::now();
+    /// Tells whether the key is still good: where it was taken back, nothing that came after is told.
+    async fn is_still(&self) -> bool {
         auth::is_still(&self.app, &self.principal, &self.key).await.is_ok()
     }
 

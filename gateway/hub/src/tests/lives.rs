@@ -190,3 +190,21 @@ async fn a_commit_of_a_newer_program_stops_nobody_whom_it_does_not_concern() {
     let mut back = hub.subscribe(Topic::Session(session(1, 0)), Some(at(1, 0))).await.unwrap();
     assert!(matches!(next(&mut back).await, Delivery::Closed));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_confirms_states_as_long_as_somebody_listens() {
+    let world = World::start().await;
+    let mut pen = Pen::new(world.backbone().await);
+    let backbone = world.backbone().await;
+    let hub = Hub::within(impatient(), backbone.clone());
+    let mut subscription = hub.subscribe(Topic::Session(session(1, 0)), None).await.unwrap();
+    let mark = backbone.mark(session(1, 0));
+    let sequence = pen.post(session(1, 0), 1).await;
+    hear_until(&mut subscription, at(sequence, 0)).await;
+    assert!(backbone.has_newer(session(1, 0), 0));
+    assert!(!backbone.has_newer(session(1, 0), sequence) && !backbone.has_newer(session(1, 1), 0));
+    let confirmed = async |n, head| backbone.confirm(session(1, n), head, mark, Duration::from_hours(1)).await.is_some();
+    assert!(confirmed(1, 0).await && confirmed(0, sequence).await && !confirmed(0, 0).await);
+    drop(subscription);
+    until("the hub reads no more", async || !confirmed(1, 0).await).await;
+}

@@ -159,8 +159,8 @@ pub(super) struct Turn {
     after: Option<Position>,
     patience: Duration,
     permit: Option<WaitPermit>,
-    /// What was given before; to speak acknowledges it.
-    given: u64,
+    /// Up to where something was given before, if anything was; to speak acknowledges it.
+    given: Option<u64>,
 }
 
 impl Turn {
@@ -172,7 +172,7 @@ impl Turn {
         let patience = seconds(wait.unwrap_or_default());
         let permit = permit(call, patience)?;
         let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
-        let given = call.agents.positions.given(reading).unwrap_or_default();
+        let given = call.agents.positions.given(reading);
         Ok(Self { scope, reading, after, patience, permit, given })
     }
 
@@ -192,7 +192,7 @@ impl Turn {
         call.app().wrote(reading.agent, receipt);
         let noting = after.map(|after| note(call, scope.rows, after));
         // What an earlier try of this very call was given, its caller may never have got.
-        let acknowledged = (after.is_none() && !receipt.replayed).then_some(given);
+        let acknowledged = given.filter(|_| after.is_none() && !receipt.replayed);
         let sent = Sent { event_id: receipt.event, question_id, replayed: receipt.replayed };
         let answer = async {
             if let Some(given) = acknowledged {
