@@ -6,7 +6,7 @@ use domain::link::{
     Changes, Command, Convert, Link, MoreRecipients, Questions, Recipients, Rejection, Representation, Settings, Status, Stored,
     TextSetting,
 };
-use domain::{Address, AgentId, CommandId, LinkId, Millis, Sealed, Timestamp};
+use domain::{Address, AgentId, CommandId, LinkId, Millis, Root, Sealed, Timestamp};
 use forms::Form;
 use nats::{Actor, DataKey, Field};
 use serde::Serialize;
@@ -38,6 +38,16 @@ pub type NewLink = Settings<Plain>;
 /// Settings to change; `None` leaves one as it is, `Some(None)` and an empty text remove it.
 pub type LinkChanges = Changes<Plain>;
 
+/// A link that is about to be opened.
+struct Opening {
+    address: Address,
+    actor: Actor,
+    /// What was asked for, as its fingerprint takes it in.
+    asked: String,
+    /// Its settings, with the verifier of the passcode in its place.
+    new: NewLink,
+}
+
 /// When a link is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -62,18 +72,30 @@ impl Commands {
             None => LinkId::new(random::bytes()),
         };
         let address = Address::link(agent, link);
-        if idempotency_key.is_some() && self.link(agent, link).await?.status == Status::Erased {
-            return Err(Refusal::Link(Rejection::Erased));
-        }
-        let key = self.inner.backbone.keys().create(address).await?;
-        let id = self.inner.derived.command(&address, "open");
-        let fingerprint = key.fingerprint(&[b"open", asked(&new).as_bytes()]);
-        let seal = Seal { key: &key, address, id };
+        let status = match idempotency_key {
+            Some(_) => self.inner.links.look(address, Duration::ZERO, |root| root.state.status).await?,
+            None => Status::Unknown,
+        };
         let passcode = self.verifier(new.passcode.clone()).await?;
-        let settings = NewLink { passcode, ..new }.convert(&mut Sealing { commands: self, seal: &seal })?;
-        let request = Request { id, fingerprint, actor, command: Command::Open(Box::new(settings)) };
-        let refusal = match self.send_link(address, request).await {
-            Ok(receipt) => return Ok((link, receipt)),
+        let opening = Opening { address, actor, asked: asked(&new), new: NewLink { passcode, ..new } };
+        match status {
+            Status::Unknown => {}
+            Status::Erased => return Err(Refusal::Link(Rejection::Erased)),
+            Status::Active | Status::Paused | Status::Expired | Status::Revoked => {
+                let key = self.link_key(address).await?;
+                return Ok((link, self.open_link(opening, &key).await?));
+            }
+        }
+        // What the rules refuse leaves no key behind: they are asked with one that is thrown away.
+        let settings = self.sealed(&opening, &DataKey::throwaway())?;
+        let decided = Root::<Link>::default().decide(&Command::Open(Box::new(settings)), clock::now(), self.policy());
+        decided.map_err(Refusal::Link)?;
+        let key = self.new_key(address).await?;
+        let refusal = match self.open_link(opening, &key).await {
+            Ok(receipt) => {
+                self.keep_key(address, &key).await?;
+                return Ok((link, receipt));
+            }
             Err(refusal) => refusal,
         };
         let is_rejected = matches!(refusal, Refusal::Link(_) | Refusal::IdReused);
@@ -88,6 +110,21 @@ impl Commands {
             self.inner.backbone.keys().destroy(address).await?;
         }
         Err(refusal)
+    }
+
+    /// Seals the settings of a link and sends its opening.
+    async fn open_link(&self, opening: Opening, key: &DataKey) -> Result<Receipt, Refusal> {
+        let settings = self.sealed(&opening, key)?;
+        let Opening { address, actor, asked, .. } = opening;
+        let fingerprint = key.fingerprint(&[b"open", asked.as_bytes()]);
+        let id = self.inner.derived.command(&address, "open");
+        self.send_link(address, Request { id, fingerprint, actor, command: Command::Open(Box::new(settings)) }).await
+    }
+
+    fn sealed(&self, opening: &Opening, key: &DataKey) -> Result<Settings<Stored>, Refusal> {
+        let Opening { address, new, .. } = opening;
+        let seal = Seal { key, address: *address, id: self.inner.derived.command(address, "open") };
+        new.clone().convert(&mut Sealing { commands: self, seal: &seal })
     }
 
     /// Makes the verifier of a passcode; of an empty one, none.

@@ -156,6 +156,13 @@ impl Process {
         self.facts(address).await.iter().map(|fact| fact.event.wire_name()).collect()
     }
 
+    /// Lists the owners of all stored keys.
+    pub(crate) async fn key_owners(&self) -> Vec<Address> {
+        let page = self.backbone.keys().page(0, 1_000).await.unwrap();
+        assert!(page.is_last);
+        page.keys.into_iter().map(|key| key.owner).collect()
+    }
+
     /// Counts the commits of the log, and checks every chain in it.
     pub(crate) async fn commits(&self) -> u64 {
         let mut commits = 0;
