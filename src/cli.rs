@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::access::AccessOptions;
 use crate::config::ListenOptions;
-use crate::{agent, log, mcp_config, rebuild, serve, up};
+use crate::{agent, log, mcp_config, rebuild, schedule, serve, up};
 
 /// Temporary chats between an AI agent and a person without an account.
 ///
@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Stdio(AccessOptions),
     /// Make the read models anew from the log; nothing outside PostgreSQL changes
     Rebuild(rebuild::Options),
+    /// List what falls due and what failed for good, and try that again
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// Read and verify the event log
     #[command(subcommand)]
     Log(log::Command),
@@ -62,7 +65,7 @@ impl Command {
         match self {
             Self::Up(options) => Some(&options.listen),
             Self::Serve(options) => Some(&options.listen),
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Log(_) => None,
+            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Schedule(_) | Self::Log(_) => None,
         }
     }
 
@@ -70,7 +73,7 @@ impl Command {
     pub(crate) const fn is_service(&self) -> bool {
         match self {
             Self::Up(_) | Self::Serve(_) => true,
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Log(_) => false,
+            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Schedule(_) | Self::Log(_) => false,
         }
     }
 }

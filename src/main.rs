@@ -14,6 +14,7 @@ mod mcp_config;
 mod output;
 mod process_limits;
 mod rebuild;
+mod schedule;
 mod serve;
 mod stdio;
 mod system;
@@ -57,6 +58,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(config, options).await,
         Command::Agent(command) => agent::run(config, command, cli.json).await,
         Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
+        Command::Schedule(command) => schedule::run(config, command, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
         Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),
         Command::Stdio(options) => stdio::run(&config, options).await,
