@@ -5,6 +5,7 @@
 mod asking;
 mod cancelling;
 mod erasing;
+mod gate;
 mod idling;
 mod joining;
 mod keys;

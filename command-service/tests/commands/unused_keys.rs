@@ -9,6 +9,7 @@ use domain::{Address, Policy, SessionId};
 use futures_util::future::join_all;
 use nats::{Actor, Text};
 
+use crate::gate::Gate;
 use crate::world::{Chat, Process, World, an_hour, client, policy, words};
 
 /// As if every key were old enough at once: what is left to protect it is the order of steps.
@@ -76,6 +77,22 @@ async fn a_creation_between_the_two_looks_keeps_its_key() {
     assert_eq!(collector.round().await.unwrap(), 0);
     assert_eq!(words(&process, chat).await, [Text::Open("Hello!".to_owned())]);
     assert!(other.backbone.keys().has(half, &key).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_took_too_long_has_its_key_in_the_end() {
+    let world = World::start().await;
+    let gate = Gate::start(world.nats.port()).await;
+    let (process, slow) = (world.process().await, world.process_behind(&gate).await);
+    let agent = process.agent().await;
+    let link = process.link(agent, NewLink { welcome_message: Some("Hello!".to_owned()), ..an_hour() }).await;
+    let starting = tokio::spawn(async move { slow.chat_on(agent, link, "someone").await });
+    // It has its key, and its commit is on the way.
+    gate.holds().await;
+    assert_eq!(two_looks(&mut KeyCollector::new(process.commands.clone(), AT_ONCE)).await, 1);
+    gate.open();
+    let chat = starting.await.unwrap();
+    assert_eq!(words(&world.process().await, chat).await, [Text::Open("Hello!".to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

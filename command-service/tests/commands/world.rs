@@ -8,6 +8,8 @@ use domain::{Address, AgentId, Aggregate, CommandId, Fingerprint, LinkId, Millis
 use nats::{Actor, AnyEvent, Backbone, Commit, Derived, Fact, Options, Reserve, Scope, Secrets};
 use servers::{DataDir, NatsOptions, NatsServer};
 
+use crate::gate::Gate;
+
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -43,7 +45,17 @@ impl World {
     }
 
     pub(crate) async fn process_with(&self, secrets: &Secrets, policy: Policy) -> Process {
-        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(self.nats.url(), secrets.clone()) };
+        Self::connect(self.nats.url(), secrets, policy).await
+    }
+
+    /// Connects a process through a gate.
+    pub(crate) async fn process_behind(&self, gate: &Gate) -> Process {
+        let url = self.nats.url().replace(&format!(":{}", self.nats.port()), &format!(":{}", gate.port));
+        Self::connect(&url, &self.secrets, policy()).await
+    }
+
+    async fn connect(url: &str, secrets: &Secrets, policy: Policy) -> Process {
+        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(url, secrets.clone()) };
         let backbone = Backbone::connect(options).await.unwrap();
         Process { commands: Commands::new(backbone.clone(), policy), backbone }
     }
