@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::access::AccessOptions;
 use crate::config::ListenOptions;
-use crate::{agent, log, mcp_config, prune, rebuild, serve, up};
+use crate::{agent, log, mcp_config, prune, rebuild, schedule, serve, up};
 
 /// Temporary chats between an AI agent and a person without an account.
 ///
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     Rebuild(rebuild::Options),
     /// Take erased links out of the log now, those whose time has come (prune_after_days); a running installation does so by itself
     Prune(prune::Options),
+    /// List what falls due and what failed for good, and try that again
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// Read and verify the event log
     #[command(subcommand)]
     Log(log::Command),
@@ -64,7 +67,7 @@ impl Command {
         match self {
             Self::Up(options) => Some(&options.listen),
             Self::Serve(options) => Some(&options.listen),
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Log(_) => None,
+            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Schedule(_) | Self::Log(_) => None,
         }
     }
 
@@ -72,7 +75,7 @@ impl Command {
     pub(crate) const fn is_service(&self) -> bool {
         match self {
             Self::Up(_) | Self::Serve(_) => true,
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Log(_) => false,
+            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Schedule(_) | Self::Log(_) => false,
         }
     }
 }

@@ -160,7 +160,7 @@ impl Commands {
             self.open_text(at_link, Field::Setting(TextSetting::WelcomeMessage), settings.welcome_message.as_ref()).await?;
 
         let address = Address::session(join.agent, session);
-        let key = self.inner.backbone.keys().create(address).await?;
+        let key = self.new_key(address).await?;
         let id = self.inner.derived.command(&address, "start");
         let seal = Seal { key: &key, address, id };
         let command = Command::Start(Box::new(Start {
@@ -173,7 +173,16 @@ impl Commands {
             question: self.asked(at_link, settings, &seal).await?,
             recipient: join.recipient,
         }));
-        Ok(Joined::Started(session, self.send_session(address, Request::new(id, Actor::Chatter, command)).await?))
+        match self.send_session(address, Request::new(id, Actor::Chatter, command)).await {
+            Ok(receipt) => {
+                self.keep_key(address, &key).await?;
+                Ok(Joined::Started(session, receipt))
+            }
+            Err(refusal) => {
+                self.drop_key_of_erased(address, &refusal).await?;
+                Err(refusal)
+            }
+        }
     }
 
     /// Reserves an admission for a session that is about to start.

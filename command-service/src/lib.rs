@@ -7,6 +7,7 @@
 mod admissions;
 mod agents;
 mod asking;
+mod beginning;
 mod cache_weight;
 pub mod clock;
 mod devices;
@@ -18,6 +19,7 @@ mod passcode;
 mod random;
 mod refusal;
 mod restore;
+pub mod schedule;
 mod seal;
 mod sending;
 mod state_cache;

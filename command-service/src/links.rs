@@ -6,7 +6,7 @@ use domain::link::{
     Changes, Command, Convert, Link, MoreRecipients, Questions, Recipients, Rejection, Representation, Settings, Status, Stored,
     TextSetting,
 };
-use domain::{Address, AgentId, CommandId, LinkId, Millis, Rejected, Root, Sealed, Timestamp};
+use domain::{Address, AgentId, CommandId, Fingerprint, LinkId, Millis, Root, Sealed, Timestamp};
 use forms::Form;
 use nats::{Actor, DataKey, Field};
 use serde::Serialize;
@@ -38,6 +38,16 @@ pub type NewLink = Settings<Plain>;
 /// Settings to change; `None` leaves one as it is, `Some(None)` and an empty text remove it.
 pub type LinkChanges = Changes<Plain>;
 
+/// A link that is about to be opened.
+struct Opening {
+    address: Address,
+    actor: Actor,
+    /// What was asked for, as its fingerprint takes it in.
+    asked: String,
+    /// Its settings, with the verifier of the passcode in its place.
+    new: NewLink,
+}
+
 /// When a link is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -62,27 +72,31 @@ impl Commands {
             None => LinkId::new(random::bytes()),
         };
         let address = Address::link(agent, link);
-        if idempotency_key.is_some() && self.link(agent, link).await?.status == Status::Erased {
-            return Err(Refusal::Link(Rejection::Erased));
-        }
-        let key = self.inner.backbone.keys().create(address).await?;
-        let id = self.inner.derived.command(&address, "open");
-        let fingerprint = key.fingerprint(&[b"open", asked(&new).as_bytes()]);
-        // A repeat gets its first answer before its passcode is hashed for nothing.
-        if idempotency_key.is_some() && new.passcode.is_some() {
-            let replay = |root: &Root<Link>| root.replay(&id, &fingerprint);
-            match self.inner.links.look(address, LINKS_SEEN_WITHIN, replay).await? {
-                Ok(Some(answer)) => return Ok((link, self.receipt(agent, &Outcome { command: id, answer, replayed: true }))),
-                Err(Rejected::IdReused | Rejected::Rule(_)) => return Err(Refusal::IdReused),
-                Ok(None) => {}
+        let status = match idempotency_key {
+            Some(_) => self.inner.links.look(address, Duration::ZERO, |root| root.state.status).await?,
+            None => Status::Unknown,
+        };
+        let asked = asked(&new);
+        match status {
+            Status::Unknown => {}
+            Status::Erased => return Err(Refusal::Link(Rejection::Erased)),
+            // A repeat gets its first answer, and its passcode is not hashed for it.
+            Status::Active | Status::Paused | Status::Expired | Status::Revoked => {
+                return Ok((link, self.opened_before(agent, address, &asked).await?));
             }
         }
-        let seal = Seal { key: &key, address, id };
         let passcode = self.verifier(new.passcode.clone()).await?;
-        let settings = NewLink { passcode, ..new }.convert(&mut Sealing { commands: self, seal: &seal })?;
-        let request = Request { id, fingerprint, actor, command: Command::Open(Box::new(settings)) };
-        let refusal = match self.send_link(address, request).await {
-            Ok(receipt) => return Ok((link, receipt)),
+        let opening = Opening { address, actor, asked, new: NewLink { passcode, ..new } };
+        // What the rules refuse leaves no key behind: they are asked with one that is thrown away.
+        let settings = self.sealed(&opening, &DataKey::throwaway())?;
+        let decided = Root::<Link>::default().decide(&Command::Open(Box::new(settings)), clock::now(), self.policy());
+        decided.map_err(Refusal::Link)?;
+        let key = self.new_key(address).await?;
+        let refusal = match self.open_link(opening, &key).await {
+            Ok(receipt) => {
+                self.keep_key(address, &key).await?;
+                return Ok((link, receipt));
+            }
             Err(refusal) => refusal,
         };
         let is_rejected = matches!(refusal, Refusal::Link(_) | Refusal::IdReused);
@@ -97,6 +111,36 @@ impl Commands {
             self.inner.backbone.keys().destroy(address).await?;
         }
         Err(refusal)
+    }
+
+    /// Answers to the repeated opening of a link; one that asks for anything else is refused.
+    async fn opened_before(&self, agent: AgentId, address: Address, asked: &str) -> Result<Receipt, Refusal> {
+        let key = self.link_key(address).await?;
+        let (id, fingerprint) = self.opening(address, &key, asked);
+        let answer = self.inner.links.look(address, Duration::ZERO, |root| root.replay(&id, &fingerprint)).await?;
+        match answer {
+            Ok(Some(answer)) => Ok(self.receipt(agent, &Outcome { command: id, answer, replayed: true })),
+            Ok(None) | Err(_) => Err(Refusal::IdReused),
+        }
+    }
+
+    /// Returns the command that opens a link, and the fingerprint of what is asked for.
+    fn opening(&self, address: Address, key: &DataKey, asked: &str) -> (CommandId, Fingerprint) {
+        (self.inner.derived.command(&address, "open"), key.fingerprint(&[b"open", asked.as_bytes()]))
+    }
+
+    /// Seals the settings of a link and sends its opening.
+    async fn open_link(&self, opening: Opening, key: &DataKey) -> Result<Receipt, Refusal> {
+        let settings = self.sealed(&opening, key)?;
+        let Opening { address, actor, asked, .. } = opening;
+        let (id, fingerprint) = self.opening(address, key, &asked);
+        self.send_link(address, Request { id, fingerprint, actor, command: Command::Open(Box::new(settings)) }).await
+    }
+
+    fn sealed(&self, opening: &Opening, key: &DataKey) -> Result<Settings<Stored>, Refusal> {
+        let Opening { address, new, .. } = opening;
+        let seal = Seal { key, address: *address, id: self.inner.derived.command(address, "open") };
+        new.clone().convert(&mut Sealing { commands: self, seal: &seal })
     }
 
     /// Makes the verifier of a passcode; of an empty one, none.

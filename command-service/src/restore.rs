@@ -1,11 +1,14 @@
 //! Runs before anything is served: a restored backup of the keys may hold keys that were destroyed after it was made.
 
-use domain::Target;
+use domain::{Address, Target};
 use domain::{link, session};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use nats::Last;
 
 use crate::{Commands, Refusal};
 
+/// How many keys are looked up at once: a restored installation may have any number of them.
+const PAGE: usize = 4_096;
 /// How many keys are destroyed at once.
 const DESTROYED_AT_ONCE: usize = 32;
 
@@ -14,20 +17,29 @@ const DESTROYED_AT_ONCE: usize = 32;
 /// An erasure is an aggregate's last event, so its last commit tells. Erasures that were only begun are finished by the worker.
 pub async fn finish_erasures(commands: &Commands) -> Result<u64, Refusal> {
     let backbone = &commands.inner.backbone;
-    let owners = backbone.keys().owners().await?;
-    let last = backbone.store().last_of(&owners).await?;
-    let erased = last.into_iter().filter(|(owner, last)| {
-        let erasure = match owner.target {
-            Target::Agent => return false,
-            Target::Link(_) => link::Event::Erased.wire_name(),
-            Target::Session(_) => session::Event::Erased.wire_name(),
-        };
-        last.types.split(',').any(|name| name == erasure)
-    });
-    stream::iter(erased)
-        .map(|(owner, _)| async move { backbone.keys().destroy(owner).await })
-        .buffer_unordered(DESTROYED_AT_ONCE)
-        .try_fold(0, |count, ()| async move { Ok(count + 1) })
-        .await
-        .map_err(Refusal::from)
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let page = backbone.keys().page(after, PAGE).await?;
+        let owners: Vec<Address> = page.keys.iter().map(|key| key.owner).collect();
+        let last = backbone.store().last_of(&owners).await?;
+        count += stream::iter(last.into_iter().filter(|(owner, last)| is_erased(*owner, last)))
+            .map(|(owner, _)| async move { backbone.keys().destroy(owner).await })
+            .buffer_unordered(DESTROYED_AT_ONCE)
+            .try_fold(0, |count, ()| async move { Ok(count + 1) })
+            .await?;
+        after = page.keys.last().map_or(after, |key| key.sequence);
+        if page.is_last {
+            return Ok(count);
+        }
+    }
+}
+
+/// Tells whether the last commit of a link or session says that it is erased.
+pub(crate) fn is_erased(owner: Address, last: &Last) -> bool {
+    let erasure = match owner.target {
+        Target::Agent => return false,
+        Target::Link(_) => link::Event::Erased.wire_name(),
+        Target::Session(_) => session::Event::Erased.wire_name(),
+    };
+    last.types.split(',').any(|name| name == erasure)
 }

@@ -39,7 +39,7 @@ impl Backbone {
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let connection = Connection::open(&options, options.roots.derive(context::PRUNING)).await?;
         let secrets = options.roots;
-        let keys = Keys::open(connection.jetstream.clone(), secrets.clone()).await?;
+        let keys = Keys::open(Arc::clone(&connection), secrets.clone()).await?;
         let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));
         let opener = Opener::new(keys.clone());
         let watch = Arc::new(Watch::new(connection.shards.len()));

@@ -10,3 +10,4 @@ mod row_set;
 mod table;
 
 pub use projector::{Projector, rebuild};
+pub use table::dead_letter::{PassedOver, passed_over};

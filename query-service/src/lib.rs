@@ -22,6 +22,7 @@ mod role;
 mod scopes;
 mod sessions;
 mod unacknowledged;
+mod unfinished;
 mod unread;
 mod vaults;
 
@@ -45,6 +46,7 @@ pub use progress::Progress;
 pub use role::Viewer;
 pub use scopes::ScopeView;
 pub use sessions::{SessionFilter, SessionStatus, SessionView};
+pub use unfinished::Unfinished;
 pub use unread::Unread;
 pub use vaults::{PlainText, Vaults};
 

@@ -7,7 +7,7 @@ use crate::columns::{moment, sequence, timestamp};
 use crate::{Error, Queries, clock, role};
 
 /// A command that has been due for this long is late: retries come sooner.
-const LATE_AFTER: Millis = Millis::minutes(5);
+pub(crate) const LATE_AFTER: Millis = Millis::minutes(5);
 
 /// The progress of the rows and of scheduled commands.
 #[derive(Debug, Clone, PartialEq, Eq)]

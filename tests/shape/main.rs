@@ -33,7 +33,7 @@ const USES: [(&str, &[&str]); 26] = [
             "servers",
         ],
     ),
-    ("gateway", &["api", "mcp", "web", "auth", "app", "access-tokens", "body", "problem", "events", "nats"]),
+    ("gateway", &["api", "mcp", "web", "auth", "app", "access-tokens", "body", "problem", "events", "query-service", "nats"]),
     (
         "api",
         &[

@@ -44,6 +44,7 @@ mod recipients;
 mod recovery;
 mod refusals;
 mod resources;
+mod schedule;
 mod screens;
 mod screenshots;
 mod signatures;

@@ -112,6 +112,42 @@ pub async fn list(pool: &PgPool, agent: Option<AgentId>) -> Result<Vec<EndpointV
     Ok(views)
 }
 
+/// How many deliveries to a webhook were given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadDeliveries {
+    /// Whose webhook it is.
+    pub agent: AgentId,
+    /// The link whose own it is.
+    pub link: Option<LinkId>,
+    /// How many dead letters are kept.
+    pub count: u64,
+}
+
+/// Counts the dead letters of each webhook that has any, of all agents or of one: of `limit` webhooks at most.
+pub async fn dead_deliveries(pool: &PgPool, agent: Option<AgentId>, limit: u32) -> Result<Vec<DeadDeliveries>, Error> {
+    let mut transaction = begin(pool).await?;
+    let rows = sqlx::query!(
+        "SELECT endpoint.agent, endpoint.link, count(*) AS \"count!\"
+        FROM webhook_delivery AS delivery
+        JOIN webhook_endpoint AS endpoint ON endpoint.id = delivery.endpoint
+        WHERE delivery.dead_at IS NOT NULL AND ($1::UUID IS NULL OR endpoint.agent = $1)
+        GROUP BY endpoint.agent, endpoint.link
+        ORDER BY endpoint.agent, endpoint.link NULLS FIRST
+        LIMIT $2",
+        agent.map(|agent| agent.column()),
+        i64::from(limit),
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    let dead = rows.into_iter().map(|row| DeadDeliveries {
+        agent: AgentId::new(row.agent.into_bytes()),
+        link: row.link.map(|link| LinkId::new(link.into_bytes())),
+        count: u64::try_from(row.count).unwrap_or_default(),
+    });
+    Ok(dead.collect())
+}
+
 /// Tries dead letters again, as if they had happened now: all of an agent, or of one link's own webhook, or a single event.
 /// Returns how many.
 pub async fn redeliver(pool: &PgPool, agent: AgentId, link: Option<LinkId>, event: Option<&str>) -> Result<u64, Error> {

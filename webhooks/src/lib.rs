@@ -22,7 +22,7 @@ mod webhooks;
 pub use caller::{Answered, CallError};
 pub use egress_guard::Forbidden;
 pub use error::Error;
-pub use inventory::{DeadLetter, EndpointView, Tester, list, redeliver};
+pub use inventory::{DeadDeliveries, DeadLetter, EndpointView, Tester, dead_deliveries, list, redeliver};
 pub use ipnet::IpNet;
 pub use retry_policy::RetryPolicy;
 pub use target::{Target, TargetError};

@@ -1,7 +1,9 @@
-//! Sends scheduled commands that are due. The projector writes when; the decision still checks whether.
+//! Sends scheduled commands that are due, and collects keys that nothing began with. The projector writes when a command is due;
+//! the decision still checks whether.
 
 mod duty;
-mod scheduled;
+pub(crate) mod scheduled;
+mod unused_keys;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Commands;
 use scheduled::{CLAIMED_AT_ONCE, Due, Scheduled};
+pub use unused_keys::KeyCollector;
 
 /// How often the worker polls for due commands.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -30,8 +33,13 @@ enum Error {
     Log(#[from] nats::Error),
 }
 
-/// Carries out due commands until told to stop; commands in progress are finished first.
+/// Does the worker's duties until told to stop; commands in progress are finished first.
 pub async fn run(commands: Commands, pool: PgPool, stop: CancellationToken) {
+    tokio::join!(carry_out_due(commands.clone(), pool, stop.clone()), unused_keys::run(commands, stop));
+}
+
+/// Carries out due commands.
+async fn carry_out_due(commands: Commands, pool: PgPool, stop: CancellationToken) {
     let mut worker = Worker { commands, scheduled: Scheduled::new(pool), ends: HashMap::new(), stop };
     let mut ticks = tokio::time::interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

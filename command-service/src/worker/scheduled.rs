@@ -17,8 +17,14 @@ use crate::{clock, random};
 pub(super) const CLAIMED_AT_ONCE: usize = 64;
 /// How long a claim lasts; after it another worker may claim the row.
 const LEASE: time::Duration = time::Duration::seconds(30);
-/// How often a command fails before it becomes a dead letter.
+/// How often a command fails before it becomes a dead letter; an erasure is tried further, ever more slowly.
 const ATTEMPTS: i32 = 20;
+/// The purpose of the commands that are never given up: somebody was promised that their words go.
+const ERASE: &str = "erase";
+/// The wait after an erasure became a dead letter; it doubles from then on, up to [`LONGEST_DEAD_BACK_OFF`].
+const DEAD_BACK_OFF: Duration = Duration::from_hours(1);
+/// The longest wait between two tries of a dead erasure.
+const LONGEST_DEAD_BACK_OFF: Duration = Duration::from_hours(24);
 /// The longest wait between two tries.
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
 /// The waits after failures, before jitter.
@@ -41,6 +47,8 @@ pub(super) struct Due {
     pub(super) link: Uuid,
     version: i64,
     attempts: i32,
+    /// Since when it is a dead letter: an erasure that is tried all the same.
+    dead_at: Option<OffsetDateTime>,
 }
 
 /// What happens to a claimed row.
@@ -94,7 +102,7 @@ impl Scheduled {
                 FROM scheduled
                 JOIN checkpoint ON checkpoint.projection = 'rows' AND checkpoint.shard = scheduled.shard
                 JOIN UNNEST($3::INTEGER[], $4::BYTEA[], $5::BIGINT[]) AS log (shard, epoch, sequence) ON log.shard = scheduled.shard
-                WHERE scheduled.dead_at IS NULL
+                WHERE (scheduled.dead_at IS NULL OR scheduled.purpose = 'erase')
                     AND scheduled.due_at <= $1
                     AND (scheduled.lease_until IS NULL OR scheduled.lease_until < $1)
                     AND checkpoint.epoch = log.epoch
@@ -109,7 +117,7 @@ impl Scheduled {
             WHERE scheduled.target = due.target AND scheduled.purpose = due.purpose
             RETURNING
                 scheduled.target_kind, scheduled.target, scheduled.purpose, scheduled.agent, scheduled.link, scheduled.version,
-                scheduled.attempts
+                scheduled.attempts, scheduled.dead_at
             ",
             now,
             now + LEASE,
@@ -132,12 +140,15 @@ impl Scheduled {
             Verdict::Later(until) => self.reschedule(due, until, 0, None, None).await,
             Verdict::NotNow(why) => {
                 tracing::debug!(purpose = due.purpose, why, "a scheduled command waits");
-                self.reschedule(due, now + jittered(NOT_NOW_FOR), 0, Some(&why), None).await
+                let attempts = if due.dead_at.is_some() { due.attempts - 1 } else { 0 };
+                self.reschedule(due, now + jittered(NOT_NOW_FOR), attempts, Some(&why), due.dead_at).await
             }
             Verdict::Failed(error) => {
-                let is_dead = due.attempts >= ATTEMPTS;
+                let dead_at = due.dead_at.or((due.attempts >= ATTEMPTS).then(|| moment(now)));
+                let is_dead = dead_at.is_some();
                 tracing::warn!(purpose = due.purpose, target = %due.target, attempts = due.attempts, is_dead, error, "a scheduled command failed");
-                self.reschedule(due, now + back_off(due.attempts), due.attempts, Some(&error), is_dead.then_some(now)).await
+                let wait = if due.purpose == ERASE && is_dead { dead_back_off(due.attempts) } else { back_off(due.attempts) };
+                self.reschedule(due, now + wait, due.attempts, Some(&error), dead_at).await
             }
         }
     }
@@ -162,7 +173,7 @@ impl Scheduled {
         until: Timestamp,
         attempts: i32,
         error: Option<&str>,
-        dead_at: Option<Timestamp>,
+        dead_at: Option<OffsetDateTime>,
     ) -> Result<(), sqlx::Error> {
         let mut transaction = self.begin().await?;
         sqlx::query!(
@@ -175,7 +186,7 @@ impl Scheduled {
             moment(until),
             attempts,
             error,
-            dead_at.map(moment),
+            dead_at,
         )
         .execute(&mut *transaction)
         .await?;
@@ -183,17 +194,32 @@ impl Scheduled {
     }
 
     async fn begin(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
-        Ok(transaction)
+        begin(&self.pool).await
     }
+}
+
+/// Begins a transaction that sees and writes every row.
+pub(crate) async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
+    Ok(transaction)
 }
 
 /// Returns the wait after a failure: it doubles with every attempt.
 fn back_off(attempts: i32) -> Millis {
+    doubled(BACK_OFFS, attempts, LONGEST_BACK_OFF)
+}
+
+/// Returns the wait of an erasure that is a dead letter.
+fn dead_back_off(attempts: i32) -> Millis {
+    let waits = BACK_OFFS.with_min_delay(DEAD_BACK_OFF).with_max_delay(LONGEST_DEAD_BACK_OFF);
+    doubled(waits, attempts - ATTEMPTS + 1, LONGEST_DEAD_BACK_OFF)
+}
+
+fn doubled(waits: ExponentialBuilder, attempts: i32, longest: Duration) -> Millis {
     let earlier = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(DOUBLINGS);
-    let doubled = BACK_OFFS.build().nth(earlier).unwrap_or(LONGEST_BACK_OFF);
-    jittered(Millis(i64::try_from(doubled.as_millis()).expect("minutes at most")))
+    let wait = waits.build().nth(earlier).unwrap_or(longest);
+    jittered(Millis(i64::try_from(wait.as_millis()).expect("a day at most")))
 }
 
 /// Takes off a random part of up to half, so that rows that failed together are not retried together.
@@ -202,7 +228,7 @@ fn jittered(length: Millis) -> Millis {
     Millis(length.0 / 2 + length.0 / 2 * i64::from(share) / 255)
 }
 
-fn moment(at: Timestamp) -> OffsetDateTime {
+pub(crate) fn moment(at: Timestamp) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000).map_or(END_OF_TIME, |moment| moment.min(END_OF_TIME))
 }
 
@@ -214,6 +240,15 @@ mod tests {
     fn the_wait_doubles_until_it_is_five_minutes() {
         for (attempts, longest) in [(1, 1_000), (2, 2_000), (5, 16_000), (9, 256_000), (10, 300_000), (i32::MAX, 300_000)] {
             let waits = std::array::from_fn::<_, 64, _>(|_| back_off(attempts).0);
+            assert!(waits.iter().all(|wait| (longest / 2..=longest).contains(wait)), "attempt {attempts}: {waits:?}");
+        }
+    }
+
+    #[test]
+    fn a_dead_erasure_waits_an_hour_and_then_up_to_a_day() {
+        let hour = 3_600_000;
+        for (attempts, longest) in [(20, hour), (21, 2 * hour), (24, 16 * hour), (25, 24 * hour), (i32::MAX, 24 * hour)] {
+            let waits = std::array::from_fn::<_, 64, _>(|_| dead_back_off(attempts).0);
             assert!(waits.iter().all(|wait| (longest / 2..=longest).contains(wait)), "attempt {attempts}: {waits:?}");
         }
     }

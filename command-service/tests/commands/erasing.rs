@@ -20,7 +20,7 @@ async fn an_erased_chat_has_ended_and_its_words_are_gone_everywhere() {
     assert_eq!(facts[2].event, AnyEvent::Session(Event::Ended { reason: EndReason::Erased }));
     assert_eq!((facts[3].id(), facts[3].position), (receipt.event, receipt.position));
     assert_eq!(words(&here, chat).await, [Text::Erased]);
-    assert!(!here.backbone.keys().owners().await.unwrap().contains(&chat.address()));
+    assert!(!here.key_owners().await.contains(&chat.address()));
 
     let refused = here.commands.post(chat.address(), Actor::Chatter, "2", "hello?").await;
     assert!(matches!(refused, Err(Refusal::Session(Rejection::Erased))), "{refused:?}");
@@ -48,7 +48,7 @@ async fn an_erasure_that_broke_off_is_finished_by_a_repeat() {
         let other = world.process().await;
         other.commands.erase(chat.address(), Actor::Chatter).await.unwrap();
         assert_eq!(other.names(chat.address()).await, ["session.started", "session.ended", "session.erased"]);
-        assert!(!other.backbone.keys().owners().await.unwrap().contains(&chat.address()));
+        assert!(!other.key_owners().await.contains(&chat.address()));
     }
 }
 
@@ -60,12 +60,12 @@ async fn a_key_that_came_back_from_a_backup_is_destroyed_at_the_start() {
     process.commands.end(ended.address(), Actor::Chatter, EndReason::ChatterLeft, None).await.unwrap();
     process.commands.erase(erased.address(), Actor::Chatter).await.unwrap();
     process.backbone.keys().create(erased.address()).await.unwrap();
-    let mut keys = process.backbone.keys().owners().await.unwrap();
+    let mut keys = process.key_owners().await;
 
     let restarted = world.process().await;
     assert_eq!(finish_erasures(&restarted.commands).await.unwrap(), 1);
     keys.retain(|owner| *owner != erased.address());
-    let left = restarted.backbone.keys().owners().await.unwrap();
+    let left = restarted.key_owners().await;
     assert_eq!(left.len(), keys.len());
     assert!(keys.iter().all(|owner| left.contains(owner)) && left.contains(&kept.address()));
     assert_eq!(finish_erasures(&restarted.commands).await.unwrap(), 0);

@@ -115,10 +115,10 @@ async fn a_client_returns_only_so_often() {
 }
 
 async fn nothing_happens(process: &Process, join: Join) -> Refusal {
-    let (commits, keys) = (process.commits().await, process.backbone.keys().owners().await.unwrap().len());
+    let (commits, keys) = (process.commits().await, process.key_owners().await.len());
     let refusal = process.commands.join(&join).await.unwrap_err();
     assert_eq!(process.commits().await, commits);
-    assert_eq!(process.backbone.keys().owners().await.unwrap().len(), keys);
+    assert_eq!(process.key_owners().await.len(), keys);
     refusal
 }
 

@@ -38,7 +38,7 @@ async fn one_key_stands_for_one_set_of_settings() {
     process.commands.create_link(agent, AGENT, an_hour(), Some("monday")).await.unwrap();
     let other = NewLink { passcode: Some("1234".to_owned()), ..an_hour() };
     assert!(matches!(process.commands.create_link(agent, AGENT, other, Some("monday")).await, Err(Refusal::IdReused)));
-    assert_eq!(process.backbone.keys().owners().await.unwrap().len(), 1);
+    assert_eq!(process.key_owners().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn a_refused_link_leaves_nothing_behind() {
     let refused = process.commands.create_link(agent, AGENT, endless, None).await;
     assert!(matches!(refused, Err(Refusal::Link(Rejection::OutOfRange { setting: "title", .. }))), "{refused:?}");
     assert_eq!(process.commits().await, commits);
-    assert_eq!(process.backbone.keys().owners().await.unwrap(), []);
+    assert_eq!(process.key_owners().await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn an_erased_link_is_not_opened_again_by_its_key() {
         assert!(matches!(refused, Err(Refusal::Link(Rejection::Erased) | Refusal::IdReused)), "{refused:?}");
     }
     assert_eq!(world.process().await.commands.link(agent, link).await.unwrap().status, Status::Erased);
-    assert_eq!(processes[0].backbone.keys().owners().await.unwrap(), [], "no key was made for what is gone");
+    assert_eq!(processes[0].key_owners().await, [], "no key was made for what is gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod asking;
 mod cancelling;
 mod erasing;
+mod gate;
 mod idling;
 mod joining;
 mod keys;
@@ -12,7 +13,9 @@ mod limits;
 mod links;
 mod replays;
 mod rows;
+mod schedule;
 mod staleness;
+mod unused_keys;
 mod worker;
 mod world;
 mod writers;

@@ -8,6 +8,8 @@ use domain::{Address, AgentId, Aggregate, CommandId, Fingerprint, LinkId, Millis
 use nats::{Actor, AnyEvent, Backbone, Commit, Derived, Fact, Options, Reserve, Scope, Secrets};
 use servers::{DataDir, NatsOptions, NatsServer};
 
+use crate::gate::Gate;
+
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -43,7 +45,17 @@ impl World {
     }
 
     pub(crate) async fn process_with(&self, secrets: &Secrets, policy: Policy) -> Process {
-        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(self.nats.url(), secrets.clone()) };
+        Self::connect(self.nats.url(), secrets, policy).await
+    }
+
+    /// Connects a process through a gate.
+    pub(crate) async fn process_behind(&self, gate: &Gate) -> Process {
+        let url = self.nats.url().replace(&format!(":{}", self.nats.port()), &format!(":{}", gate.port));
+        Self::connect(&url, &self.secrets, policy()).await
+    }
+
+    async fn connect(url: &str, secrets: &Secrets, policy: Policy) -> Process {
+        let options = Options { shards: 2, shard_bytes: 64 << 20, ..Options::new(url, secrets.clone()) };
         let backbone = Backbone::connect(options).await.unwrap();
         Process { commands: Commands::new(backbone.clone(), policy), backbone }
     }
@@ -154,6 +166,13 @@ impl Process {
     /// Names all that happened to an aggregate.
     pub(crate) async fn names(&self, address: Address) -> Vec<&'static str> {
         self.facts(address).await.iter().map(|fact| fact.event.wire_name()).collect()
+    }
+
+    /// Lists the owners of all stored keys.
+    pub(crate) async fn key_owners(&self) -> Vec<Address> {
+        let page = self.backbone.keys().page(0, 1_000).await.unwrap();
+        assert!(page.is_last);
+        page.keys.into_iter().map(|key| key.owner).collect()
     }
 
     /// Counts the commits of the log, and checks every chain in it.

@@ -21,6 +21,7 @@ use tower::Service as _;
 
 use crate::concurrency::Concurrency;
 use crate::router::router;
+use crate::warnings::warnings;
 
 /// The read buffer of a connection: also the longest head of a request. Most connections only wait, so small is good.
 const BUFFER: usize = 8 * 1_024;
@@ -28,7 +29,7 @@ const BUFFER: usize = 8 * 1_024;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long what was written may stay unacknowledged: then the connection is closed. Streams write every 15 s.
 const UNREAD: Duration = Duration::from_mins(1);
-/// How often rate limits forget old clients, and listeners are counted.
+/// How often rate limits forget old clients, and listeners and what is not done are counted.
 const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
@@ -91,7 +92,10 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
 
 fn tidy(app: &App) {
     let noting = app.clone();
-    tokio::spawn(async move { noting.key_uses().write(noting.queries()).await });
+    tokio::spawn(async move {
+        noting.key_uses().write(noting.queries()).await;
+        warnings(&noting).await;
+    });
     app.limits().tidy();
     let listeners = u32::try_from(app.hub().listeners()).unwrap_or(u32::MAX);
     metrics::gauge!("tempchat_listeners").set(f64::from(listeners));

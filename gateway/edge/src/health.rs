@@ -14,6 +14,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::warnings::{self, Warning};
+
 /// How long a part may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// From this share of its byte limit on the log's fullness is shown.
@@ -30,6 +32,8 @@ pub(crate) struct Readiness {
     ready: bool,
     /// The parts.
     parts: Vec<Part>,
+    /// What should be looked at, ready or not.
+    warnings: Vec<Warning>,
 }
 
 /// How one part is.
@@ -60,13 +64,13 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Says whether every part does its work.
+/// Says whether every part does its work, and what should be looked at.
 #[utoipa::path(
     get, path = "/readyz", tag = "operators",
     responses((status = 200, description = "Ready.", body = Readiness), (status = 503, description = "Not ready.", body = Readiness)),
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
-    let (log, rows, others) = tokio::join!(log(&app), rows(&app), app.probes().ask(PATIENCE));
+    let (log, rows, others, warnings) = tokio::join!(log(&app), rows(&app), app.probes().ask(PATIENCE), warnings::warnings(&app));
     let others = others.into_iter().map(|(name, found)| Part::new(name, found));
     let mut parts: Vec<_> = std::iter::once(log).chain(rows).chain(others).collect();
     if app.closing().is_cancelled() {
@@ -74,7 +78,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     }
     let ready = parts.iter().all(|part| part.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, parts })).into_response()
+    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, parts, warnings })).into_response()
 }
 
 async fn log(app: &App) -> Part {

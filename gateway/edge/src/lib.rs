@@ -9,6 +9,7 @@ mod metrics;
 mod observe;
 mod protect;
 mod router;
+mod warnings;
 
 pub use self::metrics::{recorder, serve_metrics};
 pub use accept::serve;

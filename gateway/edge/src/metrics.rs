@@ -37,6 +37,7 @@ fn describe() {
     describe_counter!("tempchat_http_requests_total", "Requests answered, by method, route, status and code.");
     describe_histogram!("tempchat_http_request_seconds", Unit::Seconds, "Time from a request's head to its answer's.");
     describe_gauge!("tempchat_http_connections", "Connections open now.");
+    describe_gauge!("tempchat_unfinished", "What `/readyz` warns of, by code; each counted to 1,000 at most.");
     describe_gauge!("tempchat_listeners", "Streams, long polls and agents' waits under way.");
 }
 

@@ -6,17 +6,20 @@
 //! The subject of a destroyed key looks like one that never had a key, and [`Keys::create`] would make a new key there. That
 //! opens no earlier text, since every text names the key that sealed it, and the aggregate refuses it, having ended. Call
 //! `create` only for a link or session that is about to begin, and [`Keys::get`] otherwise.
+//!
+//! A key whose link or session never began can be collected ([`Keys::take`]). Every creation stores the key during its own call,
+//! also where an earlier creation has left one, so the age of a key's message tells how long ago the last creation began.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{DeleteMessageErrorKind, RawMessageError, RawMessageErrorKind, Stream};
+use bytes::Bytes;
 use domain::Address;
-use futures_util::TryStreamExt;
 use moka::future::Cache;
 
 use crate::Error;
@@ -24,6 +27,8 @@ use crate::keys::sealing;
 use crate::keys::sealing::DataKey;
 use crate::keys::secrets::Secrets;
 use crate::keys::wrapping::{Wrapping, WrappingError};
+use crate::log::connection::Connection;
+use crate::log::position::Epoch;
 use crate::log::subjects;
 
 /// How long a key is used without asking the leader again.
@@ -38,19 +43,35 @@ const CACHED: u64 = 20_000;
 /// How often the creation of a key is tried where another process wrote first or no answer arrived.
 const ATTEMPTS: usize = 4;
 
+/// The header with the epoch of the log that a key was made for.
+pub(super) const EPOCH: &str = "Tempchat-Epoch";
+
 /// The data keys; cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    context: Context,
+pub(super) struct Inner {
+    pub(super) connection: Arc<Connection>,
     stream: Stream<()>,
     wrapping: Wrapping,
     cache: Cache<Address, DataKey>,
     /// Owners whose key this process has destroyed: a concurrent read must not put the key back into the cache.
     destroyed: Cache<Address, ()>,
+}
+
+/// A key for what is about to begin, with the form in which it is stored: it can be put back.
+#[derive(Clone)]
+pub struct NewKey {
+    key: DataKey,
+    wrapped: Bytes,
+}
+
+/// A key as the leader has it.
+struct Found {
+    sequence: u64,
+    key: NewKey,
 }
 
 /// Why a request to the leader gave no key.
@@ -66,25 +87,66 @@ enum Missing {
 
 impl Keys {
     /// Opens the stream of keys, which must exist.
-    pub(crate) async fn open(context: Context, secrets: Secrets) -> Result<Self, Error> {
-        let stream = context.get_stream_no_info(subjects::KEYS).await.map_err(Error::unavailable)?;
+    pub(crate) async fn open(connection: Arc<Connection>, secrets: Secrets) -> Result<Self, Error> {
+        let stream = connection.jetstream.get_stream_no_info(subjects::KEYS).await.map_err(Error::unavailable)?;
         let cache = Cache::builder().max_capacity(CACHED).time_to_live(FRESH).build();
         let destroyed = Cache::builder().max_capacity(CACHED).time_to_live(FRESH).build();
-        let inner = Arc::new(Inner { context, stream, wrapping: Wrapping::new(secrets), cache, destroyed });
+        let inner = Arc::new(Inner { connection, stream, wrapping: Wrapping::new(secrets), cache, destroyed });
         tokio::spawn(sweep(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 
-    /// Creates the key of a link or session that is about to begin, or returns the existing one: concurrent callers get the same
-    /// key.
-    pub async fn create(&self, owner: Address) -> Result<DataKey, Error> {
-        if let Some(key) = self.get(owner).await? {
-            return Ok(key);
-        }
-        let key = self.inner.create(&subjects::key(&owner)).await?;
+    /// Creates the key of a link or session that is about to begin, or renews the existing one: concurrent callers get the same
+    /// key, and its newest message was stored after this call began.
+    pub async fn create(&self, owner: Address) -> Result<NewKey, Error> {
+        let key = self.inner.create(&owner).await?;
         self.inner.destroyed.invalidate(&owner).await;
-        self.inner.cache.insert(owner, key.clone()).await;
+        self.inner.cache.insert(owner, key.key.clone()).await;
         Ok(key)
+    }
+
+    /// Asks the leader whether it still has `key`.
+    pub async fn has(&self, owner: Address, key: &NewKey) -> Result<bool, Error> {
+        match self.inner.fetch(&subjects::key(&owner)).await {
+            Ok(found) => Ok(found.key.is_same(key)),
+            Err(Missing::Key) => Ok(false),
+            Err(missing) => Err(missing.error(&owner)),
+        }
+    }
+
+    /// Stores `key` again, over whatever the leader has by then.
+    pub async fn put_back(&self, owner: Address, key: &NewKey) -> Result<(), Error> {
+        let mut attempts = 0;
+        loop {
+            let expected = match self.inner.fetch(&subjects::key(&owner)).await {
+                Ok(found) if found.key.is_same(key) => break,
+                Ok(found) => found.sequence,
+                Err(Missing::Key) => 0,
+                Err(missing) => return Err(missing.error(&owner)),
+            };
+            let Err(failure) = self.inner.append(&owner, expected, key.wrapped.clone()).await else { break };
+            attempts += 1;
+            if attempts == ATTEMPTS {
+                return Err(failure);
+            }
+        }
+        self.inner.destroyed.invalidate(&owner).await;
+        self.inner.cache.insert(owner, key.key.clone()).await;
+        Ok(())
+    }
+
+    /// Overwrites the one message at `sequence` on the server, and returns the key that it held; what was stored since on the same
+    /// subject stays. `None` where it is gone already.
+    pub async fn take(&self, owner: Address, sequence: u64) -> Result<Option<NewKey>, Error> {
+        let found = match self.inner.stream.raw_message_builder().sequence(sequence).send().await.map_err(Missing::from) {
+            Ok(message) => self.inner.read(&subjects::key(&owner), message).map_err(|missing| missing.error(&owner))?,
+            Err(Missing::Key) => return Ok(None),
+            Err(missing) => return Err(missing.error(&owner)),
+        };
+        self.inner.delete(sequence).await?;
+        self.inner.destroyed.insert(owner, ()).await;
+        self.forget(owner).await;
+        Ok(Some(found.key))
     }
 
     /// Returns the key of `owner`, at most 60 s old; `None` only when the stream's leader has none.
@@ -95,7 +157,7 @@ impl Keys {
             let found = cache
                 .try_get_with(owner, async {
                     asked = true;
-                    self.inner.fetch(&subjects::key(&owner)).await
+                    self.inner.fetch(&subjects::key(&owner)).await.map(|found| found.key.key)
                 })
                 .await;
             match found {
@@ -103,7 +165,7 @@ impl Keys {
                 Ok(_) => {
                     cache.invalidate(&owner).await;
                     return match self.inner.fetch(&subjects::key(&owner)).await {
-                        Ok(key) => Ok(Some(key)),
+                        Ok(found) => Ok(Some(found.key.key)),
                         Err(Missing::Key) => Ok(None),
                         Err(missing) => Err(missing.error(&owner)),
                     };
@@ -130,17 +192,6 @@ impl Keys {
     pub async fn forget(&self, owner: Address) {
         self.inner.cache.invalidate(&owner).await;
     }
-
-    /// Lists the owners of all keys that the leader has; for the start, when no key is created or destroyed.
-    pub async fn owners(&self) -> Result<Vec<Address>, Error> {
-        let subjects = self.inner.stream.info_with_subjects(subjects::ALL_KEYS).await.map_err(Error::unavailable)?;
-        let foreign = |subject| Error::unavailable(format_args!("{subject} is no key's subject"));
-        subjects
-            .map_err(Error::unavailable)
-            .and_then(async |(subject, _)| subjects::parse_key(&subject).ok_or_else(|| foreign(subject)))
-            .try_collect()
-            .await
-    }
 }
 
 impl fmt::Debug for Keys {
@@ -150,27 +201,64 @@ impl fmt::Debug for Keys {
 }
 
 impl Inner {
-    async fn fetch(&self, subject: &str) -> Result<DataKey, Missing> {
-        let message = self.stream.raw_message_builder().last_by_subject(subject).send().await?;
-        match self.wrapping.unwrap(subject, &message.payload) {
-            Ok(key) => Ok(DataKey::new(&key)),
-            Err(reason) => Err(Missing::Unusable { sequence: message.sequence, reason }),
+    async fn fetch(&self, subject: &str) -> Result<Found, Missing> {
+        self.read(subject, self.stream.raw_message_builder().last_by_subject(subject).send().await?)
+    }
+
+    fn read(&self, subject: &str, message: StreamMessage) -> Result<Found, Missing> {
+        let StreamMessage { sequence, payload, .. } = message;
+        match self.wrapping.unwrap(subject, &payload) {
+            Ok(key) => Ok(Found { sequence, key: NewKey { key: DataKey::new(&key), wrapped: payload } }),
+            Err(reason) => Err(Missing::Unusable { sequence, reason }),
         }
     }
 
     /// Writes a new key where the subject is empty. If another process wrote first or no answer arrived, the leader's key is the
-    /// one.
-    async fn create(&self, subject: &str) -> Result<DataKey, Error> {
+    /// one, and is stored once more.
+    async fn create(&self, owner: &Address) -> Result<NewKey, Error> {
+        let subject = subjects::key(owner);
         let key = sealing::draw();
+        let new = NewKey { key: DataKey::new(&key), wrapped: self.wrapping.wrap(&subject, &key).into() };
         let mut attempts = 0;
         loop {
-            let Err(failure) = self.append(subject, &key).await else { return Ok(DataKey::new(&key)) };
+            let Err(failure) = self.append(owner, 0, new.wrapped.clone()).await else { return Ok(new) };
             attempts += 1;
-            match self.fetch(subject).await {
-                Ok(key) => return Ok(key),
-                Err(Missing::Key) if attempts < ATTEMPTS => {}
-                Err(Missing::Key) => return Err(failure),
-                Err(missing) => return Err(missing.error_on(subject)),
+            match self.fetch(&subject).await {
+                Ok(found) => {
+                    if let Some(key) = self.renew(owner, found).await? {
+                        return Ok(key);
+                    }
+                }
+                Err(Missing::Key) => {}
+                Err(missing) => return Err(missing.error(owner)),
+            }
+            if attempts == ATTEMPTS {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Stores a key that was there once more and deletes its earlier message; `None` if it was destroyed meanwhile.
+    ///
+    /// The leader stores it only where that message is still the subject's last, so no destroyed key comes back.
+    async fn renew(&self, owner: &Address, found: Found) -> Result<Option<NewKey>, Error> {
+        let Found { sequence, key } = found;
+        let mut attempts = 0;
+        loop {
+            let Err(failure) = self.append(owner, sequence, key.wrapped.clone()).await else {
+                if let Err(error) = self.delete(sequence).await {
+                    tracing::debug!(%error, "an earlier message of a key is left to be collected");
+                }
+                return Ok(Some(key));
+            };
+            attempts += 1;
+            match self.fetch(&subjects::key(owner)).await {
+                // Another creation stored it while this one was at it.
+                Ok(newer) if newer.sequence != sequence => return Ok(Some(newer.key)),
+                Ok(_) if attempts < ATTEMPTS => {}
+                Ok(_) => return Err(failure),
+                Err(Missing::Key) => return Ok(None),
+                Err(missing) => return Err(missing.error(owner)),
             }
         }
     }
@@ -188,12 +276,21 @@ impl Inner {
         Ok(())
     }
 
-    /// Appends a wrapped key where its subject is empty.
-    async fn append(&self, subject: &str, key: &[u8; 32]) -> Result<(), Error> {
-        let publish = PublishMessage::build().expected_last_subject_sequence(0).payload(self.wrapping.wrap(subject, key).into());
-        let acknowledgement = self.context.send_publish(subject.to_owned(), publish).await.map_err(Error::unavailable)?;
+    /// Appends a wrapped key where `expected` is its subject's last message; 0 for none.
+    async fn append(&self, owner: &Address, expected: u64, wrapped: Bytes) -> Result<(), Error> {
+        let publish = PublishMessage::build()
+            .expected_last_subject_sequence(expected)
+            .header(EPOCH, self.epoch(owner).to_string())
+            .payload(wrapped);
+        let jetstream = &self.connection.jetstream;
+        let acknowledgement = jetstream.send_publish(subjects::key(owner), publish).await.map_err(Error::unavailable)?;
         acknowledgement.await.map_err(Error::unavailable)?;
         Ok(())
+    }
+
+    /// Returns the epoch of the log that holds the commits of `owner`.
+    pub(super) fn epoch(&self, owner: &Address) -> Epoch {
+        self.connection.shard(self.connection.shard_of(owner.agent)).epoch
     }
 
     /// Finds the leader's first message on `subject`.
@@ -221,6 +318,26 @@ impl Inner {
                 }
             },
         }
+    }
+}
+
+impl NewKey {
+    fn is_same(&self, other: &Self) -> bool {
+        self.key.is_same(&other.key)
+    }
+}
+
+impl Deref for NewKey {
+    type Target = DataKey;
+
+    fn deref(&self) -> &DataKey {
+        &self.key
+    }
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey").finish_non_exhaustive()
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod data_keys;
 pub(crate) mod opener;
 pub(crate) mod sealing;
 pub(crate) mod secrets;
+pub(crate) mod stored_keys;
 pub(crate) mod wrapping;

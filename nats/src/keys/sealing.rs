@@ -100,6 +100,16 @@ impl DataKey {
         }
     }
 
+    /// Draws a key that is stored nowhere: what it seals can be measured and never be opened.
+    pub fn throwaway() -> Self {
+        Self::new(&draw())
+    }
+
+    /// Tells whether both are the same key.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.keys.id == other.keys.id
+    }
+
     /// Seals the text that is the `index`th of its field in the commit of `command` on `owner`.
     pub fn seal(&self, owner: &Address, command: CommandId, field: Field, index: u16, text: &str) -> Sealed {
         self.seal_with(random::bytes(), owner, command, field, index, text)

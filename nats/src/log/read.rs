@@ -79,7 +79,9 @@ pub(crate) async fn latest(connection: &Connection, shard: Shard, subjects: &[St
         if let Some(raws) = latest_of(connection, shard, subjects, end).await? {
             latest.extend(raws);
         } else {
-            let asked = stream::iter(subjects).map(|subject| last(connection, shard, subject)).buffer_unordered(ASKED_AT_ONCE);
+            let asked = stream::iter(subjects.to_vec())
+                .map(|subject| async move { last(connection, shard, &subject).await })
+                .buffer_unordered(ASKED_AT_ONCE);
             latest.extend(asked.try_collect::<Vec<_>>().await?.into_iter().flatten());
         }
     }

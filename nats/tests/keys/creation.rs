@@ -1,9 +1,8 @@
 use std::collections::HashSet;
 
-use domain::Address;
 use nats::{Error, Secrets};
 
-use crate::world::{World, link, mark, session};
+use crate::world::{World, link, mark, owners, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_stays_the_same_for_all_who_ask_and_through_a_crash() {
@@ -39,16 +38,68 @@ async fn creators_at_the_same_moment_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owners_of_all_keys_are_known() {
+async fn the_owners_of_all_keys_are_known_page_by_page() {
     let (world, secrets) = (World::start().await, Secrets::generate());
     let backbone = world.backbone(&secrets).await;
-    assert!(backbone.keys().owners().await.unwrap().is_empty());
-    for owner in [session(1), link(2), session(3)] {
+    assert!(owners(&backbone).await.is_empty());
+    for owner in [session(1), link(2), session(3), session(4), session(5)] {
         backbone.keys().create(owner).await.unwrap();
     }
     backbone.keys().destroy(session(1)).await.unwrap();
-    let owners: HashSet<Address> = backbone.keys().owners().await.unwrap().into_iter().collect();
-    assert_eq!(owners, HashSet::from([link(2), session(3)]));
+    assert_eq!(owners(&backbone).await, [link(2), session(3), session(4), session(5)]);
+    // A page goes on where the one before ended, whatever has gone since.
+    let page = backbone.keys().page(0, 2).await.unwrap();
+    assert!(!page.is_last && page.keys.iter().all(|key| key.is_of_this_log));
+    backbone.keys().destroy(link(2)).await.unwrap();
+    let rest = backbone.keys().page(page.keys[1].sequence, 2).await.unwrap();
+    assert_eq!(rest.keys.iter().map(|key| key.owner).collect::<Vec<_>>(), [session(4), session(5)]);
+    assert!(rest.is_last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_the_epoch_of_this_log_is_told_apart() {
+    let (world, secrets) = (World::start().await, Secrets::generate());
+    let backbone = world.backbone(&secrets).await;
+    world.operator().await.put(session(1), "made for another log".into()).await;
+    assert!(!backbone.keys().page(0, 10).await.unwrap().keys[0].is_of_this_log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_creation_stores_the_key_once_more_and_leaves_one_message() {
+    let (world, secrets) = (World::start().await, Secrets::generate());
+    let (backbone, other) = (world.backbone(&secrets).await, world.backbone(&secrets).await);
+    let key = mark(&backbone.keys().create(session(1)).await.unwrap());
+    let stored = backbone.keys().page(0, 10).await.unwrap().keys[0];
+    // Whether it is cached or not.
+    for creator in [&backbone, &other] {
+        assert_eq!(mark(&creator.keys().create(session(1)).await.unwrap()), key);
+    }
+    let page = backbone.keys().page(0, 10).await.unwrap();
+    assert!(page.keys.len() == 1 && page.keys[0].sequence > stored.sequence, "{page:?}");
+    // Who takes the message that was there before takes nothing from the creation.
+    assert!(backbone.keys().take(session(1), stored.sequence).await.unwrap().is_none());
+    assert_eq!(mark(&other.keys().get(session(1)).await.unwrap().unwrap()), key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_taken_can_be_put_back() {
+    let (world, secrets) = (World::start().await, Secrets::generate());
+    let backbone = world.backbone(&secrets).await;
+    let keys = backbone.keys();
+    let key = keys.create(session(1)).await.unwrap();
+    let stored = keys.page(0, 10).await.unwrap().keys[0];
+    let taken = keys.take(session(1), stored.sequence).await.unwrap().unwrap();
+    assert!(!keys.has(session(1), &key).await.unwrap());
+    assert!(keys.get(session(1)).await.unwrap().is_none());
+    // Both who raced may put it back, and another key may have come in between.
+    let between = keys.create(session(1)).await.unwrap();
+    assert_ne!(mark(&between), mark(&key));
+    for again in [&taken, &key] {
+        keys.put_back(session(1), again).await.unwrap();
+        assert!(keys.has(session(1), &key).await.unwrap());
+    }
+    keys.forget(session(1)).await;
+    assert_eq!(mark(&keys.get(session(1)).await.unwrap().unwrap()), mark(&key));
 }
 
 #[tokio::test(flavor = "multi_thread")]

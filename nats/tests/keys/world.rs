@@ -100,3 +100,16 @@ pub(crate) fn link(n: u8) -> Address {
 pub(crate) fn mark(key: &DataKey) -> domain::Fingerprint {
     key.fingerprint(&[b"mark"])
 }
+
+/// Lists the owners of all stored keys, in pages so small that there are several.
+pub(crate) async fn owners(backbone: &Backbone) -> Vec<Address> {
+    let (mut owners, mut after) = (vec![], 0);
+    loop {
+        let page = backbone.keys().page(after, 2).await.unwrap();
+        owners.extend(page.keys.iter().map(|key| key.owner));
+        after = page.keys.last().map_or(after, |key| key.sequence);
+        if page.is_last {
+            return owners;
+        }
+    }
+}

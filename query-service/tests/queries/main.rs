@@ -11,5 +11,6 @@ mod paging;
 mod roles;
 mod scopes;
 mod standing;
+mod unfinished;
 mod words;
 mod world;

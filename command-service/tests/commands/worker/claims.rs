@@ -138,6 +138,32 @@ async fn what_fails_is_tried_again_later_and_ends_as_a_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_never_given_up() {
+    let scene = Scene::set().await;
+    let chat = scene.process.chat(an_hour()).await;
+    // What nobody can read stands in its way.
+    let jetstream = async_nats::jetstream::new(nats::bare_client(scene.world.nats.url()).await.unwrap());
+    let shard = scene.process.backbone.shard_of(chat.agent);
+    let subject = format!("event.{shard}.{}.session.{}", chat.agent, chat.session);
+    jetstream.publish(subject, "not a commit".into()).await.unwrap().await.unwrap();
+    scene.for_session(chat, "erase").await;
+    scene.rows.sql("UPDATE scheduled SET attempts = 19").await;
+    let worker = scene.work().await;
+    let settled = async |attempts: i32| {
+        let row = until("a failure", async || {
+            scene.rows.row(chat.session.bytes(), "erase").await.filter(|row| row.attempts >= attempts && !row.is_leased)
+        });
+        row.await
+    };
+    let row = settled(20).await;
+    assert!(row.is_dead && row.attempts == 20 && row.due_in > 60_000, "it waits far longer than before: {row:?}");
+    scene.rows.sql("UPDATE scheduled SET due_at = now()").await;
+    let row = settled(21).await;
+    assert!(row.is_dead && row.attempts == 21 && row.due_in > 60_000, "it is tried again, and stays to be seen: {row:?}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_the_log_kills_no_command() {
     let scene = Scene::set().await;
     let chat = scene.process.chat(an_hour()).await;

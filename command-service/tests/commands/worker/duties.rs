@@ -167,7 +167,7 @@ async fn an_erasure_that_broke_off_is_finished_at_once() {
         }
         scene.carry_out(chat, "erase").await;
         assert_eq!(scene.process.names(chat.address()).await, ["session.started", "session.ended", "session.erased"]);
-        assert!(!scene.process.backbone.keys().owners().await.unwrap().contains(&chat.address()));
+        assert!(!scene.process.key_owners().await.contains(&chat.address()));
     }
 }
 
