@@ -228,4 +228,8 @@ async fn an_id_that_is_derived_again_is_refused_by_a_process_that_never_knew_it(
         let refused = commands.post(Address::session(agent, session), Actor::Chatter, "9", "Hello?").await.unwrap_err();
         assert!(matches!(refused, command_service::Refusal::Session(domain::session::Rejection::Erased)), "{refused}");
     }
+    // A backup of the keys from before the erasure is put back.
+    world.backbone.keys().create(Address::link(agent, link)).await.unwrap();
+    assert_eq!(command_service::finish_erasures(&fresh).await.unwrap(), 1);
+    assert!(world.backbone.keys().get(Address::link(agent, link)).await.unwrap().is_none());
 }

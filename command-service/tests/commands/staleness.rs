@@ -156,7 +156,8 @@ impl Reader {
     async fn read_to(&mut self, sequence: u64) {
         while self.read < sequence {
             for commit in self.feed.next(256).await.unwrap() {
-                self.read = commit.sequence;
+                self.read = commit.sequence();
+                let commit = commit.commit().expect("nothing is pruned here");
                 self.reading.pass(commit.address, commit.sequence);
             }
         }
