@@ -71,11 +71,13 @@ impl Queries {
                 last_chatter_at IS NOT NULL AS "has_spoken!"
             FROM session
             LEFT JOIN question ON question.session = session.id AND question.id = $2
-            WHERE session.link = $1
+            WHERE session.agent = $3
+            AND session.link = $1
             AND recipient IS NOT NULL
             ORDER BY recipient"#,
             link,
-            question
+            question,
+            uuid(agent.bytes())
         )
         .fetch_all(&mut *view.transaction)
         .await?;

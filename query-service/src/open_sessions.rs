@@ -139,7 +139,7 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, now, limit, key) = (uuid(viewer.agent().bytes()), moment(clock::now()), i64::from(limit), uuid(key.bytes()));
         let transaction = &mut *view.transaction;
-        let rows = match scope {
+        let rows = match scope.within(viewer) {
             Scope::Agent => open_rows!("", [agent, now, limit, key]).fetch_all(transaction).await?,
             Scope::Link(link) => {
                 open_rows!("AND link = $5", [agent, now, limit, key, uuid(link.bytes())]).fetch_all(transaction).await?
