@@ -86,3 +86,50 @@ CREATE INDEX link_open_by_agent ON link (agent, opened_sequence) WHERE status IN
 -- Nobody reads by these any more, and without statistics they look as good as those by session.
 DROP INDEX event_by_agent;
 DROP INDEX read_mark_by_agent;
+
+-- How many deliveries wait for an endpoint, counted as they come and go: nobody counts a long queue to learn that it is full.
+ALTER TABLE webhook_endpoint ADD COLUMN pending BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE webhook_endpoint NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE webhook_delivery NO FORCE ROW LEVEL SECURITY;
+UPDATE webhook_endpoint
+SET pending = (SELECT count(*) FROM webhook_delivery WHERE endpoint = webhook_endpoint.id AND dead_at IS NULL);
+ALTER TABLE webhook_endpoint FORCE ROW LEVEL SECURITY;
+ALTER TABLE webhook_delivery FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION count_pending_deliveries() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        UPDATE webhook_endpoint
+        SET pending = pending + change.count
+        FROM (SELECT endpoint, count(*) FROM added WHERE dead_at IS NULL GROUP BY endpoint) AS change
+        WHERE id = change.endpoint;
+    ELSIF TG_OP = 'DELETE' THEN
+        UPDATE webhook_endpoint
+        SET pending = pending - change.count
+        FROM (SELECT endpoint, count(*) FROM removed WHERE dead_at IS NULL GROUP BY endpoint) AS change
+        WHERE id = change.endpoint;
+    ELSE
+        -- A claim and a retry change nothing here; a delivery that is given up, or tried again, does.
+        UPDATE webhook_endpoint
+        SET pending = pending + change.count
+        FROM (
+            SELECT endpoint, sum(step) AS count
+            FROM (
+                SELECT endpoint, 1 AS step FROM added WHERE dead_at IS NULL
+                UNION ALL
+                SELECT endpoint, -1 FROM removed WHERE dead_at IS NULL
+            ) AS steps
+            GROUP BY endpoint
+            HAVING sum(step) <> 0
+        ) AS change
+        WHERE id = change.endpoint;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER count_added AFTER INSERT ON webhook_delivery REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION count_pending_deliveries();
+CREATE TRIGGER count_removed AFTER DELETE ON webhook_delivery REFERENCING OLD TABLE AS removed
+FOR EACH STATEMENT EXECUTE FUNCTION count_pending_deliveries();
+CREATE TRIGGER count_changed AFTER UPDATE ON webhook_delivery REFERENCING OLD TABLE AS removed NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION count_pending_deliveries();

@@ -70,7 +70,13 @@ impl Queries {
                 answers AS "answers?",
                 last_chatter_at IS NOT NULL AS "has_spoken!"
             FROM session
-            LEFT JOIN question ON question.session = session.id AND question.id = $2
+            LEFT JOIN LATERAL (
+                SELECT fields, required, answered, answers
+                FROM question
+                WHERE question.session = session.id
+                AND question.id = $2
+                OFFSET 0
+            ) AS question ON true
             WHERE session.agent = $3
             AND session.link = $1
             AND recipient IS NOT NULL

@@ -19,6 +19,7 @@ mod open_sessions;
 mod opening;
 mod page;
 mod progress;
+mod reached;
 mod role;
 mod scopes;
 mod session_lists;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 
 use nats::Backbone;
 use sqlx::PgPool;
+
+use reached::Reached;
 
 pub use agents::{AgentView, KeyView};
 pub use analytics::{Analytics, Day, Spread};
@@ -61,11 +64,13 @@ pub struct Queries {
 struct Inner {
     pool: PgPool,
     backbone: Backbone,
+    reached: Reached,
 }
 
 impl Queries {
     /// Reads the rows of `pool`, which were projected from the log of `backbone`.
     pub fn new(pool: PgPool, backbone: Backbone) -> Self {
-        Self { inner: Arc::new(Inner { pool, backbone }) }
+        let reached = Reached::new(&backbone);
+        Self { inner: Arc::new(Inner { pool, backbone, reached }) }
     }
 }

@@ -40,7 +40,7 @@ impl Queries {
         macro_rules! of_standing {
             ($standing:literal) => {
                 listed!(
-                    "SELECT id
+                    "SELECT *
                      FROM link
                      WHERE agent = $2
                      AND opened_sequence > $3
@@ -56,14 +56,14 @@ impl Queries {
         let mut rows: Vec<LinkRow> = match (viewer.link(), status) {
             // One link may be looked at as it is.
             (Some(link), status) => {
-                let one = listed!("SELECT id FROM link WHERE agent = $2 AND id = $5 AND opened_sequence > $3 LIMIT $4"; uuid(link.bytes()));
+                let one = listed!("SELECT * FROM link WHERE agent = $2 AND id = $5 AND opened_sequence > $3 LIMIT $4"; uuid(link.bytes()));
                 let standings = one.iter().map(|row| row.standing(now)).collect::<Result<Vec<_>, _>>()?;
                 let is_wanted = |standing| status.is_none_or(|status| status == standing);
                 one.into_iter().zip(standings).filter(|(_, standing)| is_wanted(*standing)).map(|(row, _)| row).collect()
             }
             (None, None) => {
                 listed!(
-                    "SELECT id
+                    "SELECT *
                      FROM link
                      WHERE agent = $2
                      AND opened_sequence > $3
@@ -76,10 +76,10 @@ impl Queries {
             (None, Some(Standing::Revoked)) => of_standing!("revoked"),
             (None, Some(Standing::Expired)) => {
                 listed!(
-                    "SELECT id
+                    "SELECT *
                      FROM (
                         (
-                            SELECT id, opened_sequence
+                            SELECT *
                             FROM link
                             WHERE agent = $2
                             AND opened_sequence > $3
@@ -88,7 +88,7 @@ impl Queries {
                             LIMIT $4
                         )
                         UNION ALL
-                        SELECT id, opened_sequence
+                        SELECT *
                         FROM link
                         WHERE agent = $2
                         AND opened_sequence > $3
@@ -119,7 +119,7 @@ impl Queries {
         let now = clock::now();
         let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
         let mut rows = link_rows!(
-            ["SELECT id
+            ["SELECT *
                  FROM link
                  WHERE agent = $2
                  AND opened_sequence < $3

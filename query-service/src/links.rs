@@ -86,19 +86,25 @@ macro_rules! link_rows {
             LinkRow,
             r#"
             SELECT
-                link.id,
-                link.agent,
-                link.status,
-                link.settings,
-                link.expires_at,
-                rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, erased_at, sequence,
+                link.id AS "id!",
+                link.agent AS "agent!",
+                link.status AS "status!",
+                link.settings AS "settings!",
+                link.expires_at AS "expires_at!",
+                link.rotation AS "rotation!",
+                link.admitted AS "admitted!",
+                link.places_taken AS "places_taken!",
+                link.opened_at AS "opened_at!",
+                link.opened_sequence AS "opened_sequence!",
+                link.closed_at,
+                link.erased_at,
+                link.sequence AS "sequence!",
                 open.active AS "active!",
                 open.idle AS "idle!",
                 open.owed AS "owed!"
             FROM (
             "# $(+ $listed)+ + r#"
-            ) AS listed
-            JOIN link ON link.id = listed.id
+            ) AS link
             CROSS JOIN LATERAL (
                 SELECT
                     count(*) FILTER (WHERE session.status = 'active') AS active,
@@ -223,9 +229,10 @@ impl Queries {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
-        let row = link_rows!(["SELECT $3::UUID AS id"], "", [moment(now), uuid(viewer.agent().bytes()), uuid(link.bytes())])
-            .fetch_optional(&mut *view.transaction)
-            .await?;
+        let row =
+            link_rows!(["SELECT * FROM link WHERE id = $3"], "", [moment(now), uuid(viewer.agent().bytes()), uuid(link.bytes())])
+                .fetch_optional(&mut *view.transaction)
+                .await?;
         let shard = view.shard;
         view.end().await?;
         let mut links = self.open_links(row.into_iter().collect(), shard, now).await?;

@@ -84,7 +84,9 @@ macro_rules! open_rows {
                 unread.events AS "unread!",
                 asked.fields AS "open_fields!"
             FROM open
-            LEFT JOIN read_mark ON read_mark.session = open.id AND read_mark.key = $4
+            -- OFFSET 0 keeps the order: what is open is found first.
+            LEFT JOIN LATERAL (SELECT upto FROM read_mark WHERE read_mark.session = open.id AND read_mark.key = $4 OFFSET 0) AS read_mark
+            ON true
             CROSS JOIN LATERAL (
                 SELECT count(*) AS events
                 FROM event

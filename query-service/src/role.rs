@@ -19,7 +19,7 @@ macro_rules! begin_as {
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE ",
             $role,
             "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; ",
-            "SET LOCAL enable_mergejoin = off; SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan; ",
+            "SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off; SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan; ",
             "SET LOCAL jit = off"
         )
     };
@@ -115,6 +115,11 @@ impl View {
 /// Begins a snapshot of everything, for the operator.
 pub(crate) async fn operator(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
     Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_writer").await?)
+}
+
+/// Begins a look at how far the rows are, which is no secret.
+pub(crate) async fn freshness(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
+    Ok(pool.begin_with("BEGIN READ ONLY; SET LOCAL ROLE tempchat_agent_reader").await?)
 }
 
 /// Begins a transaction that writes what gateways record.

@@ -49,7 +49,7 @@ impl Queries {
             ($status:literal, $scope:literal $(, $parameter:expr)*) => {
                 listed!(
                     [
-                        "SELECT id
+                        "SELECT *
                          FROM session
                          WHERE agent = $2
                          AND started_sequence > $3
@@ -67,10 +67,10 @@ impl Queries {
             ($scope:literal $(, $parameter:expr)*) => {
                 listed!(
                     [
-                        "SELECT id
+                        "SELECT *
                          FROM (
                             (
-                                SELECT id, started_sequence
+                                SELECT *
                                 FROM session
                                 WHERE agent = $2
                                 AND started_sequence > $3
@@ -80,7 +80,7 @@ impl Queries {
                                 LIMIT $4
                             )
                             UNION ALL
-                            SELECT id, started_sequence
+                            SELECT *
                             FROM session
                             WHERE agent = $2
                             AND started_sequence > $3
@@ -97,14 +97,14 @@ impl Queries {
         }
         let link = filter.link.or(viewer.link()).map(|link| uuid(link.bytes()));
         let mut rows = match (link, filter.status) {
-            (None, None) => listed!(["SELECT id
+            (None, None) => listed!(["SELECT *
                  FROM session
                  WHERE agent = $2
                  AND started_sequence > $3
                  ORDER BY started_sequence
                  LIMIT $4"]),
             (Some(link), None) => listed!(
-                ["SELECT id
+                ["SELECT *
                      FROM session
                      WHERE agent = $2
                      AND started_sequence > $3
@@ -144,7 +144,7 @@ impl Queries {
             ($scope:literal $(, $parameter:expr)*) => {
                 session_rows!(
                     [
-                        "SELECT id
+                        "SELECT *
                          FROM session
                          WHERE agent = $2
                          AND started_sequence < $3

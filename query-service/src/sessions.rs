@@ -127,24 +127,43 @@ macro_rules! session_rows {
             SessionRow,
             r#"
             SELECT
-                session.id,
-                session.agent,
-                session.link,
-                session.status AS "status: SessionStatus",
+                session.id AS "id!",
+                session.agent AS "agent!",
+                session.link AS "link!",
+                session.status AS "status!: SessionStatus",
                 link.title AS "link_title?",
                 link.agent_name AS "link_agent_name?",
                 link.status = 'erased' AS link_erased,
                 agent.name AS "agent_name?",
-                display_name, feedback, session.language, recipient, started_at, started_sequence, session.expires_at, max_messages,
-                session.messages_per_minute, session.idle_timeout_ms, session.keep_after_end_ms, chatter_messages, agent_messages, last_word_at,
-                last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, session.erased_at, session.sequence,
+                session.display_name,
+                session.feedback,
+                session.language,
+                session.recipient,
+                session.started_at AS "started_at!",
+                session.started_sequence AS "started_sequence!",
+                session.expires_at AS "expires_at!",
+                session.max_messages AS "max_messages!",
+                session.messages_per_minute AS "messages_per_minute!",
+                session.idle_timeout_ms AS "idle_timeout_ms!",
+                session.keep_after_end_ms AS "keep_after_end_ms!",
+                session.chatter_messages AS "chatter_messages!",
+                session.agent_messages AS "agent_messages!",
+                session.last_word_at AS "last_word_at!",
+                session.last_chatter_at,
+                session.last_agent_at,
+                session.owed_since,
+                session.rating,
+                session.ended_at,
+                session.end_reason,
+                session.erased_at,
+                session.sequence AS "sequence!",
                 open.fields AS "open_fields!"
             FROM (
             "# $(+ $listed)+ + r#"
-            ) AS listed
-            JOIN session ON session.id = listed.id
-            LEFT JOIN link ON link.id = session.link
-            LEFT JOIN agent ON agent.id = session.agent
+            ) AS session
+            -- OFFSET 0 keeps the order: the page is found first.
+            LEFT JOIN LATERAL (SELECT title, agent_name, status FROM link WHERE link.id = session.link OFFSET 0) AS link ON true
+            LEFT JOIN LATERAL (SELECT name FROM agent WHERE agent.id = session.agent OFFSET 0) AS agent ON true
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(bit_count((((1 << question.fields) - 1) & ~question.answered)::BIT(8))), 0)::BIGINT AS fields
                 FROM question
@@ -277,10 +296,13 @@ impl Queries {
     ) -> Result<Answer<Option<SessionView>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
-        let row =
-            session_rows!(["SELECT $3::UUID AS id"], "", [moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes())])
-                .fetch_optional(&mut *view.transaction)
-                .await?;
+        let row = session_rows!(
+            ["SELECT * FROM session WHERE id = $3"],
+            "",
+            [moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes())]
+        )
+        .fetch_optional(&mut *view.transaction)
+        .await?;
         let shard = view.shard;
         view.end().await?;
         let mut sessions = self.open_rows(row.into_iter().collect(), shard, now).await?;

@@ -30,7 +30,8 @@ macro_rules! new_rows {
                 ORDER BY since
                 LIMIT $5
             ) AS waiting
-            JOIN session ON session.id = waiting.session
+            -- OFFSET 0 keeps the order: what waits is found first.
+            CROSS JOIN LATERAL (SELECT * FROM session WHERE session.id = waiting.session OFFSET 0) AS session
             CROSS JOIN LATERAL (
                 SELECT sequence, index, agent, link, session, at, actor, key, command, body
                 FROM event

@@ -37,7 +37,6 @@ macro_rules! unread_rows {
                 ORDER BY since
                 LIMIT $6
             ) AS waiting
-            JOIN session ON session.id = waiting.session
             CROSS JOIN LATERAL (
                 SELECT sequence
                 FROM event
@@ -49,7 +48,6 @@ macro_rules! unread_rows {
                 ORDER BY event.sequence DESC, event.index DESC
                 LIMIT 1
             ) AS new
-            WHERE session.status <> 'erased'
             ORDER BY new.sequence
             "#,
             $($parameter),+
