@@ -46,6 +46,12 @@ pub(crate) struct Config {
     pub(crate) replicas: usize,
     /// The byte limit of each shard, in GiB.
     pub(crate) shard_gib: u16,
+    /// Connections to PostgreSQL for answers.
+    pub(crate) reader_connections: u32,
+    /// Connections to PostgreSQL for rows, scheduled commands and upkeep.
+    pub(crate) writer_connections: u32,
+    /// Connections to PostgreSQL for webhooks.
+    pub(crate) webhook_connections: u32,
     /// The shortest time a link may live, in seconds.
     pub(crate) shortest_lifetime_seconds: u32,
     /// The shortest idle time-out of a session, in seconds.
@@ -121,6 +127,9 @@ impl Default for Config {
             shards: 4,
             replicas: 1,
             shard_gib: 2,
+            reader_connections: 16,
+            writer_connections: 10,
+            webhook_connections: 8,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
             prune_after_days: PruneAfter::Days(30),

@@ -14,8 +14,9 @@ use crate::config::Config;
 const SECRETS: &str = "secrets.json";
 /// nats-server's code for a stream that would not fit on its disk.
 const NO_ROOM: u64 = 10_047;
-/// Connections to PostgreSQL: readers, projectors and the worker share them.
-const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Connections to PostgreSQL of a command that runs beside an installation.
+const CONNECTIONS_OF_A_COMMAND: u32 = 8;
 
 /// Where the servers of an installation are.
 #[derive(Debug, Clone)]
@@ -63,15 +64,15 @@ pub(crate) fn read_secrets(data: &Path) -> Result<Secrets> {
 
 /// Connects to nats-server and opens the log.
 pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
-    connect(config, servers, secrets, true).await
+    open_backbone(config, servers, secrets, true).await
 }
 
 /// Connects to nats-server and opens the log for reading: one of an older release stays as it is.
 pub(crate) async fn read_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
-    connect(config, servers, secrets, false).await
+    open_backbone(config, servers, secrets, false).await
 }
 
-async fn connect(config: &Config, servers: &Servers, secrets: Secrets, takes_over: bool) -> Result<Backbone> {
+async fn open_backbone(config: &Config, servers: &Servers, secrets: Secrets, takes_over: bool) -> Result<Backbone> {
     let options = Options {
         takes_over,
         shards: config.shards,
@@ -94,13 +95,45 @@ pub(crate) async fn read_rows(servers: &Servers) -> Result<PgPool> {
     PgPool::connect(&servers.database_url).await.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
 }
 
-/// Connects to PostgreSQL and brings the schema of the rows up to date.
+/// The connections to PostgreSQL of a process: whoever waits for one of its own kind holds up nobody else.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    /// Answers.
+    pub(crate) readers: PgPool,
+    /// Projectors, the worker and upkeep.
+    pub(crate) writers: PgPool,
+    /// Webhooks' rows and deliveries.
+    pub(crate) webhooks: PgPool,
+}
+
+impl Pools {
+    /// Connects to PostgreSQL and brings the schema of the rows up to date; further connections are opened as they are needed.
+    pub(crate) async fn open(config: &Config, servers: &Servers) -> Result<Self> {
+        let writers = connect(servers, config.writer_connections).await?;
+        let lazy = |connections| pool_of(connections).connect_lazy_with(writers.connect_options().as_ref().clone());
+        Ok(Self { readers: lazy(config.reader_connections), webhooks: lazy(config.webhook_connections), writers })
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        tokio::join!(self.readers.close(), self.writers.close(), self.webhooks.close());
+    }
+}
+
+/// Connects a command to PostgreSQL and brings the schema of the rows up to date.
 pub(crate) async fn open_rows(servers: &Servers) -> Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
+    connect(servers, CONNECTIONS_OF_A_COMMAND).await
+}
+
+async fn connect(servers: &Servers, connections: u32) -> Result<PgPool> {
+    let pool = pool_of(connections)
         .connect(&servers.database_url)
         .await
         .context("PostgreSQL cannot be reached; is DATABASE_URL right?")?;
     migrations::run(&pool).await.context("the database schema cannot be brought up to date")?;
     Ok(pool)
+}
+
+fn pool_of(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections.max(1))
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::config::{Config, ListenOptions};
-use crate::installation::{self, Servers};
+use crate::installation::{self, Pools, Servers};
 use crate::system::{Listeners, Role, StopSignals, System, public_url};
 
 /// Options of `tempchat serve`.
@@ -24,9 +24,9 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
     let servers = Servers::running(&config)?;
     let secrets = installation::read_secrets(&config.data)?;
     let backbone = installation::open_log(&config, &servers, secrets).await?;
-    let pool = installation::open_rows(&servers).await?;
+    let pools = Pools::open(&config, &servers).await?;
     let url = listeners.as_ref().map(|listeners| public_url(&config, listeners)).transpose()?;
-    let mut system = System::start(&config, backbone, pool, &options.roles, listeners).await?;
+    let mut system = System::start(&config, backbone, pools, &options.roles, listeners).await?;
     let mut stop = StopSignals::listen()?;
     println!("ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
     let outcome = tokio::select! {

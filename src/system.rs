@@ -12,7 +12,6 @@ use nats::{Backbone, Shard};
 use projector::Projector;
 use pruning::Pruner;
 use query_service::Queries;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use webhooks::Webhooks;
 
 use crate::config::Config;
+use crate::installation::Pools;
 use crate::process_limits;
 
 /// How long parts may take to finish what they do.
@@ -49,7 +49,7 @@ pub(crate) struct System {
     webhooks: Option<Arc<Webhooks>>,
     stop: CancellationToken,
     backbone: Backbone,
-    pool: PgPool,
+    pools: Pools,
 }
 
 /// The sockets that the gateway accepts connections on.
@@ -82,7 +82,7 @@ impl System {
     pub(crate) async fn start(
         config: &Config,
         backbone: Backbone,
-        pool: PgPool,
+        pools: Pools,
         roles: &[Role],
         listeners: Option<Listeners>,
     ) -> Result<Self> {
@@ -98,7 +98,7 @@ impl System {
             webhooks: None,
             stop: CancellationToken::new(),
             backbone,
-            pool,
+            pools,
         };
         if roles.contains(&Role::Projector) {
             system.projector();
@@ -117,7 +117,7 @@ impl System {
     }
 
     fn projector(&mut self) {
-        let projector = Arc::new(Projector::start(&self.backbone, &self.pool, &self.stop));
+        let projector = Arc::new(Projector::start(&self.backbone, &self.pools.writers, &self.stop));
         self.projector = Some(Arc::clone(&projector));
         self.parts.spawn(async move {
             projector.finished().await;
@@ -126,7 +126,7 @@ impl System {
     }
 
     fn worker(&mut self) {
-        let (commands, pool, stop) = (self.commands.clone(), self.pool.clone(), self.stop.clone());
+        let (commands, pool, stop) = (self.commands.clone(), self.pools.writers.clone(), self.stop.clone());
         self.parts.spawn(async move {
             worker::run(commands, pool, stop).await;
             ("worker", Ok(()))
@@ -144,7 +144,7 @@ impl System {
     }
 
     fn webhooks(&mut self, config: &Config) -> Result<()> {
-        let webhooks = Webhooks::start(&self.backbone, &self.pool, &config.webhooks(), &self.stop)?;
+        let webhooks = Webhooks::start(&self.backbone, &self.pools.webhooks, &config.webhooks(), &self.stop)?;
         let webhooks = Arc::new(webhooks);
         self.webhooks = Some(Arc::clone(&webhooks));
         self.parts.spawn(async move {
@@ -155,7 +155,7 @@ impl System {
     }
 
     fn gateway(&mut self, config: &Config, listeners: Listeners) -> Result<()> {
-        let queries = Queries::new(self.pool.clone(), self.backbone.clone());
+        let queries = Queries::new(self.pools.readers.clone(), self.backbone.clone());
         let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
@@ -209,7 +209,7 @@ impl System {
         let late = timeout(STOPS_WITHIN, all).await.is_err();
         self.parts.shutdown().await;
         // A server that is gone never answers.
-        let disconnect = async { tokio::join!(self.backbone.drain(), self.pool.close()) };
+        let disconnect = async { tokio::join!(self.backbone.drain(), self.pools.close()) };
         let _unanswered = timeout(DISCONNECTS_WITHIN, disconnect).await;
         if late {
             bail!("some parts took longer than {STOPS_WITHIN:?} to stop and were cut off");

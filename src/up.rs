@@ -14,7 +14,7 @@ use url::Url;
 use crate::access::{ADDRESS, AGENT_KEY, Access};
 use crate::config::{Config, ListenOptions};
 use crate::demo::Demo;
-use crate::installation::{self, Servers};
+use crate::installation::{self, Pools, Servers};
 use crate::system::{Listeners, Role, StopSignals, System, public_url};
 use crate::{demo, mcp_config};
 
@@ -84,12 +84,12 @@ async fn everything(
     progress.say("opening the event log");
     let backbone = installation::open_log(config, &servers, installation::keep_secrets(data)?).await?;
     progress.say("preparing the read models");
-    let pool = installation::open_rows(&servers).await?;
+    let pools = Pools::open(config, &servers).await?;
     progress.say("starting all parts");
     // What runs in this process is reached where it listens, whatever a proxy in front is called.
     let local: Url = format!("http://{}", listeners.public.local_addr()?).parse()?;
     let system =
-        System::start(config, backbone, pool, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(listeners))
+        System::start(config, backbone, pools, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(listeners))
             .await?;
     let key = agent_key(&system.commands, data, AGENT_KEY, "agent").await?;
     let demo = if options.no_demo {

@@ -20,8 +20,9 @@ use webhooks::{Settings, Webhooks};
 
 use crate::sessions;
 
-/// Connections to PostgreSQL, as many as the product opens.
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// Connections to PostgreSQL for answers, and for all else: as many as the product opens.
+const READER_CONNECTIONS: u32 = 16;
+const OTHER_CONNECTIONS: u32 = 18;
 /// More than any measurement asks for.
 const UNLIMITED: Rate = Rate { burst: u32::MAX, per_minute: u32::MAX };
 
@@ -29,6 +30,7 @@ const UNLIMITED: Rate = Rate { burst: u32::MAX, per_minute: u32::MAX };
 pub(crate) struct Installation {
     pub(crate) backbone: Backbone,
     pub(crate) pool: PgPool,
+    readers: PgPool,
     pub(crate) commands: Commands,
     pub(crate) credentials: SessionCredentials,
     /// Ends with the installation.
@@ -48,12 +50,14 @@ impl Installation {
         let postgres = Postgres::start(&data, PostgresOptions::default()).await?;
         let secrets = Secrets::generate();
         let backbone = Backbone::connect(Options::new(nats.url(), secrets.clone())).await?;
-        let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).connect(postgres.url()).await?;
+        let pool = PgPoolOptions::new().max_connections(OTHER_CONNECTIONS).connect(postgres.url()).await?;
         migrations::run(&pool).await?;
+        let readers = PgPoolOptions::new().max_connections(READER_CONNECTIONS);
+        let readers = readers.connect_lazy_with(pool.connect_options().as_ref().clone());
         let commands = Commands::new(backbone.clone(), sessions::policy());
         let credentials = SessionCredentials::new(&secrets);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        Ok(Self { backbone, pool, commands, credentials, stop, tasks, nats, postgres, _data: data })
+        Ok(Self { backbone, pool, readers, commands, credentials, stop, tasks, nats, postgres, _data: data })
     }
 
     /// Starts the projector.
@@ -71,7 +75,7 @@ impl Installation {
 
     /// Starts a gateway.
     pub(crate) async fn start_gateway(&self) -> Result<SocketAddr> {
-        let (address, serving) = serve(&self.commands, &self.backbone, self.pool.clone(), self.stop.clone()).await?;
+        let (address, serving) = serve(&self.commands, &self.backbone, self.readers.clone(), self.stop.clone()).await?;
         self.tasks.spawn(serving);
         Ok(address)
     }
@@ -96,6 +100,7 @@ impl Installation {
         self.tasks.close();
         self.tasks.wait().await;
         self.backbone.drain().await;
+        self.readers.close().await;
         self.pool.close().await;
         self.postgres.stop().await;
         self.nats.stop().await;

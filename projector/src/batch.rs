@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::fold::{Needs, Rows};
-use crate::table::{admission, agent, event, link, question, read_mark, scheduled, session};
+use crate::table::{admission, agent, event, link, question, read_mark, scheduled, session, unread};
 
 /// Writes what commits make of the rows.
 pub(crate) async fn write(connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
@@ -67,5 +67,6 @@ async fn save(connection: &mut PgConnection, rows: &Rows) -> sqlx::Result<()> {
     save!(rows.questions, question::save);
     save!(rows.read_marks, read_mark::save);
     event::save(connection, &rows.events).await?;
+    unread::save(connection, &rows.unread).await?;
     scheduled::save(connection, &rows.schedule).await
 }

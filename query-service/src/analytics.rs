@@ -1,15 +1,17 @@
 //! Figures over a period. All are counts and times of sessions, which remain when the texts are erased.
 //!
-//! They are computed from the sessions' rows: a table of sums would be one more thing to keep consistent, and 100,000 sessions of
-//! one agent are summed up in a fraction of a second.
+//! They are computed from the sessions' rows, by day and reason in one pass, and for percentiles in a second: a table of sums would be
+//! one more thing to keep consistent, and 100,000 sessions of one agent are summed up in a fraction of a second.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use domain::session::EndReason;
 use domain::{LinkId, Millis, Timestamp};
 use sqlx::types::Uuid;
-use sqlx::{Postgres, Transaction};
 use time::{Date, OffsetDateTime};
 
-use crate::columns::{count, end_reason, moment, uuid};
+use crate::columns::{end_reason, moment, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Viewer, clock};
 
@@ -85,129 +87,106 @@ struct Period {
 /// Fetches the rows of a query over all of an agent's sessions, or of the same query over one link's: each is a statement of its
 /// own.
 macro_rules! fetch {
-    ($period:expr, $fetch:ident($transaction:expr), $query:ident![$last:expr]) => {
+    ($period:expr, $fetch:ident($transaction:expr), $query:ident) => {
         match $period.link {
-            None => $query!("", "", [$period.agent, $period.since, $last]).$fetch(&mut **$transaction).await?,
-            Some(link) => {
-                $query!("AND link = $4", "AND id = $4", [$period.agent, $period.since, $last, link])
-                    .$fetch(&mut **$transaction)
-                    .await?
-            }
+            None => $query!("", [$period]).$fetch(&mut **$transaction).await?,
+            Some(link) => $query!("AND link = $4", [$period, link]).$fetch(&mut **$transaction).await?,
         }
     };
 }
 
-struct TotalsRow {
+/// The sessions that started on one day and ended for one reason, or have not.
+struct SumsRow {
+    day: Date,
+    reason: Option<String>,
     joined: i64,
     wrote: i64,
     replied: i64,
-    first_reply: Option<Vec<i64>>,
     chatter_messages: i64,
     agent_messages: i64,
-    length: Option<Vec<i64>>,
     ratings: i64,
-    average_rating: Option<f64>,
+    rating_points: i64,
     unanswered: i64,
 }
 
-/// Sums up sessions; the third parameter is the time.
-macro_rules! totals {
-    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+/// Sums up sessions by their day and the reason of their end; the third parameter is the time.
+macro_rules! sums {
+    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
-            TotalsRow,
+            SumsRow,
             r#"SELECT
+                (started_at AT TIME ZONE 'UTC')::DATE AS "day!",
+                CASE WHEN ended_at IS NOT NULL OR expires_at <= $3 THEN coalesce(end_reason, 'link_expired') END AS reason,
                 count(*) AS "joined!",
                 count(first_chatter_at) AS "wrote!",
                 count(first_reply_at) AS "replied!",
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
-                    WITHIN GROUP (ORDER BY (extract(EPOCH FROM first_reply_at - first_chatter_at) * 1000)::BIGINT) AS first_reply,
-                coalesce(sum(chatter_messages), 0)::BIGINT AS "chatter_messages!",
-                coalesce(sum(agent_messages), 0)::BIGINT AS "agent_messages!",
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
-                    WITHIN GROUP (ORDER BY (extract(EPOCH FROM ended - started_at) * 1000)::BIGINT) AS length,
+                sum(chatter_messages)::BIGINT AS "chatter_messages!",
+                sum(agent_messages)::BIGINT AS "agent_messages!",
                 count(rating) AS "ratings!",
-                avg(rating)::DOUBLE PRECISION AS average_rating,
+                coalesce(sum(rating), 0)::BIGINT AS "rating_points!",
                 count(owed_since) AS "unanswered!"
             FROM session
-            CROSS JOIN LATERAL (SELECT coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) AS ended) AS standing
             WHERE agent = $1
             AND started_at >= $2
-            "# + $sessions,
-            $($parameter),+
+            "# + $scope + r#"
+            GROUP BY 1, 2"#,
+            $period.agent,
+            $period.since,
+            $period.now
+            $(, $link)?
         )
     };
 }
 
-struct EndedRow {
-    reason: String,
-    sessions: i64,
+/// Percentiles in seconds.
+struct SpreadsRow {
+    first_reply: Option<Vec<f64>>,
+    length: Option<Vec<f64>>,
 }
 
-/// Counts ended sessions by reason; the third parameter is the time.
-macro_rules! ended {
-    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+/// Finds how long replies took and sessions lasted; the third parameter is the time.
+macro_rules! spreads {
+    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
-            EndedRow,
-            r#"SELECT coalesce(end_reason, 'link_expired') AS "reason!", count(*) AS "sessions!"
+            SpreadsRow,
+            "SELECT
+                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
+                    WITHIN GROUP (ORDER BY date_part('epoch', first_reply_at - first_chatter_at)) AS first_reply,
+                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
+                    WITHIN GROUP (
+                        ORDER BY date_part('epoch', coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) - started_at)
+                    ) AS length
             FROM session
             WHERE agent = $1
             AND started_at >= $2
-            AND (ended_at IS NOT NULL OR expires_at <= $3)
-            "# + $sessions + r#"
-            GROUP BY 1
-            ORDER BY 2 DESC, 1"#,
-            $($parameter),+
+            " + $scope,
+            $period.agent,
+            $period.since,
+            $period.now
+            $(, $link)?
         )
     };
 }
 
-struct DayRow {
+struct OpenedRow {
     day: Date,
     links: i64,
-    joined: i64,
-    messages: i64,
-    unanswered: i64,
-    days: i64,
 }
 
-/// Sums up days, the newest first; the third parameter is how many.
-macro_rules! days {
-    ($sessions:literal, $links:literal, [$($parameter:expr),+]) => {
+/// Counts links by the day of their opening.
+macro_rules! opened {
+    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
-            DayRow,
-            r#"WITH
-            opened AS (
-                SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS day, count(*) AS links
-                FROM link
-                WHERE agent = $1
-                AND opened_at >= $2
-                "# + $links + r#"
-                GROUP BY 1
-            ),
-            started AS (
-                SELECT
-                    (started_at AT TIME ZONE 'UTC')::DATE AS day,
-                    count(*) AS joined,
-                    sum(chatter_messages + agent_messages)::BIGINT AS messages,
-                    count(owed_since) AS unanswered
-                FROM session
-                WHERE agent = $1
-                AND started_at >= $2
-                "# + $sessions + r#"
-                GROUP BY 1
-            )
-            SELECT
-                day AS "day!",
-                coalesce(links, 0) AS "links!",
-                coalesce(joined, 0) AS "joined!",
-                coalesce(messages, 0) AS "messages!",
-                coalesce(unanswered, 0) AS "unanswered!",
-                count(*) OVER () AS "days!"
-            FROM opened
-            FULL JOIN started USING (day)
-            ORDER BY day DESC
-            LIMIT $3"#,
-            $($parameter),+
+            OpenedRow,
+            r#"SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS "day!", count(*) AS "links!"
+            FROM link
+            WHERE agent = $1
+            AND opened_at >= $2
+            "# + $scope + r#"
+            GROUP BY 1"#,
+            $period.agent,
+            $period.since
+            $(, $link)?
         )
     };
 }
@@ -226,97 +205,85 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, link) = (uuid(viewer.agent().bytes()), link.map(|link| uuid(link.bytes())));
         let period = Period { agent, link, since: moment(since), now: moment(clock::now()) };
-        let mut value = period.totals(&mut view.transaction, since).await?;
-        value.ended = period.ended(&mut view.transaction).await?;
-        value.open = value.joined.saturating_sub(value.ended.iter().map(|(_, sessions)| sessions).sum());
-        (value.days, value.earlier_days) = period.days(&mut view.transaction, days).await?;
-        value.links_opened = period.links_opened(&mut view.transaction).await?;
+        let transaction = &mut view.transaction;
+        let sums = fetch!(period, fetch_all(transaction), sums);
+        let spreads = fetch!(period, fetch_one(transaction), spreads);
+        let opened = match period.link {
+            None => opened!("", [period]).fetch_all(&mut **transaction).await?,
+            Some(link) => opened!("AND id = $3", [period, link]).fetch_all(&mut **transaction).await?,
+        };
         view.end().await?;
+        let mut value = totals(&sums, since)?;
+        value.first_reply = spread(spreads.first_reply.as_deref());
+        value.length = spread(spreads.length.as_deref());
+        value.links_opened = opened.iter().map(|row| wide(row.links)).sum();
+        (value.days, value.earlier_days) = newest_days(&sums, &opened, days);
         Ok(Answer { value, stale })
     }
 }
 
-impl Period {
-    async fn totals(&self, transaction: &mut Transaction<'static, Postgres>, since: Timestamp) -> Result<Analytics, Error> {
-        let row = fetch!(self, fetch_one(transaction), totals![self.now]);
-        Ok(Analytics {
-            since,
-            links_opened: 0,
-            joined: wide(row.joined),
-            wrote: wide(row.wrote),
-            replied: wide(row.replied),
-            first_reply: spread(row.first_reply.as_deref()),
-            chatter_messages: wide(row.chatter_messages),
-            agent_messages: wide(row.agent_messages),
-            ended: Vec::new(),
-            length: spread(row.length.as_deref()),
-            open: 0,
-            ratings: wide(row.ratings),
-            average_rating: row.average_rating,
-            unanswered: wide(row.unanswered),
-            days: Vec::new(),
-            earlier_days: 0,
-        })
+/// Adds up all days and reasons.
+fn totals(sums: &[SumsRow], since: Timestamp) -> Result<Analytics, Error> {
+    let sum = |of: fn(&SumsRow) -> i64| wide(sums.iter().map(of).sum());
+    let mut ended = BTreeMap::new();
+    for row in sums {
+        if let Some(reason) = row.reason.as_deref() {
+            *ended.entry(reason).or_default() += wide(row.joined);
+        }
     }
+    let mut ended: Vec<(&str, u64)> = ended.into_iter().collect();
+    ended.sort_by_key(|(_, sessions)| Reverse(*sessions));
+    let joined = sum(|row| row.joined);
+    let (ratings, points) = (sum(|row| row.ratings), sum(|row| row.rating_points));
+    #[expect(clippy::cast_precision_loss, reason = "sessions are far fewer than 2^52")]
+    let average_rating = (ratings > 0).then(|| points as f64 / ratings as f64);
+    Ok(Analytics {
+        since,
+        links_opened: 0,
+        joined,
+        wrote: sum(|row| row.wrote),
+        replied: sum(|row| row.replied),
+        first_reply: None,
+        chatter_messages: sum(|row| row.chatter_messages),
+        agent_messages: sum(|row| row.agent_messages),
+        open: joined.saturating_sub(ended.iter().map(|(_, sessions)| sessions).sum()),
+        ended: ended.into_iter().map(|(reason, sessions)| Ok((end_reason(reason)?, sessions))).collect::<Result<_, Error>>()?,
+        length: None,
+        ratings,
+        average_rating,
+        unanswered: sum(|row| row.unanswered),
+        days: Vec::new(),
+        earlier_days: 0,
+    })
+}
 
-    async fn ended(&self, transaction: &mut Transaction<'static, Postgres>) -> Result<Vec<(EndReason, u64)>, Error> {
-        let rows = fetch!(self, fetch_all(transaction), ended![self.now]);
-        rows.into_iter().map(|row| Ok((end_reason(&row.reason)?, wide(row.sessions)))).collect()
+/// Returns the newest days, oldest first, and how many there are before them.
+fn newest_days(sums: &[SumsRow], opened: &[OpenedRow], limit: u16) -> (Vec<Day>, u64) {
+    let mut days: BTreeMap<Date, Day> = BTreeMap::new();
+    let new = |date| Day { date, links_opened: 0, joined: 0, messages: 0, unanswered: 0 };
+    for row in sums {
+        let day = days.entry(row.day).or_insert_with(|| new(row.day));
+        day.joined += wide(row.joined);
+        day.messages += wide(row.chatter_messages + row.agent_messages);
+        day.unanswered += wide(row.unanswered);
     }
-
-    async fn links_opened(&self, transaction: &mut Transaction<'static, Postgres>) -> Result<u64, Error> {
-        let opened = match self.link {
-            None => {
-                sqlx::query_scalar!(
-                    r#"SELECT count(*) AS "opened!" FROM link WHERE agent = $1 AND opened_at >= $2"#,
-                    self.agent,
-                    self.since,
-                )
-                .fetch_one(&mut **transaction)
-                .await?
-            }
-            Some(link) => {
-                sqlx::query_scalar!(
-                    r#"SELECT count(*) AS "opened!" FROM link WHERE agent = $1 AND opened_at >= $2 AND id = $3"#,
-                    self.agent,
-                    self.since,
-                    link,
-                )
-                .fetch_one(&mut **transaction)
-                .await?
-            }
-        };
-        Ok(wide(opened))
+    for row in opened {
+        days.entry(row.day).or_insert_with(|| new(row.day)).links_opened += wide(row.links);
     }
-
-    /// Returns the newest days, oldest first, and how many there are before them.
-    async fn days(&self, transaction: &mut Transaction<'static, Postgres>, limit: u16) -> Result<(Vec<Day>, u64), Error> {
-        let rows = fetch!(self, fetch_all(transaction), days![i64::from(limit)]);
-        let all = rows.first().map_or(0, |row| count(row.days));
-        let days: Vec<Day> = rows
-            .iter()
-            .rev()
-            .map(|row| Day {
-                date: row.day,
-                links_opened: wide(row.links),
-                joined: wide(row.joined),
-                messages: wide(row.messages),
-                unanswered: wide(row.unanswered),
-            })
-            .collect();
-        let shown = u64::try_from(days.len()).unwrap_or(u64::MAX);
-        Ok((days, u64::from(all).saturating_sub(shown)))
-    }
+    let earlier = days.len().saturating_sub(usize::from(limit));
+    (days.into_values().skip(earlier).collect(), u64::try_from(earlier).unwrap_or(u64::MAX))
 }
 
 fn wide(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// Reads the two percentiles; `None` where there was nothing to sort.
-fn spread(percentiles: Option<&[i64]>) -> Option<Spread> {
+/// Reads the two percentiles, in seconds; `None` where there was nothing to sort.
+fn spread(percentiles: Option<&[f64]>) -> Option<Spread> {
+    #[expect(clippy::cast_possible_truncation, reason = "lives of sessions are far below 2^52 milliseconds")]
+    let millis = |seconds: f64| Millis((seconds * 1_000.0).round() as i64);
     match percentiles? {
-        [median, p90] => Some(Spread { median: Millis(*median), p90: Millis(*p90) }),
+        [median, p90] => Some(Spread { median: millis(*median), p90: millis(*p90) }),
         _ => None,
     }
 }

@@ -70,12 +70,20 @@ impl Queries {
                 answers AS "answers?",
                 last_chatter_at IS NOT NULL AS "has_spoken!"
             FROM session
-            LEFT JOIN question ON question.session = session.id AND question.id = $2
-            WHERE session.link = $1
+            LEFT JOIN LATERAL (
+                SELECT fields, required, answered, answers
+                FROM question
+                WHERE question.session = session.id
+                AND question.id = $2
+                OFFSET 0
+            ) AS question ON true
+            WHERE session.agent = $3
+            AND session.link = $1
             AND recipient IS NOT NULL
             ORDER BY recipient"#,
             link,
-            question
+            question,
+            uuid(agent.bytes())
         )
         .fetch_all(&mut *view.transaction)
         .await?;

@@ -22,6 +22,16 @@ pub enum Scope {
     Session(SessionId),
 }
 
+impl Scope {
+    /// Narrows the scope to what the viewer may see, so that rows are looked for nowhere else.
+    pub(crate) fn within(self, viewer: Viewer) -> Self {
+        match (self, viewer.link()) {
+            (Self::Agent, Some(link)) => Self::Link(link),
+            (scope, _) => scope,
+        }
+    }
+}
+
 /// Which part of a session's history is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Range {
@@ -174,12 +184,34 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(Viewer::Agent(agent), fresh).await?;
         let (agent, now) = (uuid(agent.bytes()), moment(clock::now()));
         let sessions: Vec<Uuid> = sessions.iter().map(|session| uuid(session.bytes())).collect();
-        let rows = event_rows!(
-            ["AND event.type = 'session.question_answered'
-             AND event.session = ANY ($4)
-             ORDER BY event.sequence DESC, index DESC
-             LIMIT $5"],
-            [agent, now, NO_KEY, &sessions, rows_for(limit)]
+        // Session by session: in the order of all events one would be looked for among all that there are.
+        let rows = sqlx::query_as!(
+            EventRow,
+            r#"
+            SELECT
+                event.sequence AS "sequence!", event.index AS "index!", event.agent AS "agent!", event.link, event.session,
+                event.at AS "at!", event.actor AS "actor!", event.key, event.command AS "command!", event.body AS "body!",
+                session.erased_at IS NOT NULL
+                OR coalesce(session.erase_at, session.expires_at + session.keep_after_end_ms * INTERVAL '1 millisecond') <= $2
+                AS gone
+            FROM session
+            CROSS JOIN LATERAL (
+                SELECT sequence, index, agent, link, session, at, actor, key, command, body
+                FROM event
+                WHERE event.session = session.id
+                AND event.type = 'session.question_answered'
+                ORDER BY event.sequence DESC, event.index DESC
+                LIMIT $4
+            ) AS event
+            WHERE session.agent = $1
+            AND session.id = ANY ($3)
+            ORDER BY event.sequence DESC, event.index DESC
+            LIMIT $4
+            "#,
+            agent,
+            now,
+            &sessions,
+            rows_for(limit)
         )
         .fetch_all(&mut *view.transaction)
         .await?;

@@ -2,21 +2,14 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use nats::Shard;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::role::View;
 use crate::{Error, Queries, Viewer};
 
 /// How long an answer waits for the projector.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest pause between two reads of the checkpoint.
-const LONGEST_PAUSE: Duration = Duration::from_millis(64);
-/// The pauses between them.
-const PAUSES: ExponentialBuilder =
-    ExponentialBuilder::new().with_min_delay(Duration::from_millis(4)).with_max_delay(LONGEST_PAUSE).without_max_times();
-
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
@@ -54,17 +47,17 @@ impl Queries {
             Some(sequence) => Some(sequence),
             None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
         };
-        let mut pauses = PAUSES.build();
         loop {
             let view = View::begin(&self.inner.pool, &self.inner.backbone, viewer).await?;
-            let stale = at_least.is_none_or(|sequence| view.reached < sequence);
-            if !stale || at_least.is_none() || Instant::now() >= deadline {
+            self.inner.reached.note(view.shard, view.reached);
+            let Some(at_least) = at_least.filter(|at_least| view.reached < *at_least && Instant::now() < deadline) else {
+                let stale = at_least.is_none_or(|sequence| view.reached < sequence);
                 return Ok(Snapshot { view, stale });
-            }
+            };
             // No connection is held while waiting.
+            let shard = view.shard;
             view.end().await?;
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            self.inner.reached.wait(&self.inner.pool, &self.inner.backbone, (shard, at_least), deadline).await?;
         }
     }
 

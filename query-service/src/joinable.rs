@@ -49,7 +49,7 @@ impl Queries {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, now) = (uuid(viewer.agent().bytes()), moment(clock::now()));
-        let mut rows = if let Some(link) = link {
+        let mut rows = if let Some(link) = link.or(viewer.link()) {
             let rows = sqlx::query_as!(
                 Row,
                 "SELECT settings, admitted, places_taken, opened_at, expires_at

@@ -13,13 +13,16 @@ mod events;
 mod freshness;
 mod joinable;
 mod key_use;
+mod link_lists;
 mod links;
 mod open_sessions;
 mod opening;
 mod page;
 mod progress;
+mod reached;
 mod role;
 mod scopes;
+mod session_lists;
 mod sessions;
 mod unacknowledged;
 mod unfinished;
@@ -30,6 +33,8 @@ use std::sync::Arc;
 
 use nats::Backbone;
 use sqlx::PgPool;
+
+use reached::Reached;
 
 pub use agents::{AgentView, KeyView};
 pub use analytics::{Analytics, Day, Spread};
@@ -45,7 +50,8 @@ pub use page::Page;
 pub use progress::Progress;
 pub use role::Viewer;
 pub use scopes::ScopeView;
-pub use sessions::{SessionFilter, SessionStatus, SessionView};
+pub use session_lists::SessionFilter;
+pub use sessions::{SessionStatus, SessionView};
 pub use unfinished::Unfinished;
 pub use unread::Unread;
 pub use vaults::{PlainText, Vaults};
@@ -60,11 +66,13 @@ pub struct Queries {
 struct Inner {
     pool: PgPool,
     backbone: Backbone,
+    reached: Reached,
 }
 
 impl Queries {
     /// Reads the rows of `pool`, which were projected from the log of `backbone`.
     pub fn new(pool: PgPool, backbone: Backbone) -> Self {
-        Self { inner: Arc::new(Inner { pool, backbone }) }
+        let reached = Reached::new(&backbone);
+        Self { inner: Arc::new(Inner { pool, backbone, reached }) }
     }
 }

@@ -8,11 +8,10 @@ use nats::{Field, Position, Shard, settings_from_bytes};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-use crate::columns::{count, moment, sequence, sequence_column, timestamp, uuid};
+use crate::columns::{count, moment, sequence, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::page::{cut, rows_for};
 use crate::vaults::Owner;
-use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
+use crate::{Answer, Error, Freshness, PlainText, Queries, Vaults, Viewer, clock};
 
 /// A link with all its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,69 +77,73 @@ pub struct LinkCounts {
     pub waiting_for_agent: u32,
 }
 
-/// Reads links with what `$tail` adds; the first two parameters are the time and the agent.
+/// Reads the links that `$listed` finds, in `$order`; the first two parameters are the time and the agent.
+///
+/// A link's sessions are counted for those links alone that are on the page.
 macro_rules! link_rows {
-    ($tail:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
+    ([$($listed:literal),+], $order:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             LinkRow,
             r#"
             SELECT
-                link.id,
-                link.agent,
-                link.status,
-                link.settings,
-                link.expires_at,
-                rotation, admitted, places_taken, opened_at, opened_sequence, closed_at, erased_at, sequence,
+                link.id AS "id!",
+                link.agent AS "agent!",
+                link.status AS "status!",
+                link.settings AS "settings!",
+                link.expires_at AS "expires_at!",
+                link.rotation AS "rotation!",
+                link.admitted AS "admitted!",
+                link.places_taken AS "places_taken!",
+                link.opened_at AS "opened_at!",
+                link.opened_sequence AS "opened_sequence!",
+                link.closed_at,
+                link.erased_at,
+                link.sequence AS "sequence!",
                 open.active AS "active!",
                 open.idle AS "idle!",
                 open.owed AS "owed!"
-            FROM link
-            -- To find by; what is shown is `domain::link::Standing`, and a test holds them together.
-            CROSS JOIN LATERAL (
-                SELECT
-                    CASE
-                        WHEN link.status IN ('active', 'paused') AND link.expires_at <= $1 THEN 'expired'
-                        WHEN link.status = 'erased' AND link.closed_at >= link.expires_at THEN 'expired'
-                        WHEN link.status = 'erased' THEN 'revoked'
-                        ELSE link.status
-                    END AS status
-            ) AS standing
+            FROM (
+            "# $(+ $listed)+ + r#"
+            ) AS link
             CROSS JOIN LATERAL (
                 SELECT
                     count(*) FILTER (WHERE session.status = 'active') AS active,
                     count(*) FILTER (WHERE session.status = 'idle') AS idle,
                     count(*) FILTER (WHERE session.owed_since IS NOT NULL) AS owed
                 FROM session
-                WHERE session.link = link.id
+                WHERE session.agent = link.agent
+                AND session.link = link.id
                 AND session.status IN ('active', 'idle')
                 AND session.expires_at > $1
             ) AS open
             WHERE link.agent = $2
-            "# + $tail,
+            "# + $order,
             $now,
             $agent
             $(, $parameter)*
         )
     };
 }
+pub(crate) use link_rows;
 
-struct LinkRow {
-    id: Uuid,
-    agent: Uuid,
-    status: String,
-    settings: Vec<u8>,
-    expires_at: OffsetDateTime,
-    rotation: i64,
-    admitted: i64,
-    places_taken: i64,
-    opened_at: OffsetDateTime,
-    opened_sequence: i64,
-    closed_at: Option<OffsetDateTime>,
-    erased_at: Option<OffsetDateTime>,
-    sequence: i64,
-    active: i64,
-    idle: i64,
-    owed: i64,
+/// A link as it is stored, with its sessions counted.
+pub(crate) struct LinkRow {
+    pub(crate) id: Uuid,
+    pub(crate) agent: Uuid,
+    pub(crate) status: String,
+    pub(crate) settings: Vec<u8>,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) rotation: i64,
+    pub(crate) admitted: i64,
+    pub(crate) places_taken: i64,
+    pub(crate) opened_at: OffsetDateTime,
+    pub(crate) opened_sequence: i64,
+    pub(crate) closed_at: Option<OffsetDateTime>,
+    pub(crate) erased_at: Option<OffsetDateTime>,
+    pub(crate) sequence: i64,
+    pub(crate) active: i64,
+    pub(crate) idle: i64,
+    pub(crate) owed: i64,
 }
 
 impl LinkRow {
@@ -148,16 +151,21 @@ impl LinkRow {
         Address::link(AgentId::new(self.agent.into_bytes()), LinkId::new(self.id.into_bytes()))
     }
 
+    /// Judges how the link stands by the clock.
+    pub(crate) fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
+        let status = Status::parse(&self.status).ok_or_else(|| Error::Column { column: "status", value: self.status.clone() })?;
+        Ok(Standing::of(status, timestamp(self.expires_at), self.closed_at.map(timestamp), now))
+    }
+
     fn view(self, shard: Shard, vaults: &Vaults, now: Timestamp) -> Result<LinkView, Error> {
         let address = self.address();
-        let status = Status::parse(&self.status).ok_or(Error::Column { column: "status", value: self.status })?;
-        let closed_at = self.closed_at.map(timestamp);
+        let status = self.standing(now)?;
         let settings = settings_from_bytes(&self.settings)
             .map_err(|error| Error::Column { column: "settings", value: error.to_string() })?;
         Ok(LinkView {
             id: LinkId::new(self.id.into_bytes()),
             agent: address.agent,
-            status: Standing::of(status, timestamp(self.expires_at), closed_at, now),
+            status,
             settings: settings.convert(&mut Opening { vaults, address })?,
             counts: LinkCounts {
                 admitted: count(self.admitted),
@@ -168,7 +176,7 @@ impl LinkRow {
             },
             rotation: count(self.rotation),
             opened_at: timestamp(self.opened_at),
-            closed_at,
+            closed_at: self.closed_at.map(timestamp),
             erased_at: self.erased_at.map(timestamp),
             position: Position { shard, sequence: sequence(self.opened_sequence), index: 0 },
             sequence: sequence(self.sequence),
@@ -221,83 +229,18 @@ impl Queries {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
-        let row = link_rows!("AND link.id = $3", [moment(now), uuid(viewer.agent().bytes()), uuid(link.bytes())])
-            .fetch_optional(&mut *view.transaction)
-            .await?;
+        let row =
+            link_rows!(["SELECT * FROM link WHERE id = $3"], "", [moment(now), uuid(viewer.agent().bytes()), uuid(link.bytes())])
+                .fetch_optional(&mut *view.transaction)
+                .await?;
         let shard = view.shard;
         view.end().await?;
         let mut links = self.open_links(row.into_iter().collect(), shard, now).await?;
         Ok(Answer { value: links.pop(), stale })
     }
 
-    /// Lists an agent's links in the order of their opening.
-    pub async fn links(
-        &self,
-        viewer: impl Into<Viewer>,
-        status: Option<Standing>,
-        after: Option<Position>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<Page<LinkView>>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let now = clock::now();
-        let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        let (agent, most) = (uuid(viewer.agent().bytes()), rows_for(limit));
-        let mut rows = match status {
-            None => {
-                let rows = link_rows!(
-                    "AND (link.opened_sequence, 0) > ($3, $4)
-                     ORDER BY link.opened_sequence
-                     LIMIT $5",
-                    [moment(now), agent, after.0, after.1, most]
-                );
-                rows.fetch_all(&mut *view.transaction).await?
-            }
-            Some(status) => {
-                let rows = link_rows!(
-                    "AND (link.opened_sequence, 0) > ($3, $4)
-                     AND standing.status = $6
-                     ORDER BY link.opened_sequence
-                     LIMIT $5",
-                    [moment(now), agent, after.0, after.1, most, status.name()]
-                );
-                rows.fetch_all(&mut *view.transaction).await?
-            }
-        };
-        let shard = view.shard;
-        view.end().await?;
-        let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_links(rows, shard, now).await?, has_more }, stale })
-    }
-
-    /// Lists an agent's links, the newest first; `before` is the position of the last one listed.
-    pub async fn newest_links(
-        &self,
-        viewer: impl Into<Viewer>,
-        before: Option<Position>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<Page<LinkView>>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let now = clock::now();
-        let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
-        let mut rows = link_rows!(
-            "AND link.opened_sequence < $3
-             ORDER BY link.opened_sequence DESC
-             LIMIT $4",
-            [moment(now), uuid(viewer.agent().bytes()), before, rows_for(limit)]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
-        let shard = view.shard;
-        view.end().await?;
-        let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_links(rows, shard, now).await?, has_more }, stale })
-    }
-
-    async fn open_links(&self, rows: Vec<LinkRow>, shard: Shard, now: Timestamp) -> Result<Vec<LinkView>, Error> {
+    /// Opens the texts of rows.
+    pub(crate) async fn open_links(&self, rows: Vec<LinkRow>, shard: Shard, now: Timestamp) -> Result<Vec<LinkView>, Error> {
         let owners = rows.iter().map(|row| Owner { address: row.address(), gone: row.erased_at.is_some() });
         let vaults = Vaults::fetch(&self.inner.backbone.opener(), owners).await?;
         rows.into_iter().map(|row| row.view(shard, &vaults, now)).collect()

@@ -84,7 +84,9 @@ macro_rules! open_rows {
                 unread.events AS "unread!",
                 asked.fields AS "open_fields!"
             FROM open
-            LEFT JOIN read_mark ON read_mark.session = open.id AND read_mark.key = $4
+            -- OFFSET 0 keeps the order: what is open is found first.
+            LEFT JOIN LATERAL (SELECT upto FROM read_mark WHERE read_mark.session = open.id AND read_mark.key = $4 OFFSET 0) AS read_mark
+            ON true
             CROSS JOIN LATERAL (
                 SELECT count(*) AS events
                 FROM event
@@ -139,7 +141,7 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, now, limit, key) = (uuid(viewer.agent().bytes()), moment(clock::now()), i64::from(limit), uuid(key.bytes()));
         let transaction = &mut *view.transaction;
-        let rows = match scope {
+        let rows = match scope.within(viewer) {
             Scope::Agent => open_rows!("", [agent, now, limit, key]).fetch_all(transaction).await?,
             Scope::Link(link) => {
                 open_rows!("AND link = $5", [agent, now, limit, key, uuid(link.bytes())]).fetch_all(transaction).await?

@@ -7,6 +7,24 @@ use sqlx::{PgPool, Postgres, Transaction};
 use crate::Error;
 use crate::columns::{sequence, uuid};
 
+/// Begins a snapshot as a role.
+///
+/// Every read starts from few rows of one owner, found by an index, and looks up the rest by key: a plan that reads a table of all owners
+/// is never right, but without statistics PostgreSQL would choose one, so such plans are ruled out. Plans are made for the tables as they
+/// are, and not kept: one that was made while they were empty takes any index for as good as any other, until somebody analyzes them.
+/// Compiling statements takes longer than any of them.
+macro_rules! begin_as {
+    ($role:literal) => {
+        concat!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE ",
+            $role,
+            "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; ",
+            "SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off; SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan; ",
+            "SET LOCAL jit = off"
+        )
+    };
+}
+
 /// The viewer of rows; decides which rows and columns are visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Viewer {
@@ -33,20 +51,20 @@ impl Viewer {
         }
     }
 
-    fn link(self) -> Option<LinkId> {
+    /// Returns the only link whose rows are visible, where there is one.
+    pub(crate) fn link(self) -> Option<LinkId> {
         match self {
             Self::OnLink(_, link) => Some(link),
             Self::Agent(_) | Self::Session(..) => None,
         }
     }
 
-    /// Returns the statement that begins the transaction and sets the role in one round trip; all later statements see one snapshot.
+    /// Returns the statement that begins the transaction, sets the role and bounds the planner in one round trip; all later statements
+    /// see one snapshot.
     fn begin(self) -> &'static str {
         match self {
-            Self::Agent(_) | Self::OnLink(..) => {
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_agent_reader"
-            }
-            Self::Session(..) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_session_reader",
+            Self::Agent(_) | Self::OnLink(..) => begin_as!("tempchat_agent_reader"),
+            Self::Session(..) => begin_as!("tempchat_session_reader"),
         }
     }
 }
@@ -97,6 +115,11 @@ impl View {
 /// Begins a snapshot of everything, for the operator.
 pub(crate) async fn operator(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
     Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tempchat_writer").await?)
+}
+
+/// Begins a look at how far the rows are, which is no secret.
+pub(crate) async fn freshness(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Error> {
+    Ok(pool.begin_with("BEGIN READ ONLY; SET LOCAL ROLE tempchat_agent_reader").await?)
 }
 
 /// Begins a transaction that writes what gateways record.

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-use crate::columns::{count, end_reason, moment, recipient, sequence, sequence_column, timestamp, uuid};
+use crate::columns::{count, end_reason, moment, recipient, sequence, timestamp, uuid};
 use crate::freshness::Snapshot;
-use crate::page::{cut, rows_for};
 use crate::vaults::Owner;
-use crate::{Answer, Error, Freshness, Page, PlainText, Queries, Vaults, Viewer, clock};
+use crate::{Answer, Error, Freshness, PlainText, Queries, Vaults, Viewer, clock};
 
 /// A session's status by the clock: one whose time is up has ended, even if the scheduled command never runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -119,54 +118,62 @@ pub struct SessionView {
     pub sequence: u64,
 }
 
-/// Which sessions are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SessionFilter {
-    /// Only those of one link.
-    pub link: Option<LinkId>,
-    /// Only those with this status.
-    pub status: Option<SessionStatus>,
-}
-
-/// Reads sessions with what `$tail` adds; the first two parameters are the time and the agent.
+/// Reads the sessions that `$listed` finds, in `$order`; the first two parameters are the time and the agent.
+///
+/// What belongs to a session is looked up for those alone that are on the page.
 macro_rules! session_rows {
-    ($tail:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
+    ([$($listed:literal),+], $order:literal, [$now:expr, $agent:expr $(, $parameter:expr)*]) => {
         sqlx::query_as!(
             SessionRow,
             r#"
             SELECT
-                session.id,
-                session.agent,
-                session.link,
-                session.status AS "status: SessionStatus",
+                session.id AS "id!",
+                session.agent AS "agent!",
+                session.link AS "link!",
+                session.status AS "status!: SessionStatus",
                 link.title AS "link_title?",
                 link.agent_name AS "link_agent_name?",
                 link.status = 'erased' AS link_erased,
                 agent.name AS "agent_name?",
-                display_name, feedback, session.language, recipient, started_at, started_sequence, session.expires_at, max_messages,
-                session.messages_per_minute, session.idle_timeout_ms, session.keep_after_end_ms, chatter_messages, agent_messages, last_word_at,
-                last_chatter_at, last_agent_at, owed_since, rating, ended_at, end_reason, session.erased_at, session.sequence,
+                session.display_name,
+                session.feedback,
+                session.language,
+                session.recipient,
+                session.started_at AS "started_at!",
+                session.started_sequence AS "started_sequence!",
+                session.expires_at AS "expires_at!",
+                session.max_messages AS "max_messages!",
+                session.messages_per_minute AS "messages_per_minute!",
+                session.idle_timeout_ms AS "idle_timeout_ms!",
+                session.keep_after_end_ms AS "keep_after_end_ms!",
+                session.chatter_messages AS "chatter_messages!",
+                session.agent_messages AS "agent_messages!",
+                session.last_word_at AS "last_word_at!",
+                session.last_chatter_at,
+                session.last_agent_at,
+                session.owed_since,
+                session.rating,
+                session.ended_at,
+                session.end_reason,
+                session.erased_at,
+                session.sequence AS "sequence!",
                 open.fields AS "open_fields!"
-            FROM session
-            LEFT JOIN link ON link.id = session.link
-            LEFT JOIN agent ON agent.id = session.agent
-            -- To find by; what is shown is `domain::session::Standing`, and a test holds them together.
-            CROSS JOIN LATERAL (
-                SELECT
-                    CASE
-                        WHEN session.status IN ('active', 'idle') AND session.expires_at <= $1 THEN 'ended'
-                        ELSE session.status
-                    END AS status
-            ) AS standing
+            FROM (
+            "# $(+ $listed)+ + r#"
+            ) AS session
+            -- OFFSET 0 keeps the order: the page is found first.
+            LEFT JOIN LATERAL (SELECT title, agent_name, status FROM link WHERE link.id = session.link OFFSET 0) AS link ON true
+            LEFT JOIN LATERAL (SELECT name FROM agent WHERE agent.id = session.agent OFFSET 0) AS agent ON true
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(bit_count((((1 << question.fields) - 1) & ~question.answered)::BIT(8))), 0)::BIGINT AS fields
                 FROM question
                 WHERE question.session = session.id
                 AND NOT question.closed
-                AND standing.status IN ('active', 'idle')
+                AND session.status IN ('active', 'idle')
+                AND session.expires_at > $1
             ) AS open
             WHERE session.agent = $2
-            "# + $tail,
+            "# + $order,
             $now,
             $agent
             $(, $parameter)*
@@ -174,38 +181,41 @@ macro_rules! session_rows {
     };
 }
 
-struct SessionRow {
-    id: Uuid,
-    agent: Uuid,
-    link: Uuid,
-    status: SessionStatus,
-    link_title: Option<Vec<u8>>,
-    link_agent_name: Option<Vec<u8>>,
-    link_erased: Option<bool>,
-    agent_name: Option<String>,
-    display_name: Option<Vec<u8>>,
-    feedback: Option<Vec<u8>>,
-    language: Option<String>,
-    recipient: Option<i16>,
-    started_at: OffsetDateTime,
-    started_sequence: i64,
-    expires_at: OffsetDateTime,
-    max_messages: i64,
-    messages_per_minute: i64,
-    idle_timeout_ms: i64,
-    keep_after_end_ms: i64,
-    chatter_messages: i64,
-    agent_messages: i64,
-    last_word_at: OffsetDateTime,
-    last_chatter_at: Option<OffsetDateTime>,
-    last_agent_at: Option<OffsetDateTime>,
-    owed_since: Option<OffsetDateTime>,
-    rating: Option<i16>,
-    ended_at: Option<OffsetDateTime>,
-    end_reason: Option<String>,
-    erased_at: Option<OffsetDateTime>,
-    sequence: i64,
-    open_fields: i64,
+pub(crate) use session_rows;
+
+/// A session as it is stored, with what belongs to it.
+pub(crate) struct SessionRow {
+    pub(crate) id: Uuid,
+    pub(crate) agent: Uuid,
+    pub(crate) link: Uuid,
+    pub(crate) status: SessionStatus,
+    pub(crate) link_title: Option<Vec<u8>>,
+    pub(crate) link_agent_name: Option<Vec<u8>>,
+    pub(crate) link_erased: Option<bool>,
+    pub(crate) agent_name: Option<String>,
+    pub(crate) display_name: Option<Vec<u8>>,
+    pub(crate) feedback: Option<Vec<u8>>,
+    pub(crate) language: Option<String>,
+    pub(crate) recipient: Option<i16>,
+    pub(crate) started_at: OffsetDateTime,
+    pub(crate) started_sequence: i64,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) max_messages: i64,
+    pub(crate) messages_per_minute: i64,
+    pub(crate) idle_timeout_ms: i64,
+    pub(crate) keep_after_end_ms: i64,
+    pub(crate) chatter_messages: i64,
+    pub(crate) agent_messages: i64,
+    pub(crate) last_word_at: OffsetDateTime,
+    pub(crate) last_chatter_at: Option<OffsetDateTime>,
+    pub(crate) last_agent_at: Option<OffsetDateTime>,
+    pub(crate) owed_since: Option<OffsetDateTime>,
+    pub(crate) rating: Option<i16>,
+    pub(crate) ended_at: Option<OffsetDateTime>,
+    pub(crate) end_reason: Option<String>,
+    pub(crate) erased_at: Option<OffsetDateTime>,
+    pub(crate) sequence: i64,
+    pub(crate) open_fields: i64,
 }
 
 impl SessionRow {
@@ -286,102 +296,21 @@ impl Queries {
     ) -> Result<Answer<Option<SessionView>>, Error> {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let now = clock::now();
-        let row = session_rows!("AND session.id = $3", [moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes())])
-            .fetch_optional(&mut *view.transaction)
-            .await?;
+        let row = session_rows!(
+            ["SELECT * FROM session WHERE id = $3"],
+            "",
+            [moment(now), uuid(viewer.agent().bytes()), uuid(session.bytes())]
+        )
+        .fetch_optional(&mut *view.transaction)
+        .await?;
         let shard = view.shard;
         view.end().await?;
         let mut sessions = self.open_rows(row.into_iter().collect(), shard, now).await?;
         Ok(Answer { value: sessions.pop(), stale })
     }
 
-    /// Lists an agent's sessions in the order of their start.
-    pub async fn sessions(
-        &self,
-        viewer: impl Into<Viewer>,
-        filter: SessionFilter,
-        after: Option<Position>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<Page<SessionView>>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let now = clock::now();
-        let after = after.map_or((-1, 0), |after| (sequence_column(after.sequence), i32::from(after.index)));
-        // One statement a filter, so that each has a plan of its own.
-        macro_rules! listed {
-            ($tail:literal $(, $parameter:expr)*) => {
-                session_rows!(
-                    $tail,
-                    [moment(now), uuid(viewer.agent().bytes()), after.0, after.1, rows_for(limit) $(, $parameter)*]
-                )
-                .fetch_all(&mut *view.transaction)
-                .await?
-            };
-        }
-        let mut rows = match (filter.link.map(|link| uuid(link.bytes())), filter.status) {
-            (None, None) => listed!(
-                "AND (session.started_sequence, 0) > ($3, $4)
-                 ORDER BY session.started_sequence
-                 LIMIT $5"
-            ),
-            (Some(link), None) => listed!(
-                "AND (session.started_sequence, 0) > ($3, $4)
-                 AND session.link = $6
-                 ORDER BY session.started_sequence
-                 LIMIT $5",
-                link
-            ),
-            (None, Some(status)) => listed!(
-                "AND (session.started_sequence, 0) > ($3, $4)
-                 AND standing.status = $6
-                 ORDER BY session.started_sequence
-                 LIMIT $5",
-                status as SessionStatus
-            ),
-            (Some(link), Some(status)) => listed!(
-                "AND (session.started_sequence, 0) > ($3, $4)
-                 AND session.link = $6
-                 AND standing.status = $7
-                 ORDER BY session.started_sequence
-                 LIMIT $5",
-                link,
-                status as SessionStatus
-            ),
-        };
-        let shard = view.shard;
-        view.end().await?;
-        let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
-    }
-
-    /// Lists an agent's sessions, the newest first; `before` is the position of the last one listed.
-    pub async fn newest_sessions(
-        &self,
-        viewer: impl Into<Viewer>,
-        before: Option<Position>,
-        limit: u16,
-        fresh: Freshness,
-    ) -> Result<Answer<Page<SessionView>>, Error> {
-        let viewer = viewer.into();
-        let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let now = clock::now();
-        let before = before.map_or(i64::MAX, |before| sequence_column(before.sequence));
-        let mut rows = session_rows!(
-            "AND session.started_sequence < $3
-             ORDER BY session.started_sequence DESC
-             LIMIT $4",
-            [moment(now), uuid(viewer.agent().bytes()), before, rows_for(limit)]
-        )
-        .fetch_all(&mut *view.transaction)
-        .await?;
-        let shard = view.shard;
-        view.end().await?;
-        let has_more = cut(&mut rows, limit);
-        Ok(Answer { value: Page { items: self.open_rows(rows, shard, now).await?, has_more }, stale })
-    }
-
-    async fn open_rows(&self, rows: Vec<SessionRow>, shard: Shard, now: Timestamp) -> Result<Vec<SessionView>, Error> {
+    /// Opens the texts of rows.
+    pub(crate) async fn open_rows(&self, rows: Vec<SessionRow>, shard: Shard, now: Timestamp) -> Result<Vec<SessionView>, Error> {
         let rows = rows.into_iter().map(|row| Ok((row.standing(now)?, row)));
         let rows = rows.collect::<Result<Vec<(Standing, SessionRow)>, Error>>()?;
         let owners: Vec<Owner> = rows.iter().flat_map(|(standing, row)| row.owners(standing, now)).collect();

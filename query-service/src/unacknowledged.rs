@@ -6,13 +6,14 @@ use crate::columns::{moment, uuid};
 use crate::events::EventRow;
 use crate::freshness::Snapshot;
 use crate::page::rows_for;
-use crate::{Answer, Error, EventPage, Filter, Freshness, Queries, Scope, Viewer, clock};
+use crate::{Answer, Error, EventPage, Freshness, Queries, Scope, Viewer, clock};
 
-/// Reads the events of `$types` in the sessions of `$scope`; the first five parameters are the agent, the time, the key whose
-/// events are
-/// left out, the asking key and the limit.
+/// Reads the events of the sessions of `$scope` that hold something new; the first five parameters are the agent, the time, the key, the
+/// types and the limit.
+///
+/// As many sessions as events are wanted are enough: each is in the order of its first event, so the oldest events are among theirs.
 macro_rules! new_rows {
-    ($types:literal, $scope:literal, [$($parameter:expr),+]) => {
+    ($scope:literal, [$($parameter:expr),+]) => {
         sqlx::query_as!(
             EventRow,
             r#"
@@ -20,22 +21,28 @@ macro_rules! new_rows {
                 new.sequence AS "sequence!", new.index AS "index!", new.agent AS "agent!", new.link, new.session,
                 new.at AS "at!", new.actor AS "actor!", new.key, new.command AS "command!", new.body AS "body!",
                 coalesce(session.erase_at, session.expires_at + session.keep_after_end_ms * INTERVAL '1 millisecond') <= $2 AS gone
-            FROM session
-            LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = $4
+            FROM (
+                SELECT session, since
+                FROM unread
+                WHERE agent = $1
+                AND key = $3
+                "# + $scope + r#"
+                ORDER BY since
+                LIMIT $5
+            ) AS waiting
+            -- OFFSET 0 keeps the order: what waits is found first.
+            CROSS JOIN LATERAL (SELECT * FROM session WHERE session.id = waiting.session OFFSET 0) AS session
             CROSS JOIN LATERAL (
                 SELECT sequence, index, agent, link, session, at, actor, key, command, body
                 FROM event
-                WHERE event.session = session.id
-                AND event.sequence > coalesce(read_mark.upto, 0)
+                WHERE event.session = waiting.session
+                AND event.sequence >= waiting.since
                 AND event.key IS DISTINCT FROM $3
-                "# + $types + r#"
+                AND event.type = ANY ($4)
                 ORDER BY event.sequence, event.index
                 LIMIT $5
             ) AS new
-            WHERE session.agent = $1
-            "# + $scope + r#"
-            AND session.status <> 'erased'
-            AND session.sequence > coalesce(read_mark.upto, 0)
+            WHERE session.status <> 'erased'
             ORDER BY new.sequence, new.index
             LIMIT $5
             "#,
@@ -44,50 +51,32 @@ macro_rules! new_rows {
     };
 }
 
-/// Runs [`new_rows`] with or without a condition on the types, which is the last parameter.
-macro_rules! fetch_new {
-    ($connection:expr, $types:expr, $typed:literal, $scope:literal, [$($parameter:expr),+]) => {
-        match $types {
-            None => new_rows!("", $scope, [$($parameter),+]).fetch_all($connection).await?,
-            Some(types) => new_rows!($typed, $scope, [$($parameter),+, types as &[&str]]).fetch_all($connection).await?,
-        }
-    };
-}
-
 impl Queries {
-    /// Reads what follows the key's acknowledged position in every session of a scope that is not erased, oldest first.
+    /// Reads what others than the key did after its acknowledged position in every session of a scope that is not erased, oldest first.
     /// Events of links and agents are not included, because positions are acknowledged by session.
     pub async fn unacknowledged(
         &self,
         viewer: impl Into<Viewer>,
         scope: Scope,
         key: KeyId,
-        filter: Filter<'_>,
+        types: &[&str],
         limit: u16,
         fresh: Freshness,
     ) -> Result<Answer<EventPage>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, now, most) = (uuid(viewer.agent().bytes()), moment(clock::now()), rows_for(limit));
-        let (transaction, not_by, key) = (&mut *view.transaction, filter.excluded_key(), uuid(key.bytes()));
-        let rows = match scope {
-            Scope::Agent => {
-                fetch_new!(transaction, filter.types, "AND event.type = ANY ($6)", "", [agent, now, not_by, key, most])
+        let (transaction, key) = (&mut *view.transaction, uuid(key.bytes()));
+        let rows = match scope.within(viewer) {
+            Scope::Agent => new_rows!("", [agent, now, key, types as &[&str], most]).fetch_all(transaction).await?,
+            Scope::Link(link) => {
+                let rows = new_rows!("AND link = $6", [agent, now, key, types as &[&str], most, uuid(link.bytes())]);
+                rows.fetch_all(transaction).await?
             }
-            Scope::Link(link) => fetch_new!(
-                transaction,
-                filter.types,
-                "AND event.type = ANY ($7)",
-                "AND session.link = $6",
-                [agent, now, not_by, key, most, uuid(link.bytes())]
-            ),
-            Scope::Session(session) => fetch_new!(
-                transaction,
-                filter.types,
-                "AND event.type = ANY ($7)",
-                "AND session.id = $6",
-                [agent, now, not_by, key, most, uuid(session.bytes())]
-            ),
+            Scope::Session(session) => {
+                let rows = new_rows!("AND session = $6", [agent, now, key, types as &[&str], most, uuid(session.bytes())]);
+                rows.fetch_all(transaction).await?
+            }
         };
         let shard = view.shard;
         view.end().await?;

@@ -26,26 +26,29 @@ macro_rules! unread_rows {
         sqlx::query_as!(
             Row,
             r#"
-            SELECT session.id, new.sequence AS "sequence!"
-            FROM session
-            LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = $2
+            SELECT waiting.session AS id, new.sequence AS "sequence!"
+            FROM (
+                SELECT session, since
+                FROM unread
+                WHERE agent = $1
+                AND key = $2
+                AND since <= $4
+                "# + $scope + r#"
+                ORDER BY since
+                LIMIT $6
+            ) AS waiting
             CROSS JOIN LATERAL (
                 SELECT sequence
                 FROM event
-                WHERE event.session = session.id
-                AND event.sequence > coalesce(read_mark.upto, 0)
+                WHERE event.session = waiting.session
+                AND event.sequence >= waiting.since
                 AND (event.sequence, event.index) <= ($4, $5)
                 AND event.key IS DISTINCT FROM $2
                 AND event.type = ANY ($3)
                 ORDER BY event.sequence DESC, event.index DESC
                 LIMIT 1
             ) AS new
-            WHERE session.agent = $1
-            "# + $scope + r#"
-            AND session.status <> 'erased'
-            AND session.sequence > coalesce(read_mark.upto, 0)
             ORDER BY new.sequence
-            LIMIT $6
             "#,
             $($parameter),+
         )
@@ -59,7 +62,7 @@ struct Row {
 
 impl Queries {
     /// Finds the sessions of a scope, none of them erased, in which others than the key did something of these types up to a position that
-    /// the key has not acknowledged; the oldest first, at most 500.
+    /// the key has not acknowledged: the 500 that have waited longest at most, in the order of their last such event.
     pub async fn unread(
         &self,
         viewer: impl Into<Viewer>,
@@ -74,16 +77,16 @@ impl Queries {
         let (agent, key, most) = (uuid(viewer.agent().bytes()), uuid(key.bytes()), rows_for(MOST));
         let (last, index) = (sequence_column(upto.sequence), i32::from(upto.index));
         let transaction = &mut *view.transaction;
-        let mut rows = match scope {
+        let mut rows = match scope.within(viewer) {
             Scope::Agent => unread_rows!("", [agent, key, types as &[&str], last, index, most]).fetch_all(transaction).await?,
             Scope::Link(link) => {
                 let link = uuid(link.bytes());
-                let rows = unread_rows!("AND session.link = $7", [agent, key, types as &[&str], last, index, most, link]);
+                let rows = unread_rows!("AND link = $7", [agent, key, types as &[&str], last, index, most, link]);
                 rows.fetch_all(transaction).await?
             }
             Scope::Session(session) => {
                 let session = uuid(session.bytes());
-                let rows = unread_rows!("AND session.id = $7", [agent, key, types as &[&str], last, index, most, session]);
+                let rows = unread_rows!("AND session = $7", [agent, key, types as &[&str], last, index, most, session]);
                 rows.fetch_all(transaction).await?
             }
         };

@@ -8,7 +8,7 @@ use crate::table::agent::{AgentRow, KeyRow};
 
 impl Rows {
     pub(super) fn fold_agent(&mut self, commit: &Context, event: &Event) {
-        let Context { agent, shard, sequence, at } = *commit;
+        let Context { agent, shard, sequence, at, .. } = *commit;
         let at = moment(at);
         match event {
             Event::Registered { name } => self.agents.put(
@@ -40,6 +40,7 @@ impl Rows {
                     revoked_at: None,
                     sequence,
                 };
+                self.unread.add_issued(row.id);
                 self.keys.put(row.id, row);
             }
             Event::KeyRotated { key, hash: _, until, expires_at } => {
@@ -51,6 +52,7 @@ impl Rows {
                 }
             }
             Event::KeyRevoked { key } => {
+                self.unread.add_revoked(key.column());
                 if let Some(row) = self.keys.change(&key.column()) {
                     row.revoked_at = Some(at);
                     row.sequence = sequence;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use domain::{Target, Timestamp, link as links, session as sessions};
 use follower::{Id, signed};
-use nats::{AnyEvent, Recorded};
+use nats::{Actor, AnyEvent, Recorded};
 use sqlx::types::Uuid;
 
 use crate::row_set::RowSet;
@@ -23,6 +23,7 @@ use crate::table::question::QuestionRow;
 use crate::table::read_mark::ReadMarkRow;
 use crate::table::scheduled::{Cause, Schedule};
 use crate::table::session::SessionRow;
+use crate::table::unread;
 
 /// Which rows a batch may change, so that they are read before it is folded.
 #[derive(Debug, Default, PartialEq)]
@@ -121,6 +122,7 @@ pub(crate) struct Rows {
     pub(crate) questions: RowSet<(Uuid, Uuid), QuestionRow>,
     pub(crate) read_marks: RowSet<(Uuid, Option<Uuid>), ReadMarkRow>,
     pub(crate) events: Vec<EventRow>,
+    pub(crate) unread: unread::Changes,
     pub(crate) schedule: Schedule,
 }
 
@@ -131,6 +133,8 @@ struct Context {
     shard: i32,
     sequence: i64,
     at: Timestamp,
+    /// The key that acted, if one did.
+    key: Option<Uuid>,
 }
 
 impl Context {
@@ -148,6 +152,10 @@ impl Rows {
             shard: i32::from(recorded.shard.0),
             sequence: signed(recorded.sequence),
             at,
+            key: match recorded.commit.actor {
+                Actor::Agent(key) => Some(key.column()),
+                Actor::Chatter | Actor::Operator | Actor::Timer => None,
+            },
         };
         let known = match recorded.address.target {
             Target::Agent => self.agents.get(&commit.agent).map(|row| row.sequence),

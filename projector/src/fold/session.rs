@@ -14,6 +14,9 @@ use crate::table::session::{SessionRow, SessionStatus};
 impl Rows {
     pub(super) fn fold_session(&mut self, commit: &Context, session: SessionId, event: &Event) {
         let id = session.column();
+        if event.changes_the_chat() {
+            self.unread.add_news(id, commit.key, commit.sequence);
+        }
         if let Event::Started { link, settings, display_name, language, recipient } = event {
             self.start(commit, id, *link, settings, display_name.as_ref(), language.as_deref());
             if let Some(row) = self.sessions.change(&id) {
@@ -70,6 +73,9 @@ impl Rows {
                     Reader::Chatter => None,
                     Reader::Agent(key) => Some(key.column()),
                 };
+                if let Some(key) = key {
+                    self.unread.add_read(id, key);
+                }
                 let (agent, shard) = (commit.agent, commit.shard);
                 let mark =
                     ReadMarkRow { session: id, key, agent, link, shard, upto: signed(*upto), at, sequence: commit.sequence };
@@ -103,6 +109,7 @@ impl Rows {
                 // Nobody can open them any more.
                 row.display_name = None;
                 row.feedback = None;
+                self.unread.add_erased(id);
                 self.schedule.drop(cause, id, &[Purpose::Erase]);
             }
         }

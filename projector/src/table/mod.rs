@@ -12,6 +12,7 @@ pub(crate) mod question;
 pub(crate) mod read_mark;
 pub(crate) mod scheduled;
 pub(crate) mod session;
+pub(crate) mod unread;
 
 use nats::Shard;
 use sqlx::PgConnection;
@@ -26,6 +27,7 @@ pub(crate) async fn delete_rows(connection: &mut PgConnection, shard: Shard) -> 
             admissions AS (DELETE FROM admission WHERE shard = $1),
             questions AS (DELETE FROM question WHERE shard = $1),
             read_marks AS (DELETE FROM read_mark WHERE shard = $1),
+            unread_sessions AS (DELETE FROM unread WHERE shard = $1),
             events AS (DELETE FROM event WHERE shard = $1),
             dead_letters AS (DELETE FROM dead_letter WHERE shard = $1),
             pruned_sessions AS (DELETE FROM pruned_session WHERE shard = $1),

@@ -87,9 +87,16 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
 
 /// Finds the sessions of `links` in which something may still be said.
 pub(crate) async fn open_of_links(connection: &mut PgConnection, links: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!("SELECT id FROM session WHERE link = ANY($1) AND status IN ('active', 'idle')", links)
-        .fetch_all(connection)
-        .await
+    sqlx::query_scalar!(
+        "SELECT session.id
+        FROM link
+        JOIN session ON session.agent = link.agent AND session.link = link.id
+        WHERE link.id = ANY($1)
+            AND session.status IN ('active', 'idle')",
+        links,
+    )
+    .fetch_all(connection)
+    .await
 }
 
 pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) -> sqlx::Result<()> {

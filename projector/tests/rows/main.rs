@@ -10,6 +10,7 @@ mod link_rows;
 mod scheduled_rows;
 mod session_rows;
 mod story;
+mod unread_rows;
 mod upgrade;
 mod who_sees_what;
 mod world;

@@ -17,11 +17,13 @@ pub(crate) struct Story {
     policy: Policy,
     commands: u64,
     pub(crate) now: Timestamp,
+    /// Who acts.
+    pub(crate) actor: Actor,
 }
 
 impl Story {
     pub(crate) fn on(backbone: &Backbone) -> Self {
-        Self { store: backbone.store(), policy: Policy::default(), commands: 0, now: BEGIN }
+        Self { store: backbone.store(), policy: Policy::default(), commands: 0, now: BEGIN, actor: Actor::Operator }
     }
 
     pub(crate) fn wait(&mut self, length: Millis) {
@@ -63,7 +65,7 @@ impl Story {
             id: CommandId::new(id),
             fingerprint: Fingerprint::new([1; 16]),
             at: self.now,
-            actor: Actor::Operator,
+            actor: self.actor,
             link,
             previous: head.hash,
             events,

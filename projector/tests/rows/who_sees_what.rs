@@ -114,6 +114,7 @@ async fn every_table_and_role() {
         ("question", 0),
         ("read_mark", 0),
         ("session", 0),
+        ("unread", 0),
     ];
     assert_eq!(seen(pool, "tempchat_agent_reader", &nobody).await, rows(&unset));
     let own = events(pool, "agent = $1::UUID", &one.agent).await;
@@ -129,12 +130,13 @@ async fn every_table_and_role() {
             ("pruned_session", 1),
             ("question", 3),
             ("read_mark", 3),
-            ("session", 3)
+            ("session", 3),
+            ("unread", 2)
         ])
     );
 
-    let unset: Vec<_> =
-        unset.into_iter().filter(|(table, _)| !["agent_key", "pruned_link", "pruned_session"].contains(table)).collect();
+    let agents_only = ["agent_key", "pruned_link", "pruned_session", "unread"];
+    let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !agents_only.contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {
         assert_eq!(seen(pool, "tempchat_session_reader", reader).await, rows(&unset), "{reader:?}");

@@ -6,6 +6,7 @@ mod analytics;
 mod answering;
 mod attention;
 mod freshness;
+mod growth;
 mod lists;
 mod paging;
 mod roles;

@@ -117,8 +117,7 @@ async fn what_no_key_has_acknowledged_comes_again() {
     let world = busy().await;
     let (queries, key) = (&world.queries, key(agent(1)));
     let pending = async |scope, limit| {
-        let not_mine = Filter { types: None, not_by: Some(key) };
-        queries.unacknowledged(agent(1), scope, key, not_mine, limit, ANY).await.unwrap().value
+        queries.unacknowledged(agent(1), scope, key, &["session.message_posted"], limit, ANY).await.unwrap().value
     };
     assert_eq!(pending(Scope::Agent, 100).await.facts.len(), 20);
     let page = pending(Scope::Agent, 3).await;

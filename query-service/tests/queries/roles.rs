@@ -109,17 +109,17 @@ async fn every_role_sees_its_own_rows_of_every_table() {
         }
     }
     insta::assert_snapshot!(matrix, @r"
-                                 admission agent agent_key checkpoint dead_letter event key_use link question read_mark scheduled session webhook_delivery webhook_endpoint
-    writer                               3     2         2          1           3     3       3    2        3         3         3       3                0                0
-    agent_reader                         -     0         0          1           -     0       -    0        0         0         -       0                -                -
-    agent_reader         agent           -     1         1          1           -     2       -    1        2         2         -       2                -                -
-    agent_reader         link            -     1         0          1           -     0       -    0        0         0         -       0                -                -
-    agent_reader         session         -     1         1          1           -     2       -    1        2         2         -       2                -                -
-    session_reader                       -     0         -          1           -     0       -    0        0         0         -       0                -                -
-    session_reader       agent           -     0         -          1           -     0       -    0        0         0         -       0                -                -
-    session_reader       session         -     1         -          1           -     1       -    1        1         1         -       1                -                -
-    analyst                              -     -         -          1           3     3       -    -        -         -         -       -                -                -
-    analyst              session         -     -         -          1           3     3       -    -        -         -         -       -                -                -
+                                 admission agent agent_key checkpoint dead_letter event key_use link question read_mark scheduled session unread webhook_delivery webhook_endpoint
+    writer                               3     2         2          1           3     3       3    2        3         3         3       3      3                0                0
+    agent_reader                         -     0         0          1           -     0       -    0        0         0         -       0      0                -                -
+    agent_reader         agent           -     1         1          1           -     2       -    1        2         2         -       2      2                -                -
+    agent_reader         link            -     1         0          1           -     0       -    0        0         0         -       0      0                -                -
+    agent_reader         session         -     1         1          1           -     2       -    1        2         2         -       2      2                -                -
+    session_reader                       -     0         -          1           -     0       -    0        0         0         -       0      -                -                -
+    session_reader       agent           -     0         -          1           -     0       -    0        0         0         -       0      -                -                -
+    session_reader       session         -     1         -          1           -     1       -    1        1         1         -       1      -                -                -
+    analyst                              -     -         -          1           3     3       -    -        -         -         -       -      -                -                -
+    analyst              session         -     -         -          1           3     3       -    -        -         -         -       -      -                -                -
     ");
 }
 
@@ -149,7 +149,8 @@ async fn an_agent_sees_nothing_of_another_agents() {
     assert_eq!(queries.sessions(stranger, foreign, None, 100, ANY).await.unwrap().value.items, []);
     for scope in [Scope::Link(link(1)), Scope::Session(session(1))] {
         assert_eq!(queries.open_sessions(stranger, scope, key(stranger), 10, ANY).await.unwrap().value.total, 0);
-        let page = queries.unacknowledged(stranger, scope, key(agent(1)), Filter::default(), 100, ANY).await.unwrap().value;
+        let page =
+            queries.unacknowledged(stranger, scope, key(agent(1)), &["session.message_posted"], 100, ANY).await.unwrap().value;
         assert!(page.facts.is_empty());
     }
     assert_eq!(queries.agent(stranger, ANY).await.unwrap().value.unwrap().name, "Bob");
@@ -212,7 +213,7 @@ async fn a_key_of_one_link_sees_nothing_of_the_agents_others() {
         assert_eq!(queries.open_sessions(viewer, scope, key(agent(1)), 10, ANY).await.unwrap().value.total, 0);
         assert!(
             queries
-                .unacknowledged(viewer, scope, key(agent(1)), Filter::default(), 100, ANY)
+                .unacknowledged(viewer, scope, key(agent(1)), &["session.message_posted"], 100, ANY)
                 .await
                 .unwrap()
                 .value
@@ -220,7 +221,8 @@ async fn a_key_of_one_link_sees_nothing_of_the_agents_others() {
                 .is_empty()
         );
     }
-    let unread = queries.unacknowledged(viewer, Scope::Agent, key(agent(1)), Filter::default(), 100, ANY).await.unwrap().value;
+    let unread =
+        queries.unacknowledged(viewer, Scope::Agent, key(agent(1)), &["session.message_posted"], 100, ANY).await.unwrap().value;
     assert!(
         !unread.facts.is_empty()
             && unread.facts.iter().all(|fact| fact.address == domain::Address::session(other.agent, other.session))

@@ -199,6 +199,16 @@ impl World {
         .unwrap();
         let session = uuid(at.session.bytes());
         self.sql(format!("UPDATE session SET sequence = {sequence} WHERE id = '{session}'")).await;
+        if by != Author::Agent(self::key(at.agent)) {
+            let (id, agent, link) = (uuid(self::key(at.agent).bytes()), uuid(at.agent.bytes()), uuid(at.link.bytes()));
+            let shard = self.backbone.shard_of(at.agent);
+            self.sql(format!(
+                "INSERT INTO unread (session, key, agent, link, shard, since)
+                 VALUES ('{session}', '{id}', '{agent}', '{link}', {shard}, {sequence})
+                 ON CONFLICT DO NOTHING"
+            ))
+            .await;
+        }
     }
 
     /// Writes that the chatter, or a key, has read up to `upto`.
@@ -216,6 +226,13 @@ impl World {
         .execute(&self.pool)
         .await
         .unwrap();
+        let Some(key) = key.map(|key| uuid(key.bytes())) else { return };
+        let session = uuid(at.session.bytes());
+        let next = format!(
+            "SELECT min(sequence) FROM event WHERE session = '{session}' AND sequence > {upto} AND key IS DISTINCT FROM '{key}'"
+        );
+        self.sql(format!("DELETE FROM unread WHERE session = '{session}' AND key = '{key}' AND ({next}) IS NULL")).await;
+        self.sql(format!("UPDATE unread SET since = ({next}) WHERE session = '{session}' AND key = '{key}'")).await;
     }
 
     /// Writes a question of three fields, of which the first is answered.

@@ -52,7 +52,7 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
     sqlx::query_as!(
         Added,
         "WITH wanted AS MATERIALIZED (
-            SELECT new.*, COALESCE(own.id, general.id) AS endpoint
+            SELECT new.*, COALESCE(own.id, general.id) AS endpoint, COALESCE(own.pending, general.pending) AS pending
             FROM UNNEST(
                 $1::INTEGER[], $2::BIGINT[], $3::INTEGER[], $4::UUID[], $5::UUID[], $6::UUID[], $7::TEXT[], $8::TEXT[], $9::TEXT[]
             ) AS new (shard, sequence, index, agent, link, session, event, type, thin)
@@ -60,22 +60,10 @@ pub(crate) async fn add(connection: &mut PgConnection, new: &New, now: OffsetDat
             LEFT JOIN webhook_endpoint AS general ON general.id = new.agent
             WHERE own.id IS NOT NULL OR general.id IS NOT NULL
         ),
-        waiting AS MATERIALIZED (
-            SELECT endpoint.id, count(delivery.endpoint) AS count
-            FROM (SELECT DISTINCT wanted.endpoint AS id FROM wanted) AS endpoint
-            LEFT JOIN LATERAL (
-                SELECT pending.endpoint
-                FROM webhook_delivery AS pending
-                WHERE pending.endpoint = endpoint.id AND pending.dead_at IS NULL
-                LIMIT $11
-            ) AS delivery ON true
-            GROUP BY endpoint.id
-        ),
         placed AS MATERIALIZED (
             SELECT wanted.*,
-                waiting.count + row_number() OVER (PARTITION BY wanted.endpoint ORDER BY wanted.sequence, wanted.index) <= $11 AS has_room
+                pending + row_number() OVER (PARTITION BY wanted.endpoint ORDER BY wanted.sequence, wanted.index) <= $11 AS has_room
             FROM wanted
-            JOIN waiting ON waiting.id = wanted.endpoint
         ),
         added AS (
             INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, session, event, type, thin, since, due_at)

@@ -12,7 +12,7 @@ use events::{NEWS, is_news_to};
 use hub::{Delivery, Subscription};
 use nats::{AnyEvent, Fact, Position};
 use problem::{Code, Problem};
-use query_service::{Filter, Vaults};
+use query_service::Vaults;
 use rmcp::model::ProgressNotificationParam;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -141,12 +141,11 @@ impl Collector {
         if request.acknowledged.is_none() {
             positions.settled(agent, key, scope.rows).await;
         }
-        let filter = Filter { types: Some(NEWS), not_by: Some(key) };
         for _ in 0..TRIES {
             let answer = call
                 .app()
                 .queries()
-                .unacknowledged(call.viewer(), scope.rows, key, filter, request.limit, call.fresh(horizon))
+                .unacknowledged(call.viewer(), scope.rows, key, NEWS, request.limit, call.fresh(horizon))
                 .await?;
             if answer.stale {
                 continue;
