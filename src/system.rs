@@ -136,7 +136,7 @@ impl System {
     /// Of all roles the worker's alone has the right to purge.
     fn pruner(&mut self, config: &Config) {
         let Some(settings) = config.pruning() else { return };
-        let (pruner, stop) = (Pruner::new(&self.backbone, &self.pool, settings), self.stop.clone());
+        let (pruner, stop) = (Pruner::new(&self.backbone, &self.pools.writers, settings), self.stop.clone());
         self.parts.spawn(async move {
             pruner.run(stop).await;
             ("pruner", Ok(()))

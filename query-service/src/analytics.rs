@@ -1,7 +1,8 @@
 //! Figures over a period. All are counts and times of sessions, which remain when the texts are erased.
 //!
 //! They are computed from the sessions' rows, by day and reason in one pass, and for percentiles in a second: a table of sums would be
-//! one more thing to keep consistent, and 100,000 sessions of one agent are summed up in a fraction of a second.
+//! one more thing to keep consistent, and 100,000 sessions of one agent are summed up in a fraction of a second. Of pruned sessions a
+//! row of counts is left, which knows no link and of its start the day only: it counts whole on the first day of a period.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -89,8 +90,21 @@ struct Period {
 macro_rules! fetch {
     ($period:expr, $fetch:ident($transaction:expr), $query:ident) => {
         match $period.link {
-            None => $query!("", [$period]).$fetch(&mut **$transaction).await?,
-            Some(link) => $query!("AND link = $4", [$period, link]).$fetch(&mut **$transaction).await?,
+            None => {
+                let rows = $query!(
+                    "",
+                    "UNION ALL
+                    SELECT
+                        day, end_reason, wrote, first_reply_ms / 1000.0::DOUBLE PRECISION, length_ms / 1000.0::DOUBLE PRECISION,
+                        chatter_messages, agent_messages, rating, is_unanswered
+                    FROM pruned_session
+                    WHERE agent = $1
+                    AND day >= ($2 AT TIME ZONE 'UTC')::DATE",
+                    [$period]
+                );
+                rows.$fetch(&mut **$transaction).await?
+            }
+            Some(link) => $query!("AND link = $4", "", [$period, link]).$fetch(&mut **$transaction).await?,
         }
     };
 }
@@ -109,31 +123,57 @@ struct SumsRow {
     unanswered: i64,
 }
 
-/// Sums up sessions by their day and the reason of their end; the third parameter is the time.
-macro_rules! sums {
-    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
+/// Reads what is summed up of sessions; the third parameter is the time.
+macro_rules! figures {
+    ($row:ident, $sums:literal, $scope:literal, $pruned:literal, $end:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
-            SumsRow,
-            r#"SELECT
-                (started_at AT TIME ZONE 'UTC')::DATE AS "day!",
-                CASE WHEN ended_at IS NOT NULL OR expires_at <= $3 THEN coalesce(end_reason, 'link_expired') END AS reason,
-                count(*) AS "joined!",
-                count(first_chatter_at) AS "wrote!",
-                count(first_reply_at) AS "replied!",
-                sum(chatter_messages)::BIGINT AS "chatter_messages!",
-                sum(agent_messages)::BIGINT AS "agent_messages!",
-                count(rating) AS "ratings!",
-                coalesce(sum(rating), 0)::BIGINT AS "rating_points!",
-                count(owed_since) AS "unanswered!"
-            FROM session
-            WHERE agent = $1
-            AND started_at >= $2
-            "# + $scope + r#"
-            GROUP BY 1, 2"#,
+            $row,
+            $sums + r#"
+            FROM (
+                SELECT
+                    (started_at AT TIME ZONE 'UTC')::DATE AS day,
+                    CASE WHEN ended_at IS NOT NULL OR expires_at <= $3 THEN coalesce(end_reason, 'link_expired') END AS reason,
+                    first_chatter_at IS NOT NULL AS wrote,
+                    date_part('epoch', first_reply_at - first_chatter_at) AS first_reply,
+                    date_part('epoch', coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) - started_at) AS length,
+                    chatter_messages,
+                    agent_messages,
+                    rating,
+                    owed_since IS NOT NULL AS is_unanswered
+                FROM session
+                WHERE agent = $1
+                AND started_at >= $2
+                "# + $scope + $pruned + r#"
+            ) AS figure
+            "# + $end,
             $period.agent,
             $period.since,
             $period.now
             $(, $link)?
+        )
+    };
+}
+
+/// Sums up sessions by their day and the reason of their end.
+macro_rules! sums {
+    ($scope:literal, $pruned:literal, $parameters:tt) => {
+        figures!(
+            SumsRow,
+            r#"SELECT
+                day AS "day!",
+                reason,
+                count(*) AS "joined!",
+                count(*) FILTER (WHERE wrote) AS "wrote!",
+                count(first_reply) AS "replied!",
+                sum(chatter_messages)::BIGINT AS "chatter_messages!",
+                sum(agent_messages)::BIGINT AS "agent_messages!",
+                count(rating) AS "ratings!",
+                coalesce(sum(rating), 0)::BIGINT AS "rating_points!",
+                count(*) FILTER (WHERE is_unanswered) AS "unanswered!""#,
+            $scope,
+            $pruned,
+            "GROUP BY day, reason",
+            $parameters
         )
     };
 }
@@ -144,26 +184,18 @@ struct SpreadsRow {
     length: Option<Vec<f64>>,
 }
 
-/// Finds how long replies took and sessions lasted; the third parameter is the time.
+/// Finds how long replies took and sessions lasted.
 macro_rules! spreads {
-    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
-        sqlx::query_as!(
+    ($scope:literal, $pruned:literal, $parameters:tt) => {
+        figures!(
             SpreadsRow,
             "SELECT
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
-                    WITHIN GROUP (ORDER BY date_part('epoch', first_reply_at - first_chatter_at)) AS first_reply,
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[])
-                    WITHIN GROUP (
-                        ORDER BY date_part('epoch', coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) - started_at)
-                    ) AS length
-            FROM session
-            WHERE agent = $1
-            AND started_at >= $2
-            " + $scope,
-            $period.agent,
-            $period.since,
-            $period.now
-            $(, $link)?
+                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY first_reply) AS first_reply,
+                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY length) AS length",
+            $scope,
+            $pruned,
+            "",
+            $parameters
         )
     };
 }
@@ -175,15 +207,18 @@ struct OpenedRow {
 
 /// Counts links by the day of their opening.
 macro_rules! opened {
-    ($scope:literal, [$period:expr $(, $link:expr)?]) => {
+    ($scope:literal, $pruned:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
             OpenedRow,
-            r#"SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS "day!", count(*) AS "links!"
-            FROM link
-            WHERE agent = $1
-            AND opened_at >= $2
-            "# + $scope + r#"
-            GROUP BY 1"#,
+            r#"SELECT day AS "day!", count(*) AS "links!"
+            FROM (
+                SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS day
+                FROM link
+                WHERE agent = $1
+                AND opened_at >= $2
+                "# + $scope + $pruned + r#"
+            ) AS opened
+            GROUP BY day"#,
             $period.agent,
             $period.since
             $(, $link)?
@@ -209,8 +244,19 @@ impl Queries {
         let sums = fetch!(period, fetch_all(transaction), sums);
         let spreads = fetch!(period, fetch_one(transaction), spreads);
         let opened = match period.link {
-            None => opened!("", [period]).fetch_all(&mut **transaction).await?,
-            Some(link) => opened!("AND id = $3", [period, link]).fetch_all(&mut **transaction).await?,
+            None => {
+                let all = opened!(
+                    "",
+                    "UNION ALL
+                    SELECT day
+                    FROM pruned_link
+                    WHERE agent = $1
+                    AND day >= ($2 AT TIME ZONE 'UTC')::DATE",
+                    [period]
+                );
+                all.fetch_all(&mut **transaction).await?
+            }
+            Some(link) => opened!("AND id = $3", "", [period, link]).fetch_all(&mut **transaction).await?,
         };
         view.end().await?;
         let mut value = totals(&sums, since)?;
