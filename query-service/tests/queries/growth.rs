@@ -31,7 +31,7 @@ impl Asker {
         world.sql("ALTER SYSTEM SET autovacuum = off").await;
         world.sql("SELECT pg_reload_conf()").await;
         let options = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let options = options.acquire_timeout(Duration::from_secs(60));
+        let options = options.acquire_timeout(Duration::from_mins(1));
         let pool = options.connect_with(world.pool.connect_options().as_ref().clone()).await.unwrap();
         Self { queries: Queries::new(pool.clone(), world.backbone.clone()), pool, shard: world.backbone.shard_of(agent(1)) }
     }
