@@ -60,7 +60,11 @@ pub struct Labels {
 pub async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>> {
     let mut transaction = pool.begin().await?;
     sqlx::query!(
-        "SELECT set_config('role', 'tempchat_writer', true) AS role, set_config('synchronous_commit', 'off', true) AS waits_for_disk"
+        "SELECT
+            set_config('role', 'tempchat_writer', true) AS role,
+            set_config('synchronous_commit', 'off', true) AS waits_for_disk,
+            -- A plan that was kept from when the tables were empty would be used for ever.
+            set_config('plan_cache_mode', 'force_custom_plan', true) AS plans"
     )
     .fetch_one(&mut *transaction)
     .await?;
