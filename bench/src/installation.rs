@@ -1,6 +1,7 @@
 //! An installation in this process, on servers of its own: parts are started one by one, as a measurement needs them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -39,6 +40,7 @@ pub(crate) struct Installation {
     pub(crate) tasks: TaskTracker,
     nats: NatsServer,
     postgres: Postgres,
+    log: PathBuf,
     _data: DataDir,
 }
 
@@ -57,7 +59,12 @@ impl Installation {
         let commands = Commands::new(backbone.clone(), sessions::policy());
         let credentials = SessionCredentials::new(&secrets);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        Ok(Self { backbone, pool, readers, commands, credentials, stop, tasks, nats, postgres, _data: data })
+        Ok(Self { backbone, pool, readers, commands, credentials, stop, tasks, nats, postgres, log: data.join("nats"), _data: data })
+    }
+
+    /// Returns the folder of the log's files.
+    pub(crate) fn log_folder(&self) -> &Path {
+        &self.log
     }
 
     /// Starts the projector.

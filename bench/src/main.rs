@@ -13,6 +13,7 @@ mod http;
 mod installation;
 mod load;
 mod memory;
+mod pruning;
 mod sessions;
 mod tempchat_process;
 mod turns;
@@ -50,6 +51,8 @@ enum Bench {
     Growth(growth::Options),
     /// Memory of a `tempchat up`: idle, and for each idle SSE connection
     Memory(memory::Options),
+    /// Erased sessions leave the log while people go on chatting: seconds, bytes on the disk, and what a POST costs meanwhile
+    Pruning(pruning::Options),
     /// A scripted chat, by send-and-wait and by send, then wait: a model's turns and tokens
     Turns,
     /// Agents that wait: memory of each, how soon it wakes up, and that nothing is lost
@@ -84,6 +87,7 @@ async fn run(cli: Cli) -> Result<()> {
         Bench::Feed(options) => feed::run(options, cli.json).await,
         Bench::Growth(options) => growth::run(options, cli.json).await,
         Bench::Memory(options) => memory::run(options, cli.json).await,
+        Bench::Pruning(options) => pruning::run(options, cli.json).await,
         Bench::Turns => turns::run(cli.json).await,
         Bench::Waits(options) => waits::run(options, cli.json).await,
         Bench::Webhooks(options) => webhooks::run(options, cli.json).await,

@@ -8,9 +8,9 @@ mod archive;
 mod candidate;
 mod clock;
 mod error;
-mod figures;
 mod pruner;
 mod round;
+mod session_counts;
 mod settings;
 
 pub use error::Error;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::round::Pruned;
 use crate::round::{Round, purge};
-use crate::{Error, Settings, candidate, clock, figures};
+use crate::{Error, Settings, candidate, clock, session_counts};
 
 /// How often something is looked for.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -118,7 +118,7 @@ impl Pruner {
         // Until the round is over, a record may not be carried out whole.
         self.finished.remove(&shard);
         for candidate in &candidates {
-            let sessions = figures::of_link(&mut transaction, candidate).await?;
+            let sessions = session_counts::of_link(&mut transaction, candidate).await?;
             pruned += round.add(candidate, sessions).await?;
         }
         pruned += round.finish().await?;

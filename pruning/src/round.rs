@@ -7,7 +7,7 @@ use nats::{
 };
 
 use crate::candidate::Candidate;
-use crate::figures::day;
+use crate::session_counts::day;
 use crate::{Error, Settings, archive, clock};
 
 /// Commits in one record: some 35 bytes each in a message of at most a megabyte, and as many rows deleted in one transaction.

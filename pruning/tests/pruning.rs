@@ -184,6 +184,30 @@ async fn a_purge_that_a_crash_cut_off_is_finished_by_the_next_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_follower_whose_last_commit_was_pruned_goes_on_from_its_leaf() {
+    let world = World::start(64 << 20).await;
+    let agent = world.agent().await;
+    let (link, session) = world.chat(agent, None).await;
+    world.erase(agent, link, session).await;
+    world.rows_are_there().await;
+    world.stop.cancel();
+    world.rows.finished().await;
+    let commits = world.backbone.prunable(Address::link(agent, link)).await.unwrap().expect("it is erased");
+    assert_eq!(commits.last().unwrap().sequence, world.backbone.end(Shard(0)).await.unwrap(), "the rows stand at what goes");
+    let whole = nats::WholeLink { commits: commits.iter().map(|commit| (commit.sequence, commit.leaf)).collect(), day: 0 };
+    let links = vec![nats::PrunedLink { agent, link, whole: Some(whole), sessions: vec![] }];
+    let record = nats::Pruning::Links { at: command_service::clock::now(), links };
+    let recorded = world.backbone.record_pruning(Shard(0), 0, &record).await.unwrap();
+    world.backbone.purge(Address::link(agent, link)).await.unwrap();
+
+    let stop = CancellationToken::new();
+    let rows = Projector::start(&world.backbone, &world.pool, &stop);
+    assert_eq!(rows.reached(Shard(0), recorded).await.stopped, None);
+    assert_eq!(world.count("SELECT count(*) FROM link").await, 0);
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_lives_through_three_times_its_limit_without_a_refused_word() {
     const LIMIT: u64 = 400_000;
     let world = World::start(LIMIT.try_into().unwrap()).await;

@@ -16,7 +16,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use sources::sources;
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 26] = [
+const USES: [(&str, &[&str]); 27] = [
     (
         "tempchat",
         &[
@@ -26,6 +26,7 @@ const USES: [(&str, &[&str]); 26] = [
             "query-service",
             "follower",
             "projector",
+            "pruning",
             "webhooks",
             "nats",
             "domain",
@@ -81,6 +82,7 @@ const USES: [(&str, &[&str]); 26] = [
     ("query-service", &["nats", "domain"]),
     ("follower", &["nats", "domain"]),
     ("projector", &["follower", "nats", "domain"]),
+    ("pruning", &["follower", "nats", "domain"]),
     ("webhooks", &["follower", "events", "hosts", "nats", "domain"]),
     ("nats", &["domain"]),
     ("domain", &[]),
@@ -97,6 +99,7 @@ const USES: [(&str, &[&str]); 26] = [
             "query-service",
             "follower",
             "projector",
+            "pruning",
             "webhooks",
             "nats",
             "domain",

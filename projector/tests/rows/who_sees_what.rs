@@ -74,7 +74,7 @@ async fn world() -> World {
     sqlx::query(letter).execute(&world.pool).await.unwrap();
     // What webhooks write beside the projection.
     let webhooks =
-        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running, previous, held_until, at, 'webhooks' FROM checkpoint;
+        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running, previous, held_until, at, 'webhooks', hash_format FROM checkpoint;
         INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
