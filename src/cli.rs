@@ -67,7 +67,13 @@ impl Command {
         match self {
             Self::Up(options) => Some(&options.listen),
             Self::Serve(options) => Some(&options.listen),
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Schedule(_) | Self::Log(_) => None,
+            Self::Agent(_)
+            | Self::McpConfig(_)
+            | Self::Stdio(_)
+            | Self::Rebuild(_)
+            | Self::Prune(_)
+            | Self::Schedule(_)
+            | Self::Log(_) => None,
         }
     }
 
@@ -75,7 +81,13 @@ impl Command {
     pub(crate) const fn is_service(&self) -> bool {
         match self {
             Self::Up(_) | Self::Serve(_) => true,
-            Self::Agent(_) | Self::McpConfig(_) | Self::Stdio(_) | Self::Rebuild(_) | Self::Prune(_) | Self::Schedule(_) | Self::Log(_) => false,
+            Self::Agent(_)
+            | Self::McpConfig(_)
+            | Self::Stdio(_)
+            | Self::Rebuild(_)
+            | Self::Prune(_)
+            | Self::Schedule(_)
+            | Self::Log(_) => false,
         }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Config {
     pub(crate) shortest_idle_seconds: u32,
     /// How many days after a link's erasure its commits leave the log, or `never`.
     pub(crate) prune_after_days: PruneAfter,
-    /// The folder that gets those commits, sealed as they are, before they go.
+    /// The folder that gets those commits, sealed as they are, before they go; relative to the data folder.
     pub(crate) prune_archive: Option<PathBuf>,
     /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
     pub(crate) webhook_networks: Vec<IpNet>,
@@ -182,7 +182,7 @@ impl Config {
         match self.prune_after_days {
             PruneAfter::Days(days) => {
                 let after = Millis::minutes(i64::from(days) * 24 * 60);
-                Some(pruning::Settings { after, archive: self.prune_archive.clone() })
+                Some(pruning::Settings { after, archive: self.prune_archive.as_ref().map(|folder| self.data.join(folder)) })
             }
             PruneAfter::Never(Never::Never) => None,
         }

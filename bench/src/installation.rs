@@ -59,7 +59,19 @@ impl Installation {
         let commands = Commands::new(backbone.clone(), sessions::policy());
         let credentials = SessionCredentials::new(&secrets);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        Ok(Self { backbone, pool, readers, commands, credentials, stop, tasks, nats, postgres, log: data.join("nats"), _data: data })
+        Ok(Self {
+            backbone,
+            pool,
+            readers,
+            commands,
+            credentials,
+            stop,
+            tasks,
+            nats,
+            postgres,
+            log: data.join("nats"),
+            _data: data,
+        })
     }
 
     /// Returns the folder of the log's files.

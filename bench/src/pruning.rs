@@ -85,14 +85,19 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
     let (began, records) = (Instant::now(), AtomicUsize::new(0));
     let mut pruned = pruning::Pruned::default();
     let during = chat(&chatters, async {
-        pruned = pruner.prune(|_| drop(records.fetch_add(1, Ordering::Relaxed))).await?;
+        pruned = pruner
+            .prune(|_| {
+                records.fetch_add(1, Ordering::Relaxed);
+            })
+            .await?;
         Ok(())
     })
     .await?;
     let took = began.elapsed();
     let disk_after = bytes(installation.log_folder())?;
     installation.project_all(&projector).await?;
-    let (left, figures) = (count(installation, "SELECT count(*) FROM link WHERE erased_at IS NOT NULL").await?, digest(installation).await?);
+    let (left, figures) =
+        (count(installation, "SELECT count(*) FROM link WHERE erased_at IS NOT NULL").await?, digest(installation).await?);
     ensure!(left == 0, "{left} erased links are left");
     ensure!(figures.0 == rows.0, "the figures have changed: {} and {}", rows.0, figures.0);
     let mut verified = Vec::new();
@@ -119,9 +124,17 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
     } else {
         println!(
             "{} sessions of {} links, {} commits, pruned in {:.1} s ({missing} missing, all recorded); filled and erased in {:.0} s",
-            pruned.sessions, pruned.links, pruned.commits, took.as_secs_f64(), filled.as_secs_f64()
+            pruned.sessions,
+            pruned.links,
+            pruned.commits,
+            took.as_secs_f64(),
+            filled.as_secs_f64()
         );
-        println!("POST, {CHATTERS} people, one message each {EVERY:?}, in ms: before {}, meanwhile {}", quantiles(&before), quantiles(&during));
+        println!(
+            "POST, {CHATTERS} people, one message each {EVERY:?}, in ms: before {}, meanwhile {}",
+            quantiles(&before),
+            quantiles(&during)
+        );
         println!("the log on disk: {} bytes before, {} after", disk_before, disk_after);
         println!("rows made again from the pruned log, equal: {:.1} s", rebuilt.as_secs_f64());
     }

@@ -24,7 +24,8 @@ pub async fn finish_erasures(commands: &Commands) -> Result<u64, Refusal> {
         let page = backbone.keys().page(after, PAGE).await?;
         let owners: Vec<Address> = page.keys.iter().map(|key| key.owner).collect();
         let last = backbone.store().last_of(&owners).await?;
-        let mut dead: Vec<Address> = last.iter().filter(|(owner, last)| is_erased(*owner, last)).map(|(owner, _)| *owner).collect();
+        let mut dead: Vec<Address> =
+            last.iter().filter(|(owner, last)| is_erased(*owner, last)).map(|(owner, _)| *owner).collect();
         let begun: HashSet<Address> = last.into_iter().map(|(owner, _)| owner).collect();
         for owner in owners.into_iter().filter(|owner| !begun.contains(owner)) {
             if backbone.pruned_at(owner).await?.is_some() {

@@ -17,22 +17,53 @@ CREATE INDEX unread_by_key ON unread (key, since);
 CREATE INDEX unread_by_link ON unread (key, link, since);
 CREATE INDEX unread_by_shard ON unread (shard);
 
+-- The keys of those who come with access tokens, from their first read mark on: no key was issued to them.
+CREATE TABLE token_key (
+    key   UUID    PRIMARY KEY,
+    agent UUID    NOT NULL,
+    shard INTEGER NOT NULL
+);
+CREATE INDEX token_key_by_agent ON token_key (agent);
+ALTER TABLE token_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY writer ON token_key TO tempchat_writer USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON token_key TO tempchat_writer;
+CREATE POLICY own ON token_key FOR SELECT TO tempchat_agent_reader
+USING (
+    agent = (SELECT nullif(current_setting('app.agent', true), '')::UUID)
+    AND (SELECT nullif(current_setting('app.link', true), '')) IS NULL
+);
+GRANT SELECT ON token_key TO tempchat_agent_reader;
+
+-- The keys for which `unread` is kept.
+CREATE VIEW reading_key WITH (security_invoker = true) AS
+SELECT id AS key, agent, link FROM agent_key WHERE revoked_at IS NULL
+UNION ALL
+SELECT key, agent, NULL FROM token_key;
+GRANT SELECT ON reading_key TO tempchat_writer;
+
 -- The owner sees no row under row level security, so it is let through while rows are copied.
+ALTER TABLE token_key NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE session NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE agent_key NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE read_mark NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE event NO FORCE ROW LEVEL SECURITY;
+INSERT INTO token_key (key, agent, shard)
+SELECT DISTINCT read_mark.key, read_mark.agent, read_mark.shard
+FROM read_mark
+WHERE read_mark.key IS NOT NULL
+AND NOT EXISTS (SELECT FROM agent_key WHERE agent_key.id = read_mark.key)
+ON CONFLICT DO NOTHING;
 INSERT INTO unread (session, key, agent, link, shard, since)
-SELECT session.id, agent_key.id, session.agent, session.link, session.shard, new.sequence
+SELECT session.id, reading_key.key, session.agent, session.link, session.shard, new.sequence
 FROM session
-JOIN agent_key ON agent_key.agent = session.agent
-LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = agent_key.id
+JOIN reading_key ON reading_key.agent = session.agent
+LEFT JOIN read_mark ON read_mark.session = session.id AND read_mark.key = reading_key.key
 CROSS JOIN LATERAL (
     SELECT event.sequence
     FROM event
     WHERE event.session = session.id
     AND event.sequence > coalesce(read_mark.upto, 0)
-    AND event.key IS DISTINCT FROM agent_key.id
+    AND event.key IS DISTINCT FROM reading_key.key
     AND event.type NOT IN (
         'session.marked_read', 'session.handoff_offered', 'session.handoff_missed', 'session.device_added', 'session.device_forgotten'
     )
@@ -40,8 +71,8 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS new
 WHERE session.status <> 'erased'
-AND agent_key.revoked_at IS NULL
-AND (agent_key.link IS NULL OR agent_key.link = session.link);
+AND (reading_key.link IS NULL OR reading_key.link = session.link);
+ALTER TABLE token_key FORCE ROW LEVEL SECURITY;
 ALTER TABLE session FORCE ROW LEVEL SECURITY;
 ALTER TABLE agent_key FORCE ROW LEVEL SECURITY;
 ALTER TABLE read_mark FORCE ROW LEVEL SECURITY;

@@ -13,6 +13,7 @@ use crate::log::connection::Connection;
 use crate::log::feed::Feed;
 use crate::log::position::{Epoch, Hash, Shard};
 use crate::log::pruning::leaves::Leaves;
+use crate::log::pruning::takeover;
 use crate::log::store::Store;
 use crate::log::{read, streams, subjects};
 use crate::watch::Watch;
@@ -38,6 +39,9 @@ impl Backbone {
     /// Connects, refuses a server that is too old, and makes or verifies the streams.
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let connection = Connection::open(&options, options.roots.derive(context::PRUNING)).await?;
+        if options.takes_over {
+            takeover::take_over(&connection).await?;
+        }
         let secrets = options.roots;
         let keys = Keys::open(Arc::clone(&connection), secrets.clone()).await?;
         let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));

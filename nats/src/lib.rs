@@ -33,9 +33,10 @@ pub use log::commit::{Actor, AnyEvent, Commit, DecodeError, Kind, settings_from_
 pub use log::feed::{Feed, FeedError};
 pub use log::head::{Head, Last, Stored};
 pub use log::position::{Epoch, EventId, Hash, Position, Shard};
+pub use log::pruning::checkpoint::RunningHashes;
 pub use log::pruning::purge::Prunable;
 pub use log::pruning::record::{PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, WholeLink};
-pub use log::pruning::takeover::RunningHashes;
+
 pub use log::record::{Fact, Message, Recorded, RecordedPruning};
 pub use log::store::{Scope, Store};
 pub use log::trace;

@@ -6,6 +6,7 @@ use nats::Position;
 use crate::columns::{sequence, sequence_column, uuid};
 use crate::freshness::Snapshot;
 use crate::page::{cut, rows_for};
+use crate::unacknowledged::reads_for_the_first_time;
 use crate::{Answer, Error, Freshness, Page, Queries, Scope, Viewer};
 
 /// The most sessions that one answer names.
@@ -20,20 +21,15 @@ pub struct Unread {
     pub upto: u64,
 }
 
-/// Finds the sessions of `$scope`; the first six parameters are the agent, the key, the types, the position's two and the limit.
-macro_rules! unread_rows {
-    ($scope:literal, [$($parameter:expr),+]) => {
+/// Finds the sessions of `$waiting`; the first six parameters are the agent, the key, the types, the position's two and the limit.
+macro_rules! rows_of {
+    ([$($waiting:literal),+], [$($parameter:expr),+]) => {
         sqlx::query_as!(
             Row,
             r#"
             SELECT waiting.session AS id, new.sequence AS "sequence!"
             FROM (
-                SELECT session, since
-                FROM unread
-                WHERE agent = $1
-                AND key = $2
-                AND since <= $4
-                "# + $scope + r#"
+                "# + $($waiting + )+ r#"
                 ORDER BY since
                 LIMIT $6
             ) AS waiting
@@ -51,6 +47,30 @@ macro_rules! unread_rows {
             ORDER BY new.sequence
             "#,
             $($parameter),+
+        )
+    };
+}
+
+/// As [`rows_of`], of the sessions that hold something new to a key for which that is kept.
+macro_rules! unread_rows {
+    ($scope:literal, $parameters:tt) => {
+        rows_of!(["SELECT session, since FROM unread WHERE agent = $1 AND key = $2 AND since <= $4 ", $scope], $parameters)
+    };
+}
+
+/// As [`rows_of`], of all sessions that are not erased: to a key that has read nothing yet, and was not issued, all is new.
+macro_rules! all_rows {
+    ($scope:literal, $parameters:tt) => {
+        rows_of!(
+            [
+                "SELECT id AS session, started_sequence AS since
+                FROM session
+                WHERE agent = $1
+                AND status <> 'erased'
+                AND started_sequence <= $4 ",
+                $scope
+            ],
+            $parameters
         )
     };
 }
@@ -76,20 +96,40 @@ impl Queries {
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
         let (agent, key, most) = (uuid(viewer.agent().bytes()), uuid(key.bytes()), rows_for(MOST));
         let (last, index) = (sequence_column(upto.sequence), i32::from(upto.index));
-        let transaction = &mut *view.transaction;
-        let mut rows = match scope.within(viewer) {
-            Scope::Agent => unread_rows!("", [agent, key, types as &[&str], last, index, most]).fetch_all(transaction).await?,
+        let transaction = &mut view.transaction;
+        let scope = scope.within(viewer);
+        let mut rows = match scope {
+            Scope::Agent => {
+                unread_rows!("", [agent, key, types as &[&str], last, index, most]).fetch_all(&mut **transaction).await?
+            }
             Scope::Link(link) => {
                 let link = uuid(link.bytes());
                 let rows = unread_rows!("AND link = $7", [agent, key, types as &[&str], last, index, most, link]);
-                rows.fetch_all(transaction).await?
+                rows.fetch_all(&mut **transaction).await?
             }
             Scope::Session(session) => {
                 let session = uuid(session.bytes());
                 let rows = unread_rows!("AND session = $7", [agent, key, types as &[&str], last, index, most, session]);
-                rows.fetch_all(transaction).await?
+                rows.fetch_all(&mut **transaction).await?
             }
         };
+        if rows.is_empty() && reads_for_the_first_time(transaction, viewer, key).await? {
+            rows = match scope {
+                Scope::Agent => {
+                    all_rows!("", [agent, key, types as &[&str], last, index, most]).fetch_all(&mut **transaction).await?
+                }
+                Scope::Link(link) => {
+                    let link = uuid(link.bytes());
+                    let rows = all_rows!("AND link = $7", [agent, key, types as &[&str], last, index, most, link]);
+                    rows.fetch_all(&mut **transaction).await?
+                }
+                Scope::Session(session) => {
+                    let session = uuid(session.bytes());
+                    let rows = all_rows!("AND id = $7", [agent, key, types as &[&str], last, index, most, session]);
+                    rows.fetch_all(&mut **transaction).await?
+                }
+            };
+        }
         view.end().await?;
         let has_more = cut(&mut rows, MOST);
         let items =

@@ -98,7 +98,7 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
     let told = agent.is_refused("temp_chat_get_link", by_link).await;
     assert!(told.starts_with("link_erased"), "{told}");
     assert!(installation.json(&["log", "verify"]).iter().all(|shard| shard["whole"] == true));
-    let archived: Vec<_> = files(&installation.folder().path().join("archive"));
+    let archived: Vec<_> = files(&installation.data().join("archive"));
     assert_eq!(archived.len(), 1, "{archived:?}");
     let lines = fs::read_to_string(&archived[0]).unwrap();
     assert!(lines.lines().all(|line| line.contains("\"leaf\":")) && !lines.contains("Forget me"), "{lines}");

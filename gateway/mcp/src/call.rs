@@ -149,8 +149,32 @@ impl Call {
         Ok(ScopeView { link, is_over: !is_open || is_timed_out, is_erased: state.status == link::Status::Erased })
     }
 
+    /// Says why fresh rows have no such link: it is unknown, or beyond the key's only link, or its commits were pruned.
+    pub(super) async fn absent_link(&self, link: LinkId) -> Problem {
+        match self.logged_link(link).await {
+            Ok(state) if state.status == link::Status::Erased => erased_link(link),
+            Ok(_) => unknown_link(link),
+            Err(problem) => problem,
+        }
+    }
+
+    /// Says why fresh rows have no such session: it is unknown, or beyond the key's only link, or its commits were pruned.
+    pub(super) async fn absent_session(&self, session: SessionId) -> Problem {
+        if let Err(problem) = self.is_within(session).await {
+            return problem;
+        }
+        match self.logged_session(session).await {
+            Ok(view) if view.is_erased => erased_session(session),
+            Ok(_) => unknown_session(session),
+            Err(problem) => problem,
+        }
+    }
+
     /// Looks at one of the agent's links in the log, which alone knows what is unknown.
     pub(super) async fn logged_link(&self, link: LinkId) -> Result<Link, Problem> {
+        if self.principal.grant.link.is_some_and(|only| only != link) {
+            return Err(unknown_link(link));
+        }
         let state = self.app().commands().link(self.principal.agent, link).await?;
         if state.status == link::Status::Unknown { Err(unknown_link(link)) } else { Ok(state) }
     }

@@ -18,7 +18,6 @@ use crate::log::capacity::Capacity;
 use crate::log::position::{Epoch, Shard};
 use crate::log::pruning::ids::PrunedIds;
 use crate::log::pruning::record::PruningKey;
-use crate::log::pruning::takeover;
 use crate::log::{streams, subjects};
 use crate::{Error, Options};
 
@@ -104,9 +103,6 @@ impl Connection {
             .collect();
         let cold = Semaphore::new(COLD_LOADS);
         let connection = Arc::new(Self { client, jetstream, shards, replicas, pruning_key, cold, reconnects });
-        if options.takes_over {
-            takeover::take_over(&connection).await?;
-        }
         tokio::spawn(watch_capacity(Arc::downgrade(&connection)));
         Ok(connection)
     }

@@ -7,9 +7,9 @@ use domain::{Address, CommandId, LinkId, Timestamp};
 use crate::Error;
 use crate::log::commit::{Actor, AnyEvent, Commit, DecodeError, command_id, dispatched_headers, event_types};
 use crate::log::head::{Head, Last};
-use crate::log::position::{EventId, Hash, Position, Shard};
-use crate::log::pruning::record::Pruning;
-use crate::log::subjects;
+use crate::log::position::{Epoch, EventId, Hash, Position, Shard};
+use crate::log::pruning::record::{Pruning, PruningKey};
+use crate::log::{pruning, subjects};
 
 /// A commit as it stands in the log.
 #[derive(Debug, Clone)]
@@ -144,6 +144,17 @@ impl Raw {
             running: Hash::default(),
             size: self.payload.len(),
         })
+    }
+
+    /// Tells whether this is a pruning record of `shard`.
+    pub(crate) fn is_pruning(&self, shard: Shard) -> bool {
+        self.subject == subjects::pruning(shard)
+    }
+
+    /// Reads a pruning record; fails where this installation did not write it for this very stream.
+    pub(crate) fn pruning(&self, key: &PruningKey, epoch: Epoch, shard: Shard) -> Result<RecordedPruning, Error> {
+        let pruning = pruning::record::decode(key, epoch, shard, &self.payload).map_err(|error| self.corrupt(&error))?;
+        Ok(RecordedPruning { shard, sequence: self.sequence, running: Hash::default(), pruning })
     }
 
     /// Hashes all that tells this message from any other: `L(n) = BLAKE3(sequence, subject, the headers that readers dispatch on,

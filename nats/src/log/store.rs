@@ -11,7 +11,7 @@ use crate::log::commit::{Commit, Encoded};
 use crate::log::connection::Connection;
 use crate::log::head::{Head, Last, Stored};
 use crate::log::position::{Hash, Shard};
-use crate::log::pruning::ids;
+use crate::log::pruning::lookup;
 use crate::log::record::{Raw, Recorded};
 use crate::log::{append, read, streams, subjects};
 
@@ -47,7 +47,7 @@ impl Store {
 
     /// Returns when the commits of an aggregate for which [`Self::load`] has found none were pruned: it was erased long before.
     pub async fn pruned_at(&self, address: Address) -> Result<Option<Timestamp>, Error> {
-        ids::pruned_at(&self.connection, address).await
+        lookup::pruned_at(&self.connection, address).await
     }
 
     /// Asks the leader for the last commit of an aggregate.

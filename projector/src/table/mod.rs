@@ -28,6 +28,7 @@ pub(crate) async fn delete_rows(connection: &mut PgConnection, shard: Shard) -> 
             questions AS (DELETE FROM question WHERE shard = $1),
             read_marks AS (DELETE FROM read_mark WHERE shard = $1),
             unread_sessions AS (DELETE FROM unread WHERE shard = $1),
+            token_keys AS (DELETE FROM token_key WHERE shard = $1),
             events AS (DELETE FROM event WHERE shard = $1),
             dead_letters AS (DELETE FROM dead_letter WHERE shard = $1),
             pruned_sessions AS (DELETE FROM pruned_session WHERE shard = $1),

@@ -65,6 +65,10 @@ pub(crate) async fn save(connection: &mut PgConnection, changes: &Changes) -> sq
     }
     if !changes.read.is_empty() {
         let (sessions, keys): (Vec<_>, Vec<_>) = changes.read.iter().copied().unzip();
+        let new = insert_token_keys(connection, &sessions, &keys).await?;
+        if !new.is_empty() {
+            insert_for_keys(connection, &new).await?;
+        }
         look_again(connection, &sessions, &keys).await?;
     }
     if !changes.revoked.is_empty() {
@@ -82,16 +86,36 @@ fn list(ids: &BTreeSet<Uuid>) -> Vec<Uuid> {
     ids.iter().copied().collect()
 }
 
+/// Notes keys that were not issued, by their first read mark; returns those that were not known yet.
+async fn insert_token_keys(connection: &mut PgConnection, sessions: &[Uuid], keys: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        "INSERT INTO token_key (key, agent, shard)
+        SELECT DISTINCT marked.key, session.agent, session.shard
+        FROM UNNEST($1::UUID[], $2::UUID[]) AS marked (session, key)
+        JOIN session ON session.id = marked.session
+        WHERE NOT EXISTS (
+            SELECT
+            FROM agent_key
+            WHERE agent_key.id = marked.key
+        )
+        ON CONFLICT (key) DO NOTHING
+        RETURNING key",
+        sessions,
+        keys,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// To a new key every session is new from its start.
 async fn insert_for_keys(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO unread (session, key, agent, link, shard, since)
-        SELECT session.id, agent_key.id, session.agent, session.link, session.shard, session.started_sequence
-        FROM agent_key
-        JOIN session ON session.agent = agent_key.agent
-        WHERE agent_key.id = ANY($1)
-            AND agent_key.revoked_at IS NULL
-            AND (agent_key.link IS NULL OR agent_key.link = session.link)
+        SELECT session.id, reading_key.key, session.agent, session.link, session.shard, session.started_sequence
+        FROM reading_key
+        JOIN session ON session.agent = reading_key.agent
+        WHERE reading_key.key = ANY($1)
+            AND (reading_key.link IS NULL OR reading_key.link = session.link)
             AND session.status <> 'erased'
         ON CONFLICT (session, key) DO NOTHING",
         keys,
@@ -108,15 +132,14 @@ async fn insert_news(connection: &mut PgConnection, news: &BTreeMap<(Uuid, Optio
     let sequences: Vec<i64> = news.values().copied().collect();
     sqlx::query!(
         "INSERT INTO unread (session, key, agent, link, shard, since)
-        SELECT session.id, agent_key.id, session.agent, session.link, session.shard, min(new.sequence)
+        SELECT session.id, reading_key.key, session.agent, session.link, session.shard, min(new.sequence)
         FROM UNNEST($1::UUID[], $2::UUID[], $3::BIGINT[]) AS new (session, by, sequence)
         JOIN session ON session.id = new.session
-        JOIN agent_key ON agent_key.agent = session.agent
-        WHERE agent_key.id IS DISTINCT FROM new.by
-            AND agent_key.revoked_at IS NULL
-            AND (agent_key.link IS NULL OR agent_key.link = session.link)
+        JOIN reading_key ON reading_key.agent = session.agent
+        WHERE reading_key.key IS DISTINCT FROM new.by
+            AND (reading_key.link IS NULL OR reading_key.link = session.link)
             AND session.status <> 'erased'
-        GROUP BY session.id, agent_key.id
+        GROUP BY session.id, reading_key.key
         ON CONFLICT (session, key) DO NOTHING",
         &sessions,
         &by as &[Option<Uuid>],

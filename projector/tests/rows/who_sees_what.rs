@@ -114,6 +114,7 @@ async fn every_table_and_role() {
         ("question", 0),
         ("read_mark", 0),
         ("session", 0),
+        ("token_key", 0),
         ("unread", 0),
     ];
     assert_eq!(seen(pool, "tempchat_agent_reader", &nobody).await, rows(&unset));
@@ -131,11 +132,12 @@ async fn every_table_and_role() {
             ("question", 3),
             ("read_mark", 3),
             ("session", 3),
+            ("token_key", 1),
             ("unread", 2)
         ])
     );
 
-    let agents_only = ["agent_key", "pruned_link", "pruned_session", "unread"];
+    let agents_only = ["agent_key", "pruned_link", "pruned_session", "token_key", "unread"];
     let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !agents_only.contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {

@@ -48,10 +48,7 @@ async fn of_session(call: &Call, session: SessionId) -> Result<String, Problem> 
     let view = match answer.value {
         Some(view) => view,
         None if is_stale => return Err(Code::Unavailable.into()),
-        None => {
-            call.logged_session(session).await?;
-            return Err(crate::call::erased_session(session));
-        }
+        None => return Err(call.absent_session(session).await),
     };
     let is_erased = match view.status {
         SessionStatus::Erased => true,

@@ -16,7 +16,7 @@ use super::link_settings::{Settings, bounds, bounds_of_changes, end};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_link, erased_link};
+use crate::call::{Call, about_link};
 use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answer_summary::AnswerSummary;
 use crate::results::views::LinkDetails;
@@ -339,10 +339,7 @@ async fn shown(call: &Call, link: LinkId) -> Result<Whole, Problem> {
         }
         // The rows are behind: whether there is such a link is unknown.
         None if answer.stale => Err(Code::Unavailable.into()),
-        None => {
-            call.logged_link(link).await?;
-            Err(erased_link(link))
-        }
+        None => Err(call.absent_link(link).await),
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_session, erased_session};
+use crate::call::{Call, about_session};
 use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answers::answers_of;
 use crate::results::views::SessionDetails;
@@ -208,10 +208,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))
                 .next("Call temp_chat_list_sessions in a moment."))
         }
-        None => {
-            call.logged_session(session).await?;
-            Err(erased_session(session))
-        }
+        None => Err(call.absent_session(session).await),
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{Address, AgentId, Timestamp, link, session};
 use crate::log::append::{self, AppendError, Reserve};
 use crate::log::commit::{Encoded, event_types};
 use crate::log::position::{Hash, Shard};
-use crate::log::pruning::ids;
+use crate::log::pruning::lookup;
 use crate::log::pruning::record::{self, Pruning};
 use crate::log::record::{Raw, RecordedPruning};
 use crate::log::{read, subjects};
@@ -65,12 +65,12 @@ impl Backbone {
 
     /// Returns when a link or session of which nothing is left was pruned, to the minute; none where it was not.
     pub async fn pruned_at(&self, address: Address) -> Result<Option<Timestamp>, Error> {
-        ids::pruned_at(&self.connection, address).await
+        lookup::pruned_at(&self.connection, address).await
     }
 
     /// Returns the last of an agent's sequences that was pruned; 0 for none.
     pub async fn newest_pruned(&self, agent: AgentId) -> Result<u64, Error> {
-        ids::newest(&self.connection, agent).await
+        lookup::newest(&self.connection, agent).await
     }
 }
 

@@ -5,11 +5,8 @@ use domain::{AgentId, LinkId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::log::commit::DecodeError;
 use crate::log::position::{Epoch, Hash, Shard};
-use crate::log::record::{Raw, RecordedPruning};
-use crate::log::subjects;
 
 /// The type by which a record's header names it.
 pub(crate) const TYPE: &str = "log.pruned";
@@ -211,23 +208,14 @@ pub(crate) fn encode(
     rmp_serde::to_vec(&Envelope { record, tag })
 }
 
-impl Raw {
-    /// Tells whether this is a pruning record of `shard`.
-    pub(crate) fn is_pruning(&self, shard: Shard) -> bool {
-        self.subject == subjects::pruning(shard)
+/// Reads a record; fails where this installation did not write it for this very stream.
+pub(crate) fn decode(key: &PruningKey, epoch: Epoch, shard: Shard, payload: &[u8]) -> Result<Pruning, DecodeError> {
+    let envelope: Envelope = rmp_serde::from_slice(payload)?;
+    // `blake3::Hash` compares in constant time.
+    if tag(key, epoch, shard, &envelope.record) != envelope.tag {
+        return Err(DecodeError::Tag);
     }
-
-    /// Reads a pruning record; fails where this installation did not write it for this very stream.
-    pub(crate) fn pruning(&self, key: &PruningKey, epoch: Epoch, shard: Shard) -> Result<RecordedPruning, Error> {
-        let shape = |error| self.corrupt(&DecodeError::Shape(error));
-        let envelope: Envelope = rmp_serde::from_slice(&self.payload).map_err(shape)?;
-        // `blake3::Hash` compares in constant time.
-        if tag(key, epoch, shard, &envelope.record) != envelope.tag {
-            return Err(self.corrupt(&DecodeError::Tag));
-        }
-        let pruning = rmp_serde::from_slice(&envelope.record).map_err(shape)?;
-        Ok(RecordedPruning { shard, sequence: self.sequence, running: Hash::default(), pruning })
-    }
+    Ok(rmp_serde::from_slice(&envelope.record)?)
 }
 
 #[cfg(test)]
@@ -285,12 +273,11 @@ mod tests {
     fn a_record_of_another_installation_stream_or_shard_is_refused() {
         let (key, epoch, shard) = (Zeroizing::new([7; 32]), Epoch([1; 16]), Shard(1));
         let payload = encode(&key, epoch, shard, &record()).unwrap();
-        let raw = Raw { subject: subjects::pruning(shard), sequence: 5, headers: None, payload: payload.into() };
-        assert_eq!(raw.pruning(&key, epoch, shard).unwrap().pruning, record());
+        assert_eq!(decode(&key, epoch, shard, &payload).unwrap(), record());
         for (key, epoch, shard) in
             [(Zeroizing::new([8; 32]), epoch, shard), (key.clone(), Epoch([2; 16]), shard), (key.clone(), epoch, Shard(0))]
         {
-            assert!(matches!(raw.pruning(&key, epoch, shard), Err(Error::Corrupt { .. })));
+            assert!(matches!(decode(&key, epoch, shard, &payload), Err(DecodeError::Tag)));
         }
     }
 }
