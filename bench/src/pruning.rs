@@ -83,9 +83,9 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
     let settings = Settings { after: Millis(0), archive: None };
     let mut pruner = Pruner::new(&installation.backbone, &installation.pool, settings);
     let (began, records) = (Instant::now(), AtomicUsize::new(0));
-    let mut pruned = pruning::Pruned::default();
+    let mut gone = pruning::Pruned::default();
     let during = chat(&chatters, async {
-        pruned = pruner
+        gone = pruner
             .prune(|_| {
                 records.fetch_add(1, Ordering::Relaxed);
             })
@@ -115,7 +115,7 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
         println!(
             "{}",
             json!({
-                "sessions": pruned.sessions, "links": pruned.links, "commits": pruned.commits, "records": records.into_inner(),
+                "sessions": gone.sessions, "links": gone.links, "commits": gone.commits, "records": records.into_inner(),
                 "verified_missing": missing, "fill_seconds": filled.as_secs_f64(), "prune_seconds": took.as_secs_f64(),
                 "rebuild_seconds": rebuilt.as_secs_f64(), "disk_bytes_before": disk_before, "disk_bytes_after": disk_after,
                 "post_before": quantiles(&before), "post_during": quantiles(&during),
@@ -124,9 +124,9 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
     } else {
         println!(
             "{} sessions of {} links, {} commits, pruned in {:.1} s ({missing} missing, all recorded); filled and erased in {:.0} s",
-            pruned.sessions,
-            pruned.links,
-            pruned.commits,
+            gone.sessions,
+            gone.links,
+            gone.commits,
             took.as_secs_f64(),
             filled.as_secs_f64()
         );
@@ -135,7 +135,7 @@ async fn measure(installation: &Installation, options: &Options, as_json: bool) 
             quantiles(&before),
             quantiles(&during)
         );
-        println!("the log on disk: {} bytes before, {} after", disk_before, disk_after);
+        println!("the log on disk: {disk_before} bytes before, {disk_after} after");
         println!("rows made again from the pruned log, equal: {:.1} s", rebuilt.as_secs_f64());
     }
     Ok(())

@@ -168,7 +168,9 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
         }
         if let Some(at) = self.store.pruned_at(address).await? {
             cached.root.at = at;
-            pruned.iter().for_each(|event| cached.root.state.evolve(event, at));
+            for event in &pruned {
+                cached.root.state.evolve(event, at);
+            }
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ impl Reader {
 
     /// Waits for the next batch; a pruning record comes alone, and so does a commit that a newer program wrote.
     pub(crate) async fn next(&mut self) -> Result<Read, FeedError> {
-        let content = match self.from_ahead() {
+        let content = match self.take_ahead() {
             Some(content) => content,
             None => self.read().await?,
         };
@@ -84,7 +84,7 @@ impl Reader {
     }
 
     /// Takes what was read up to the next pruning record, or that.
-    fn from_ahead(&mut self) -> Option<Content> {
+    fn take_ahead(&mut self) -> Option<Content> {
         let mut commits = Vec::new();
         while let Some(message) = self.ahead.pop_front() {
             match message {
@@ -108,7 +108,7 @@ impl Reader {
                 }
                 Err(error) => return Err(error),
             }
-            if let Some(content) = self.from_ahead() {
+            if let Some(content) = self.take_ahead() {
                 return Ok(content);
             }
         }

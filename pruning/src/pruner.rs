@@ -16,7 +16,7 @@ use crate::round::{Round, purge};
 use crate::{Error, Settings, candidate, clock, session_counts};
 
 /// How often something is looked for.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 /// Links looked at in one transaction.
 const LINKS: i64 = 200;
 /// The pauses while followers come to the last record: half a minute in all.
@@ -61,10 +61,9 @@ impl Pruner {
                     let Pruned { links, sessions, commits } = *pruned;
                     tracing::info!(links, sessions, commits, "erased links were pruned from the log");
                 }
-                Ok(_) => {}
                 // Logged once, not at every round.
                 Err(error) if !is_broken => tracing::warn!(%error, "nothing can be pruned for the moment"),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
             is_broken = pruned.is_err();
         }

@@ -124,7 +124,7 @@ impl World {
         ] {
             let rows = format!("SELECT coalesce(string_agg(row::TEXT, E'\\n' ORDER BY row::TEXT), '') FROM {table} AS row");
             let rows: String = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(&self.pool).await.unwrap();
-            dump += &format!("{table}\n{rows}\n");
+            dump.extend([table, "\n", &rows, "\n"]);
         }
         dump
     }
@@ -244,11 +244,7 @@ async fn an_id_that_is_derived_again_is_refused_by_a_process_that_never_knew_it(
     for commands in [&world.commands, &fresh] {
         let refused = commands.create_link(agent, Actor::Operator, new.clone(), Some("once")).await.unwrap_err();
         assert!(matches!(refused, command_service::Refusal::Link(domain::link::Rejection::Erased)), "{refused}");
-        assert_eq!(
-            world.backbone.keys().get(Address::link(agent, link)).await.unwrap().is_some(),
-            false,
-            "no key is left for it"
-        );
+        assert!(world.backbone.keys().get(Address::link(agent, link)).await.unwrap().is_none(), "no key is left for it");
         let refused = commands.post(Address::session(agent, session), Actor::Chatter, "9", "Hello?").await.unwrap_err();
         assert!(matches!(refused, command_service::Refusal::Session(domain::session::Rejection::Erased)), "{refused}");
     }

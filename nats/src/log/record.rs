@@ -74,6 +74,7 @@ impl Recorded {
 
 /// What a feed gives.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are commits: a box would be an allocation for each")]
 pub enum Message {
     /// A commit.
     Commit(Recorded),

@@ -10,7 +10,7 @@ use crate::log::position::Shard;
 use crate::log::{read, streams, subjects};
 
 /// How long an agent's last pruned sequence is used without asking again.
-const NEWEST_FOR: Duration = Duration::from_secs(60);
+const NEWEST_FOR: Duration = Duration::from_mins(1);
 /// Records read at once: each may have most of a megabyte.
 const RECORDS: usize = 8;
 
