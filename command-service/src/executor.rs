@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Address, Aggregate, CommandId, Decision, Fingerprint, Policy, Rejected, Remembered, Root};
-use nats::{Actor, AppendError, Backbone, Commit, Reserve, Store};
+use nats::{Actor, AppendError, Backbone, Commit, Head, Reserve, Store};
 
 use crate::cache_weight::CacheWeight;
 use crate::state_cache::{Cached, StateCache, count};
@@ -120,6 +120,10 @@ impl<A: Aggregate + CacheWeight> Executor<A> {
             let decision = decided.map_err(Rejected::Rule)?;
             if decision.events.is_empty() {
                 return Ok(unchanged(&cached, &request));
+            }
+            // A purge leaves a subject as empty as one that never was, so the append itself cannot tell the two apart.
+            if cached.head == Head::default() && self.states.confirm(&mut cached, address, began.elapsed()).await? {
+                continue;
             }
             match self.append(&mut cached, address, &request, decision, reserve).await {
                 Ok(outcome) => {

@@ -102,6 +102,13 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
             (cached.confirmed, cached.mark) = (Some(at), mark);
             return Ok(false);
         }
+        if cached.head == Head::default() {
+            // No commits are there, and none were: or they came and were pruned since.
+            let before = cached.root.clone();
+            cached.clear();
+            self.catch_up(cached, address).await?;
+            return Ok(cached.root != before);
+        }
         let (asked, mark) = (Instant::now(), self.backbone.mark(address));
         let last = self.store.last(address).await?.map(|last| last.head).unwrap_or_default();
         if last == cached.head {

@@ -14,6 +14,7 @@ mod reader;
 mod rebuild;
 mod shard;
 mod standing;
+pub mod upkeep_lock;
 
 pub use column::{Id, column, moment, sealed, signed, unsigned};
 pub use error::Error;

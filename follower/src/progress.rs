@@ -37,7 +37,7 @@ impl Progress {
 pub async fn checkpoints(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
     let mut transaction = begin(pool).await?;
     let rows = sqlx::query!(
-        "SELECT projection, shard, epoch, sequence, running, hash_format FROM checkpoint ORDER BY projection, shard"
+        "SELECT projection, shard, epoch, sequence, running_hash, hash_format FROM checkpoint ORDER BY projection, shard"
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -47,7 +47,7 @@ pub async fn checkpoints(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
         shard: Shard(u16::try_from(row.shard).unwrap_or(u16::MAX)),
         sequence: unsigned(row.sequence),
         epoch: row.epoch,
-        running: row.running,
+        running: row.running_hash,
         hash_format: row.hash_format,
     });
     Ok(progress.collect())

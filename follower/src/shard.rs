@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::reader::Reader;
-use crate::{Error, Projection, begin};
+use crate::{Error, Projection, begin, upkeep_lock};
 
 /// A shard, its log and its rows.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ impl<P: Projection> ShardFollower<P> {
     pub(crate) async fn begin_anew(&self) -> Result<Checkpoint, Error> {
         let fresh = Checkpoint::before_all(self.shard, self.backbone.epoch(self.shard), self.end().await?);
         let mut transaction = begin(&self.pool).await?;
+        // Whoever reads rows to prune what they name reads all of them or none.
+        upkeep_lock::wait(&mut transaction, self.shard).await?;
         checkpoint::make(&mut transaction, P::NAME, &fresh).await?;
         checkpoint::lock(&mut transaction, P::NAME, self.shard).await?;
         self.projection.clear(&mut transaction, self.shard).await?;
@@ -103,7 +105,11 @@ impl<P: Projection> ShardFollower<P> {
         let mut transaction = begin(&self.pool).await?;
         let now = checkpoint::lock(&mut transaction, P::NAME, shard).await?;
         // Another process may have done it, and may be further.
-        let Some(mut now) = now.filter(|now| now == checkpoint) else { return self.read_checkpoint().await };
+        let Some(mut now) = now.filter(|now| now == checkpoint) else {
+            // What reads it next locks the row again.
+            transaction.rollback().await?;
+            return self.read_checkpoint().await;
+        };
         now.running = hashes.running;
         now.previous = hashes.previous;
         now.hash_format = checkpoint::FORMAT;

@@ -2,6 +2,8 @@
 
 -- The running hash of logs of format 1 could not go over what was purged. A checkpoint of that form is compared once with the log, and
 -- then has the hashes of the present form.
+-- The column has a new name, so that a process of an older release that still runs fails, and does not write such hashes here.
+ALTER TABLE checkpoint RENAME COLUMN running TO running_hash;
 ALTER TABLE checkpoint ADD COLUMN hash_format SMALLINT NOT NULL DEFAULT 1;
 ALTER TABLE checkpoint ALTER COLUMN hash_format DROP DEFAULT;
 

@@ -61,7 +61,7 @@ async fn an_owner_who_is_no_superuser() {
     // By itself it sees nothing of its own tables: row level security holds for owners too.
     let mut writer = owner.begin().await.unwrap();
     sqlx::query("SELECT set_config('role', $1, true)").bind(migrations::role::WRITER).execute(&mut *writer).await.unwrap();
-    let checkpoint = "INSERT INTO checkpoint (projection, shard, epoch, sequence, running, previous, held_until, hash_format)
+    let checkpoint = "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous, held_until, hash_format)
         VALUES ('rows', 0, decode(repeat('00', 16), 'hex'), 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 0, 2)";
     sqlx::query(checkpoint).execute(&mut *writer).await.unwrap();
     writer.commit().await.unwrap();

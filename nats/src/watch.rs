@@ -126,11 +126,13 @@ impl Reading {
         self.watch.passed.lock().pass(self.id, address, sequence);
     }
 
-    /// Notes that a pruning record was passed: what it names was erased long ago, and changes no more.
+    /// Notes that a pruning record was passed. A reader that was far behind may never have met the commits that it names, so states from
+    /// before it are compared with the leader's.
     pub fn pass_record(&self, sequence: u64) {
         let mut passed = self.watch.passed.lock();
         if passed.reading == Some(self.id) {
             passed.horizon = sequence;
+            passed.era += 1;
         }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) async fn find(
         AND NOT EXISTS (
             SELECT
             FROM session
-            WHERE session.link = link.id
+            WHERE session.agent = link.agent
+            AND session.link = link.id
             AND (session.status <> 'erased' OR session.sequence > $3)
         )
         ORDER BY erased_at
@@ -55,18 +56,47 @@ pub(crate) async fn find(
     Ok(candidates.collect())
 }
 
-/// Returns how far all that follows a shard has come: what they have not read cannot go. 0 where one of them was not taken over yet.
-pub(crate) async fn reached(connection: &mut PgConnection, shard: Shard, epoch: Epoch) -> Result<u64, Error> {
-    let reached = sqlx::query_scalar!(
-        "SELECT min(CASE WHEN epoch = $2 AND hash_format = 2 THEN sequence ELSE 0 END)
+/// What follows a shard and has come the least far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slowest {
+    /// Its stored name.
+    pub(crate) projection: String,
+    /// The last commit that it has read; 0 where it was not taken over yet, or follows another log.
+    pub(crate) reached: u64,
+}
+
+/// Finds what follows a shard and has come the least far: what that has not read cannot go.
+pub(crate) async fn slowest(connection: &mut PgConnection, shard: Shard, epoch: Epoch) -> Result<Option<Slowest>, Error> {
+    let row = sqlx::query!(
+        r#"SELECT projection, CASE WHEN epoch = $2 AND hash_format = 2 THEN sequence ELSE 0 END AS "reached!"
         FROM checkpoint
-        WHERE shard = $1",
+        WHERE shard = $1
+        ORDER BY 2
+        LIMIT 1"#,
         i32::from(shard.0),
         &epoch.0,
     )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Slowest { projection: row.projection, reached: unsigned(row.reached) }))
+}
+
+/// Tells whether a link of a shard was erased before `until`, and not everybody has read that who has `reached` so far only.
+pub(crate) async fn is_any_unread(
+    connection: &mut PgConnection,
+    shard: Shard,
+    until: Timestamp,
+    reached: u64,
+) -> Result<bool, Error> {
+    let is_any = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM link WHERE shard = $1 AND erased_at <= $2 AND sequence > $3) AS "is_any!""#,
+        i32::from(shard.0),
+        moment(until),
+        signed(reached),
+    )
     .fetch_one(connection)
     .await?;
-    Ok(reached.map_or(0, unsigned))
+    Ok(is_any)
 }
 
 /// Counts the links that were erased before `until`, and returns when the longest erased of them was.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nats::Shard;
+
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -11,6 +13,19 @@ pub enum Error {
     /// The log has no room left, not even for endings.
     #[error("the log has no room for a pruning record")]
     Full,
+    /// Something that follows the log does not go on.
+    #[error(
+        "shard {shard}: {projection} have read the log to {reached} only, and what they have not read stays; if nothing is to follow it under this name \
+         any more, delete its rows in table checkpoint"
+    )]
+    Behind {
+        /// The shard.
+        shard: Shard,
+        /// The stored name of what follows it.
+        projection: String,
+        /// How far it has come.
+        reached: u64,
+    },
     /// The rows cannot be read.
     #[error("the rows cannot be read: {0}")]
     Rows(#[from] sqlx::Error),

@@ -1,16 +1,17 @@
 //! Prunes all shards, now and again, or once.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder};
-use follower::begin;
+use follower::{begin, upkeep_lock};
 use nats::{Backbone, Shard};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::candidate::Slowest;
 pub use crate::round::Pruned;
 use crate::round::{Round, purge};
 use crate::{Error, Settings, candidate, clock, session_counts};
@@ -21,8 +22,6 @@ const INTERVAL: Duration = Duration::from_mins(1);
 const LINKS: i64 = 200;
 /// The pauses while followers come to the last record: half a minute in all.
 const PAUSES: ConstantBuilder = ConstantBuilder::new().with_delay(Duration::from_millis(50)).with_max_times(600);
-/// The class of our advisory locks; the shard is the lock.
-const LOCK_CLASS: i32 = 0x7072_756e;
 
 /// Prunes the log of one installation.
 #[derive(Debug)]
@@ -30,8 +29,8 @@ pub struct Pruner {
     backbone: Backbone,
     pool: PgPool,
     settings: Settings,
-    /// Shards whose last record was carried out whole, as far as this process knows.
-    finished: HashSet<Shard>,
+    /// The last record of each shard that is known to be carried out whole.
+    finished: HashMap<Shard, u64>,
 }
 
 /// What can be pruned.
@@ -46,7 +45,7 @@ pub struct Prunable {
 impl Pruner {
     /// Makes a pruner; nothing is done yet.
     pub fn new(backbone: &Backbone, pool: &PgPool, settings: Settings) -> Self {
-        Self { backbone: backbone.clone(), pool: pool.clone(), settings, finished: HashSet::new() }
+        Self { backbone: backbone.clone(), pool: pool.clone(), settings, finished: HashMap::new() }
     }
 
     /// Prunes once a minute until told to stop.
@@ -97,52 +96,56 @@ impl Pruner {
     async fn prune_some(&mut self, shard: Shard) -> Result<Pruned, Error> {
         // Holds the lock; the rows of what is pruned are deleted by the projector, which follows the record.
         let mut transaction = begin(&self.pool).await?;
-        if !lock(&mut transaction, shard).await? {
+        if !upkeep_lock::try_take(&mut transaction, shard).await? {
             return Ok(Pruned::default());
         }
         let last = self.backbone.last_pruning(shard).await?;
-        if let Some(record) = &last
-            && !self.finished.contains(&shard)
+        let recorded = last.as_ref().map_or(0, |record| record.sequence);
+        if let Some(record) = last
+            && self.finished.get(&shard) != Some(&recorded)
         {
+            // Whoever wrote it may have died before it was carried out.
             purge(&self.backbone, &record.pruning).await?;
+            self.finished.insert(shard, recorded);
         }
         // Until the rows have taken in the last record, they show links that are gone already.
-        let Some(reached) = self.reached(&mut transaction, shard, last.map_or(0, |record| record.sequence)).await? else {
-            return Ok(Pruned::default());
-        };
+        let reached = self.reached(&mut transaction, shard, recorded).await?;
         let until = clock::now() - self.settings.after;
         let candidates = candidate::find(&mut transaction, shard, until, reached, LINKS).await?;
-        let mut round = Round::new(&self.backbone, &self.settings, shard);
+        if candidates.is_empty() && candidate::is_any_unread(&mut transaction, shard, until, reached).await? {
+            return Err(self.behind(&mut transaction, shard).await?);
+        }
+        let mut round = Round::new(&self.backbone, &self.settings, shard, recorded);
         let mut pruned = Pruned::default();
-        // Until the round is over, a record may not be carried out whole.
-        self.finished.remove(&shard);
         for candidate in &candidates {
             let sessions = session_counts::of_link(&mut transaction, candidate).await?;
             pruned += round.add(candidate, sessions).await?;
         }
         pruned += round.finish().await?;
-        self.finished.insert(shard);
+        // Each record was carried out before the next was written.
+        self.finished.insert(shard, round.recorded());
         transaction.rollback().await?;
         Ok(pruned)
     }
 
-    /// Waits until all that follows a shard has come to `sequence`, and returns how far they are; none where it takes too long.
-    async fn reached(&self, connection: &mut PgConnection, shard: Shard, sequence: u64) -> Result<Option<u64>, Error> {
+    /// Waits until all that follows a shard has come to `sequence`, and returns how far they are; fails where it takes too long.
+    async fn reached(&self, connection: &mut PgConnection, shard: Shard, sequence: u64) -> Result<u64, Error> {
         let mut pauses = PAUSES.build();
         loop {
-            let reached = candidate::reached(connection, shard, self.backbone.epoch(shard)).await?;
+            let slowest = candidate::slowest(connection, shard, self.backbone.epoch(shard)).await?;
+            let reached = slowest.map_or(0, |slowest| slowest.reached);
             if reached >= sequence {
-                return Ok(Some(reached));
+                return Ok(reached);
             }
-            let Some(pause) = pauses.next() else { return Ok(None) };
+            let Some(pause) = pauses.next() else { return Err(self.behind(connection, shard).await?) };
             tokio::time::sleep(pause).await;
         }
     }
-}
 
-async fn lock(connection: &mut PgConnection, shard: Shard) -> Result<bool, Error> {
-    let locked = sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, i32::from(shard.0))
-        .fetch_one(connection)
-        .await?;
-    Ok(locked.unwrap_or(false))
+    /// Says what keeps a shard from being pruned.
+    async fn behind(&self, connection: &mut PgConnection, shard: Shard) -> Result<Error, Error> {
+        let slowest = candidate::slowest(connection, shard, self.backbone.epoch(shard)).await?;
+        let Slowest { projection, reached } = slowest.unwrap_or(Slowest { projection: "no rows".to_owned(), reached: 0 });
+        Ok(Error::Behind { shard, projection, reached })
+    }
 }

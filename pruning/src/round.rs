@@ -23,6 +23,8 @@ pub(crate) struct Round<'a> {
     backbone: &'a Backbone,
     settings: &'a Settings,
     shard: Shard,
+    /// The shard's last record, as far as this process knows: the next is refused if it is not.
+    recorded: u64,
     links: Vec<PrunedLink>,
     messages: Vec<Prunable>,
     commits: usize,
@@ -48,8 +50,13 @@ impl std::ops::AddAssign for Pruned {
 }
 
 impl<'a> Round<'a> {
-    pub(crate) fn new(backbone: &'a Backbone, settings: &'a Settings, shard: Shard) -> Self {
-        Self { backbone, settings, shard, links: Vec::new(), messages: Vec::new(), commits: 0 }
+    pub(crate) fn new(backbone: &'a Backbone, settings: &'a Settings, shard: Shard, recorded: u64) -> Self {
+        Self { backbone, settings, shard, recorded, links: Vec::new(), messages: Vec::new(), commits: 0 }
+    }
+
+    /// Returns the sequence of the shard's last record.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.recorded
     }
 
     /// Takes in a link with its sessions; what fills a record is pruned at once.
@@ -146,13 +153,15 @@ impl<'a> Round<'a> {
         }
     }
 
-    async fn record(&self, pruning: &Pruning) -> Result<(), Error> {
-        let last = self.backbone.last_pruning(self.shard).await?.map_or(0, |record| record.sequence);
-        match self.backbone.record_pruning(self.shard, last, pruning).await {
-            Ok(_) => Ok(()),
+    async fn record(&mut self, pruning: &Pruning) -> Result<(), Error> {
+        match self.backbone.record_pruning(self.shard, self.recorded, pruning).await {
+            Ok(sequence) => {
+                self.recorded = sequence;
+                Ok(())
+            }
             Err(AppendError::Full) => Err(Error::Full),
             Err(AppendError::Broken(error)) => Err(error.into()),
-            // The lock keeps other pruners out; whoever wrote all the same is followed by the next round.
+            // The lock keeps other pruners out, unless its connection was lost.
             Err(AppendError::Conflict) => Err(nats::Error::Unavailable("another pruner came first".to_owned()).into()),
         }
     }

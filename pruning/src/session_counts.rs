@@ -31,8 +31,10 @@ pub(crate) async fn of_link(
             FROM question
             WHERE question.session = session.id
         ) AS answered
-        WHERE link = $1
+        WHERE agent = $1
+        AND link = $2
         ORDER BY started_sequence"#,
+        candidate.agent.column(),
         candidate.link.column(),
     )
     .fetch_all(connection)

@@ -169,6 +169,8 @@ async fn rows_of_a_pruned_log_are_the_same_made_again() {
 async fn a_purge_that_a_crash_cut_off_is_finished_by_the_next_process() {
     let world = World::start(64 << 20).await;
     let agent = world.agent().await;
+    let mut pruner = world.pruner();
+    assert_eq!(pruner.prune(|_| {}).await.unwrap(), Pruned::default());
     let (link, session) = world.chat(agent, None).await;
     world.erase(agent, link, session).await;
     let commits = world.backbone.prunable(Address::link(agent, link)).await.unwrap().expect("it is erased");
@@ -179,8 +181,24 @@ async fn a_purge_that_a_crash_cut_off_is_finished_by_the_next_process() {
     world.backbone.record_pruning(Shard(0), 0, &record).await.unwrap();
     world.rows_are_there().await;
     assert_eq!(world.backbone.verify(Shard(0), &[]).await.unwrap().pruned, 0);
-    world.pruner().prune(|_| {}).await.unwrap();
+    pruner.prune(|_| {}).await.unwrap();
     assert_eq!(world.backbone.verify(Shard(0), &[]).await.unwrap().pruned, commits.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_some_reader_of_the_log_has_not_read_stays_and_it_is_told_which() {
+    let world = World::start(64 << 20).await;
+    let agent = world.agent().await;
+    let (link, session) = world.chat(agent, None).await;
+    world.erase(agent, link, session).await;
+    let stale = "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous, held_until, hash_format)
+        SELECT 'webhooks', shard, epoch, 1, running_hash, previous, 0, 2 FROM checkpoint";
+    sqlx::query(stale).execute(&world.pool).await.unwrap();
+    let error = world.pruner().prune(|_| {}).await.unwrap_err();
+    assert!(error.to_string().starts_with("shard 0: webhooks have read the log to 1 only"), "{error}");
+    assert_eq!(world.backbone.verify(Shard(0), &[]).await.unwrap().pruned, 0);
+    sqlx::query("DELETE FROM checkpoint WHERE projection = 'webhooks'").execute(&world.pool).await.unwrap();
+    assert_eq!(world.pruner().prune(|_| {}).await.unwrap().links, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,12 +254,17 @@ async fn a_log_lives_through_three_times_its_limit_without_a_refused_word() {
 async fn an_id_that_is_derived_again_is_refused_by_a_process_that_never_knew_it() {
     let world = World::start(64 << 20).await;
     let agent = world.agent().await;
+    // This one has looked before there was such a link, and knows that there is none.
+    let early = Commands::new(world.backbone.clone(), Policy::default());
+    let derived = nats::Derived::new(world.backbone.secrets()).link(agent, "once");
+    assert_eq!(early.link(agent, derived).await.unwrap().status, domain::link::Status::Unknown);
     let (link, session) = world.chat(agent, Some("once")).await;
+    assert_eq!(link, derived);
     world.erase(agent, link, session).await;
     world.pruner().prune(|_| {}).await.unwrap();
     let fresh = Commands::new(world.backbone.clone(), Policy::default());
     let new = NewLink::usual("The weather".to_owned(), End::In(Millis::minutes(60)), &Policy::default());
-    for commands in [&world.commands, &fresh] {
+    for commands in [&world.commands, &fresh, &early] {
         let refused = commands.create_link(agent, Actor::Operator, new.clone(), Some("once")).await.unwrap_err();
         assert!(matches!(refused, command_service::Refusal::Link(domain::link::Rejection::Erased)), "{refused}");
         assert!(world.backbone.keys().get(Address::link(agent, link)).await.unwrap().is_none(), "no key is left for it");

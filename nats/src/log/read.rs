@@ -16,7 +16,7 @@ use crate::log::position::Shard;
 use crate::log::record::Raw;
 
 /// The server's own limit of one batch.
-const BATCH: usize = 1000;
+pub(crate) const PAGE: usize = 1000;
 /// Subjects in one question for last messages; the server's own limit is 1024.
 const SUBJECTS: usize = 512;
 /// Concurrent requests to the leader, where no replica has reached the required sequence.
@@ -43,7 +43,7 @@ pub(crate) async fn range(
     let mut raws = Vec::new();
     let mut reached = after;
     while raws.len() < limit && reached < upto {
-        let most = BATCH.min(limit - raws.len());
+        let most = PAGE.min(limit - raws.len());
         let request = json!({ "seq": reached + 1, "next_by_subj": filter, "batch": most });
         let page = retry_on_reconnect(connection, || batch(connection, shard, &request)).await?;
         reached = page.raws.last().map_or(reached, |raw| raw.sequence);

@@ -40,7 +40,15 @@ impl Store {
         let shard = self.connection.shard_of(address.agent);
         let subject = subjects::event(shard, &address);
         let _permit = self.connection.cold.acquire().await.expect("the semaphore is never closed");
-        let raws = read::complete(&self.connection, shard, &subject, after.sequence).await?;
+        let mut raws = read::complete(&self.connection, shard, &subject, after.sequence).await?;
+        // A purge between two pages cuts a history off.
+        while raws.len() > read::PAGE {
+            let last = read::last(&self.connection, shard, &subject).await?;
+            if last.is_some_and(|last| raws.last().is_some_and(|raw| last.sequence >= raw.sequence)) {
+                break;
+            }
+            raws = read::complete(&self.connection, shard, &subject, after.sequence).await?;
+        }
         let mut head = *after;
         raws.iter().map(|raw| follow::<A::Event>(raw, &mut head)).collect()
     }

@@ -6,6 +6,7 @@ use domain::Address;
 
 use crate::log::position::{Epoch, Hash, Shard};
 use crate::log::pruning::leaves::Leaves;
+use crate::log::pruning::lookup;
 use crate::log::record::{Raw, Recorded};
 use crate::log::{read, streams, subjects};
 use crate::{Backbone, Error};
@@ -63,6 +64,14 @@ pub enum VerifyError {
         /// The commit.
         sequence: u64,
     },
+    /// A link or session goes on although a record says that nothing is left of it.
+    #[error("sequence {sequence} of shard {shard} is of a link or session that a pruning record names, and no record names it")]
+    Alive {
+        /// The shard.
+        shard: Shard,
+        /// The commit.
+        sequence: u64,
+    },
     /// The log cannot be read, or a chain is broken.
     #[error(transparent)]
     Log(#[from] Error),
@@ -79,6 +88,7 @@ impl Backbone {
         let last = read::last(connection, shard, &filter).await?.map_or(0, |last| last.sequence);
         let mut leaves = Leaves::new(shard, 0);
         leaves.read_on(connection).await?;
+        lookup::read_on(connection, shard).await?;
         let mut reading =
             Reading { backbone: self, at, leaves, chains: HashMap::new(), verified: Verified::none(shard, self.epoch(shard)) };
         while reading.verified.sequence < last {
@@ -88,7 +98,7 @@ impl Backbone {
             }
             for raw in raws {
                 reading.step_over(raw.sequence).await?;
-                reading.take(&raw).await?;
+                reading.take(&raw)?;
             }
         }
         // A record stands behind what it names, so that none can name the end.
@@ -128,7 +138,7 @@ impl Reading<'_> {
     }
 
     /// Checks what is there.
-    async fn take(&mut self, raw: &Raw) -> Result<(), VerifyError> {
+    fn take(&mut self, raw: &Raw) -> Result<(), VerifyError> {
         let shard = self.verified.shard;
         let leaf = raw.leaf();
         // What is named and there is being purged just now, or was when a crash came; an adopted gap names nothing that is there.
@@ -140,7 +150,7 @@ impl Reading<'_> {
             self.verified.pruning_records += 1;
         } else {
             let recorded = raw.decode()?;
-            self.check_chain(&recorded).await?;
+            self.check_chain(&recorded)?;
             self.verified.commits += 1;
             self.verified.events += recorded.commit.events.len() as u64;
         }
@@ -148,15 +158,21 @@ impl Reading<'_> {
         Ok(())
     }
 
-    async fn check_chain(&mut self, recorded: &Recorded) -> Result<(), Error> {
+    fn check_chain(&mut self, recorded: &Recorded) -> Result<(), VerifyError> {
+        let (shard, sequence) = (recorded.shard, recorded.sequence);
+        let is_named = self.leaves.get(sequence).is_some();
+        let pruned = &self.backbone.connection.shard(shard).pruned;
+        if !is_named && pruned.pruned_at(recorded.address).is_some() {
+            return Err(VerifyError::Alive { shard, sequence });
+        }
         let previous = self.chains.insert(recorded.address, recorded.hash).unwrap_or_default();
         // A purge that a crash cut off leaves the rest of a chain, until it is repeated.
-        let is_rest = previous == Hash::default() && recorded.commit.previous != previous;
-        if recorded.commit.previous == previous || is_rest && self.backbone.pruned_at(recorded.address).await?.is_some() {
+        let is_rest = is_named && previous == Hash::default();
+        if recorded.commit.previous == previous || is_rest {
             return Ok(());
         }
-        let subject = subjects::event(recorded.shard, &recorded.address);
-        Err(Error::ChainBroken { subject, sequence: recorded.sequence })
+        let subject = subjects::event(shard, &recorded.address);
+        Err(Error::ChainBroken { subject, sequence }.into())
     }
 
     fn advance(&mut self, sequence: u64, leaf: Hash) {

@@ -51,7 +51,7 @@ async fn another_log_is_not_taken_for_this_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequence_used_again_for_something_else_is_noticed() {
     let world = projected().await;
-    sqlx::query("UPDATE checkpoint SET running = decode(repeat('5a', 32), 'hex') WHERE shard = 1")
+    sqlx::query("UPDATE checkpoint SET running_hash = decode(repeat('5a', 32), 'hex') WHERE shard = 1")
         .execute(&world.pool)
         .await
         .unwrap();

@@ -74,11 +74,12 @@ async fn world() -> World {
     sqlx::query(letter).execute(&world.pool).await.unwrap();
     // What webhooks write beside the projection.
     let webhooks =
-        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running, previous, held_until, at, 'webhooks', hash_format FROM checkpoint;
+        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running_hash, previous, held_until, at, 'webhooks', hash_format FROM checkpoint;
         INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
         SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1;
+        INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent;
         INSERT INTO pruned_link SELECT shard, 1, 0, id, '2026-01-31' FROM agent;
         INSERT INTO pruned_session SELECT shard, 1, 0, id, '2026-01-31', 1, 1, true, 1, 1, 'link_expired', 5, false, 0 FROM agent";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();

@@ -12,6 +12,8 @@ use crate::log::pruning::record::Pruning;
 #[derive(Debug, Default)]
 pub(crate) struct PrunedIds {
     known: Mutex<Known>,
+    /// Held by who reads records, so that each is read once.
+    pub(crate) reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]

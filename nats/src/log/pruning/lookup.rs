@@ -32,16 +32,22 @@ pub(crate) async fn newest(connection: &Connection, agent: AgentId) -> Result<u6
 }
 
 /// Reads the records that were added since the last call.
-async fn read_on(connection: &Connection, shard: Shard) -> Result<(), Error> {
+pub(crate) async fn read_on(connection: &Connection, shard: Shard) -> Result<(), Error> {
     let (state, subject) = (connection.shard(shard), subjects::pruning(shard));
     let asked = Instant::now();
     // Asking for the last record itself would carry all of it each time.
     let records = streams::messages(&connection.jetstream, shard, &subject).await?;
+    let mut reading = None;
     loop {
         let (upto, known) = state.pruned.read();
         if known >= records {
             state.pruned.complete(asked);
             return Ok(());
+        }
+        if reading.is_none() {
+            // Whoever had it may have read them all.
+            reading = Some(state.pruned.reading.lock().await);
+            continue;
         }
         let raws = read::range(connection, shard, &subject, upto, u64::MAX, RECORDS).await?;
         if raws.is_empty() {
