@@ -95,7 +95,7 @@ pub(crate) async fn read_rows(servers: &Servers) -> Result<PgPool> {
     PgPool::connect(&servers.database_url).await.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
 }
 
-/// The connections to PostgreSQL of a process: whoever waits for one of its own kind holds up nobody else.
+/// The connections to PostgreSQL of a process: waiting for one kind never holds up another.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
     /// Answers.

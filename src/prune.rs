@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use pruning::{Prunable, Pruned, Pruner};
+use pruning::{Backlog, Pruned, Pruner};
 use serde_json::json;
 
 use crate::config::Config;
@@ -27,7 +27,7 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
     let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::open_rows(&servers).await?;
     let mut pruner = Pruner::new(&backbone, &pool, settings);
-    let Prunable { links, oldest } = pruner.prunable().await?;
+    let Backlog { links, oldest } = pruner.backlog().await?;
     if options.dry_run {
         let oldest = oldest.map(|oldest| oldest.format(&time::format_description::well_known::Rfc3339)).transpose()?;
         let since = oldest.as_ref().map(|oldest| format!("; the first was erased at {oldest}")).unwrap_or_default();

@@ -157,7 +157,7 @@ async fn erased_link(installation: &Installation, agent: AgentId, sessions: usiz
     Ok(())
 }
 
-/// Lets everybody chat until `meanwhile` is over; returns how long each POST took, in microseconds.
+/// Keeps all chatters posting until `meanwhile` is over; returns how long each POST took, in microseconds.
 async fn chat(chatters: &[Arc<Chatter>], meanwhile: impl Future<Output = Result<()>>) -> Result<Histogram<u64>> {
     let over = Arc::new(AtomicBool::new(false));
     let talking: Vec<_> = chatters.iter().map(|chatter| tokio::spawn(talk(Arc::clone(chatter), Arc::clone(&over)))).collect();

@@ -56,12 +56,14 @@ impl Commands {
         Ok((agent, receipt))
     }
 
-    /// Issues another key to an agent; a link that the key is limited to must be the agent's.
+    /// Issues another key to an agent; a link that the key is limited to must be the agent's, and not erased.
     pub async fn issue_key(&self, agent: AgentId, name: &str, grant: Grant) -> Result<NewKey, Refusal> {
-        if let Some(link) = grant.link
-            && self.link(agent, link).await?.status == Status::Unknown
-        {
-            return Err(Refusal::Link(link::Rejection::Unknown));
+        if let Some(link) = grant.link {
+            match self.link(agent, link).await?.status {
+                Status::Unknown => return Err(Refusal::Link(link::Rejection::Unknown)),
+                Status::Erased => return Err(Refusal::Link(link::Rejection::Erased)),
+                Status::Active | Status::Paused | Status::Expired | Status::Revoked => {}
+            }
         }
         let key = KeyId::new(random::bytes());
         let secret = random::bytes();

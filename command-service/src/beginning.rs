@@ -1,7 +1,7 @@
 //! The keys of links and sessions that begin: made before the first commit, which is sealed under them, and there after it.
 //!
-//! A key whose aggregate never begins is collected (`worker/unused_keys.rs`), so the two race. Whoever creates appends the commit
-//! and then looks for the key; whoever collects deletes the key and then looks for the commit. In whatever order the four steps
+//! A key whose aggregate never begins is collected (`worker/unused_keys.rs`), so the two race. The creator appends the commit
+//! and then looks for the key; the collector deletes the key and then looks for the commit. In whatever order the four steps
 //! happen, at least one of the two sees what the other did, and both then put the key back. Neither needs a clock for it. What is
 //! left is a process that ends between its two steps; the hour that a key is left alone at least covers it.
 

@@ -103,7 +103,7 @@ impl Commands {
     /// Admits a chatter and starts the session; a repeat by the same client returns the same session.
     pub async fn join(&self, join: &Join) -> Result<Joined, Refusal> {
         let link = self.link(join.agent, join.link).await?;
-        // Once a link is pruned, nobody knows which token was the last: none opens anything.
+        // Of a pruned link the newest token is not known; an erased link admits by none.
         if link.status == link::Status::Unknown || link.rotation != join.rotation && link.status != link::Status::Erased {
             return Err(Refusal::Link(link::Rejection::Unknown));
         }
@@ -198,7 +198,7 @@ impl Commands {
             let admit = link::Command::Admit { session, returning: false, start_before, passcode, recipient: join.recipient };
             self.send_link(at_link, Request::once(Actor::Chatter, admit)).await.map(drop)
         };
-        // What is closed to everybody refuses before a passcode counts: it is hashed only if the link asks for it.
+        // A closed link refuses before a passcode counts: it is hashed only if the link asks for it.
         if join.passcode.is_some() && matches!(link.entry(None, now), Entry::Paused | Entry::Expired | Entry::Revoked) {
             match admit(Passcode::Missing).await {
                 Err(Refusal::Link(link::Rejection::PasscodeRequired)) => {}

@@ -40,7 +40,7 @@ impl Passcodes {
         .await
     }
 
-    /// Lets nobody hash anything until the permits are dropped.
+    /// Stops all hashing until the permits are dropped.
     #[cfg(test)]
     pub(crate) async fn hold(&self) -> tokio::sync::OwnedSemaphorePermit {
         let all = u32::try_from(AT_ONCE).expect("few");

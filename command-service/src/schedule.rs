@@ -118,7 +118,7 @@ pub async fn retry(pool: &PgPool, which: Retry<'_>) -> Result<Vec<ScheduledComma
         Retry::Of(targets) => Some(targets.iter().map(|target| uuid(bytes(target))).collect::<Vec<_>>()),
     };
     let mut transaction = begin(pool).await?;
-    // A lease stays: whoever tries a dead erasure at this moment settles it.
+    // A lease stays: the worker that tries a dead erasure at this moment settles it.
     let rows = sqlx::query_as!(
         Row,
         "UPDATE scheduled

@@ -42,7 +42,7 @@ async fn made_up_ids_displace_nothing_that_there_is() {
     for n in 1_000..1_300 {
         assert!(agents.look(address(n), Duration::ZERO, |root| root.state.name.is_none()).await.unwrap());
     }
-    // Whoever has to ask the log now gets no answer.
+    // From here on a request to the log gets no answer.
     drop(nats);
     for n in 0..8 {
         let look = agents.look(address(n), Duration::from_hours(1), |root| root.state.name.clone());
@@ -64,7 +64,7 @@ async fn no_passcode_is_hashed_for_an_answer_that_does_not_depend_on_it() {
     commands.pause_link(agent, Actor::Operator, link, true).await.unwrap();
 
     let _all = commands.inner.passcodes.hold().await;
-    // Whoever hashes now waits for ever.
+    // From here on hashing waits for ever.
     let (again, repeat) = timeout(PATIENCE, create()).await.expect("nothing is hashed").unwrap();
     assert_eq!((again, repeat.event, repeat.replayed), (link, first.event, true));
     let other = NewLink { title: "Else".to_owned(), ..new() };

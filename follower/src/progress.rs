@@ -1,4 +1,4 @@
-//! How far everything that follows the log has come, for who proves the log.
+//! How far each projection has come, for proving the log.
 
 use nats::{Hash, Shard, Verified};
 use sqlx::PgPool;

@@ -55,7 +55,7 @@ impl<P: Projection> ShardFollower<P> {
     pub(crate) async fn begin_anew(&self) -> Result<Checkpoint, Error> {
         let fresh = Checkpoint::before_all(self.shard, self.backbone.epoch(self.shard), self.end().await?);
         let mut transaction = begin(&self.pool).await?;
-        // Whoever reads rows to prune what they name reads all of them or none.
+        // A pruner reads either all rows of the shard or none.
         upkeep_lock::wait(&mut transaction, self.shard).await?;
         checkpoint::make(&mut transaction, P::NAME, &fresh).await?;
         checkpoint::lock(&mut transaction, P::NAME, self.shard).await?;

@@ -1,4 +1,4 @@
-//! Keeps apart who makes the rows of a shard anew and who prunes what they name, until the transaction ends.
+//! Makes a rebuild of a shard's rows and the pruning of what they name exclude each other, until the transaction ends.
 
 use nats::Shard;
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ pub(crate) async fn wait(connection: &mut PgConnection, shard: Shard) -> sqlx::R
     Ok(())
 }
 
-/// Takes the lock of a shard if nobody has it.
+/// Takes the lock of a shard if it is free.
 pub async fn try_take(connection: &mut PgConnection, shard: Shard) -> sqlx::Result<bool> {
     let taken = sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock($1, $2)", CLASS, i32::from(shard.0));
     Ok(taken.fetch_one(connection).await?.unwrap_or(false))

@@ -86,7 +86,7 @@ impl Backbone {
         Feed::new(Arc::clone(&self.connection), shard, after, Some(running))
     }
 
-    /// Follows a shard from the message after `after`, for a reader to whom the running hash means nothing: it is not computed.
+    /// Follows a shard from the message after `after`, for a reader that does not need the running hash: it is not computed.
     pub fn tail(&self, shard: Shard, after: u64) -> Feed {
         Feed::new(Arc::clone(&self.connection), shard, after, None)
     }

@@ -30,7 +30,7 @@ impl Backbone {
     pub async fn confirm(&self, address: Address, head: u64, mark: Mark, age: Duration) -> Option<(Instant, Mark)> {
         let shard = self.shard_of(address.agent);
         let before = self.watch_of(shard).confirm(address, head, mark)?;
-        // Where the leader cannot be asked, whoever needs it will find out.
+        // The caller that needs the leader meets the same error.
         let (at, end) = self.end_within(shard, age).await.ok()?;
         let now = self.watch_of(shard).confirm(address, head, mark)?;
         (now.is_of(before) && now.has_passed(end)).then_some((at, now))

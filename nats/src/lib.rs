@@ -34,7 +34,7 @@ pub use log::feed::{Feed, FeedError};
 pub use log::head::{Head, Last, Stored};
 pub use log::position::{Epoch, EventId, Hash, Position, Shard};
 pub use log::pruning::checkpoint::RunningHashes;
-pub use log::pruning::purge::Prunable;
+pub use log::pruning::purge::PrunableMessage;
 pub use log::pruning::record::{PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, WholeLink};
 
 pub use log::record::{Fact, Message, Recorded, RecordedPruning};

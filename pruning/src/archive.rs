@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
-use nats::{Epoch, Prunable, Shard};
+use nats::{Epoch, PrunableMessage, Shard};
 use serde::Serialize;
 
 use crate::Error;
@@ -27,9 +27,9 @@ struct Line<'a> {
 }
 
 /// Writes messages to a file of their own in `folder`, and returns once they are on the disk.
-pub(crate) async fn write(folder: &Path, epoch: Epoch, shard: Shard, messages: Vec<Prunable>) -> Result<(), Error> {
+pub(crate) async fn write(folder: &Path, epoch: Epoch, shard: Shard, messages: Vec<PrunableMessage>) -> Result<(), Error> {
     let Some(first) = messages.iter().map(|message| message.sequence).min() else { return Ok(()) };
-    // Written again by a repeat after a crash, with the same name and content.
+    // A repeat after a crash may write it again: what it held was not pruned yet, and is archived with what follows.
     let path = folder.join(epoch.to_string()).join(format!("shard-{shard}-{first:020}.ndjson"));
     let target = path.clone();
     let written = tokio::task::spawn_blocking(move || write_file(&target, epoch, shard, &messages)).await;
@@ -37,7 +37,7 @@ pub(crate) async fn write(folder: &Path, epoch: Epoch, shard: Shard, messages: V
     written.map_err(|source| Error::Archive { path, source })
 }
 
-fn write_file(path: &PathBuf, epoch: Epoch, shard: Shard, messages: &[Prunable]) -> io::Result<()> {
+fn write_file(path: &PathBuf, epoch: Epoch, shard: Shard, messages: &[PrunableMessage]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let unfinished = path.with_extension("unfinished");

@@ -81,8 +81,8 @@ pub(crate) async fn slowest(connection: &mut PgConnection, shard: Shard, epoch: 
     Ok(row.map(|row| Slowest { projection: row.projection, reached: unsigned(row.reached) }))
 }
 
-/// Tells whether a link of a shard was erased before `until`, and not everybody has read that who has `reached` so far only.
-pub(crate) async fn is_any_unread(
+/// Tells whether a link of a shard was erased before `until` by a commit after `reached`, which not every projection has read.
+pub(crate) async fn is_any_beyond(
     connection: &mut PgConnection,
     shard: Shard,
     until: Timestamp,

@@ -14,5 +14,6 @@ mod session_counts;
 mod settings;
 
 pub use error::Error;
-pub use pruner::{Prunable, Pruned, Pruner};
+pub use pruner::{Backlog, Pruner};
+pub use round::Pruned;
 pub use settings::Settings;

@@ -12,8 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::candidate::Slowest;
-pub use crate::round::Pruned;
-use crate::round::{Round, purge};
+use crate::round::{Pruned, Round, purge_rest};
 use crate::{Error, Settings, candidate, clock, session_counts};
 
 /// How often something is looked for.
@@ -33,9 +32,9 @@ pub struct Pruner {
     finished: HashMap<Shard, u64>,
 }
 
-/// What can be pruned.
+/// What waits to be pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prunable {
+pub struct Backlog {
     /// How many links were erased long enough ago.
     pub links: u64,
     /// When the first of them was.
@@ -85,11 +84,11 @@ impl Pruner {
         Ok(pruned)
     }
 
-    /// Tells what can be pruned.
-    pub async fn prunable(&self) -> Result<Prunable, Error> {
+    /// Tells what waits to be pruned.
+    pub async fn backlog(&self) -> Result<Backlog, Error> {
         let mut transaction = begin(&self.pool).await?;
         let (links, oldest) = candidate::count(&mut transaction, clock::now() - self.settings.after).await?;
-        Ok(Prunable { links, oldest })
+        Ok(Backlog { links, oldest })
     }
 
     /// Prunes some links of a shard, none where another process does.
@@ -104,15 +103,15 @@ impl Pruner {
         if let Some(record) = last
             && self.finished.get(&shard) != Some(&recorded)
         {
-            // Whoever wrote it may have died before it was carried out.
-            purge(&self.backbone, &record.pruning).await?;
+            // The process that wrote it may have ended before it was carried out.
+            purge_rest(&self.backbone, &record.pruning).await?;
             self.finished.insert(shard, recorded);
         }
         // Until the rows have taken in the last record, they show links that are gone already.
         let reached = self.reached(&mut transaction, shard, recorded).await?;
         let until = clock::now() - self.settings.after;
         let candidates = candidate::find(&mut transaction, shard, until, reached, LINKS).await?;
-        if candidates.is_empty() && candidate::is_any_unread(&mut transaction, shard, until, reached).await? {
+        if candidates.is_empty() && candidate::is_any_beyond(&mut transaction, shard, until, reached).await? {
             return Err(self.behind(&mut transaction, shard).await?);
         }
         let mut round = Round::new(&self.backbone, &self.settings, shard, recorded);

@@ -3,7 +3,7 @@
 use domain::{Address, SessionId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nats::{
-    AppendError, Backbone, Prunable, PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, Shard, WholeLink,
+    AppendError, Backbone, PrunableMessage, PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, Shard, WholeLink,
 };
 
 use crate::candidate::Candidate;
@@ -26,7 +26,7 @@ pub(crate) struct Round<'a> {
     /// The shard's last record, as far as this process knows: the next is refused if it is not.
     recorded: u64,
     links: Vec<PrunedLink>,
-    messages: Vec<Prunable>,
+    messages: Vec<PrunableMessage>,
     commits: usize,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Round<'a> {
     }
 
     /// Records the first of more commits than a record has room for, and returns the rest.
-    async fn shorten(&mut self, mut messages: Vec<Prunable>) -> Result<Vec<Prunable>, Error> {
+    async fn shorten(&mut self, mut messages: Vec<PrunableMessage>) -> Result<Vec<PrunableMessage>, Error> {
         while messages.len() > MOST_COMMITS {
             let rest = messages.split_off(MOST_COMMITS);
             let commits = messages.iter().map(|message| (message.sequence, message.leaf)).collect();
@@ -116,7 +116,7 @@ impl<'a> Round<'a> {
         Ok(pruned)
     }
 
-    fn take(&mut self, messages: Vec<Prunable>) -> PrunedCommits {
+    fn take(&mut self, messages: Vec<PrunableMessage>) -> PrunedCommits {
         self.commits += messages.len();
         let commits = messages.iter().map(|message| (message.sequence, message.leaf)).collect();
         if self.settings.archive.is_some() {
@@ -146,7 +146,7 @@ impl<'a> Round<'a> {
         Ok(pruned)
     }
 
-    async fn archive(&self, messages: Vec<Prunable>) -> Result<(), Error> {
+    async fn archive(&self, messages: Vec<PrunableMessage>) -> Result<(), Error> {
         match &self.settings.archive {
             Some(folder) => archive::write(folder, self.backbone.epoch(self.shard), self.shard, messages).await,
             None => Ok(()),
@@ -167,14 +167,29 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Purges all that a record names; what is gone already stays so.
-pub(crate) async fn purge(backbone: &Backbone, pruning: &Pruning) -> Result<(), Error> {
+/// Purges all that a record names.
+async fn purge(backbone: &Backbone, pruning: &Pruning) -> Result<(), Error> {
+    purge_all(backbone, addresses(pruning)).await
+}
+
+/// Purges what is left of all that a record names: after a purge that was cut off, and mostly nothing.
+pub(crate) async fn purge_rest(backbone: &Backbone, pruning: &Pruning) -> Result<(), Error> {
+    let left = backbone.store().last_of(&addresses(pruning)).await?;
+    purge_all(backbone, left.into_iter().map(|(address, _)| address).collect()).await
+}
+
+async fn purge_all(backbone: &Backbone, addresses: Vec<Address>) -> Result<(), Error> {
+    let purged = addresses.into_iter().map(|address| backbone.purge(address));
+    stream::iter(purged).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
+    Ok(())
+}
+
+/// Lists the aggregates of which a record says that nothing is left.
+fn addresses(pruning: &Pruning) -> Vec<Address> {
     let mut addresses = Vec::new();
     for link in pruning.links() {
         addresses.extend(link.sessions.iter().map(|session| Address::session(link.agent, session.session)));
         addresses.extend(link.whole.iter().map(|_| Address::link(link.agent, link.link)));
     }
-    let purged = addresses.into_iter().map(|address| backbone.purge(address));
-    stream::iter(purged).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await?;
-    Ok(())
+    addresses
 }

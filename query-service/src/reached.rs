@@ -22,7 +22,7 @@ const PAUSES: ExponentialBuilder =
 #[derive(Debug)]
 pub(crate) struct Reached {
     shards: BTreeMap<u16, watch::Sender<u64>>,
-    /// Held by whoever looks.
+    /// Held while the rows are read.
     turn: Mutex<()>,
 }
 

@@ -11,7 +11,7 @@ use crate::columns::{sequence, uuid};
 ///
 /// Every read starts from few rows of one owner, found by an index, and looks up the rest by key: a plan that reads a table of all owners
 /// is never right, but without statistics PostgreSQL would choose one, so such plans are ruled out. Plans are made for the tables as they
-/// are, and not kept: one that was made while they were empty takes any index for as good as any other, until somebody analyzes them.
+/// are, and not kept: one that was made while they were empty takes any index for as good as any other, until they are analyzed.
 /// Compiling statements takes longer than any of them.
 macro_rules! begin_as {
     ($role:literal) => {

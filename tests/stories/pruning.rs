@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use http::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
-use crate::support::{Agent, Chatter, Folder, Installation, token_of, until};
+use crate::support::{Agent, Chatter, Folder, Installation, send, token_of, until};
 
 const AT_ONCE: &[(&str, &str)] = &[("TEMPCHAT_PRUNE_AFTER_DAYS", "0"), ("TEMPCHAT_PRUNE_ARCHIVE", "archive")];
 
@@ -77,7 +78,12 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
         let told = agent.is_refused(tool, arguments).await;
         assert!(told.starts_with("session_erased"), "{tool}: {told}");
     }
-    // Who was away meanwhile has missed what nothing tells any more.
+    let stream = format!("/api/v1/agent/events?link_id={}", gone["link_id"].as_str().unwrap());
+    let request = installation.visitor().request(Method::GET, &stream).bearer_auth(agent.key());
+    send(request).await.refused(410, "link_erased");
+    let issued = installation.run(&["agent", "key", "issue", &agent.id(), "--link", gone["link_id"].as_str().unwrap()]);
+    assert!(!issued.status.success(), "{issued:?}");
+    // A cursor from before is void: no event tells any more what its holder has missed.
     let told = agent.is_refused("temp_chat_wait_for_messages", json!({"timeout_seconds": 0, "after": everywhere})).await;
     assert!(told.starts_with("cursor_reset"), "{told}");
 

@@ -19,7 +19,7 @@ pub(super) const CLAIMED_AT_ONCE: usize = 64;
 const LEASE: time::Duration = time::Duration::seconds(30);
 /// How often a command fails before it becomes a dead letter; an erasure is tried further, ever more slowly.
 const ATTEMPTS: i32 = 20;
-/// The purpose of the commands that are never given up: somebody was promised that their words go.
+/// The purpose of the commands that are never given up: the erasure was promised.
 const ERASE: &str = "erase";
 /// The wait after an erasure became a dead letter; it doubles from then on, up to [`LONGEST_DEAD_BACK_OFF`].
 const DEAD_BACK_OFF: Duration = Duration::from_hours(1);

@@ -95,7 +95,7 @@ pub(super) async fn inspect(
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
     let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
     let mut link = app.commands().link(agent, id).await?;
-    // A token that was replaced opens nothing, and shows nothing; once the link is pruned, nobody knows which was the last.
+    // A token that was replaced opens nothing, and shows nothing; of a pruned link the newest one is not known.
     if link.status == link::Status::Unknown || link.rotation != rotation && link.status != link::Status::Erased {
         return Err(Code::LinkUnknown.into());
     }

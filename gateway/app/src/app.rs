@@ -171,7 +171,7 @@ impl App {
         self.inner.written.freshness(agent)
     }
 
-    /// Refuses a cursor of an agent's behind which something was pruned: who has not read that cannot be told any more that it is gone.
+    /// Refuses a cursor of an agent's behind which something was pruned: its holder has missed an erasure that no event tells any more.
     pub async fn nothing_was_pruned_after(&self, agent: AgentId, position: Position) -> Result<(), Problem> {
         if self.backbone().newest_pruned(agent).await? > position.sequence {
             return Err(Code::CursorReset.into());

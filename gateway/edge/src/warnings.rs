@@ -1,4 +1,4 @@
-//! What operators are warned of: the service is ready all the same, and somebody should look.
+//! What operators are warned of: the service is ready all the same.
 
 use std::time::Duration;
 

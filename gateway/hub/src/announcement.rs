@@ -31,7 +31,7 @@ pub(super) enum News {
     Tells {
         /// Sessions that a chatter looks at through it.
         viewed: Vec<Viewed>,
-        /// Sessions that nobody looks at through it any more.
+        /// Sessions without a viewer at this gateway any more.
         left: Vec<Viewed>,
         /// Agents that were active through it lately.
         agents: Vec<Active>,

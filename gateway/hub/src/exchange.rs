@@ -19,7 +19,7 @@ const PAUSES: ExponentialBuilder =
     ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(LONGEST_PAUSE).without_max_times();
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Exchanges what counts of a shard until the hub stops; also while nobody listens, for it must be known before somebody asks.
+/// Exchanges what counts of a shard until the hub stops; also without listeners, since it must be known before the first request.
 pub(super) fn start(hub: &Arc<ShardHub>) {
     let hub = Arc::clone(hub);
     hub.tasks.clone().spawn(async move {

@@ -146,7 +146,7 @@ mod tests {
             gateways.meet(GatewayId(n), now);
         }
         assert_eq!(gateways.known.len(), GATEWAYS);
-        // Whoever is not known is not listened to.
+        // A gateway that is not known yet is ignored.
         gateways.hear(GatewayId(199), &[viewed(7)], &[], now);
         gateways.forget(ONE);
         assert!(!gateways.have_viewer(address(7), now));

@@ -104,7 +104,7 @@ impl Tail {
                     self.reading.pass(entry.address(), entry.sequence());
                     entries.push(entry);
                 }
-                // Nobody listens to what was erased long ago.
+                // It names what was erased long ago: no listener is told.
                 Message::Pruning(record) => self.reading.pass_record(record.sequence),
             }
         }

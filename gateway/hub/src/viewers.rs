@@ -29,7 +29,7 @@ impl Viewers {
         }
     }
 
-    /// Notes that nobody looks at a session any more.
+    /// Notes that a session has no viewer any more.
     pub(super) fn leave(&mut self, session: Address) {
         let Some(viewed) = self.viewed.get_mut(&session.agent) else { return };
         if !viewed.remove(&session) {

@@ -53,6 +53,8 @@ pub(crate) struct ShardState {
     pub(crate) stream: String,
     pub(crate) epoch: Epoch,
     pub(crate) capacity: Capacity,
+    /// Whether it was of format 1 when it was opened.
+    pub(crate) is_of_format_1: bool,
     /// The ids that pruning records name.
     pub(crate) pruned: PrunedIds,
     /// Set once a stream of this name with another epoch was seen: what this process knows of the shard is void.
@@ -97,6 +99,7 @@ impl Connection {
                 stream: subjects::stream(shard),
                 epoch: found.epoch,
                 capacity: Capacity::new(found.bytes, found.max_bytes),
+                is_of_format_1: found.is_of_format_1,
                 pruned: PrunedIds::default(),
                 is_replaced: AtomicBool::new(false),
             })

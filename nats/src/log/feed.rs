@@ -228,6 +228,7 @@ impl Feed {
             return Ok(false);
         }
         let Some(proof) = &mut self.proof else { return Ok(true) };
+        let before = proof.unrecorded;
         for sequence in missing {
             let leaf = proof.leaves.take(sequence).unwrap_or_else(|| {
                 proof.unrecorded += 1;
@@ -237,7 +238,8 @@ impl Feed {
             proof.running = proof.running.advance(&leaf);
         }
         self.last = sequence - 1;
-        if let Some((count, first, last)) = self.unrecorded() {
+        let is_new = proof.unrecorded > before;
+        if let Some((count, first, last)) = self.unrecorded().filter(|_| is_new) {
             tracing::error!(shard = %self.shard, count, first, last, "commits are missing from the log and no record says why: `tempchat log verify`");
         }
         Ok(true)

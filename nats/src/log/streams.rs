@@ -49,6 +49,8 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
     pub(crate) last: u64,
     pub(crate) replicas: usize,
+    /// Whether its running hash is still that of format 1.
+    pub(crate) is_of_format_1: bool,
 }
 
 /// Creates the streams of a new log, and compares those that exist; returns the shards in order.
@@ -85,13 +87,12 @@ pub(crate) async fn find(jetstream: &Context, shard: Shard) -> Result<Found, Err
         bytes: info.state.bytes,
         last: info.state.last_sequence,
         replicas: info.config.num_replicas,
+        is_of_format_1: is_of_format_1(&info.config),
     })
 }
 
-/// Tells whether a shard's running hash is still that of format 1.
-pub(crate) async fn is_of_format_1(jetstream: &Context, shard: Shard) -> Result<bool, Error> {
-    let config = read(jetstream, &subjects::stream(shard)).await?;
-    Ok(config.is_some_and(|config| config.metadata.get(FORMAT).is_some_and(|format| format == FORMAT_1)))
+fn is_of_format_1(config: &Config) -> bool {
+    config.metadata.get(FORMAT).is_some_and(|format| format == FORMAT_1)
 }
 
 /// Gives a shard of format 1 the present format: older programs refuse it from now on.
@@ -150,8 +151,7 @@ async fn verify_shard(jetstream: &Context, shard: Shard, shards: u16, options: &
     let Some(found) = read(jetstream, &wanted.name).await? else {
         return Err(Error::StreamMissing { stream: wanted.name });
     };
-    let is_of_format_1 = found.metadata.get(FORMAT).is_some_and(|format| format == FORMAT_1);
-    if is_of_format_1 {
+    if is_of_format_1(&found) {
         // It is taken over once all shards are known.
         wanted.metadata.insert(FORMAT.to_owned(), FORMAT_1.to_owned());
     }

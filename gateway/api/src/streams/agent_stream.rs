@@ -11,6 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use command_service::Principal;
 use domain::LinkId;
+use domain::link::Status;
 use events::is_news_to;
 use futures_util::Stream;
 use http::HeaderMap;
@@ -53,6 +54,7 @@ enum Beginning {
         (status = 422, description = "cursor_scope", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 403, description = "scope_missing", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 401, description = "key_invalid", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 410, description = "link_erased", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_streams", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
@@ -135,8 +137,11 @@ async fn own_link(app: &App, principal: &Principal, text: &str) -> Result<LinkId
     if principal.grant.link.is_some_and(|only| only != link) {
         return Err(Code::LinkUnknown.into());
     }
-    let state = app.commands().link(principal.agent, link).await?;
-    state.settings.map(|_| link).ok_or_else(|| Code::LinkUnknown.into())
+    match app.commands().link(principal.agent, link).await?.status {
+        Status::Unknown => Err(Code::LinkUnknown.into()),
+        Status::Erased => Err(Code::LinkErased.into()),
+        Status::Active | Status::Paused | Status::Expired | Status::Revoked => Ok(link),
+    }
 }
 
 /// One connection of an agent's program.

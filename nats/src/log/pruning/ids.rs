@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 
 use crate::log::pruning::record::Pruning;
 
-/// What the pruning records of one shard name, as far as they were read: some 20 bytes for each link and session.
+/// What the pruning records of one shard name, as far as they were read: at most some 50 bytes for each link and session.
 #[derive(Debug, Default)]
 pub(crate) struct PrunedIds {
     known: Mutex<Known>,
-    /// Held by who reads records, so that each is read once.
+    /// Held while records are read, so that each is read once.
     pub(crate) reading: tokio::sync::Mutex<()>,
 }
 

@@ -15,7 +15,7 @@ const NEWEST_FOR: Duration = Duration::from_mins(1);
 const RECORDS: usize = 8;
 
 /// Returns when the commits of an aggregate that has none were pruned, to the minute; none where it never had any. As of this call:
-/// a record is acknowledged before any commit is purged, so who has found no commits and then asks for the newest record cannot miss it.
+/// a record is acknowledged before any commit is purged, so a caller that found no commits and then reads the newest record cannot miss it.
 pub(crate) async fn pruned_at(connection: &Connection, address: Address) -> Result<Option<Timestamp>, Error> {
     let shard = connection.shard_of(address.agent);
     read_on(connection, shard).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn read_on(connection: &Connection, shard: Shard) -> Result<(),
             return Ok(());
         }
         if reading.is_none() {
-            // Whoever had it may have read them all.
+            // The previous holder may have read them all.
             reading = Some(state.pruned.reading.lock().await);
             continue;
         }

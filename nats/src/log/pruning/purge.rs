@@ -14,7 +14,7 @@ use crate::{Backbone, Error};
 
 /// A stored message of an erased aggregate, as an archive keeps it.
 #[derive(Debug, Clone)]
-pub struct Prunable {
+pub struct PrunableMessage {
     /// The sequence in the stream.
     pub sequence: u64,
     /// What stands for it in the running hash.
@@ -29,7 +29,7 @@ pub struct Prunable {
 
 impl Backbone {
     /// Reads all commits of an aggregate whose last event is its erasure; none where it is not, or where nothing is left of it.
-    pub async fn prunable(&self, address: Address) -> Result<Option<Vec<Prunable>>, Error> {
+    pub async fn prunable(&self, address: Address) -> Result<Option<Vec<PrunableMessage>>, Error> {
         let shard = self.shard_of(address.agent);
         let raws = read::complete(&self.connection, shard, &subjects::event(shard, &address), 0).await?;
         let types = raws.last().and_then(|raw| raw.headers.as_ref()).and_then(event_types).unwrap_or_default();
@@ -74,7 +74,7 @@ impl Backbone {
     }
 }
 
-fn prunable(raw: Raw) -> Prunable {
+fn prunable(raw: Raw) -> PrunableMessage {
     let leaf = raw.leaf();
     let mut headers: Vec<(String, String)> = raw
         .headers
@@ -85,5 +85,5 @@ fn prunable(raw: Raw) -> Prunable {
         .filter(|(name, _)| !name.starts_with("Nats-"))
         .collect();
     headers.sort();
-    Prunable { sequence: raw.sequence, leaf, subject: raw.subject, headers, payload: raw.payload }
+    PrunableMessage { sequence: raw.sequence, leaf, subject: raw.subject, headers, payload: raw.payload }
 }

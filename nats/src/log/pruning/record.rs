@@ -21,7 +21,7 @@ pub enum Pruning {
         /// The links.
         links: Vec<PrunedLink>,
     },
-    /// What was missing when a log of format 1 was taken over, from the first sequence of each gap to its last. The leaf of what nobody
+    /// What was missing when a log of format 1 was taken over, from the first sequence of each gap to its last. The leaf of what was not
     /// recorded is all zeros.
     Adopted {
         /// When the record was made.

@@ -30,10 +30,7 @@ struct State {
 ///
 /// A repeat after a crash may record the same gaps again, which changes nothing.
 pub(crate) async fn take_over(connection: &Connection) -> Result<(), Error> {
-    for state in &connection.shards {
-        if !streams::is_of_format_1(&connection.jetstream, state.shard).await? {
-            continue;
-        }
+    for state in connection.shards.iter().filter(|state| state.is_of_format_1) {
         let gaps = gaps(connection, state.shard).await?;
         if !gaps.is_empty() {
             adopt(connection, state.shard, gaps).await?;
