@@ -83,7 +83,7 @@ pub(crate) struct ListenOptions {
 
 /// When the commits of an erased link leave the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "prune_after_days is a whole number of days up to 65535, or `never`")]
 pub(crate) enum PruneAfter {
     /// So many days after the erasure.
     Days(u16),

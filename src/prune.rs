@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use domain::Millis;
 use indicatif::{ProgressBar, ProgressStyle};
 use pruning::{Backlog, Pruned, Pruner};
 use serde_json::json;
@@ -9,6 +10,8 @@ use serde_json::json;
 use crate::config::Config;
 use crate::installation::{self, Servers};
 use crate::output::print;
+
+const DAY: Millis = Millis::minutes(24 * 60);
 
 /// Options of `tempchat prune`.
 #[derive(Debug, Args)]
@@ -26,12 +29,14 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
     let servers = Servers::running(&config)?;
     let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::open_rows(&servers).await?;
+    let days = settings.after.0 / DAY.0;
     let mut pruner = Pruner::new(&backbone, &pool, settings);
     let Backlog { links, oldest } = pruner.backlog().await?;
     if options.dry_run {
         let oldest = oldest.map(|oldest| oldest.format(&time::format_description::well_known::Rfc3339)).transpose()?;
         let since = oldest.as_ref().map(|oldest| format!("; the first was erased at {oldest}")).unwrap_or_default();
-        print(as_json, &json!({"links": links, "oldest_erased_at": oldest}), &format!("{links} links can be pruned{since}"));
+        let plain = format!("links that can be pruned, {days} days after their erasure: {links}{since}");
+        print(as_json, &json!({"after_days": days, "links": links, "oldest_erased_at": oldest}), &plain);
         return Ok(());
     }
     let bar = ProgressBar::new(links).with_style(
@@ -41,7 +46,7 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
     let Pruned { links, sessions, commits } =
         pruner.prune(|pruned| bar.set_position(pruned.links)).await.context("what is pruned so far stays so; run it again")?;
     bar.finish_and_clear();
-    let plain = format!("pruned {commits} commits of {links} links with {sessions} sessions");
-    print(as_json, &json!({"links": links, "sessions": sessions, "commits": commits}), &plain);
+    let plain = format!("pruned, {days} days after their erasure: links {links}, sessions {sessions}, commits {commits}");
+    print(as_json, &json!({"after_days": days, "links": links, "sessions": sessions, "commits": commits}), &plain);
     Ok(())
 }

@@ -126,7 +126,7 @@ async fn pruned_ids_stay_dead_and_no_others() {
     record(&backbone, erased, 0).await.unwrap();
     backbone.purge(erased).await.unwrap();
     for process in [&backbone, &another_process, &world.backbone().await] {
-        assert_eq!(process.pruned_at(erased).await.unwrap(), Some(Timestamp(0)), "to the minute");
+        assert_eq!(process.pruned_at(erased).await.unwrap(), Some(Timestamp(60_000)), "to the next full minute");
         assert_eq!(process.pruned_at(other()).await.unwrap(), None);
         assert_eq!(process.newest_pruned(agent(1)).await.unwrap(), 11);
     }

@@ -216,7 +216,8 @@ async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem>
     let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
     let new = settings.into_new(title, recipients, app.commands().policy()).map_err(again(CREATE))?;
-    let (link, receipt) = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await?;
+    let created = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await;
+    let (link, receipt) = created.map_err(about_idempotency_key)?;
     app.wrote(agent, &receipt);
     whole(&call, link).await.map_err(|problem| {
         // It exists, whatever hinders its showing: made again it would be there twice.
@@ -313,6 +314,16 @@ fn is_closed(link: &Link, end_sessions: bool) -> bool {
         Status::Revoked => has_ended_sessions || !end_sessions,
         Status::Expired | Status::Erased => true,
     }
+}
+
+/// Says that it is the link of the same `idempotency_key` that was erased.
+fn about_idempotency_key(refusal: Refusal) -> Problem {
+    let problem = Problem::from(refusal);
+    if problem.code != Code::LinkErased {
+        return problem;
+    }
+    Problem::with_detail(Code::LinkErased, "The link that was made with this idempotency_key was erased.")
+        .next("Call temp_chat_create_link again with another idempotency_key.")
 }
 
 /// Names the next call where a setting has the wrong form.

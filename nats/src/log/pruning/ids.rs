@@ -56,7 +56,8 @@ impl PrunedIds {
         }
         *upto = sequence;
         *records += 1;
-        let at = u32::try_from(pruning.at().0 / Millis::MINUTE.0).unwrap_or_default();
+        // Rounded up: a time before the erasure would be wrong.
+        let at = u32::try_from((pruning.at() + Millis::MINUTE).0 / Millis::MINUTE.0).unwrap_or_default();
         for link in pruning.links() {
             let newest = newest.entry(link.agent).or_default();
             if let Some(whole) = &link.whole {
@@ -70,7 +71,7 @@ impl PrunedIds {
         }
     }
 
-    /// Returns when an aggregate was pruned, to the minute.
+    /// Returns when an aggregate was pruned, to the next full minute.
     pub(crate) fn pruned_at(&self, address: Address) -> Option<Timestamp> {
         let id = match address.target {
             Target::Agent => return None,

@@ -14,7 +14,7 @@ const NEWEST_FOR: Duration = Duration::from_mins(1);
 /// Records read at once: each may have most of a megabyte.
 const RECORDS: usize = 8;
 
-/// Returns when the commits of an aggregate that has none were pruned, to the minute; none where it never had any. As of this call:
+/// Returns when the commits of an aggregate that has none were pruned, to the next full minute; none where it never had any. As of this call:
 /// a record is acknowledged before any commit is purged, so a caller that found no commits and then reads the newest record cannot miss it.
 pub(crate) async fn pruned_at(connection: &Connection, address: Address) -> Result<Option<Timestamp>, Error> {
     let shard = connection.shard_of(address.agent);

@@ -63,7 +63,7 @@ impl Backbone {
         Ok(purged.purged)
     }
 
-    /// Returns when a link or session of which nothing is left was pruned, to the minute; none where it was not.
+    /// Returns when a link or session of which nothing is left was pruned, to the next full minute; none where it was not.
     pub async fn pruned_at(&self, address: Address) -> Result<Option<Timestamp>, Error> {
         lookup::pruned_at(&self.connection, address).await
     }
