@@ -26,8 +26,11 @@ pub struct Config {
     pub requests: usize,
     /// How long an ordinary request may take.
     pub patience: Duration,
-    /// How long a connection may take to send a request's head, and may stay open without one.
+    /// How long a connection may take to send a request's head once that has begun, and to begin its first.
     pub head_patience: Duration,
+    /// How long a connection stays open between requests: longer than balancers keep theirs (the longest of the common ones, Google's,
+    /// 600 s), so that none sends a request on a connection that is being closed.
+    pub keep_alive: Duration,
     /// How long open requests may take to end when the service stops.
     pub farewell: Duration,
 }
@@ -45,6 +48,7 @@ impl Config {
             requests: 1_024,
             patience: Duration::from_secs(20),
             head_patience: Duration::from_secs(20),
+            keep_alive: Duration::from_secs(620),
             farewell: Duration::from_secs(5),
         }
     }

@@ -1,25 +1,24 @@
 //! The accept loop: own, because a slow head, a flood of connections and a stop must each have an end.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::{App, Client};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures_util::TryFutureExt as _;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-#[cfg(target_os = "linux")]
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::concurrency::Concurrency;
+use crate::connection::{Answer, Connection, prepared};
 use crate::router::router;
 use crate::warnings::warnings;
 
@@ -40,8 +39,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     let mut connection = http1::Builder::new();
     connection
         .timer(TokioTimer::new())
-        // Counted from a connection's beginning, and from the end of each answer: idle connections end by it too.
-        .header_read_timeout(app.config().head_patience)
+        // Counted from the end of each answer. How long a head may take once it has begun is `Connection`'s to count.
+        .header_read_timeout(app.config().keep_alive)
         .max_buf_size(BUFFER);
     let mut upkeep = interval(UPKEEP);
     loop {
@@ -68,7 +67,16 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         // Behind proxies of ours everybody comes from the same few addresses.
         let address = (app.config().proxies == 0).then(|| Client::of_peer(peer.ip()).0);
         let Ok(permit) = permits.permit_for(permit, address) else { continue };
-        let serving = graceful.watch(connection.serve_connection(io(stream, UNREAD), service_fn(handler(router.clone(), peer))));
+        let stream = Connection::new(prepared(stream, UNREAD), app.config().head_patience);
+        let (serving, router) = (stream.serving(), router.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            serving.begin();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let serving = serving.clone();
+            router.clone().call(request).map_ok(|answer| answer.map(|body| Answer::new(body, serving)))
+        });
+        let serving = graceful.watch(connection.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {
             let open = metrics::gauge!("tempchat_http_connections");
             open.increment(1.0);
@@ -99,53 +107,4 @@ fn tidy(app: &App) {
     app.limits().tidy();
     let listeners = u32::try_from(app.hub().listeners()).unwrap_or(u32::MAX);
     metrics::gauge!("tempchat_listeners").set(f64::from(listeners));
-}
-
-/// Prepares a connection; what is written and not taken by the other end for `unread` ends it.
-fn io(stream: TcpStream, unread: Duration) -> TokioIo<TcpStream> {
-    // Small frames must leave at once; a socket that is gone says so later.
-    let _ = stream.set_nodelay(true);
-    // RFC 5482; it also counts while the other end keeps its window shut.
-    #[cfg(target_os = "linux")]
-    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(unread));
-    #[cfg(not(target_os = "linux"))]
-    let _ = unread;
-    TokioIo::new(stream)
-}
-
-/// Hands a connection's requests to the router, with the address they come from.
-fn handler(
-    router: Router,
-    peer: SocketAddr,
-) -> impl Fn(hyper::Request<Incoming>) -> <Router as tower::Service<hyper::Request<Body>>>::Future + Send + 'static {
-    move |request| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request)
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::io::ErrorKind;
-
-    use tokio::io::AsyncWriteExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn who_reads_nothing_gives_the_connection_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut stream = io(listener.accept().await.unwrap().0, Duration::from_secs(1)).into_inner();
-        let written = async {
-            loop {
-                if let Err(error) = stream.write_all(&[0; 4_096]).await {
-                    break error.kind();
-                }
-            }
-        };
-        assert_eq!(timeout(Duration::from_secs(30), written).await, Ok(ErrorKind::TimedOut));
-        drop(deaf);
-    }
 }

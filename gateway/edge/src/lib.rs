@@ -4,6 +4,7 @@
 
 mod accept;
 mod concurrency;
+mod connection;
 mod health;
 mod metrics;
 mod observe;
