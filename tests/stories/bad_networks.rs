@@ -140,7 +140,7 @@ async fn nothing_is_lost_or_doubled_while_the_network_comes_and_goes() {
 
 #[tokio::test]
 #[ignore = "takes some minutes: as long as networks are away"]
-async fn nothing_is_lost_or_doubled_however_long_the_network_is_away() {
+async fn long_outages_neither_lose_nor_double_anything() {
     let talk = Talk::begin().await;
     let outages = [1, 2, 5, 10, 20, 30, 60, 120];
     for seconds in outages {

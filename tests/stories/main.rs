@@ -9,7 +9,6 @@
 mod agent_events;
 mod agent_tools;
 mod bad_networks;
-mod bodies;
 mod bridge;
 mod cold_reads;
 mod command_line;
@@ -22,14 +21,11 @@ mod erasure;
 mod errors_to_act_on;
 mod figures;
 mod for_everyone;
-mod hostile_page;
-mod hostile_words;
 mod in_a_browser;
 mod joining;
 mod keys;
 mod keys_that_end;
 mod lighthouse;
-mod limited_keys;
 mod link_states;
 mod lost_connections;
 mod many_gateways;
@@ -49,12 +45,12 @@ mod screens;
 mod screenshots;
 mod signatures;
 mod small_print;
-mod strangers;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the attacks use the rest")]
 mod support;
 mod talking;
 mod tap_to_eye;
 mod the_story;
-mod tokens;
 mod two_tabs;
 mod typed_answers;
 mod webhooks;
