@@ -12,16 +12,29 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::LogFormat;
 
 /// Our own crates, which log no payload. Others do below `INFO`, texts and credentials included: not even `RUST_LOG` enables that.
-const DISCREET: [&str; 10] = [
+const DISCREET: [&str; 23] = [
+    "access_tokens",
+    "agent_events",
+    "api",
+    "app",
+    "auth",
+    "body",
     "command_service",
     "domain",
+    "events",
+    "follower",
     "gateway",
+    "hub",
+    "mcp",
     "migrations",
     "nats",
+    "problem",
     "projector",
+    "pruning",
     "query_service",
     "servers",
     "tempchat",
+    "web",
     "webhooks",
 ];
 

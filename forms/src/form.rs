@@ -40,7 +40,7 @@ pub struct Form {
 impl Form {
     /// Checks what an agent wants to ask.
     pub fn new(intro: Option<String>, fields: Vec<Field>) -> Result<Self, Vec<FieldError>> {
-        let intro = intro.filter(|intro| !intro.trim().is_empty());
+        let intro = intro.filter(|intro| !text::is_blank(intro));
         let mut errors = Vec::new();
         if intro.as_deref().is_some_and(|intro| characters(intro) > INTRO) {
             let given = intro.as_deref().map_or(0, characters);
@@ -192,7 +192,7 @@ fn range_fault(field: &Field) -> Option<String> {
 }
 
 fn is_filled(text: &str, longest: usize) -> bool {
-    !text.trim().is_empty() && characters(text) <= longest
+    !text::is_blank(text) && characters(text) <= longest
 }
 
 fn characters(text: &str) -> usize {

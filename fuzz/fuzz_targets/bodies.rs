@@ -1,20 +1,6 @@
-//! Bodies: whatever bytes come, reading them ends, within the stack and with what they say.
-
 #![no_main]
 
-use body::{check_json, read_json};
-use libfuzzer_sys::fuzz_target;
-use rmcp::model::ClientJsonRpcMessage;
-use serde_json::Value;
+#[path = "../../tests/attacks/fuzzing/mod.rs"]
+mod fuzzing;
 
-fuzz_target!(|bytes: &[u8]| {
-    let value = read_json::<Value>(bytes);
-    // What passes the bounds is JSON, and still passes when it is written anew.
-    assert_eq!(value.is_ok(), check_json(bytes).is_ok());
-    if let Ok(value) = value {
-        let again = serde_json::to_vec(&value).unwrap();
-        assert!(check_json(&again).is_ok());
-        let _form = serde_json::from_value::<forms::Form>(value);
-    }
-    let _message = read_json::<ClientJsonRpcMessage>(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::bodies::run(bytes));

@@ -6,9 +6,10 @@ use command_service::Commands;
 use domain::agent::Grant;
 use domain::{Millis, Timestamp};
 use gateway::Moment;
+use nats::Backbone;
 use serde_json::json;
 
-use super::grant;
+use super::{grant, leaked};
 use crate::output::print;
 
 /// What to do with keys.
@@ -51,10 +52,20 @@ pub(crate) enum Command {
         /// The key's id (key_…)
         key: domain::KeyId,
     },
+    /// Revoke a key that others may have, and tell what was done with it: what it caused, the links it made, the sessions it read
+    Leaked {
+        /// The agent's id (agt_…)
+        agent: domain::AgentId,
+        /// The key's id (key_…)
+        key: domain::KeyId,
+        /// How far to look back, as 30d or 12h [default: the key's whole life]
+        #[arg(long, value_name = "LENGTH")]
+        since: Option<humantime::Duration>,
+    },
 }
 
 /// Carries out a command about keys.
-pub(super) async fn run(command: Command, commands: &Commands, as_json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, commands: &Commands, backbone: &Backbone, as_json: bool) -> Result<()> {
     match command {
         Command::Issue { agent, name, scopes, link, expires } => {
             let scopes = (!scopes.is_empty()).then(|| scopes.into_iter().collect());
@@ -76,6 +87,11 @@ pub(super) async fn run(command: Command, commands: &Commands, as_json: bool) ->
         Command::Revoke { agent, key } => {
             commands.revoke_key(agent, key).await?;
             print(as_json, &json!({"agent_id": agent, "key_id": key, "revoked": true}), &format!("{key} is revoked"));
+        }
+        Command::Leaked { agent, key, since } => {
+            let since =
+                since.map(|length| Ok::<_, anyhow::Error>(Timestamp(command_service::clock::now().0 - millis(length)?.0)));
+            leaked::run((agent, key), since.transpose()?, commands, backbone, as_json).await?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 mod grant;
 mod key;
+mod leaked;
 mod list;
 mod webhook;
 
@@ -53,7 +54,7 @@ pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Resu
             let plain = format!("agent  {agent}\nkey    {}\n\nThe key is shown this once.", key.text);
             print(as_json, &json!({"agent_id": agent, "name": name, "key_id": key.key, "key": key.text}), &plain);
         }
-        Command::Key(command) => key::run(command, &commands, as_json).await?,
+        Command::Key(command) => key::run(command, &commands, &backbone, as_json).await?,
         Command::Webhook(command) => webhook::run(&config, command, &commands, &backbone, &servers, as_json).await?,
         Command::List => list::run(&Queries::new(installation::open_rows(&servers).await?, backbone), as_json).await?,
     }

@@ -75,6 +75,29 @@ async fn no_trick_of_a_chatters_reaches_a_model() {
 }
 
 #[tokio::test]
+async fn what_a_language_needs_reaches_a_model_whole() {
+    let (agent, link, chatter) = scene().await;
+    // Words parted without blanks, joiners within letters, a flag spelled in tags, letters with marks.
+    let words = [
+        "ខ្ញុំ\u{200b}ចង់\u{200b}ទិញ\u{200b}សំបុត្រ",
+        "می‌خواهم",
+        "क्‍ष",
+        "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} 👩‍👩‍👧",
+        "בְּרֵאשִׁ֖ית",
+    ];
+    for words in words {
+        chatter.say(words).await;
+    }
+    // One letter in two spellings, and a pile that would cover the lines above it.
+    chatter.say("Cafe\u{301}").await;
+    chatter.say(&format!("Z{}", "\u{337}".repeat(1_000))).await;
+    let told = agent.ask("temp_chat_wait_for_messages", json!({"link_id": link["link_id"], "timeout_seconds": 0})).await;
+    let heard: Vec<&str> = told["events"].as_array().unwrap().iter().filter_map(|event| event["data"]["text"].as_str()).collect();
+    assert_eq!(heard[..words.len()], words);
+    assert_eq!(heard[words.len()..], ["Caf\u{e9}", &format!("Z{}\u{fffd}", "\u{337}".repeat(10))]);
+}
+
+#[tokio::test]
 async fn no_trick_hides_in_answers_or_in_what_somebody_else_is_quoted_with() {
     let installation = Installation::shared();
     let agent = installation.another_agent("Quoting").await;

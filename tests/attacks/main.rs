@@ -6,8 +6,12 @@
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
 mod bodies;
+mod canaries;
+mod fuzzing;
 mod hostile_page;
 mod hostile_words;
+mod injection;
+mod leaked_key;
 mod limited_keys;
 mod strangers;
 #[path = "../support/mod.rs"]

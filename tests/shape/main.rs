@@ -16,7 +16,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use sources::sources;
 
 /// Which of our crates each of them uses, and no others.
-const USES: [(&str, &[&str]); 27] = [
+const USES: [(&str, &[&str]); 28] = [
     (
         "tempchat",
         &[
@@ -49,6 +49,7 @@ const USES: [(&str, &[&str]); 27] = [
             "query-service",
             "nats",
             "domain",
+            "text",
         ],
     ),
     (
@@ -67,17 +68,18 @@ const USES: [(&str, &[&str]); 27] = [
             "domain",
             "forms",
             "hosts",
+            "text",
         ],
     ),
     ("web", &["app", "problem", "nats", "domain"]),
     ("auth", &["app", "access-tokens", "body", "problem", "command-service", "nats", "domain"]),
-    ("agent-events", &["app", "problem", "events", "command-service", "query-service", "nats", "domain"]),
+    ("agent-events", &["app", "problem", "events", "command-service", "query-service", "nats", "domain", "text"]),
     ("app", &["access-tokens", "hub", "problem", "command-service", "query-service", "nats", "domain"]),
     ("access-tokens", &["body", "hosts", "problem", "command-service", "domain"]),
     ("hub", &["problem", "events", "nats", "domain"]),
-    ("body", &["events", "problem"]),
+    ("body", &["problem", "text"]),
     ("problem", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
-    ("events", &["nats", "domain", "forms"]),
+    ("events", &["nats", "domain", "forms", "text"]),
     ("command-service", &["nats", "domain", "forms"]),
     ("query-service", &["nats", "domain"]),
     ("follower", &["nats", "domain"]),
@@ -86,7 +88,8 @@ const USES: [(&str, &[&str]); 27] = [
     ("webhooks", &["follower", "events", "hosts", "nats", "domain"]),
     ("nats", &["domain"]),
     ("domain", &[]),
-    ("forms", &[]),
+    ("forms", &["text"]),
+    ("text", &[]),
     ("hosts", &[]),
     ("migrations", &[]),
     ("servers", &[]),

@@ -40,7 +40,11 @@ async fn a_message_has_at_least_one_character_and_at_most_as_many_as_allowed() {
     let post = async |text: &str| chatter.post("/messages", &json!({"client_message_id": uuid(), "text": text})).await;
     post(&"ü".repeat(4_001)).await.refused(422, "text_too_long");
     post("").await.refused(422, "text_empty");
-    post(" \n\t ").await.refused(422, "text_empty");
+    // Of nothing but what no screen shows, too: a blank of braille, breaks, a Hangul filler, NUL, a selector.
+    for nothing in [" \n\t ", "\u{2800}", "\u{200b}\u{200b}", "\u{3164}", "\u{0}", "\u{fe0f}", "\u{a0}\u{ad}"] {
+        post(nothing).await.refused(422, "text_empty");
+    }
+    post("👍").await.expect(201);
 }
 
 #[tokio::test]

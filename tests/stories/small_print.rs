@@ -82,9 +82,11 @@ async fn blank_words_are_no_words() {
     let agent = installation.agent().await;
     let link = agent.link(json!({})).await;
     let chatter = installation.visitor().enter(&link).await;
-    let told = agent.is_refused("temp_chat_send_message", json!({"session_id": chatter.session, "text": " \n\t"})).await;
-    assert!(told.starts_with("text_empty: "), "{told}");
-    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "farewell": "  "})).await;
+    for nothing in [" \n\t", "\u{2800}", "\u{200b}", "\u{3164}"] {
+        let told = agent.is_refused("temp_chat_send_message", json!({"session_id": chatter.session, "text": nothing})).await;
+        assert!(told.starts_with("text_empty: "), "{told}");
+    }
+    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "farewell": " \u{200b} "})).await;
     assert_eq!(chatter.words().await.len(), 0);
 }
 

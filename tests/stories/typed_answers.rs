@@ -71,7 +71,7 @@ async fn an_agent_asks_and_gets_typed_values() {
     assert!(text.contains("Which van? (one of: Small / Large)") && text.contains("number, 0 to 30"), "{text}");
     assert_eq!(scene.chatter.look().await["open_fields"], 8);
 
-    let values = json!({"size": "l", "extras": ["help", "boxes"], "agreed": true, "floor": 2, "day": "2026-12-01", "note": "Mind\nthe dog"});
+    let values = json!({"size": "l", "extras": ["help", "boxes"], "agreed": true, "floor": 2, "day": "2026-12-01\u{200e}", "note": "\u{202a}Mind\nthe dog\u{202c} "});
     let event = scene.answer(question, values).await;
     let typed = json!({"size": "l", "extras": ["boxes", "help"], "agreed": true, "floor": 2, "day": "2026-12-01", "note": "Mind\nthe dog"});
     assert_eq!((&event["type"], &event["data"]["values"], &event["data"]["missing"]), (&json!("answer"), &typed, &json!([])));

@@ -6,9 +6,9 @@ use std::fmt;
 use app::App;
 use command_service::Principal;
 use domain::LinkId;
-use events::sanitize::clean;
 use problem::Problem;
 use query_service::Freshness;
+use text::clean;
 
 /// The labels of recipients, read once for each link.
 pub struct Recipients<'a> {

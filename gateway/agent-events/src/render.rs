@@ -7,11 +7,11 @@ use app::App;
 use command_service::Principal;
 use domain::session::Event as SessionEvent;
 use domain::{Address, KeyId, SessionId, Target};
-use events::sanitize::clean;
 use events::{Audience, Data, Event, present};
 use nats::{Actor, AnyEvent, Fact, Vault};
 use problem::Problem;
 use query_service::Vaults;
+use text::clean;
 
 use super::recipients::Recipients;
 

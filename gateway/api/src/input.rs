@@ -36,7 +36,7 @@ pub(super) fn within(key: &'static str, given: u16, least: u16, most: u16) -> Re
 /// Makes one line of what may hold line breaks and other controls; nothing where nothing is left.
 pub(super) fn one_line(text: &str) -> Option<String> {
     let words: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    Some(words.trim().to_owned()).filter(|words| !words.is_empty())
+    Some(text::trim(&words)).filter(|words| !text::is_blank(words)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -58,5 +58,6 @@ mod tests {
     fn a_name_is_one_line() {
         assert_eq!(one_line(" Ann\r\nAgent: yes "), Some("Ann  Agent: yes".to_owned()));
         assert_eq!(one_line(" \t "), None);
+        assert_eq!(one_line("\u{200b}\u{2800}"), None);
     }
 }

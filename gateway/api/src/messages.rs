@@ -66,7 +66,7 @@ pub(super) async fn post(
 ) -> Result<impl IntoResponse, Problem> {
     let NewMessage { client_message_id, text } = message;
     chosen_id("client_message_id", &client_message_id)?;
-    if text.trim().is_empty() {
+    if text::is_blank(&text) {
         return Err(Code::TextEmpty.into());
     }
     let receipt = app.commands().post(chatter.address(), Actor::Chatter, &client_message_id, &text).await?;

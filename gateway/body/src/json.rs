@@ -15,8 +15,8 @@ use mime::Mime;
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 
-use events::sanitize::clean;
 use problem::{Code, Problem, of_status};
+use text::clean;
 
 /// How many arrays and objects may stand in one another. The deepest body of the API has six.
 const MOST_DEPTH: usize = 64;

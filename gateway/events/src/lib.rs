@@ -5,7 +5,7 @@
 
 mod data;
 mod event;
-mod markdown;
+pub mod markdown;
 mod news;
 mod present;
 mod rfc3339;

@@ -51,7 +51,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 });
 
 /// Renders markdown (`CommonMark` with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
-pub(crate) fn render(markdown: &str) -> String {
+pub fn render(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let events = shallow(Parser::new_ext(markdown, options)).map(|event| match event {
         // Markup in the source is shown, not obeyed.

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use events::sanitize::clean;
 use problem::{Code, Problem};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use text::clean;
 
 /// How much of a wrong value is told back, in characters.
 const TOLD: usize = 60;

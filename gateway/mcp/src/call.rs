@@ -5,12 +5,12 @@ use command_service::Principal;
 use domain::agent::Scope;
 use domain::link::{self, Link};
 use domain::{Address, LinkId, SessionId, session};
-use events::sanitize::clean;
 use nats::{Actor, Position};
 use problem::{Code, Problem};
 use query_service::{Freshness, ScopeView, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
+use text::clean;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;

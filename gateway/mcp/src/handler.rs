@@ -1,6 +1,5 @@
 //! What each request of the protocol is answered with.
 
-use events::sanitize;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
@@ -10,6 +9,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
+use text::clean;
 
 use super::agents::Agents;
 use super::call::Call;
@@ -69,7 +69,7 @@ impl ServerHandler for Agents {
     ) -> Result<CallToolResponse, ErrorData> {
         if self.tools.get(&request.name).is_none() {
             let known: Vec<_> = self.tools.list_all().into_iter().map(|tool| tool.name).collect();
-            let name: String = sanitize::clean(&request.name).chars().take(LONGEST_NAME).collect();
+            let name: String = clean(&request.name).chars().take(LONGEST_NAME).collect();
             return Err(ErrorData::invalid_params(format!("There is no tool {name}. There are: {}.", known.join(", ")), None));
         }
         self.tools.call(ToolCallContext::new(self, request, context)).await

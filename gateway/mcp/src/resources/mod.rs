@@ -9,9 +9,9 @@ mod reading;
 mod updates;
 
 use domain::link::Standing;
-use events::sanitize::clean;
 use rmcp::ErrorData;
 use rmcp::model::{CacheScope, ListResourceTemplatesResult, ListResourcesResult, ResourceTemplate};
+use text::clean;
 
 pub(super) use address::Address;
 pub(super) use completion::{links, sessions};

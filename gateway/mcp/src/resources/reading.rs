@@ -2,12 +2,12 @@
 
 use agent_events::Renderer;
 use domain::{LinkId, SessionId};
-use events::sanitize::clean;
 use events::{Moment, NEWS, transcript};
 use problem::{Code, Problem};
 use query_service::{Filter, Range, SessionStatus};
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, ResourceContents};
+use text::clean;
 
 use super::{Address, JSON, MARKDOWN, failed, unknown};
 use crate::call::Call;

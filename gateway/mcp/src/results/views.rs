@@ -7,13 +7,14 @@ use domain::link::Standing;
 use domain::session::EndReason;
 use domain::{LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
-use events::sanitize::{clean, clean_all};
+use events::sanitize::clean_all;
 use forms::{Field, Form};
 use query_service::{LinkCounts, LinkQuestions, LinkView, Party, SessionStatus, SessionView};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use text::clean;
 
 use super::answer::length;
 use super::answers::AnswerDetails;

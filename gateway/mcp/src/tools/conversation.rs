@@ -142,7 +142,7 @@ async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Convers
 
 async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation>, Problem> {
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
-    if arguments.text.trim().is_empty() {
+    if text::is_blank(&arguments.text) {
         return Err(Code::TextEmpty.into());
     }
     let commands = call.app().commands();

@@ -195,7 +195,7 @@ fn questions(fields: Vec<Value>) -> Option<Result<Form, Problem>> {
 fn labels(argument: &str, given: Option<Vec<String>>) -> Result<Option<Vec<String>>, Problem> {
     let given = given.unwrap_or_default();
     let mut labels = Vec::with_capacity(given.len());
-    for label in given.iter().map(|label| label.trim()) {
+    for label in given.iter().map(|label| text::trim(label)) {
         if label.is_empty() || label.chars().count() > LONGEST_LABEL {
             let label: String = label.chars().take(60).collect();
             return Err(wrong(format!("{argument} must have 1 to {LONGEST_LABEL} characters each, not {label:?}.")));

@@ -294,7 +294,7 @@ async fn revoke(call: Call, arguments: Revoke) -> Result<Answer<Whole>, Problem>
     let Revoke { link_id: link, end_sessions, farewell } = arguments;
     let link = call.link_id(&link)?;
     let agent = call.principal.agent;
-    let farewell = farewell.as_deref().filter(|text| !text.trim().is_empty());
+    let farewell = farewell.as_deref().filter(|text| !text::is_blank(text));
     let commands = call.app().commands();
     let before = commands.link(agent, link).await?;
     let revoked = commands.revoke_link(agent, call.actor(), link, end_sessions, farewell).await;

@@ -188,7 +188,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let session = call.session_id(&arguments.session_id).await?;
     let (app, agent) = (call.app(), call.principal.agent);
     let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
-    let farewell = arguments.farewell.as_deref().filter(|text| !text.trim().is_empty());
+    let farewell = arguments.farewell.as_deref().filter(|text| !text::is_blank(text));
     let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
     let receipt =
         app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
