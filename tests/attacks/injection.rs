@@ -21,14 +21,14 @@ const CHATS: usize = 20;
 /// Each try, with a number that is found again.
 fn tries() -> Vec<String> {
     let dressed = ORDERS.lines().flat_map(|order| DRESSES.iter().map(move |(before, behind)| format!("{before}{order}{behind}")));
-    dressed.enumerate().map(|(number, order)| format!("{} zq{number:03}qz", order.replace("\\n", "\n"))).collect()
+    dressed.enumerate().map(|(number, order)| format!("{} kanarie-{number:03}", order.replace("\\n", "\n"))).collect()
 }
 
 /// Walks a document: every text that a chatter typed stands in an object that says so, or in an object within such a one. Counts them.
 fn marked(value: &Value, is_marked: bool, door: &str) -> usize {
     match value {
         Value::String(text) => {
-            let typed = text.matches("zq").count();
+            let typed = text.matches("kanarie").count();
             assert!(typed == 0 || is_marked || is_quoted(text), "{door}: without a mark: {text}");
             typed
         }
@@ -40,7 +40,7 @@ fn marked(value: &Value, is_marked: bool, door: &str) -> usize {
                 Some(document @ (Value::Object(_) | Value::Array(_))) => marked(&document, is_marked, door),
                 _ => marked(field, is_marked, door),
             };
-            fields.keys().for_each(|name| assert!(!name.contains("zq"), "{door}: {name}"));
+            fields.keys().for_each(|name| assert!(!name.contains("kanarie"), "{door}: {name}"));
             fields.values().map(of_field).sum()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
@@ -50,7 +50,7 @@ fn marked(value: &Value, is_marked: bool, door: &str) -> usize {
 /// Tells whether every line of a transcript with a chatter's words is a quoted one, beneath a line that says what that means.
 fn is_quoted(transcript: &str) -> bool {
     let typed =
-        |line: &&str| line.contains("zq") || line.contains("SYSTEM") || line.contains("<system>") || line.contains("# System");
+        |line: &&str| line.contains("kanarie") || line.contains("SYSTEM") || line.contains("<system>") || line.contains("# System");
     transcript.lines().filter(typed).all(|line| line.starts_with("> "))
 }
 
@@ -114,7 +114,7 @@ async fn two_hundred_orders_reach_a_model_marked_as_what_they_are() {
         serde_json::to_value(agent.client().peer_info()).unwrap(),
     ];
     for document in instructions {
-        assert!(!document.to_string().contains("zq"), "{document}");
+        assert!(!document.to_string().contains("kanarie"), "{document}");
     }
 }
 
@@ -125,9 +125,9 @@ async fn reads_marked(agent: &Agent, chatter: &Chatter, tries: usize) {
     let as_markdown = json!({"session_id": chatter.session, "format": "markdown", "limit": 100});
     let markdown = agent.call("temp_chat_read_messages", as_markdown).await;
     let text = &markdown.content[0].as_text().unwrap().text;
-    assert!(text.matches("zq").count() >= tries && is_quoted(text), "{text}");
+    assert!(text.matches("kanarie").count() >= tries && is_quoted(text), "{text}");
     let transcript = chatter.get("/transcript?format=md").await;
-    assert!(transcript.text().matches("zq").count() >= tries && is_quoted(transcript.text()), "{}", transcript.text());
+    assert!(transcript.text().matches("kanarie").count() >= tries && is_quoted(transcript.text()), "{}", transcript.text());
     let uri = format!("tempchat://sessions/{}/transcript", chatter.session);
     let read = agent.client().read_resource(ReadResourceRequestParams::new(uri)).await.unwrap();
     assert!(marked(&serde_json::to_value(read).unwrap(), false, "the transcript as a resource") >= tries);

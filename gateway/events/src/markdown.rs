@@ -41,6 +41,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
             "ul",
         ]))
         .clean_content_tags(HashSet::from(["script", "style"]))
+        .generic_attributes(HashSet::new())
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
         .set_tag_attribute_values(HashMap::from([("a", HashMap::from([("target", "_blank")]))]))
         .link_rel(Some("noopener noreferrer nofollow"))
@@ -104,6 +105,7 @@ mod tests {
         assert!(html.contains("href=\"https://example.com/?a=1&amp;b=2\""), "{html}");
         assert!(html.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
         assert!(html.contains("target=\"_blank\""), "{html}");
+        assert!(!render("[here](https://example.com \"not what it says\")").contains("title="));
     }
 
     #[test]
