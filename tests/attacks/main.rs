@@ -6,6 +6,7 @@
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
 mod bodies;
+mod headers;
 mod hostile_page;
 mod hostile_words;
 mod limited_keys;
