@@ -2,8 +2,9 @@
 //!
 //! The words in it stay sealed: their keys were destroyed with the erasure. A file is complete once it has its name.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -39,9 +40,10 @@ pub(crate) async fn write(folder: &Path, epoch: Epoch, shard: Shard, messages: V
 
 fn write_file(path: &PathBuf, epoch: Epoch, shard: Shard, messages: &[PrunableMessage]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    // Who talked when is readable in it: for nobody but this account.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let unfinished = path.with_extension("unfinished");
-    let mut file = BufWriter::new(File::create(&unfinished)?);
+    let mut file = BufWriter::new(OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?);
     for message in messages {
         let line = Line {
             epoch: epoch.to_string(),

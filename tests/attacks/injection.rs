@@ -49,8 +49,9 @@ fn marked(value: &Value, is_marked: bool, door: &str) -> usize {
 
 /// Tells whether every line of a transcript with a chatter's words is a quoted one, beneath a line that says what that means.
 fn is_quoted(transcript: &str) -> bool {
-    let typed =
-        |line: &&str| line.contains("kanarie") || line.contains("SYSTEM") || line.contains("<system>") || line.contains("# System");
+    let typed = |line: &&str| {
+        line.contains("kanarie") || line.contains("SYSTEM") || line.contains("<system>") || line.contains("# System")
+    };
     transcript.lines().filter(typed).all(|line| line.starts_with("> "))
 }
 

@@ -8,6 +8,7 @@
 mod bodies;
 mod canaries;
 mod fuzzing;
+mod headers;
 mod hostile_page;
 mod hostile_words;
 mod injection;

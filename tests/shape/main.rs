@@ -4,6 +4,7 @@
 
 mod circles;
 mod names;
+mod security;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! A log that shrinks: what was erased long ago leaves it, and stays gone.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use http::Method;
@@ -106,6 +107,8 @@ async fn an_erased_link_leaves_the_log_and_every_id_of_it_stays_dead() {
     assert!(installation.json(&["log", "verify"]).iter().all(|shard| shard["whole"] == true));
     let archived: Vec<_> = files(&installation.data().join("archive"));
     assert_eq!(archived.len(), 1, "{archived:?}");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(archived[0].parent().unwrap()), mode(&archived[0])), (0o700, 0o600), "an archive is closed to others");
     let lines = fs::read_to_string(&archived[0]).unwrap();
     assert!(lines.lines().all(|line| line.contains("\"leaf\":")) && !lines.contains("Forget me"), "{lines}");
 }

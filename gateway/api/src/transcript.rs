@@ -108,7 +108,10 @@ pub(super) async fn transcript(
         (CONTENT_DISPOSITION, file.as_str()),
         (CACHE_CONTROL, "no-store"),
         // Should a browser show it after all: nothing in it loads or runs.
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
+        ),
     ];
     Ok((headers, body).into_response())
 }

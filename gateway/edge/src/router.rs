@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use problem::{Code, Problem};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -43,17 +43,19 @@ static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
     serde_json::to_vec_pretty(&description).expect("a description is plain JSON").into()
 });
 
+/// What is not meant to be kept by browsers says nothing else.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+/// What is no page loads and runs nothing, in nobody's frame, where a browser shows it all the same.
+const NO_PAGE: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+
 /// Puts all routes together.
 pub(crate) fn router(app: &App) -> Router {
     let bounds = Bounds::of(app.config());
     let bounded = || from_fn_with_state(bounds.clone(), protect::bounded);
     let quick = Router::from(api::quick()).layer(bounded()).layer(from_fn_with_state(bounds.clone(), protect::whole));
-    let private = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let public_api = quick.merge(Router::from(api::waiting())).fallback(nothing_here).layer(
-        ServiceBuilder::new()
-            .layer(private)
-            .layer(from_fn_with_state(app.clone(), protect::same_site))
-            .layer(DefaultBodyLimit::max(BODY)),
+        ServiceBuilder::new().layer(from_fn_with_state(app.clone(), protect::same_site)).layer(DefaultBodyLimit::max(BODY)),
     );
     let operators = Router::new()
         .route("/readyz", get(health::readyz))
@@ -71,6 +73,8 @@ pub(crate) fn router(app: &App) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Applied from the last to the first: whatever happens, a request is named, measured and answered.
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NOT_KEPT))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, NO_PAGE))
         .layer(from_fn_with_state(app.clone(), protect::headers))
         .layer(from_fn(observe::observe))
         .with_state(app.clone())
