@@ -8,6 +8,7 @@
 
 mod agent_events;
 mod agent_tools;
+mod audit;
 mod bad_networks;
 mod bridge;
 mod cold_reads;
@@ -44,6 +45,7 @@ mod schedule;
 mod screens;
 mod screenshots;
 mod signatures;
+mod signed_heads;
 mod small_print;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the attacks use the rest")]

@@ -1,0 +1,77 @@
+//! The running hash of a shard, computed on from where it is known, over what is there and what records name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::log::connection::Connection;
+use crate::log::position::{Hash, Shard};
+use crate::log::pruning::leaves::Leaves;
+use crate::log::verify_error::VerifyError;
+
+/// How far a shard was read, and what it says up to there.
+#[derive(Debug)]
+pub(crate) struct Running<'a> {
+    connection: &'a Connection,
+    shard: Shard,
+    leaves: Leaves,
+    /// The last sequence that was taken in.
+    pub(crate) sequence: u64,
+    /// The running hash up to there.
+    pub(crate) hash: Hash,
+    /// The leaf of that sequence.
+    pub(crate) leaf: Hash,
+    /// How many sequences were missing, each named by a record.
+    pub(crate) pruned: u64,
+    /// The sequences whose running hash is asked for.
+    wanted: BTreeSet<u64>,
+    /// What was asked for, as far as it was reached.
+    pub(crate) found: BTreeMap<u64, Hash>,
+}
+
+impl<'a> Running<'a> {
+    /// Goes on after `sequence`, where the running hash was `hash`.
+    pub(crate) async fn after(
+        connection: &'a Connection,
+        shard: Shard,
+        sequence: u64,
+        hash: Hash,
+        wanted: BTreeSet<u64>,
+    ) -> Result<Self, VerifyError> {
+        let mut leaves = Leaves::new(shard, sequence);
+        leaves.read_on(connection).await?;
+        let (leaf, pruned, found) = (Hash::default(), 0, BTreeMap::new());
+        Ok(Self { connection, shard, leaves, sequence, hash, leaf, pruned, wanted, found })
+    }
+
+    /// Returns the leaf of a sequence that a record names.
+    pub(crate) fn named(&self, sequence: u64) -> Option<Hash> {
+        self.leaves.get(sequence)
+    }
+
+    /// Goes over what is missing before `sequence`; fails where no record names it.
+    pub(crate) async fn step_over(&mut self, sequence: u64) -> Result<(), VerifyError> {
+        let missing = self.sequence + 1..sequence;
+        if missing.clone().any(|missing| self.leaves.get(missing).is_none()) {
+            // What was pruned while this reads.
+            self.leaves.read_on(self.connection).await?;
+        }
+        let mut unrecorded = missing.clone().filter(|missing| self.leaves.get(*missing).is_none());
+        if let Some(first) = unrecorded.next() {
+            let (count, last) = unrecorded.fold((1, first), |(count, _), missing| (count + 1, missing));
+            return Err(VerifyError::Unrecorded { shard: self.shard, count, first, last });
+        }
+        for missing in missing {
+            self.advance(missing, self.leaves.get(missing).unwrap_or_default());
+            self.pruned += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes in the leaf of the next sequence.
+    pub(crate) fn advance(&mut self, sequence: u64, leaf: Hash) {
+        self.hash = self.hash.advance(&leaf);
+        (self.sequence, self.leaf) = (sequence, leaf);
+        if self.wanted.contains(&sequence) {
+            self.found.insert(sequence, self.hash);
+        }
+    }
+}
