@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use domain::AgentId;
 
+use crate::audit::Audit;
 use crate::credentials::cursor::Cursors;
 use crate::credentials::handoffs::Handoffs;
 use crate::keys::data_keys::Keys;
 use crate::keys::opener::Opener;
 use crate::keys::secrets::{Secrets, context};
+use crate::keys::signing::Signer;
 use crate::log::connection::Connection;
 use crate::log::feed::Feed;
 use crate::log::position::{Epoch, Hash, Shard};
@@ -16,8 +18,6 @@ use crate::log::pruning::leaves::Leaves;
 use crate::log::pruning::takeover;
 use crate::log::store::Store;
 use crate::log::{read, streams, subjects};
-use crate::audit::Audit;
-use crate::keys::signing::Signer;
 use crate::signed_head::Heads;
 use crate::watch::Watch;
 use crate::{Error, Options};

@@ -26,7 +26,15 @@ pub struct Options {
 impl Options {
     /// Returns the settings for one server at `url`: four shards of 2 GiB at most.
     pub fn new(url: impl Into<String>, roots: Secrets) -> Self {
-        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, audit_for: Duration::from_hours(90 * 24), takes_over: true, roots }
+        Self {
+            url: url.into(),
+            shards: 4,
+            replicas: 1,
+            shard_bytes: 2 << 30,
+            audit_for: Duration::from_hours(90 * 24),
+            takes_over: true,
+            roots,
+        }
     }
 }
 

@@ -170,10 +170,7 @@ mod tests {
         let changed = line.replace("\"sequence\":7", "\"sequence\":6");
         assert_eq!(SignedHead::parse(&signer, &changed), Err(SignatureError::Wrong.into()));
         let other = signed(&Signer::new(&Secrets::generate())).line();
-        assert!(matches!(
-            SignedHead::parse(&signer, &other),
-            Err(SignedHeadError::Signature(SignatureError::OtherKey { .. }))
-        ));
+        assert!(matches!(SignedHead::parse(&signer, &other), Err(SignedHeadError::Signature(SignatureError::OtherKey { .. }))));
         assert_eq!(SignedHead::parse(&signer, "{}"), Err(SignedHeadError::Member("type")));
         assert_eq!(SignedHead::parse(&signer, "nonsense"), Err(SignedHeadError::Json));
         assert_eq!(SignedHead::parse(&signer, r#"{"type":"restore"}"#), Ok(None));

@@ -107,7 +107,8 @@ async fn set(options: SetOptions, commands: &Commands, backbone: &Backbone, test
         return Ok(());
     }
     let known = commands.webhook(agent, link).await?;
-    let webhook = if options.show_secret { known.with_context(nothing_set)? } else { change(&options, known, commands, backbone).await? };
+    let webhook =
+        if options.show_secret { known.with_context(nothing_set)? } else { change(&options, known, commands, backbone).await? };
     let secret = tester.secret(agent, link, &webhook);
     let plain = format!(
         "url      {}\nsends    {}\nsecret   {}",
@@ -136,7 +137,11 @@ async fn change(options: &SetOptions, known: Option<Known>, commands: &Commands,
     if options.with_text {
         // Whoever lets words out is seen: where the audit cannot be written, it stays as it is.
         let entry = AuditEntry::looked("words_sent", "agent webhook set --with-text", Some(agent), link);
-        backbone.audit().write(&entry).await.context("nothing was set, because the audit could not be written; is nats-server up?")?;
+        backbone
+            .audit()
+            .write(&entry)
+            .await
+            .context("nothing was set, because the audit could not be written; is nats-server up?")?;
     }
     let wanted = NewWebhook { url, with_text, rotate: options.rotate };
     let (webhook, _) = commands.set_webhook(agent, link, Some(wanted)).await?;

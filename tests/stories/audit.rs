@@ -34,7 +34,10 @@ async fn what_is_refused_for_security_is_told_and_nothing_personal_with_it() {
     visitor.inspect("made-up-token").await.refused(404, "link_unknown");
     let (mine, theirs) = (installation.visitor().enter(&open).await, installation.visitor().enter(&open).await);
     mine.trying(&theirs.session).get("").await.refused(401, "session_unknown");
-    visitor.post("/api/v1/sessions", &json!({"handoff_code": "7GH0-1K2M", "client_id": visitor.client_id()})).await.refused(404, "handoff_unknown");
+    visitor
+        .post("/api/v1/sessions", &json!({"handoff_code": "7GH0-1K2M", "client_id": visitor.client_id()}))
+        .await
+        .refused(404, "handoff_unknown");
     let other_site = visitor.request(Method::POST, "/api/v1/links/inspect").header("sec-fetch-site", "cross-site");
     send(other_site.json(&json!({"token": "x"}))).await.refused(403, "cross_site");
     let issued = installation.json(&["agent", "key", "issue", &agent.id(), "--scope", "read"]).remove(0);
@@ -75,7 +78,8 @@ async fn what_is_refused_for_security_is_told_and_nothing_personal_with_it() {
     let output = installation.run(&["log", "show", "--audit"]);
     let plain = String::from_utf8(output.stdout).unwrap();
     let all = audit(&installation, &[]).iter().map(Value::to_string).collect::<String>() + &plain;
-    let words = ["open sesame", "melon", "Ada", "Private", "secret plan", "127.", "made", "7GH0", &reader, theirs.session.as_str()];
+    let words =
+        ["open sesame", "melon", "Ada", "Private", "secret plan", "127.", "made", "7GH0", &reader, theirs.session.as_str()];
     for personal in words {
         assert!(!all.contains(personal), "{personal}: {all}");
     }

@@ -143,7 +143,8 @@ async fn a_purge_of_a_whole_session_is_found() {
 async fn a_flipped_byte_in_a_file_of_the_server_is_found() {
     let Past { installation, shard, chatter } = Past::new().await;
     let (folder, _) = installation.interrupt().await;
-    let blocks = Command::new("find").arg(folder.data().join("nats")).args(["-path", &format!("*EVENTS-{shard}/msgs/*.blk")]).output();
+    let blocks =
+        Command::new("find").arg(folder.data().join("nats")).args(["-path", &format!("*EVENTS-{shard}/msgs/*.blk")]).output();
     let block = String::from_utf8(blocks.unwrap().stdout).unwrap().lines().next().unwrap().to_owned();
     let mut bytes = fs::read(&block).unwrap();
     let subject = chatter.session.as_bytes();
@@ -223,7 +224,7 @@ async fn whoever_has_a_key_can_keep_the_heads_and_verify_them_without_us() {
         assert_eq!((&head["kid"], &head["type"]), (&key["kid"], &json!("head")));
         // RFC 8785: members in order, no spaces.
         let mut members: Vec<_> = head.as_object().unwrap().iter().filter(|(name, _)| *name != "signature").collect();
-        members.sort();
+        members.sort_by_key(|(name, _)| (*name).clone());
         let members: Vec<_> = members.into_iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
         let signed = format!("{{{}}}", members.join(","));
         let signature = BASE64URL_NOPAD.decode(head["signature"].as_str().unwrap().as_bytes()).unwrap();

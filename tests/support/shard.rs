@@ -63,7 +63,7 @@ impl Intruder {
             let mut headers = HeaderMap::new();
             let own = message.iter().flat_map(|message| message.headers.iter());
             // What the server is asked with each message is no part of it.
-            own.filter(|(name, _)| !name.as_ref().starts_with("Nats-")).for_each(|(name, values)| {
+            own.filter(|(name, _)| !name.to_string().starts_with("Nats-")).for_each(|(name, values)| {
                 values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
             });
             let payload = message.as_ref().map_or_else(Bytes::new, |message| message.payload.clone());

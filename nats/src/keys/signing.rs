@@ -124,10 +124,7 @@ mod tests {
     #[test]
     fn a_signed_document_never_changes() {
         let signed = serde_json::to_string(&fixed().sign(document())).unwrap();
-        assert_eq!(
-            signed,
-            r#"{"kid":"KID","sequence":7,"signature":"SIGNATURE","type":"head"}"#
-        );
+        assert_eq!(signed, r#"{"kid":"KID","sequence":7,"signature":"SIGNATURE","type":"head"}"#);
     }
 
     #[test]

@@ -67,7 +67,13 @@ pub(crate) async fn range(
 }
 
 /// Reads messages of a stream beside the log, at most one batch; a replica that lags may leave out the newest.
-pub(crate) async fn beside(connection: &Connection, stream: &str, filter: &str, after: u64, most: usize) -> Result<Vec<Raw>, Error> {
+pub(crate) async fn beside(
+    connection: &Connection,
+    stream: &str,
+    filter: &str,
+    after: u64,
+    most: usize,
+) -> Result<Vec<Raw>, Error> {
     let request = json!({ "seq": after + 1, "next_by_subj": filter, "batch": most.min(PAGE) });
     Ok(retry_on_reconnect(connection, || batch(connection, stream, &request)).await?.raws)
 }

@@ -51,7 +51,9 @@ pub enum VerifyError {
 /// Says what is wrong with the log, and what to do.
 fn with_next_step(error: &Error) -> String {
     let next = match error {
-        Error::ChainBroken { .. } => ": it was changed, taken from elsewhere or put in another order; restore the shard from a backup",
+        Error::ChainBroken { .. } => {
+            ": it was changed, taken from elsewhere or put in another order; restore the shard from a backup"
+        }
         Error::Corrupt { .. } => ". Its bytes were changed, or a newer program wrote it; restore the shard from a backup",
         Error::StreamMissing { .. } => "; restore it from a backup",
         Error::OtherEpoch { .. } => "; start this program again, and compare with a backup",

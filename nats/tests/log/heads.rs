@@ -1,5 +1,5 @@
 use domain::{Address, SessionId};
-use nats::{HeadError, Hash, VerifyError};
+use nats::{Hash, HeadError, VerifyError};
 
 use crate::world::{World, agent, fill, session};
 
