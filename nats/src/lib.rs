@@ -16,7 +16,7 @@ mod rfc3339;
 mod signed_head;
 mod watch;
 
-pub use audit::{Audit, AuditEntry, AuditKind, AuditedEntry, Refused};
+pub use audit::{Audit, AuditEntry, AuditKind, AuditedEntry, AuditedRefusal};
 pub use backbone::Backbone;
 pub use bare::bare_client;
 pub use credentials::api_key::{ApiKey, ApiKeys};
@@ -35,6 +35,7 @@ pub use keys::signing::{Document, SignatureError, Signer};
 pub use keys::stored_keys::{KeyPage, StoredKey};
 pub use log::append::{AppendError, Reserve};
 pub use log::commit::{Actor, AnyEvent, Commit, DecodeError, Kind, settings_from_bytes, settings_to_bytes};
+pub use log::continuation::HeadError;
 pub use log::feed::{Feed, FeedError};
 pub use log::head::{Head, Last, Stored};
 pub use log::position::{Epoch, EventId, Hash, Position, Shard};
@@ -43,7 +44,7 @@ pub use log::pruning::purge::PrunableMessage;
 pub use log::pruning::record::{PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, WholeLink};
 
 pub use log::record::{Fact, Message, Recorded, RecordedPruning};
-pub use log::shard_head::{HeadError, ShardHead};
+pub use log::shard_head::ShardHead;
 pub use log::store::{Scope, Store};
 pub use log::trace;
 pub use log::unknown::Unknown;

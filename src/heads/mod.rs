@@ -52,6 +52,7 @@ impl HeadKeeper {
         Ok(faults)
     }
 
+    /// Compares every shard with its newest signed head, and signs where that is older than `age`.
     async fn sign_older_than(&self, age: Millis) -> Result<Signed> {
         let file = self.file.clone();
         // Another process may be at it.
@@ -60,14 +61,15 @@ impl HeadKeeper {
         let (mut signed, mut new) = (Signed::new(), Vec::new());
         for shard in self.backbone.shards() {
             let known = newest.remove(&shard);
-            let outcome = match known {
-                Some(known) if command_service::clock::now() - known.at < age => Ok(known),
-                known => self.backbone.shard_head(shard, known.as_ref().map(|known| &known.head)).await.map(|head| {
-                    let head = SignedHead::new(self.backbone.signer(), head);
-                    new.push(head.clone());
-                    head
-                }),
-            };
+            let outcome =
+                self.backbone.shard_head(shard, known.as_ref().map(|known| &known.head)).await.map(|head| match known {
+                    Some(known) if command_service::clock::now() - known.at < age => known,
+                    Some(_) | None => {
+                        let head = SignedHead::new(self.backbone.signer(), head);
+                        new.push(head.clone());
+                        head
+                    }
+                });
             signed.push((shard, outcome));
         }
         self.file.append(&lock, &new)?;

@@ -5,10 +5,12 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
+mod audit;
 mod bodies;
 mod hostile_page;
 mod hostile_words;
 mod limited_keys;
+mod signed_heads;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]

@@ -8,7 +8,6 @@
 
 mod agent_events;
 mod agent_tools;
-mod audit;
 mod bad_networks;
 mod bridge;
 mod cold_reads;
@@ -45,7 +44,6 @@ mod schedule;
 mod screens;
 mod screenshots;
 mod signatures;
-mod signed_heads;
 mod small_print;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the attacks use the rest")]

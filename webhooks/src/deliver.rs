@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{AgentId, LinkId};
 use follower::begin;
 use futures_util::StreamExt;
-use nats::{Audit, Refused, WebhookSecrets};
+use nats::{Audit, AuditedRefusal, WebhookSecrets};
 use sqlx::PgPool;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
@@ -150,7 +150,8 @@ impl Deliverer {
                 if let Err(CallError::Forbidden(_)) = &answered.outcome {
                     let (agent, link) = owner_of(endpoint);
                     let door = "webhook".to_owned();
-                    let refused = Refused { code: "address_forbidden", door, agent: Some(agent), key: None, link, session: None };
+                    let refused =
+                        AuditedRefusal { code: "address_forbidden", door, agent: Some(agent), key: None, link, session: None };
                     self.audit.refused(refused, None);
                 }
                 let outcome = if answered.is_delivered() { "delivered" } else { "failed" };

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use domain::{AgentId, KeyId, LinkId, SessionId};
-use nats::Refused;
+use nats::AuditedRefusal;
 use problem::Code;
 
 use crate::{App, Client};
@@ -46,7 +46,7 @@ impl App {
     pub fn refused(&self, code: Code, door: String, about: About, client: Client) {
         if code.is_audited() {
             let About { agent, key, link, session } = about;
-            let refused = Refused { code: code.as_str(), door, agent, key, link, session };
+            let refused = AuditedRefusal { code: code.as_str(), door, agent, key, link, session };
             self.backbone().audit().refused(refused, Some(client.0));
         }
     }

@@ -28,7 +28,7 @@ impl AuditKind {
 
 /// A refusal for security, as it is noted: equal ones are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Refused {
+pub struct AuditedRefusal {
     /// The problem's code.
     pub code: &'static str,
     /// The route, the tool or the command.
@@ -91,8 +91,8 @@ impl AuditEntry {
         }
     }
 
-    pub(crate) fn refused(refused: &Refused, network: Option<[u8; 8]>, count: u64) -> Self {
-        let Refused { code, door, agent, key, link, session } = refused.clone();
+    pub(crate) fn refused(refused: &AuditedRefusal, network: Option<[u8; 8]>, count: u64) -> Self {
+        let AuditedRefusal { code, door, agent, key, link, session } = refused.clone();
         let network = network.map(|network| HEXLOWER.encode(&network));
         Self { kind: AuditKind::Refused, code, door, who: None, agent, key, link, session, network, count }
     }

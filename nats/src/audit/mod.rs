@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::keys::secrets::{Secrets, context};
 use crate::{Error, clock};
 
-pub use entry::{AuditEntry, AuditKind, Refused};
+pub use entry::{AuditEntry, AuditKind, AuditedRefusal};
 use pending::Pending;
 pub use stream::AuditedEntry;
 
@@ -60,7 +60,7 @@ impl Audit {
     }
 
     /// Notes a refusal. It never waits: equal ones within a minute are counted, and written soon.
-    pub fn refused(&self, refused: Refused, from: Option<IpAddr>) {
+    pub fn refused(&self, refused: AuditedRefusal, from: Option<IpAddr>) {
         let now = clock::now();
         let network = from.map(|from| self.network(from, now.0.div_euclid(DAY_MS)));
         self.inner.pending.lock().note(refused, network, now);

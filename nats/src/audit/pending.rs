@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::Timestamp;
 
-use crate::audit::entry::{AuditEntry, Refused};
+use crate::audit::entry::{AuditEntry, AuditedRefusal};
 
 /// How long equal refusals are counted into one entry.
 const COUNTED_FOR_MS: i64 = 60_000;
@@ -19,7 +19,7 @@ pub(crate) struct Counted {
     count: u64,
 }
 
-type What = (Refused, Option<[u8; 8]>);
+type What = (AuditedRefusal, Option<[u8; 8]>);
 
 /// What waits, and what was written within the last minute.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Counted {
 
 impl Pending {
     /// Counts a refusal.
-    pub(crate) fn note(&mut self, refused: Refused, network: Option<[u8; 8]>, now: Timestamp) {
+    pub(crate) fn note(&mut self, refused: AuditedRefusal, network: Option<[u8; 8]>, now: Timestamp) {
         self.add((refused, network), now, 1);
     }
 
@@ -68,7 +68,7 @@ impl Pending {
         } else {
             metrics::counter!("tempchat_audit_without_details_total").increment(count);
             // As many of these as there are codes.
-            (Refused { door: "many".to_owned(), agent: None, key: None, link: None, session: None, ..what.0 }, None)
+            (AuditedRefusal { door: "many".to_owned(), agent: None, key: None, link: None, session: None, ..what.0 }, None)
         };
         let (earliest, sum) = self.waiting.entry(what).or_insert((first, 0));
         *earliest = (*earliest).min(first);
@@ -82,9 +82,9 @@ mod tests {
 
     use super::*;
 
-    fn refusal(n: u8) -> Refused {
+    fn refusal(n: u8) -> AuditedRefusal {
         let agent = Some(AgentId::new([n; 16]));
-        Refused { code: "key_invalid", door: "POST /mcp".to_owned(), agent, key: None, link: None, session: None }
+        AuditedRefusal { code: "key_invalid", door: "POST /mcp".to_owned(), agent, key: None, link: None, session: None }
     }
 
     fn counts(taken: &[Counted]) -> Vec<u64> {

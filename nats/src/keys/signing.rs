@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn a_signed_document_never_changes() {
         let signed = serde_json::to_string(&fixed().sign(document())).unwrap();
-        assert_eq!(signed, r#"{"kid":"KID","sequence":7,"signature":"SIGNATURE","type":"head"}"#);
+        assert_eq!(
+            signed,
+            r#"{"kid":"FaDoNCu12tUBFG4h","sequence":7,"signature":"fMB15gYKgkTSZGjw2qjHPBqnVphUhyBVGhNQZefAj-dIk6gWekGtyXK3YiZ-EJfdmmsDUcQ47GBQMD0-PSDfAA","type":"head"}"#
+        );
     }
 
     #[test]

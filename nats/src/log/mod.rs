@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod capacity;
 pub(crate) mod commit;
 pub(crate) mod connection;
+pub(crate) mod continuation;
 mod ephemeral;
 pub(crate) mod feed;
 pub(crate) mod head;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Error;
 use crate::log::connection::Connection;
 use crate::log::position::{Hash, Shard};
 use crate::log::pruning::leaves::Leaves;
@@ -21,6 +22,8 @@ pub(crate) struct Running<'a> {
     pub(crate) leaf: Hash,
     /// How many sequences were missing, each named by a record.
     pub(crate) pruned: u64,
+    /// How many were missing that no record names, the first of them and the last.
+    unrecorded: Option<(u64, u64, u64)>,
     /// The sequences whose running hash is asked for.
     wanted: BTreeSet<u64>,
     /// What was asked for, as far as it was reached.
@@ -35,11 +38,11 @@ impl<'a> Running<'a> {
         sequence: u64,
         hash: Hash,
         wanted: BTreeSet<u64>,
-    ) -> Result<Self, VerifyError> {
+    ) -> Result<Self, Error> {
         let mut leaves = Leaves::new(shard, sequence);
         leaves.read_on(connection).await?;
-        let (leaf, pruned, found) = (Hash::default(), 0, BTreeMap::new());
-        Ok(Self { connection, shard, leaves, sequence, hash, leaf, pruned, wanted, found })
+        let (leaf, found) = (Hash::default(), BTreeMap::new());
+        Ok(Self { connection, shard, leaves, sequence, hash, leaf, pruned: 0, unrecorded: None, wanted, found })
     }
 
     /// Returns the leaf of a sequence that a record names.
@@ -47,23 +50,33 @@ impl<'a> Running<'a> {
         self.leaves.get(sequence)
     }
 
-    /// Goes over what is missing before `sequence`; fails where no record names it.
-    pub(crate) async fn step_over(&mut self, sequence: u64) -> Result<(), VerifyError> {
+    /// Goes over what is missing before `sequence`; of what no record names [`Self::whole`] tells.
+    pub(crate) async fn step_over(&mut self, sequence: u64) -> Result<(), Error> {
         let missing = self.sequence + 1..sequence;
         if missing.clone().any(|missing| self.leaves.get(missing).is_none()) {
             // What was pruned while this reads.
             self.leaves.read_on(self.connection).await?;
         }
-        let mut unrecorded = missing.clone().filter(|missing| self.leaves.get(*missing).is_none());
-        if let Some(first) = unrecorded.next() {
-            let (count, last) = unrecorded.fold((1, first), |(count, _), missing| (count + 1, missing));
-            return Err(VerifyError::Unrecorded { shard: self.shard, count, first, last });
-        }
         for missing in missing {
-            self.advance(missing, self.leaves.get(missing).unwrap_or_default());
-            self.pruned += 1;
+            let named = self.leaves.get(missing);
+            match named {
+                Some(_) => self.pruned += 1,
+                None => {
+                    let (count, first) = self.unrecorded.map_or((0, missing), |(count, first, _)| (count, first));
+                    self.unrecorded = Some((count + 1, first, missing));
+                }
+            }
+            self.advance(missing, named.unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// Fails where something was missing that no record names.
+    pub(crate) fn whole(&self) -> Result<(), VerifyError> {
+        match self.unrecorded {
+            None => Ok(()),
+            Some((count, first, last)) => Err(VerifyError::Unrecorded { shard: self.shard, count, first, last }),
+        }
     }
 
     /// Takes in the leaf of the next sequence.

@@ -58,18 +58,10 @@ impl Backbone {
             chains: HashMap::new(),
             verified: Verified::none(shard, self.epoch(shard)),
         };
-        while reading.running.sequence < last {
-            let raws = read::range(connection, shard, &filter, reading.running.sequence, last, BATCH).await?;
-            if raws.is_empty() {
-                break;
-            }
-            for raw in raws {
-                reading.running.step_over(raw.sequence).await?;
-                reading.take(&raw)?;
-            }
-        }
-        // A record stands behind what it names, so that none can name the end.
-        reading.running.step_over(end.max(last) + 1).await?;
+        let read = reading.read(&filter, last, end).await;
+        // What is missing also breaks chains, and says more.
+        reading.running.whole()?;
+        read?;
         Ok(reading.finish())
     }
 }
@@ -84,6 +76,26 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Reads everything up to the last message, and over what is missing behind it.
+    async fn read(&mut self, filter: &str, last: u64, end: u64) -> Result<(), VerifyError> {
+        let mut fault = Ok(());
+        while self.running.sequence < last {
+            let raws = read::range(&self.backbone.connection, self.shard, filter, self.running.sequence, last, BATCH).await?;
+            if raws.is_empty() {
+                break;
+            }
+            for raw in raws {
+                self.running.step_over(raw.sequence).await?;
+                // The first fault is told; how much is missing is counted to the end.
+                fault = fault.and(self.take(&raw));
+                self.running.advance(raw.sequence, raw.leaf());
+            }
+        }
+        // A record stands behind what it names, so that none can name the end.
+        self.running.step_over(end.max(last) + 1).await?;
+        fault
+    }
+
     /// Checks what is there.
     fn take(&mut self, raw: &Raw) -> Result<(), VerifyError> {
         let shard = self.shard;
@@ -101,7 +113,6 @@ impl Reading<'_> {
             self.verified.commits += 1;
             self.verified.events += recorded.commit.events.len() as u64;
         }
-        self.running.advance(raw.sequence, leaf);
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use crate::log::position::Shard;
 pub enum VerifyError {
     /// Messages are missing and no record says why.
     #[error(
-        "{count} commits are missing from shard {shard} and no pruning record names them: the first is {first}, the last {last}. \
-         They were purged or deleted past this program; restore the shard from a backup"
+        "{count} of the commits from {first} to {last} of shard {shard} are missing, and no pruning record names them: they were purged or \
+         deleted past this program; restore the shard from a backup"
     )]
     Unrecorded {
         /// The shard.

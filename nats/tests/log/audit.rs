@@ -1,12 +1,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use nats::{AuditEntry, Backbone, Options, Refused};
+use nats::{AuditEntry, AuditedRefusal, Backbone, Options};
 
 use crate::world::World;
 
-fn refusal() -> Refused {
-    Refused { code: "key_invalid", door: "POST /mcp".to_owned(), agent: None, key: None, link: None, session: None }
+fn refusal() -> AuditedRefusal {
+    AuditedRefusal { code: "key_invalid", door: "POST /mcp".to_owned(), agent: None, key: None, link: None, session: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
