@@ -41,7 +41,7 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
     let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::open_rows(&servers).await?;
-    heads::warn_of_contradictions(&config, &backbone).await?;
+    heads::warn_of_contradictions(&config, &backbone).await;
     let bars = MultiProgress::new();
     let rebuilt = try_join_all(backbone.shards().map(|shard| {
         let bar = bars.add(bar(shard));

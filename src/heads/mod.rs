@@ -4,7 +4,7 @@ pub(crate) mod file;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::Millis;
 use nats::{Backbone, HeadError, Shard, SignedHead};
 use tokio::sync::oneshot;
@@ -137,11 +137,13 @@ impl Drop for AbortOnDrop {
 }
 
 /// Warns an operator who makes rows of a log that is not the one whose heads were signed.
-pub(crate) async fn warn_of_contradictions(config: &Config, backbone: &Backbone) -> Result<()> {
-    let faults = HeadKeeper::new(config, backbone).compare().await.context("the signed heads of the log cannot be read")?;
+pub(crate) async fn warn_of_contradictions(config: &Config, backbone: &Backbone) {
+    let faults = match HeadKeeper::new(config, backbone).compare().await {
+        Ok(faults) => faults.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![format!("the log cannot be compared with its signed heads: {error:#}")],
+    };
     for fault in faults {
-        tracing::error!(%fault, "rows are made of a log that contradicts its signed head");
+        tracing::error!(fault, "rows are made of a log that contradicts its signed heads, or has none to be compared with");
         eprintln!("warning: {fault}");
     }
-    Ok(())
 }

@@ -152,7 +152,9 @@ async fn a_flipped_byte_in_a_file_of_the_server_is_found() {
     fs::write(&block, bytes).unwrap();
     let installation = Installation::on(folder);
     let told = fault(&installation, shard, &["--log-only"]);
-    assert!(!told.is_empty(), "{told}");
+    // The server drops what its checksum does not fit, from there on or alone.
+    assert!(["are missing", "commits are gone", "cannot be read"].iter().any(|words| told.contains(words)), "{told}");
+    println!("{told}");
 }
 
 #[tokio::test]

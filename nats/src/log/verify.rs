@@ -87,8 +87,9 @@ impl Reading<'_> {
             for raw in raws {
                 self.running.step_over(raw.sequence).await?;
                 // The first fault is told; how much is missing is counted to the end.
-                fault = fault.and(self.take(&raw));
-                self.running.advance(raw.sequence, raw.leaf());
+                let leaf = raw.leaf();
+                fault = fault.and(self.take(&raw, leaf));
+                self.running.advance(raw.sequence, leaf);
             }
         }
         // A record stands behind what it names, so that none can name the end.
@@ -97,9 +98,8 @@ impl Reading<'_> {
     }
 
     /// Checks what is there.
-    fn take(&mut self, raw: &Raw) -> Result<(), VerifyError> {
+    fn take(&mut self, raw: &Raw, leaf: Hash) -> Result<(), VerifyError> {
         let shard = self.shard;
-        let leaf = raw.leaf();
         // What is named and there is being purged just now, or was when a crash came; an adopted gap names nothing that is there.
         if self.running.named(raw.sequence).is_some_and(|named| named != leaf) {
             return Err(VerifyError::OtherCommit { shard, sequence: raw.sequence });
