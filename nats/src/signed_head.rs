@@ -120,8 +120,8 @@ impl Heads {
     }
 
     /// Notes that the log does not continue the newest signed head of a shard; tells whether that is new.
-    pub fn note_contradiction(&self, shard: Shard, why: String) -> bool {
-        let before = self.known.lock().contradicted.insert(shard, why.clone());
+    pub fn note_contradiction(&self, shard: Shard, why: &str) -> bool {
+        let before = self.known.lock().contradicted.insert(shard, why.to_owned());
         before.is_none_or(|before| before != why)
     }
 

@@ -118,7 +118,7 @@ impl HeadKeeper {
                 Ok(head) => heads.note(head),
                 Err(error) if error.is_passing() => tracing::warn!(%shard, %error, "the head of a shard could not be read"),
                 Err(error) => {
-                    if heads.note_contradiction(shard, error.to_string()) {
+                    if heads.note_contradiction(shard, &error.to_string()) {
                         tracing::error!(%shard, %error, "the log contradicts its signed head");
                     }
                 }

@@ -51,6 +51,10 @@ async fn what_is_refused_for_security_is_told_and_nothing_personal_with_it() {
     until("the key is revoked everywhere", async || (knock(&reader).await.status == 401).then_some(())).await;
     knock("tc_2_made_up_key").await.refused(401, "key_invalid");
 
+    // A name that leads back into the operator's own network.
+    installation.json(&["agent", "webhook", "set", &agent.id(), "https://localhost:9/wake"]);
+    mine.say("Wake up").await;
+
     let of = |code: &'static str, door: &'static str| move |entry: &Value| entry["code"] == code && entry["door"] == door;
     let wrong = entry(&installation, "a wrong passcode", of("passcode_wrong", "POST /api/v1/sessions")).await;
     assert_eq!((&wrong["kind"], &wrong["link_id"], &wrong["agent_id"]), (&json!("refused"), &link_id, &json!(agent.id())));
@@ -69,6 +73,9 @@ async fn what_is_refused_for_security_is_told_and_nothing_personal_with_it() {
     let unknown = entry(&installation, "a made-up key", unknown).await;
     assert_eq!(unknown["network"], wrong["network"], "the same network on the same day");
     assert_ne!(foreign["network"], wrong["network"]);
+
+    let inside = entry(&installation, "a webhook that leads inside", of("address_forbidden", "webhook")).await;
+    assert_eq!(inside["agent_id"], agent.id());
 
     let output = installation.run(&["log", "show", "--audit"]);
     let plain = String::from_utf8(output.stdout).unwrap();

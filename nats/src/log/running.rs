@@ -59,12 +59,11 @@ impl<'a> Running<'a> {
         }
         for missing in missing {
             let named = self.leaves.get(missing);
-            match named {
-                Some(_) => self.pruned += 1,
-                None => {
-                    let (count, first) = self.unrecorded.map_or((0, missing), |(count, first, _)| (count, first));
-                    self.unrecorded = Some((count + 1, first, missing));
-                }
+            if named.is_some() {
+                self.pruned += 1;
+            } else {
+                let (count, first) = self.unrecorded.map_or((0, missing), |(count, first, _)| (count, first));
+                self.unrecorded = Some((count + 1, first, missing));
             }
             self.advance(missing, named.unwrap_or_default());
         }
