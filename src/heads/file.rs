@@ -92,7 +92,7 @@ impl HeadsFile {
         let Some(now) = heads.iter().map(|head| head.at).max() else { return Ok(()) };
         let written = || -> Result<()> {
             let mut lines: Vec<String> = self.lines()?.into_iter().map(|line| line.text).collect();
-            let torn = !self.read()?.is_empty() && !self.read()?.ends_with('\n');
+            let torn = self.read()?.chars().next_back().is_some_and(|last| last != '\n');
             lines.extend(heads.iter().map(SignedHead::line));
             let left_over = left_over(&lines, now);
             if torn || left_over.len() >= LEFT_OVER {

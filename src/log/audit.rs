@@ -1,5 +1,6 @@
 //! `tempchat log show --audit`: the audit, oldest first, as it stands.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
@@ -91,7 +92,7 @@ fn print(entry: &AuditedEntry, as_json: bool) {
     for name in ["kind", "code", "door", "who", "agent_id", "key_id", "link_id", "session_id", "network"] {
         if let Some(value) = text(name) {
             // Whoever can write to the stream shall not write to this terminal.
-            line.push_str(&format!(" {name}={}", value.escape_debug()));
+            let _infallible = write!(line, " {name}={}", value.escape_debug());
         }
     }
     println!("{line} count={}", entry.get("count").and_then(Value::as_u64).unwrap_or(1));
