@@ -1,7 +1,9 @@
 //! Settings: flags first, then the environment (`TEMPCHAT_*`), then a TOML file, then defaults.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -60,6 +62,10 @@ pub(crate) struct Config {
     pub(crate) prune_after_days: PruneAfter,
     /// The folder that gets those commits, sealed as they are, before they go; relative to the data folder.
     pub(crate) prune_archive: Option<PathBuf>,
+    /// The file of signed heads, outside the log; relative to the data folder.
+    pub(crate) heads_file: PathBuf,
+    /// How many days the audit keeps its entries.
+    pub(crate) audit_days: NonZeroU16,
     /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
     pub(crate) webhook_networks: Vec<IpNet>,
 }
@@ -134,6 +140,8 @@ impl Default for Config {
             shortest_idle_seconds: 300,
             prune_after_days: PruneAfter::Days(30),
             prune_archive: None,
+            heads_file: PathBuf::from("heads.jsonl"),
+            audit_days: NonZeroU16::new(90).expect("it is more than 0"),
             webhook_networks: Vec::new(),
         }
     }
@@ -186,6 +194,11 @@ impl Config {
             }
             PruneAfter::Never(Never::Never) => None,
         }
+    }
+
+    /// Returns how long the audit keeps its entries.
+    pub(crate) fn audit_for(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.audit_days.get()))
     }
 
     /// Returns the limits that decisions enforce.

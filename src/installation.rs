@@ -78,6 +78,7 @@ async fn open_backbone(config: &Config, servers: &Servers, secrets: Secrets, tak
         shards: config.shards,
         replicas: config.replicas,
         shard_bytes: i64::from(config.shard_gib) << 30,
+        audit_for: config.audit_for(),
         ..Options::new(servers.nats_url.clone(), secrets)
     };
     match Backbone::connect(options).await {

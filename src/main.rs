@@ -7,6 +7,7 @@ mod agent;
 mod cli;
 mod config;
 mod demo;
+mod heads;
 mod installation;
 mod log;
 mod logging;

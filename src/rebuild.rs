@@ -11,6 +11,7 @@ use nats::Shard;
 use serde_json::json;
 
 use crate::config::Config;
+use crate::heads;
 use crate::installation::{self, Servers};
 
 /// Options of `tempchat rebuild`.
@@ -40,6 +41,7 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
     let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
     let pool = installation::open_rows(&servers).await?;
+    heads::warn_of_contradictions(&config, &backbone).await;
     let bars = MultiProgress::new();
     let rebuilt = try_join_all(backbone.shards().map(|shard| {
         let bar = bars.add(bar(shard));

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use webhooks::Webhooks;
 
 use crate::config::Config;
+use crate::heads::HeadKeeper;
 use crate::installation::Pools;
 use crate::process_limits;
 
@@ -110,6 +111,9 @@ impl System {
         if roles.contains(&Role::Webhooks) {
             system.webhooks(config)?;
         }
+        if roles.contains(&Role::Worker) || roles.contains(&Role::Gateway) {
+            system.heads(config).await;
+        }
         if let Some(listeners) = listeners.filter(|_| roles.contains(&Role::Gateway)) {
             system.gateway(config, listeners)?;
         }
@@ -130,6 +134,15 @@ impl System {
         self.parts.spawn(async move {
             worker::run(commands, pool, stop).await;
             ("worker", Ok(()))
+        });
+    }
+
+    /// Every process with a worker or a gateway signs, into its own folder's file: each is a witness of its own.
+    async fn heads(&mut self, config: &Config) {
+        let (signing, stop) = (HeadKeeper::new(config, &self.backbone).start().await, self.stop.clone());
+        self.parts.spawn(async move {
+            stop.run_until_cancelled(signing).await;
+            ("signing of heads", Ok(()))
         });
     }
 

@@ -119,6 +119,13 @@ impl Commands {
         }
     }
 
+    /// Returns the agent and the key that an API key names, where this installation is known to have issued it; whether it is still good is
+    /// another question.
+    pub fn named_by(&self, presented: &str) -> Option<(AgentId, KeyId)> {
+        let key = self.inner.api_keys.parse(presented).filter(|key| key.is_tagged)?;
+        Some((key.agent, key.key))
+    }
+
     /// Returns the key id of an authorization server's subject that acts for an agent; no issued key has the same id.
     pub fn key_of_subject(&self, agent: AgentId, issuer: &str, subject: &str) -> KeyId {
         self.inner.derived.key_of_subject(agent, issuer, subject)

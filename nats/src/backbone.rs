@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use domain::AgentId;
 
+use crate::audit::Audit;
 use crate::credentials::cursor::Cursors;
 use crate::credentials::handoffs::Handoffs;
 use crate::keys::data_keys::Keys;
 use crate::keys::opener::Opener;
 use crate::keys::secrets::{Secrets, context};
+use crate::keys::signing::Signer;
 use crate::log::connection::Connection;
 use crate::log::feed::Feed;
 use crate::log::position::{Epoch, Hash, Shard};
@@ -16,6 +18,7 @@ use crate::log::pruning::leaves::Leaves;
 use crate::log::pruning::takeover;
 use crate::log::store::Store;
 use crate::log::{read, streams, subjects};
+use crate::signed_head::Heads;
 use crate::watch::Watch;
 use crate::{Error, Options};
 
@@ -24,6 +27,8 @@ use crate::{Error, Options};
 pub struct Backbone {
     pub(crate) connection: Arc<Connection>,
     pub(crate) watch: Arc<Watch>,
+    heads: Arc<Heads>,
+    audit: Audit,
     sealing: Arc<Sealing>,
 }
 
@@ -33,6 +38,7 @@ struct Sealing {
     keys: Keys,
     cursors: Cursors,
     opener: Opener,
+    signer: Signer,
 }
 
 impl Backbone {
@@ -47,7 +53,10 @@ impl Backbone {
         let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));
         let opener = Opener::new(keys.clone());
         let watch = Arc::new(Watch::new(connection.shards.len()));
-        Ok(Self { connection, watch, sealing: Arc::new(Sealing { secrets, keys, cursors, opener }) })
+        let signer = Signer::new(&secrets);
+        let audit = Audit::start(connection.jetstream.clone(), &secrets);
+        let sealing = Arc::new(Sealing { secrets, keys, cursors, opener, signer });
+        Ok(Self { connection, watch, heads: Arc::default(), audit, sealing })
     }
 
     /// Returns all shards, in order.
@@ -108,6 +117,21 @@ impl Backbone {
         &self.sealing.secrets
     }
 
+    /// Returns what signs documents for others.
+    pub fn signer(&self) -> &Signer {
+        &self.sealing.signer
+    }
+
+    /// Returns what this process knows of signed heads.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Returns what takes entries of the audit.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// Returns the data keys.
     pub fn keys(&self) -> &Keys {
         &self.sealing.keys
@@ -135,6 +159,7 @@ impl Backbone {
 
     /// Sends what is still to be sent, then closes the connection; nothing works after it.
     pub async fn drain(&self) {
+        self.audit.flush().await;
         if let Err(error) = self.connection.client.flush().await {
             tracing::debug!(%error, "the connection was closed already");
         }

@@ -1,5 +1,6 @@
 //! The backbone: all that is JetStream, and all that is sealed under the installation's secrets.
 
+mod audit;
 mod backbone;
 mod bare;
 mod clock;
@@ -11,8 +12,11 @@ mod log;
 mod options;
 mod presence;
 mod random;
+mod rfc3339;
+mod signed_head;
 mod watch;
 
+pub use audit::{Audit, AuditEntry, AuditKind, AuditedEntry, AuditedRefusal};
 pub use backbone::Backbone;
 pub use bare::bare_client;
 pub use credentials::api_key::{ApiKey, ApiKeys};
@@ -27,9 +31,11 @@ pub use keys::data_keys::{Keys, NewKey};
 pub use keys::opener::{Opener, Text, Vault};
 pub use keys::sealing::{DataKey, Field, OpenError};
 pub use keys::secrets::{MasterId, Secrets, SecretsError, context};
+pub use keys::signing::{Document, SignatureError, Signer};
 pub use keys::stored_keys::{KeyPage, StoredKey};
 pub use log::append::{AppendError, Reserve};
 pub use log::commit::{Actor, AnyEvent, Commit, DecodeError, Kind, settings_from_bytes, settings_to_bytes};
+pub use log::continuation::HeadError;
 pub use log::feed::{Feed, FeedError};
 pub use log::head::{Head, Last, Stored};
 pub use log::position::{Epoch, EventId, Hash, Position, Shard};
@@ -38,9 +44,12 @@ pub use log::pruning::purge::PrunableMessage;
 pub use log::pruning::record::{PrunedCommits, PrunedLink, PrunedSession, Pruning, SessionFigures, WholeLink};
 
 pub use log::record::{Fact, Message, Recorded, RecordedPruning};
+pub use log::shard_head::ShardHead;
 pub use log::store::{Scope, Store};
 pub use log::trace;
 pub use log::unknown::Unknown;
-pub use log::verify::{Verified, VerifyError};
+pub use log::verify::Verified;
+pub use log::verify_error::VerifyError;
 pub use options::Options;
+pub use signed_head::{Heads, SignedHead, SignedHeadError};
 pub use watch::{Mark, Reading};

@@ -1,5 +1,7 @@
 //! The settings of the connection and of a new log.
 
+use std::time::Duration;
+
 use crate::keys::secrets::Secrets;
 
 /// Where the log is, and how it is created where there is none.
@@ -13,6 +15,8 @@ pub struct Options {
     pub replicas: usize,
     /// The byte limit of each shard; a larger one than before is applied, a smaller one is not.
     pub shard_bytes: i64,
+    /// How long the audit keeps its entries.
+    pub audit_for: Duration,
     /// Whether a log of an older format is given the present one, which programs of then refuse.
     pub takes_over: bool,
     /// The installation's secrets.
@@ -22,7 +26,15 @@ pub struct Options {
 impl Options {
     /// Returns the settings for one server at `url`: four shards of 2 GiB at most.
     pub fn new(url: impl Into<String>, roots: Secrets) -> Self {
-        Self { url: url.into(), shards: 4, replicas: 1, shard_bytes: 2 << 30, takes_over: true, roots }
+        Self {
+            url: url.into(),
+            shards: 4,
+            replicas: 1,
+            shard_bytes: 2 << 30,
+            audit_for: Duration::from_hours(90 * 24),
+            takes_over: true,
+            roots,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use command_service::{Commands, NewWebhook};
 use domain::agent::Webhook as Known;
-use nats::Backbone;
+use nats::{AuditEntry, Backbone};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -83,7 +83,7 @@ pub(crate) async fn run(
     as_json: bool,
 ) -> Result<()> {
     match command {
-        Command::Set(options) => set(options, commands, &Tester::new(backbone, &config.webhooks())?, as_json).await,
+        Command::Set(options) => set(options, commands, backbone, &Tester::new(backbone, &config.webhooks())?, as_json).await,
         Command::Test(owner) => test(&owner, commands, &Tester::new(backbone, &config.webhooks())?, as_json).await,
         Command::List { agent } => {
             list(&webhooks::list(&installation::open_rows(servers).await?, agent).await?, as_json);
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn set(options: SetOptions, commands: &Commands, tester: &Tester, as_json: bool) -> Result<()> {
+async fn set(options: SetOptions, commands: &Commands, backbone: &Backbone, tester: &Tester, as_json: bool) -> Result<()> {
     let Owner { agent, link } = options.owner;
     if options.off {
         commands.set_webhook(agent, link, None).await?;
@@ -107,7 +107,8 @@ async fn set(options: SetOptions, commands: &Commands, tester: &Tester, as_json:
         return Ok(());
     }
     let known = commands.webhook(agent, link).await?;
-    let webhook = if options.show_secret { known.with_context(nothing_set)? } else { change(&options, known, commands).await? };
+    let webhook =
+        if options.show_secret { known.with_context(nothing_set)? } else { change(&options, known, commands, backbone).await? };
     let secret = tester.secret(agent, link, &webhook);
     let plain = format!(
         "url      {}\nsends    {}\nsecret   {}",
@@ -124,7 +125,7 @@ async fn set(options: SetOptions, commands: &Commands, tester: &Tester, as_json:
 }
 
 /// Sets what the options name; the rest stays as it is.
-async fn change(options: &SetOptions, known: Option<Known>, commands: &Commands) -> Result<Known> {
+async fn change(options: &SetOptions, known: Option<Known>, commands: &Commands, backbone: &Backbone) -> Result<Known> {
     let Owner { agent, link } = options.owner;
     let url = match (&options.url, &known) {
         (Some(url), _) => Target::parse(url)?.url().to_string(),
@@ -133,6 +134,15 @@ async fn change(options: &SetOptions, known: Option<Known>, commands: &Commands)
     };
     let stays = options.url.is_none() && known.is_some_and(|known| known.with_text);
     let with_text = options.with_text || stays;
+    if options.with_text {
+        // Whoever lets words out is seen: where the audit cannot be written, it stays as it is.
+        let entry = AuditEntry::looked("words_sent", "agent webhook set --with-text", Some(agent), link);
+        backbone
+            .audit()
+            .write(&entry)
+            .await
+            .context("nothing was set, because the audit could not be written; is nats-server up?")?;
+    }
     let wanted = NewWebhook { url, with_text, rotate: options.rotate };
     let (webhook, _) = commands.set_webhook(agent, link, Some(wanted)).await?;
     webhook.context("the webhook that was set is there")

@@ -5,6 +5,7 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
+mod audit;
 mod bodies;
 mod canaries;
 mod fuzzing;
@@ -14,6 +15,7 @@ mod hostile_words;
 mod injection;
 mod leaked_key;
 mod limited_keys;
+mod signed_heads;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{AgentId, LinkId};
 use follower::begin;
 use futures_util::StreamExt;
-use nats::WebhookSecrets;
+use nats::{Audit, AuditedRefusal, WebhookSecrets};
 use sqlx::PgPool;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
@@ -39,6 +39,7 @@ pub(crate) struct Deliverer {
     pub(crate) pool: PgPool,
     pub(crate) payloads: Payloads,
     pub(crate) caller: Caller,
+    pub(crate) audit: Audit,
     pub(crate) secrets: WebhookSecrets,
     pub(crate) retry: RetryPolicy,
     pub(crate) stop: CancellationToken,
@@ -146,6 +147,13 @@ impl Deliverer {
                     answered = self.caller.call(Call { target, secrets, id: &delivery.event, body }) => answered,
                     () = self.is_too_late() => return Outcome::Untried,
                 };
+                if let Err(CallError::Forbidden(_)) = &answered.outcome {
+                    let (agent, link) = owner_of(endpoint);
+                    let door = "webhook".to_owned();
+                    let refused =
+                        AuditedRefusal { code: "address_forbidden", door, agent: Some(agent), key: None, link, session: None };
+                    self.audit.refused(refused, None);
+                }
                 let outcome = if answered.is_delivered() { "delivered" } else { "failed" };
                 metrics::counter!("tempchat_webhook_calls_total", "outcome" => outcome).increment(1);
                 metrics::histogram!("tempchat_webhook_call_seconds").record(answered.took.as_secs_f64());
@@ -163,7 +171,7 @@ impl Deliverer {
 
     /// Returns the newest secret and, for a while after a rotation, the one before.
     fn secrets_of(&self, endpoint: &Endpoint) -> Vec<Zeroizing<String>> {
-        let (agent, link) = (AgentId::new(endpoint.agent.into_bytes()), endpoint.link.map(|link| LinkId::new(link.into_bytes())));
+        let (agent, link) = owner_of(endpoint);
         let newest = u32::try_from(endpoint.rotation).unwrap_or_default();
         let is_new = endpoint.rotated_at.is_some_and(|at| clock::now() - at < self.retry.both_secrets);
         let before = newest.checked_sub(1).filter(|_| is_new);
@@ -244,6 +252,10 @@ impl Deliverer {
         }
         delivery::prune(connection, endpoint).await
     }
+}
+
+fn owner_of(endpoint: &Endpoint) -> (AgentId, Option<LinkId>) {
+    (AgentId::new(endpoint.agent.into_bytes()), endpoint.link.map(|link| LinkId::new(link.into_bytes())))
 }
 
 fn count_dead(letters: u64) {

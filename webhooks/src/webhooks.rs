@@ -41,6 +41,7 @@ impl Webhooks {
             pool: pool.clone(),
             payloads: Payloads { backbone: backbone.clone(), pool: pool.clone() },
             caller: Caller::new(&settings.networks, settings.retry)?,
+            audit: backbone.audit().clone(),
             secrets: WebhookSecrets::new(backbone.secrets()),
             retry: settings.retry,
             stop: shutdown.clone(),

@@ -1,5 +1,6 @@
 //! Looking at a link before joining: it uses up nothing.
 
+use app::audit::about;
 use app::{App, Client, Limit};
 use axum::extract::State;
 use body::Json;
@@ -94,6 +95,7 @@ pub(super) async fn inspect(
     app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
     let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
+    about(|about| (about.agent, about.link) = (Some(agent), Some(id)));
     let mut link = app.commands().link(agent, id).await?;
     // A token that was replaced opens nothing, and shows nothing; of a pruned link the newest one is not known.
     if link.status == link::Status::Unknown || link.rotation != rotation && link.status != link::Status::Erased {

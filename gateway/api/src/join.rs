@@ -1,5 +1,6 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
+use app::audit::about;
 use app::{App, Client, Limit};
 use auth::{Chatter, presented};
 use axum::extract::State;
@@ -115,6 +116,7 @@ pub(super) async fn join(
         }
     };
     let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(token).ok_or(Code::LinkUnknown)?;
+    about(|about| (about.agent, about.link) = (Some(agent), Some(link)));
     let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
     if let Some(passcode) = &passcode {
         app.limits().check(Limit::Passcode(link, client.0))?;

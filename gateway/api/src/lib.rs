@@ -2,6 +2,7 @@
 
 mod answers;
 mod devices;
+mod heads;
 mod history;
 mod input;
 mod inspect;
@@ -33,6 +34,7 @@ pub fn quick() -> OpenApiRouter<App> {
         .routes(routes!(devices::handoff))
         .routes(routes!(devices::forget))
         .routes(routes!(transcript::transcript))
+        .routes(routes!(heads::heads))
 }
 
 /// Routes that may wait for something to happen.

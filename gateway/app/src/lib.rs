@@ -1,6 +1,7 @@
 //! What every handler of the edge may use, in one handle: [`App`]. Nothing here knows a handler.
 
 mod app;
+pub mod audit;
 mod client;
 mod config;
 mod key_uses;

@@ -1,5 +1,6 @@
 //! A chatter: whoever shows the credential of the session that the address names.
 
+use app::audit::about;
 use app::{App, Limit};
 use axum::extract::{FromRequestParts, Path};
 use domain::{Address, AgentId, DeviceId, SessionId};
@@ -44,6 +45,10 @@ impl FromRequestParts<App> for Chatter {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Path(Named { id }) = Path::<Named>::from_request_parts(parts, app).await.map_err(|_| Code::SessionUnknown)?;
         let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
+        // Whose credential it is, if it is anybody's: where it is refused, this is who tried.
+        if let Some(shown) = presented(&parts.headers, app).next() {
+            about(|about| (about.agent, about.session) = (Some(shown.agent), Some(shown.session)));
+        }
         let shown: Vec<_> = presented(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
         if !shown.is_empty() {
             app.limits().check(Limit::Session(session))?;

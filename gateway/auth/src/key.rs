@@ -1,5 +1,6 @@
 //! An agent: whoever presents one of its valid API keys, or a token that names it.
 
+use app::audit::about;
 use app::{App, Client, Limit};
 use command_service::Principal;
 use http::{HeaderMap, StatusCode};
@@ -11,7 +12,11 @@ use super::bearer;
 pub async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Result<Principal, Problem> {
     let presented = bearer(headers).ok_or(Code::KeyInvalid)?;
     app.limits().check(Limit::Key(client.0))?;
+    if let Some((agent, key)) = app.commands().named_by(presented) {
+        about(|about| (about.agent, about.key) = (Some(agent), Some(key)));
+    }
     let principal = judge(app, presented).await?;
+    about(|about| (about.agent, about.key) = (Some(principal.agent), Some(principal.key)));
     if is_api_key(presented) {
         app.key_uses().note(principal.agent, principal.key);
     }

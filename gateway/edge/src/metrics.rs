@@ -38,6 +38,14 @@ fn describe() {
     describe_histogram!("tempchat_http_request_seconds", Unit::Seconds, "Time from a request's head to its answer's.");
     describe_gauge!("tempchat_http_connections", "Connections open now.");
     describe_gauge!("tempchat_unfinished", "What `/readyz` warns of, by code; each counted to 1,000 at most.");
+    describe_counter!(
+        "tempchat_audit_failures_total",
+        "Entries of the audit that could not be written at once; they are tried again."
+    );
+    describe_counter!(
+        "tempchat_audit_without_details_total",
+        "Refusals beyond 64 different ones a minute, which the audit counts by code alone."
+    );
     describe_gauge!("tempchat_listeners", "Streams, long polls and agents' waits under way.");
 }
 

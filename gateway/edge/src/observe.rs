@@ -2,25 +2,30 @@
 
 use std::time::Instant;
 
-use app::{REQUEST_ID, RequestId};
-use axum::extract::{MatchedPath, Request};
+use app::{App, Client, REQUEST_ID, RequestId, audit};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use problem::Code;
 use tracing::Instrument as _;
 
 /// Names, measures and logs a request.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(app): State<App>, client: Client, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     let method = method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(id);
     let span = tracing::info_span!("request", %id, method, route);
     let begun = Instant::now();
-    let mut response = nats::trace::with_parent(id.traceparent(), next.run(request)).instrument(span.clone()).await;
+    let answering = nats::trace::with_parent(id.traceparent(), next.run(request)).instrument(span.clone());
+    let (mut response, about) = audit::observed(answering).await;
 
     let status = response.status();
+    let refused = response.extensions().get::<Code>().copied().or_else(|| of_transport(status));
+    if let Some(code) = refused {
+        app.refused(code, format!("{method} {route}"), about, client);
+    }
     let code = response.extensions().get::<Code>().map_or("", |code| code.as_str());
     let took = begun.elapsed();
     span.in_scope(|| {
@@ -38,6 +43,11 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits");
     response.headers_mut().insert(REQUEST_ID, value);
     response
+}
+
+/// Says what a refusal without a code is: MCP's transport refuses other sites' pages by itself.
+fn of_transport(status: StatusCode) -> Option<Code> {
+    (status == StatusCode::FORBIDDEN).then_some(Code::CrossSite)
 }
 
 /// Names the methods there are; a client can make up others, and each would be a series of its own.

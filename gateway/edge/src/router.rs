@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use app::App;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use body::Json;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -60,6 +61,7 @@ pub(crate) fn router(app: &App) -> Router {
     let operators = Router::new()
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi))
+        .route("/.well-known/tempchat-keys", get(signing_keys))
         .layer(bounded())
         // However busy it is, it is alive.
         .route("/healthz", get(health::healthz));
@@ -76,7 +78,7 @@ pub(crate) fn router(app: &App) -> Router {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NOT_KEPT))
         .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, NO_PAGE))
         .layer(from_fn_with_state(app.clone(), protect::headers))
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app.clone())
 }
 
@@ -90,6 +92,12 @@ async fn wrong_method() -> Problem {
 
 async fn openapi() -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI.clone()).into_response()
+}
+
+/// The public keys of what this installation signs (RFC 7517).
+async fn signing_keys(State(app): State<App>) -> Response {
+    let keys = app.backbone().signer().public_keys();
+    ([(CACHE_CONTROL, "public, max-age=300")], Json(keys)).into_response()
 }
 
 /// A panic is a fault of ours: its words stay in the log.
@@ -116,6 +124,7 @@ mod tests {
             ("/api/v1/sessions/{id}/answers", &["post"]),
             ("/api/v1/sessions/{id}/events", &["get"]),
             ("/api/v1/agent/events", &["get"]),
+            ("/api/v1/agent/heads", &["get"]),
             ("/api/v1/sessions/{id}/typing", &["post"]),
             ("/api/v1/sessions/{id}/read", &["post"]),
             ("/api/v1/sessions/{id}/handoff", &["post"]),

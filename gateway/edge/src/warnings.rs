@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that should be looked at.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Warning {
     /// Names it, for programs: it does not change.
     #[schema(value_type = String)]
@@ -23,10 +23,15 @@ pub(crate) struct Warning {
     detail: String,
 }
 
-/// Says what is not done, and notes it as a metric; nothing where the rows cannot be asked, which is told elsewhere.
+/// Says what is not done and what is not as it should be, and notes it as a metric; of the rows nothing where they cannot be asked, which
+/// is told elsewhere.
 pub(crate) async fn warnings(app: &App) -> Vec<Warning> {
-    let Ok(Ok(unfinished)) = timeout(PATIENCE, app.queries().unfinished()).await else { return vec![] };
-    let all = describe(&unfinished);
+    let unfinished = match timeout(PATIENCE, app.queries().unfinished()).await {
+        Ok(Ok(unfinished)) => describe(&unfinished).into(),
+        Ok(Err(_)) | Err(_) => vec![],
+    };
+    let heads = app.backbone().heads();
+    let all = [unfinished, describe_heads(&heads.contradictions(), heads.failure()).into()].concat();
     for warning in &all {
         metrics::gauge!("tempchat_unfinished", "code" => warning.code).set(f64::from(warning.count));
     }
@@ -77,6 +82,19 @@ fn describe(unfinished: &Unfinished) -> [Warning; 5] {
             "calls to webhooks were given up",
             "See `tempchat schedule list --dead`; `tempchat agent webhook redeliver` tries again.",
         ),
+    ]
+}
+
+/// Describes how the log stands to its signed heads.
+fn describe_heads(contradictions: &[String], failure: Option<String>) -> [Warning; 2] {
+    let count = u32::try_from(contradictions.len()).unwrap_or(u32::MAX);
+    [
+        Warning { code: "log_contradicts_head", count, detail: contradictions.join(" ") },
+        Warning {
+            code: "heads_not_signed",
+            count: u32::from(failure.is_some()),
+            detail: format!("The heads of the log are not signed: {}.", failure.unwrap_or_default()),
+        },
     ]
 }
 

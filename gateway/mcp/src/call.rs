@@ -1,6 +1,7 @@
 //! One call of a tool: who calls, what it may use, and the ids it names.
 
-use app::{App, RequestId};
+use app::audit::About;
+use app::{App, Client, RequestId};
 use command_service::Principal;
 use domain::agent::Scope;
 use domain::link::{self, Link};
@@ -190,6 +191,17 @@ impl Call {
         let told = format!("{tool} needs {needed}; this key has {}.", listed(grant.scopes()));
         Err(Problem::with_detail(Code::ScopeMissing, told)
             .next(format!("Ask the operator for a key with {lacking}, or do without; no other call gets around this.")))
+    }
+
+    /// Tells the audit that the call was refused, where that was for security. A tool's refusal is a result, which nothing above can see.
+    pub(super) fn was_refused(&self, door: &str, problem: &Problem) {
+        let Principal { agent, key, .. } = self.principal;
+        let about = About { agent: Some(agent), key: Some(key), link: self.principal.grant.link, session: None };
+        let parts = self.request.extensions.get::<http::request::Parts>();
+        if let Some(parts) = parts {
+            let client = Client::of_request(&parts.extensions, &parts.headers, self.app().config().proxies);
+            self.app().refused(problem.code, door.to_owned(), about, client);
+        }
     }
 
     /// Refuses a key that is limited to one link.

@@ -188,6 +188,24 @@ codes! {
 }
 
 impl Code {
+    /// Tells whether this is refused for security, and so is told to the audit: what was made up, guessed, taken back, or is somebody
+    /// else's.
+    pub const fn is_audited(self) -> bool {
+        matches!(
+            self,
+            Self::LinkUnknown
+                | Self::PasscodeWrong
+                | Self::TooManyAttempts
+                | Self::SessionUnknown
+                | Self::HandoffUnknown
+                | Self::KeyInvalid
+                | Self::KeyExpired
+                | Self::ScopeMissing
+                | Self::KeyLimited
+                | Self::CrossSite
+        )
+    }
+
     /// Tells whether an answer with this code says when to come back.
     pub fn wants_retry_after(self) -> bool {
         matches!(self.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)

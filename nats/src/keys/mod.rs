@@ -4,5 +4,6 @@ pub(crate) mod data_keys;
 pub(crate) mod opener;
 pub(crate) mod sealing;
 pub(crate) mod secrets;
+pub(crate) mod signing;
 pub(crate) mod stored_keys;
 pub(crate) mod wrapping;

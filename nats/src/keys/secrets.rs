@@ -45,6 +45,10 @@ pub mod context {
     pub const WEBHOOK: &str = "tempchat 2026 webhook signing secret";
     /// The tag of pruning records.
     pub const PRUNING: &str = "tempchat 2026 pruning record";
+    /// The key that signs documents for others: heads of the log.
+    pub const SIGNING: &str = "tempchat 2026 document signing key";
+    /// The hash under which the audit names a network for a day.
+    pub const AUDIT_NETWORK: &str = "tempchat 2026 audit network";
     /// The public id of a data key, derived from the data key itself.
     pub(crate) const DATA_KEY_ID: &str = "tempchat 2026 data key id";
     /// The cipher key of sealed texts, derived from the data key.

@@ -86,6 +86,11 @@ impl Hash {
         Self(*blake3::hash(payload).as_bytes())
     }
 
+    /// Reads the text form: 64 hexadecimal digits, lower case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?))
+    }
+
     /// Takes the next message of a shard into the running hash: `R(n) = BLAKE3(R(n-1) | L(n))`, where `L(n)` is the message's leaf.
     #[must_use]
     pub fn advance(&self, leaf: &Self) -> Self {

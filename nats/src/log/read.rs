@@ -45,7 +45,7 @@ pub(crate) async fn range(
     while raws.len() < limit && reached < upto {
         let most = PAGE.min(limit - raws.len());
         let request = json!({ "seq": reached + 1, "next_by_subj": filter, "batch": most });
-        let page = retry_on_reconnect(connection, || batch(connection, shard, &request)).await?;
+        let page = retry_on_reconnect(connection, || batch(connection, &connection.shard(shard).stream, &request)).await?;
         reached = page.raws.last().map_or(reached, |raw| raw.sequence);
         raws.extend(page.raws);
         if page.is_last {
@@ -64,6 +64,18 @@ pub(crate) async fn range(
     }
     raws.truncate(raws.partition_point(|raw| raw.sequence <= upto));
     Ok(raws)
+}
+
+/// Reads messages of a stream beside the log, at most one batch; a replica that lags may leave out the newest.
+pub(crate) async fn beside(
+    connection: &Connection,
+    stream: &str,
+    filter: &str,
+    after: u64,
+    most: usize,
+) -> Result<Vec<Raw>, Error> {
+    let request = json!({ "seq": after + 1, "next_by_subj": filter, "batch": most.min(PAGE) });
+    Ok(retry_on_reconnect(connection, || batch(connection, stream, &request)).await?.raws)
 }
 
 /// Asks the leader for the last message of `filter`.
@@ -95,7 +107,7 @@ async fn latest_of(connection: &Connection, shard: Shard, subjects: &[String], e
     loop {
         let after = raws.last().map_or(0, |raw| raw.sequence);
         let request = json!({ "multi_last": subjects, "seq": after + 1, "up_to_seq": upto });
-        let page = retry_on_reconnect(connection, || batch(connection, shard, &request)).await?;
+        let page = retry_on_reconnect(connection, || batch(connection, &connection.shard(shard).stream, &request)).await?;
         upto = page.upto.unwrap_or(upto);
         raws.extend(page.raws);
         // With one replica the leader has answered.
@@ -156,10 +168,10 @@ struct Page {
 }
 
 /// Gets many messages by one request (ADR-31, batch and multi-subject direct get).
-async fn batch(connection: &Connection, shard: Shard, request: &Value) -> Result<Page, Error> {
+async fn batch(connection: &Connection, stream: &str, request: &Value) -> Result<Page, Error> {
     let inbox = connection.client.new_inbox();
     let mut answers = connection.client.subscribe(inbox.clone()).await.map_err(Error::unavailable)?;
-    let subject = format!("$JS.API.DIRECT.GET.{}", connection.shard(shard).stream);
+    let subject = format!("$JS.API.DIRECT.GET.{stream}");
     connection.client.publish_with_reply(subject, inbox, Bytes::from(request.to_string())).await.map_err(Error::unavailable)?;
     let mut raws = Vec::new();
     loop {

@@ -29,6 +29,10 @@ const HANDOFF_MAX_AGE: Duration = Duration::from_mins(5);
 /// Bytes of all hand-off codes: some 200,000 within [`HANDOFF_MAX_AGE`].
 const HANDOFF_MAX_BYTES: i64 = 32 << 20;
 
+/// Bytes of the audit, and entries of one kind: a flood of one kind reaches neither the stream's end nor another kind's entries.
+const AUDIT_MAX_BYTES: i64 = 64 << 20;
+const AUDIT_MAX_OF_A_KIND: i64 = 50_000;
+
 /// The part of an answer of `$JS.API.STREAM.INFO` that counts messages by subject.
 #[derive(Deserialize)]
 struct Info {
@@ -70,6 +74,10 @@ pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<F
     }
     ensure(jetstream, &keys(options)).await?;
     ensure(jetstream, &handoffs(options)).await?;
+    // What only reads makes none, and a command's settings do not change the age of what there is.
+    if options.takes_over {
+        ensure_audit(jetstream, options).await?;
+    }
     Ok(found)
 }
 
@@ -146,6 +154,16 @@ async fn ensure(jetstream: &Context, wanted: &Config) -> Result<(), Error> {
     compare(wanted, &found)
 }
 
+/// Creates the stream of the audit, or gives it the age that is set now.
+async fn ensure_audit(jetstream: &Context, options: &Options) -> Result<(), Error> {
+    let wanted = audit(options);
+    if let Some(found) = read(jetstream, &wanted.name).await?.filter(|found| found.max_age != wanted.max_age) {
+        let config = Config { max_age: wanted.max_age, ..found };
+        jetstream.update_stream(config).await.map_err(|error| created(&error.kind(), &error))?;
+    }
+    ensure(jetstream, &wanted).await
+}
+
 async fn verify_shard(jetstream: &Context, shard: Shard, shards: u16, options: &Options) -> Result<Found, Error> {
     let mut wanted = events(shard, shards, options);
     let Some(found) = read(jetstream, &wanted.name).await? else {
@@ -207,6 +225,23 @@ fn handoffs(options: &Options) -> Config {
         compression: Some(Compression::None),
         metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
         ..plain(subjects::HANDOFFS.to_owned(), options)
+    }
+}
+
+/// The stream of the audit: the oldest entries go by their age or for newer ones of their kind, and no others.
+fn audit(options: &Options) -> Config {
+    Config {
+        subjects: vec![subjects::ALL_AUDIT.to_owned()],
+        max_age: options.audit_for,
+        max_bytes: AUDIT_MAX_BYTES,
+        max_messages_per_subject: AUDIT_MAX_OF_A_KIND,
+        discard: DiscardPolicy::Old,
+        deny_delete: true,
+        deny_purge: true,
+        allow_direct: true,
+        compression: Some(Compression::S2),
+        metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
+        ..plain(subjects::AUDIT.to_owned(), options)
     }
 }
 

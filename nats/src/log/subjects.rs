@@ -15,6 +15,11 @@ pub(crate) const HANDOFFS: &str = "HANDOFFS";
 /// All subjects of the hand-off codes.
 pub(crate) const ALL_HANDOFFS: &str = "handoff.*";
 
+/// The stream of the audit.
+pub(crate) const AUDIT: &str = "AUDIT";
+/// All subjects of the audit.
+pub(crate) const ALL_AUDIT: &str = "audit.*";
+
 /// Names the stream of a shard.
 pub(crate) fn stream(shard: Shard) -> String {
     format!("EVENTS-{shard}")
@@ -55,6 +60,11 @@ pub(crate) fn key(owner: &Address) -> String {
 /// Spells the subject of a hand-off code from its first half, the locator.
 pub(crate) fn handoff(locator: &str) -> String {
     format!("handoff.{locator}")
+}
+
+/// Spells the subject of a kind of audit entries.
+pub(crate) fn audit(kind: &str) -> String {
+    format!("audit.{kind}")
 }
 
 /// Spells the subject of an aggregate's ephemeral signals: typing, presence.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use domain::Address;
 
 use crate::log::position::{Epoch, Hash, Shard};
-use crate::log::pruning::leaves::Leaves;
 use crate::log::pruning::lookup;
 use crate::log::record::{Raw, Recorded};
+use crate::log::running::Running;
+use crate::log::verify_error::VerifyError;
 use crate::log::{read, streams, subjects};
 use crate::{Backbone, Error};
 
@@ -39,44 +40,6 @@ pub struct Verified {
     pub running_at: BTreeMap<u64, Hash>,
 }
 
-/// Why a shard is not whole.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// Messages are missing and no record says why.
-    #[error(
-        "{count} commits are missing from shard {shard} and no pruning record names them: the first is {first}, the last {last}"
-    )]
-    Unrecorded {
-        /// The shard.
-        shard: Shard,
-        /// How many.
-        count: u64,
-        /// The first.
-        first: u64,
-        /// The last.
-        last: u64,
-    },
-    /// A commit that a record names is there, and is not the one that it names.
-    #[error("sequence {sequence} of shard {shard} is another commit than the one that a pruning record names")]
-    OtherCommit {
-        /// The shard.
-        shard: Shard,
-        /// The commit.
-        sequence: u64,
-    },
-    /// A link or session goes on although a record says that nothing is left of it.
-    #[error("sequence {sequence} of shard {shard} is of a link or session that a pruning record names, and no record names it")]
-    Alive {
-        /// The shard.
-        shard: Shard,
-        /// The commit.
-        sequence: u64,
-    },
-    /// The log cannot be read, or a chain is broken.
-    #[error(transparent)]
-    Log(#[from] Error),
-}
-
 impl Backbone {
     /// Reads a shard up to its present end. Every commit must carry the hash of the one before it on its subject, and every sequence must
     /// be there or be named by a record; what is named and still there must be what the record names. Reports the running hashes at the
@@ -86,63 +49,59 @@ impl Backbone {
         let filter = subjects::events_of_shard(shard);
         let end = streams::find(&connection.jetstream, shard).await?.last;
         let last = read::last(connection, shard, &filter).await?.map_or(0, |last| last.sequence);
-        let mut leaves = Leaves::new(shard, 0);
-        leaves.read_on(connection).await?;
+        let running = Running::after(connection, shard, 0, Hash::default(), at.iter().copied().collect()).await?;
         lookup::read_on(connection, shard).await?;
-        let mut reading =
-            Reading { backbone: self, at, leaves, chains: HashMap::new(), verified: Verified::none(shard, self.epoch(shard)) };
-        while reading.verified.sequence < last {
-            let raws = read::range(connection, shard, &filter, reading.verified.sequence, last, BATCH).await?;
-            if raws.is_empty() {
-                break;
-            }
-            for raw in raws {
-                reading.step_over(raw.sequence).await?;
-                reading.take(&raw)?;
-            }
-        }
-        // A record stands behind what it names, so that none can name the end.
-        reading.step_over(end.max(last) + 1).await?;
-        reading.verified.aggregates = reading.chains.len();
-        Ok(reading.verified)
+        let mut reading = Reading {
+            backbone: self,
+            shard,
+            running,
+            chains: HashMap::new(),
+            verified: Verified::none(shard, self.epoch(shard)),
+        };
+        let read = reading.read(&filter, last, end).await;
+        // What is missing also breaks chains, and says more.
+        reading.running.whole()?;
+        read?;
+        Ok(reading.finish())
     }
 }
 
 /// What is known of a shard while it is read.
 struct Reading<'a> {
     backbone: &'a Backbone,
-    at: &'a [u64],
-    leaves: Leaves,
+    shard: Shard,
+    running: Running<'a>,
     chains: HashMap<Address, Hash>,
     verified: Verified,
 }
 
 impl Reading<'_> {
-    /// Goes over what is missing before `sequence`.
-    async fn step_over(&mut self, sequence: u64) -> Result<(), VerifyError> {
-        let missing = self.verified.sequence + 1..sequence;
-        if missing.clone().any(|missing| self.leaves.get(missing).is_none()) {
-            // What was pruned while this reads.
-            self.leaves.read_on(&self.backbone.connection).await?;
+    /// Reads everything up to the last message, and over what is missing behind it.
+    async fn read(&mut self, filter: &str, last: u64, end: u64) -> Result<(), VerifyError> {
+        let mut fault = Ok(());
+        while self.running.sequence < last {
+            let raws = read::range(&self.backbone.connection, self.shard, filter, self.running.sequence, last, BATCH).await?;
+            if raws.is_empty() {
+                break;
+            }
+            for raw in raws {
+                self.running.step_over(raw.sequence).await?;
+                // The first fault is told; how much is missing is counted to the end.
+                let leaf = raw.leaf();
+                fault = fault.and(self.take(&raw, leaf));
+                self.running.advance(raw.sequence, leaf);
+            }
         }
-        let mut unrecorded = missing.clone().filter(|missing| self.leaves.get(*missing).is_none());
-        if let Some(first) = unrecorded.next() {
-            let (count, last) = unrecorded.fold((1, first), |(count, _), missing| (count + 1, missing));
-            return Err(VerifyError::Unrecorded { shard: self.verified.shard, count, first, last });
-        }
-        for missing in missing {
-            self.advance(missing, self.leaves.get(missing).unwrap_or_default());
-            self.verified.pruned += 1;
-        }
-        Ok(())
+        // A record stands behind what it names, so that none can name the end.
+        self.running.step_over(end.max(last) + 1).await?;
+        fault
     }
 
     /// Checks what is there.
-    fn take(&mut self, raw: &Raw) -> Result<(), VerifyError> {
-        let shard = self.verified.shard;
-        let leaf = raw.leaf();
+    fn take(&mut self, raw: &Raw, leaf: Hash) -> Result<(), VerifyError> {
+        let shard = self.shard;
         // What is named and there is being purged just now, or was when a crash came; an adopted gap names nothing that is there.
-        if self.leaves.get(raw.sequence).is_some_and(|named| named != leaf) {
+        if self.running.named(raw.sequence).is_some_and(|named| named != leaf) {
             return Err(VerifyError::OtherCommit { shard, sequence: raw.sequence });
         }
         if raw.is_pruning(shard) {
@@ -154,13 +113,12 @@ impl Reading<'_> {
             self.verified.commits += 1;
             self.verified.events += recorded.commit.events.len() as u64;
         }
-        self.advance(raw.sequence, leaf);
         Ok(())
     }
 
     fn check_chain(&mut self, recorded: &Recorded) -> Result<(), VerifyError> {
         let (shard, sequence) = (recorded.shard, recorded.sequence);
-        let is_named = self.leaves.get(sequence).is_some();
+        let is_named = self.running.named(sequence).is_some();
         let pruned = &self.backbone.connection.shard(shard).pruned;
         if !is_named && pruned.pruned_at(recorded.address).is_some() {
             return Err(VerifyError::Alive { shard, sequence });
@@ -175,12 +133,9 @@ impl Reading<'_> {
         Err(Error::ChainBroken { subject, sequence }.into())
     }
 
-    fn advance(&mut self, sequence: u64, leaf: Hash) {
-        self.verified.running = self.verified.running.advance(&leaf);
-        self.verified.sequence = sequence;
-        if self.at.contains(&sequence) {
-            self.verified.running_at.insert(sequence, self.verified.running);
-        }
+    fn finish(self) -> Verified {
+        let Running { sequence, hash, pruned, found, .. } = self.running;
+        Verified { sequence, running: hash, pruned, running_at: found, aggregates: self.chains.len(), ..self.verified }
     }
 }
 

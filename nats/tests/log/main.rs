@@ -3,11 +3,13 @@
 #![cfg(test)]
 
 mod appends;
+mod audit;
 mod chains;
 mod cluster;
 mod feeds;
 mod full;
 mod golden;
+mod heads;
 mod lost_answers;
 mod proxy;
 mod pruning;

@@ -69,6 +69,7 @@ async fn what_remains_of_a_pruned_shard_proves_itself() {
     let backbone = world.backbone().await;
     let shard = backbone.shard_of(agent(1));
     let erased = erased_among_others(&backbone).await;
+    let head = backbone.shard_head(shard, None).await.unwrap();
     let recorded = record(&backbone, erased, 0).await.unwrap();
     let whole = backbone.verify(shard, &[4]).await.unwrap();
     assert_eq!((whole.commits, whole.pruned, whole.pruning_records), (12, 0, 1), "both present is valid");
@@ -78,6 +79,10 @@ async fn what_remains_of_a_pruned_shard_proves_itself() {
     let pruned = backbone.verify(shard, &[3, 4]).await.unwrap();
     assert_eq!((pruned.commits, pruned.pruned, pruned.running), (6, 6, whole.running));
     assert_eq!(pruned.running_at[&4], whole.running_at[&4], "the hash goes over what is gone");
+
+    let later = backbone.shard_head(shard, Some(&head)).await.unwrap();
+    assert_eq!((later.sequence, later.running), (recorded, whole.running), "what is pruned lawfully contradicts no head");
+    assert_eq!(backbone.shard_head(shard, None).await.unwrap(), later);
 
     let mut feed = backbone.feed(shard, 0, Hash::default());
     let messages = read_to(&mut feed, recorded).await;

@@ -36,7 +36,10 @@ pub(super) const SESSION: &str = "session_id";
 
 /// Refuses a key that may not read.
 pub(super) fn may_read(call: &Call) -> Result<(), ErrorData> {
-    call.has("A resource", &[domain::agent::Scope::Read]).map_err(|problem| ErrorData::invalid_request(problem.tool_text(), None))
+    call.has("A resource", &[domain::agent::Scope::Read]).map_err(|problem| {
+        call.was_refused("resources", &problem);
+        ErrorData::invalid_request(problem.tool_text(), None)
+    })
 }
 
 /// Lists the links that take people, oldest first; transcripts are found by their template.

@@ -103,6 +103,7 @@ where
         let call = Call::new(context.service, context.request_context);
         let read = arguments.read::<A>(context.arguments);
         let id = call.as_ref().ok().and_then(Call::request_id);
+        let caller = call.as_ref().ok().cloned();
         async move {
             let answer = async {
                 let call = call?;
@@ -112,7 +113,11 @@ where
                 run(call, read).await
             };
             let id = id.unwrap_or_else(RequestId::draw);
-            let result = carry(id, definition.name, answer).await.map_or_else(|problem| refused(&problem), CallToolResult::from);
+            let answered = carry(id, definition.name, answer).await;
+            if let (Err(problem), Some(caller)) = (&answered, &caller) {
+                caller.was_refused(definition.name, problem);
+            }
+            let result = answered.map_or_else(|problem| refused(&problem), CallToolResult::from);
             Ok(result.into())
         }
         .boxed()

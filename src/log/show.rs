@@ -1,120 +1,23 @@
-//! `tempchat log`: reads and verifies the event log.
+//! `tempchat log show`: the events, with their words where an operator asks for them, which the audit is told first.
 
 use anyhow::{Context, Result};
-use clap::Subcommand;
 use domain::{AgentId, Sealed, Target, link, session};
-use nats::{AnyEvent, Backbone, Fact, Field, Opener, Shard, Text};
+use nats::{AnyEvent, AuditEntry, Backbone, Fact, Field, Opener, Text};
 use serde_json::json;
-
-use crate::config::Config;
-use crate::installation::{self, Servers};
 
 /// Commits read at once.
 const BATCH: usize = 500;
 
-/// What to do with the log.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Print the events of the log, oldest first, one a line
-    Show {
-        /// One agent's events only
-        #[arg(long, value_name = "AGENT")]
-        agent: Option<domain::AgentId>,
-        /// Open the words: only where their key still exists
-        #[arg(long)]
-        with_text: bool,
-    },
-    /// Prove the log: every commit is there or named by a pruning record, every chain holds, the rows agree. Prints each shard's head
-    Verify {
-        /// Prove the log alone: PostgreSQL is not asked how far the rows have come
-        #[arg(long)]
-        log_only: bool,
-    },
-}
-
-/// Carries out a command about the log.
-pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
-    let servers = Servers::running(&config)?;
-    let backbone = installation::read_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
-    match command {
-        Command::Verify { log_only } => verify(&backbone, (!log_only).then_some(&servers), as_json).await,
-        Command::Show { agent, with_text } => show(&backbone, agent, with_text, as_json).await,
-    }
-}
-
-/// Proves every shard, compares it with what the rows have come to, and prints the heads.
-async fn verify(backbone: &Backbone, rows: Option<&Servers>, as_json: bool) -> Result<()> {
-    let checkpoints = match rows {
-        Some(servers) => {
-            read_checkpoints(servers).await.context("how far the rows have come is not known; --log-only proves the log alone")?
-        }
-        None => Vec::new(),
-    };
-    let mut is_whole = true;
-    for shard in backbone.shards() {
-        let of_shard: Vec<_> = checkpoints.iter().filter(|checkpoint| checkpoint.shard == shard).collect();
-        let at: Vec<u64> = of_shard.iter().map(|checkpoint| checkpoint.sequence).collect();
-        let head = match backbone.verify(shard, &at).await {
-            Ok(head) => head,
-            Err(error) => {
-                is_whole = false;
-                print_fault(shard, &error.to_string(), as_json);
-                continue;
-            }
-        };
-        let differs = of_shard.iter().find(|checkpoint| !checkpoint.agrees_with(&head));
-        if let Some(checkpoint) = differs {
-            is_whole = false;
-            let fault = format!(
-                "the log is not the one that {} were made of, up to {}: commits were changed or lost, or the rows belong to another log. Restore                  the log, or run `tempchat rebuild` if this one is right",
-                checkpoint.projection, checkpoint.sequence
-            );
-            print_fault(shard, &fault, as_json);
-            continue;
-        }
-        if as_json {
-            println!(
-                "{}",
-                json!({
-                    "shard": shard.0, "whole": true, "epoch": head.epoch.to_string(), "sequence": head.sequence,
-                    "running_hash": head.running.to_string(), "commits": head.commits, "events": head.events,
-                    "aggregates": head.aggregates, "pruned": head.pruned, "pruning_records": head.pruning_records,
-                })
-            );
-        } else {
-            println!(
-                "shard {}: whole. {} commits, {} events of {} aggregates; {} pruned commits, named by {} records; head: epoch {}, sequence {}, \
-                 running hash {}",
-                shard.0,
-                head.commits,
-                head.events,
-                head.aggregates,
-                head.pruned,
-                head.pruning_records,
-                head.epoch,
-                head.sequence,
-                head.running
-            );
-        }
-    }
-    anyhow::ensure!(is_whole, "the log is not whole");
-    Ok(())
-}
-
-async fn read_checkpoints(servers: &Servers) -> Result<Vec<follower::Progress>> {
-    Ok(follower::checkpoints(&installation::read_rows(servers).await?).await?)
-}
-
-fn print_fault(shard: Shard, fault: &str, as_json: bool) {
-    if as_json {
-        println!("{}", json!({"shard": shard.0, "whole": false, "fault": fault}));
-    } else {
-        println!("shard {shard}: not whole. {fault}");
-    }
-}
-
 /// Prints events, oldest first within each shard.
-async fn show(backbone: &Backbone, agent: Option<AgentId>, with_text: bool, as_json: bool) -> Result<()> {
+pub(super) async fn run(backbone: &Backbone, agent: Option<AgentId>, with_text: bool, as_json: bool) -> Result<()> {
+    if with_text {
+        // Nobody reads words unseen: where the audit cannot be written, they stay closed.
+        let entry = AuditEntry::looked("words_read", "log show --with-text", agent, None);
+        backbone.audit().write(&entry).await.context(
+            "no words are shown, because the audit could not be written; is nats-server up, and was this log opened by `tempchat up` or \
+             `serve` of this release, which makes the stream AUDIT?",
+        )?;
+    }
     let shards: Vec<_> = match agent {
         Some(agent) => vec![backbone.shard_of(agent)],
         None => backbone.shards().collect(),
