@@ -77,8 +77,12 @@ impl Chat {
         for step in &self.steps {
             match step {
                 Step::Wait(milliseconds) => story.wait(Millis(*milliseconds)),
-                Step::Chatter => drop(story.say(link, session, Author::Chatter, "hello").await),
-                Step::Agent => drop(story.say(link, session, Author::Agent(key(n)), "good day").await),
+                Step::Chatter => {
+                    story.say(link, session, Author::Chatter, "hello").await;
+                }
+                Step::Agent => {
+                    story.say(link, session, Author::Agent(key(n)), "good day").await;
+                }
             }
         }
         if let Some(reason) = self.end {

@@ -103,9 +103,8 @@ async fn chat(world: &World, projecting: &Projecting, story: &mut Story, n: u8) 
     macro_rules! take_in {
         ($name:literal, $told:expr) => {
             let before = projecting.touched(world).await;
-            let told = $told.await;
+            $told.await;
             costs.push(($name, projecting.touched(world).await - before));
-            let _ = told;
         };
     }
     take_in!("a link is opened", story.open(link));
