@@ -169,6 +169,13 @@ impl System {
 
     fn gateway(&mut self, config: &Config, listeners: Listeners) -> Result<()> {
         let queries = Queries::new(self.pools.readers.clone(), self.backbone.clone());
+        if let Some(projector) = self.projector.clone() {
+            let queries = queries.clone();
+            self.parts.spawn(async move {
+                projector.tell(|shard, sequence| queries.tell_reached(shard, sequence)).await;
+                ("projector", Ok(()))
+            });
+        }
         let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;

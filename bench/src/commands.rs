@@ -17,6 +17,7 @@ use command_service::Commands;
 use domain::{Address, Target};
 use futures_util::StreamExt;
 use nats::{Actor, Backbone, Carrier, Secrets, SessionCredentials};
+use query_service::Queries;
 use serde_json::json;
 use servers::{DataDir, NatsOptions, NatsServer};
 use tokio_util::sync::CancellationToken;
@@ -124,7 +125,8 @@ impl Setup {
         let stop = CancellationToken::new();
         // No answer here reads a row: the pool never connects.
         let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none")?;
-        let (gateway, serving) = installation::serve(&commands, &backbone, pool, stop.clone()).await?;
+        let queries = Queries::new(pool, backbone.clone());
+        let (gateway, serving) = installation::serve(&commands, &backbone, queries, stop.clone()).await?;
         tokio::spawn(serving);
         let credentials = SessionCredentials::new(&secrets);
         Ok(Self { ours, raw, commands, backbone, raw_backbone, sessions, patterns, gateway, credentials, stop, _data: data })

@@ -32,6 +32,7 @@ pub(crate) struct Installation {
     pub(crate) backbone: Backbone,
     pub(crate) pool: PgPool,
     readers: PgPool,
+    queries: Queries,
     pub(crate) commands: Commands,
     pub(crate) credentials: SessionCredentials,
     /// Ends with the installation.
@@ -56,6 +57,7 @@ impl Installation {
         migrations::run(&pool).await?;
         let readers = PgPoolOptions::new().max_connections(READER_CONNECTIONS);
         let readers = readers.connect_lazy_with(pool.connect_options().as_ref().clone());
+        let queries = Queries::new(readers.clone(), backbone.clone());
         let commands = Commands::new(backbone.clone(), sessions::policy());
         let credentials = SessionCredentials::new(&secrets);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -63,6 +65,7 @@ impl Installation {
             backbone,
             pool,
             readers,
+            queries,
             commands,
             credentials,
             stop,
@@ -79,11 +82,12 @@ impl Installation {
         &self.log
     }
 
-    /// Starts the projector.
+    /// Starts the projector; gateways beside it are told how far it is.
     pub(crate) fn start_projector(&self) -> Arc<Follower> {
         let projector = Arc::new(Projector::start(&self.backbone, &self.pool, &self.stop));
-        let running = Arc::clone(&projector);
+        let (running, telling, queries) = (Arc::clone(&projector), Arc::clone(&projector), self.queries.clone());
         self.tasks.spawn(async move { running.finished().await });
+        self.tasks.spawn(async move { telling.tell(|shard, sequence| queries.tell_reached(shard, sequence)).await });
         projector
     }
 
@@ -94,7 +98,7 @@ impl Installation {
 
     /// Starts a gateway.
     pub(crate) async fn start_gateway(&self) -> Result<SocketAddr> {
-        let (address, serving) = serve(&self.commands, &self.backbone, self.readers.clone(), self.stop.clone()).await?;
+        let (address, serving) = serve(&self.commands, &self.backbone, self.queries.clone(), self.stop.clone()).await?;
         self.tasks.spawn(serving);
         Ok(address)
     }
@@ -130,7 +134,7 @@ impl Installation {
 pub(crate) async fn serve(
     commands: &Commands,
     backbone: &Backbone,
-    pool: PgPool,
+    queries: Queries,
     stop: CancellationToken,
 ) -> Result<(SocketAddr, impl Future<Output = ()> + Send + use<>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -145,7 +149,6 @@ pub(crate) async fn serve(
         session: UNLIMITED,
         key: UNLIMITED,
     };
-    let queries = Queries::new(pool, backbone.clone());
     let app = App::new(commands.clone(), queries, backbone.clone(), config, Probes::default());
     let serving = async move {
         if let Err(error) = gateway::serve(listener, app, stop).await {

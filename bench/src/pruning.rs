@@ -195,18 +195,17 @@ async fn count(installation: &Installation, sql: &'static str) -> Result<i64> {
 
 /// Sums up what survives pruning, and hashes every row of sessions, links and figures.
 async fn digest(installation: &Installation) -> Result<(String, String)> {
-    let figures = "SELECT count(*) || ' sessions, ' || sum(chatter_messages) || ' messages, ' || sum(length)
-        FROM (
-            SELECT chatter_messages, (date_part('epoch', ended_at - started_at) * 1000)::BIGINT AS length FROM session WHERE ended_at IS NOT NULL
-            UNION ALL
-            SELECT chatter_messages, length_ms FROM pruned_session
-        ) AS figure";
+    let figures = "SELECT sum(sessions) || ' sessions, ' || sum(chatter_messages) || ' messages, ' || (
+            SELECT md5(string_agg(session_duration::TEXT, '' ORDER BY session_duration::TEXT)) FROM session_duration
+        )
+        FROM session_sum";
     let rows = "SELECT md5(coalesce(string_agg(row, '' ORDER BY row), ''))
         FROM (
             SELECT session::TEXT AS row FROM session
             UNION ALL SELECT link::TEXT FROM link
-            UNION ALL SELECT pruned_session::TEXT FROM pruned_session
-            UNION ALL SELECT pruned_link::TEXT FROM pruned_link
+            UNION ALL SELECT session_sum::TEXT FROM session_sum
+            UNION ALL SELECT session_duration::TEXT FROM session_duration
+            UNION ALL SELECT link_sum::TEXT FROM link_sum
             UNION ALL SELECT event::TEXT FROM event
         ) AS rows";
     let figures: String = sqlx::query_scalar(figures).fetch_one(&installation.pool).await?;

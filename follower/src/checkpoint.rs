@@ -31,7 +31,7 @@ struct Row {
     epoch: Vec<u8>,
     sequence: i64,
     running_hash: Vec<u8>,
-    previous: Vec<u8>,
+    previous_hash: Vec<u8>,
     held_until: i64,
     at: Option<OffsetDateTime>,
     hash_format: i16,
@@ -59,7 +59,7 @@ impl Row {
             epoch: Epoch(self.epoch.try_into().expect("the table checks the length")),
             sequence: unsigned(self.sequence),
             running: hash(self.running_hash),
-            previous: hash(self.previous),
+            previous: hash(self.previous_hash),
             held_until: unsigned(self.held_until),
             at: self.at,
             hash_format: self.hash_format,
@@ -71,7 +71,7 @@ impl Row {
 pub(crate) async fn lock(connection: &mut PgConnection, projection: &str, shard: Shard) -> sqlx::Result<Option<Checkpoint>> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT epoch, sequence, running_hash, previous, held_until, at, hash_format
+        "SELECT epoch, sequence, running_hash, previous_hash, held_until, at, hash_format
         FROM checkpoint
         WHERE projection = $1 AND shard = $2
         FOR UPDATE",
@@ -86,7 +86,7 @@ pub(crate) async fn lock(connection: &mut PgConnection, projection: &str, shard:
 /// Makes a shard's checkpoint unless it is there.
 pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous, held_until, at, hash_format)
+        "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous_hash, held_until, at, hash_format)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (projection, shard) DO NOTHING",
         projection,
@@ -108,7 +108,7 @@ pub(crate) async fn make(connection: &mut PgConnection, projection: &str, checkp
 pub(crate) async fn save(connection: &mut PgConnection, projection: &str, checkpoint: &Checkpoint) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE checkpoint
-        SET epoch = $3, sequence = $4, running_hash = $5, previous = $6, held_until = $7, at = $8, hash_format = $9
+        SET epoch = $3, sequence = $4, running_hash = $5, previous_hash = $6, held_until = $7, at = $8, hash_format = $9
         WHERE projection = $1 AND shard = $2",
         projection,
         i32::from(checkpoint.shard.0),

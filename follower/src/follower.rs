@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::join_all;
 use nats::{Backbone, Shard};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -67,6 +68,23 @@ impl Follower {
                 return now;
             }
         }
+    }
+
+    /// Tells how far each shard's rows have come, as soon as they have, until the shutdown.
+    pub async fn tell(&self, told: impl Fn(Shard, u64) + Sync) {
+        let told = &told;
+        join_all(self.standings.iter().cloned().map(|mut standing| async move {
+            while standing.changed().await.is_ok() {
+                let (shard, sequence) = {
+                    let now = standing.borrow_and_update();
+                    (now.shard, now.sequence)
+                };
+                if let Some(sequence) = sequence {
+                    told(shard, sequence);
+                }
+            }
+        }))
+        .await;
     }
 
     /// Waits until every task has ended, after the shutdown.

@@ -57,16 +57,14 @@ pub struct Labels {
 /// Begins a transaction that may write every row.
 ///
 /// It does not wait for the disk: a power cut takes back the last transactions whole, checkpoint and all, and the log tells them again.
+///
+/// Its plans are forced as readers' are (`query-service/src/role.rs`): every statement finds its rows by key, by an index, whatever
+/// statistics there are. Without that it is PostgreSQL's guess whether a table of all that was is read to find one row of it. Plans are
+/// not kept: one from when the tables were empty would be used for ever.
 pub async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query!(
-        "SELECT
-            set_config('role', 'tempchat_writer', true) AS role,
-            set_config('synchronous_commit', 'off', true) AS waits_for_disk,
-            -- A plan that was kept from when the tables were empty would be used for ever.
-            set_config('plan_cache_mode', 'force_custom_plan', true) AS plans"
-    )
-    .fetch_one(&mut *transaction)
-    .await?;
-    Ok(transaction)
+    let begin = "BEGIN; SET LOCAL ROLE tempchat_writer; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off; \
+        SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+        SET LOCAL enable_material = off; SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan; \
+        SET LOCAL jit = off";
+    pool.begin_with(begin).await
 }

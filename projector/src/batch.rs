@@ -5,15 +5,24 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::fold::{Needs, Rows};
+use crate::table::sums::{self, Sign, Sums};
 use crate::table::{admission, agent, event, link, question, read_mark, scheduled, session, unread};
 
 /// Writes what commits make of the rows.
 pub(crate) async fn write(connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
     let mut rows = load(connection, &Needs::of(batch)).await?;
+    let mut sums = Sums::default();
+    count(&mut sums, Sign::Subtract, &rows);
     for recorded in batch {
         rows.take_in(recorded);
     }
-    save(connection, &rows).await
+    count(&mut sums, Sign::Add, &rows);
+    save(connection, &rows).await?;
+    sums::save(connection, &sums).await
+}
+
+fn count(sums: &mut Sums, sign: Sign, rows: &Rows) {
+    sums.count(sign, rows.sessions.iter().map(|(_, row)| row), rows.links.iter().map(|(_, row)| row));
 }
 
 async fn load(connection: &mut PgConnection, needs: &Needs) -> sqlx::Result<Rows> {

@@ -1,8 +1,8 @@
 //! Figures over a period. All are counts and times of sessions, which remain when the texts are erased.
 //!
-//! They are computed from the sessions' rows, by day and reason in one pass, and for percentiles in a second: a table of sums would be
-//! one more thing to keep consistent, and 100,000 sessions of one agent are summed up in a fraction of a second. Of pruned sessions a
-//! row of counts is left, which knows no link and of its start the day only: it counts whole on the first day of a period.
+//! What they cost depends on days, not on how many sessions there were: of those that have ended the projector keeps sums by day, with
+//! histograms for percentiles, and those that live are few. They know days only, so a period begins with a whole day. Figures of one
+//! link are made of that link's rows, in the same way.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,16 +10,17 @@ use std::collections::BTreeMap;
 use domain::session::EndReason;
 use domain::{LinkId, Millis, Timestamp};
 use sqlx::types::Uuid;
+use sqlx::{Postgres, Transaction};
 use time::{Date, OffsetDateTime};
 
-use crate::columns::{end_reason, moment, uuid};
+use crate::columns::{end_reason, moment, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::{Answer, Error, Freshness, Queries, Viewer, clock};
 
 /// The outcome of the links that were opened and the sessions that started since a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analytics {
-    /// The start of the period.
+    /// The start of the period: that of its first day (UTC).
     pub since: Timestamp,
     /// Links opened.
     pub links_opened: u64,
@@ -53,7 +54,8 @@ pub struct Analytics {
     pub earlier_days: u64,
 }
 
-/// How a length of time is spread.
+/// How a length of time is spread. Lengths are counted in buckets and told by the middle of one: exact below 64 ms, and at most a 64th
+/// (1.6 %) off from there on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
     /// Half are no longer.
@@ -77,36 +79,12 @@ pub struct Day {
     pub unanswered: u64,
 }
 
-/// The agent, the start of the period and the present; the link, where only one counts, is a parameter of its own.
+/// The agent, the first day of the period and the present; the link, where only one counts, is a parameter of its own.
 struct Period {
     agent: Uuid,
     link: Option<Uuid>,
-    since: OffsetDateTime,
+    first_day: Date,
     now: OffsetDateTime,
-}
-
-/// Fetches the rows of a query over all of an agent's sessions, or of the same query over one link's: each is a statement of its
-/// own.
-macro_rules! fetch {
-    ($period:expr, $fetch:ident($transaction:expr), $query:ident) => {
-        match $period.link {
-            None => {
-                let rows = $query!(
-                    "",
-                    "UNION ALL
-                    SELECT
-                        day, end_reason, wrote, first_reply_ms / 1000.0::DOUBLE PRECISION, length_ms / 1000.0::DOUBLE PRECISION,
-                        chatter_messages, agent_messages, rating, is_unanswered
-                    FROM pruned_session
-                    WHERE agent = $1
-                    AND day >= ($2 AT TIME ZONE 'UTC')::DATE",
-                    [$period]
-                );
-                rows.$fetch(&mut **$transaction).await?
-            }
-            Some(link) => $query!("AND link = $4", "", [$period, link]).$fetch(&mut **$transaction).await?,
-        }
-    };
 }
 
 /// The sessions that started on one day and ended for one reason, or have not.
@@ -123,31 +101,64 @@ struct SumsRow {
     unanswered: i64,
 }
 
-/// Reads what is summed up of sessions; the third parameter is the time.
-macro_rules! figures {
-    ($row:ident, $sums:literal, $scope:literal, $pruned:literal, $end:literal, [$period:expr $(, $link:expr)?]) => {
+/// How many first replies took as long, or how many sessions lasted as long.
+struct DurationsRow {
+    is_reply: bool,
+    milliseconds: i64,
+    sessions: i64,
+}
+
+struct OpenedRow {
+    day: Date,
+    links: i64,
+}
+
+/// Fetches the rows of a query over all of an agent's sessions, or of the same query over one link's: each is a statement of its own.
+///
+/// Of all, those that have ended are in the sums; those that have not are few. One link's are all read.
+macro_rules! fetch {
+    ($query:ident of $period:expr, $transaction:expr) => {
+        match $period.link {
+            None => {
+                let rows = $query!("AND status IN ('active', 'idle')", true, [$period]);
+                rows.fetch_all(&mut **$transaction).await?
+            }
+            Some(link) => $query!("AND link = $4", false, [$period, link]).fetch_all(&mut **$transaction).await?,
+        }
+    };
+}
+
+/// Reads what is made of figures of sessions by their rows; the first three parameters are the agent, the first day and the time.
+macro_rules! of_rows {
+    ($row:ident, [$($sums:literal),*], $select:literal, $scope:literal, $end:literal, [$period:expr $(, $link:expr)?]) => {
         sqlx::query_as!(
             $row,
-            $sums + r#"
+            $($sums + )* $select + r#"
             FROM (
                 SELECT
                     (started_at AT TIME ZONE 'UTC')::DATE AS day,
-                    CASE WHEN ended_at IS NOT NULL OR expires_at <= $3 THEN coalesce(end_reason, 'link_expired') END AS reason,
+                    CASE
+                        WHEN status NOT IN ('active', 'idle') OR expires_at <= $3 THEN coalesce(end_reason, 'link_expired')
+                    END AS reason,
                     first_chatter_at IS NOT NULL AS wrote,
-                    date_part('epoch', first_reply_at - first_chatter_at) AS first_reply,
-                    date_part('epoch', coalesce(ended_at, CASE WHEN expires_at <= $3 THEN expires_at END) - started_at) AS length,
+                    (extract(epoch FROM first_reply_at - first_chatter_at) * 1000)::BIGINT AS first_reply,
+                    (
+                        extract(epoch FROM CASE
+                            WHEN status NOT IN ('active', 'idle') OR expires_at <= $3 THEN coalesce(ended_at, expires_at)
+                        END - started_at) * 1000
+                    )::BIGINT AS length,
                     chatter_messages,
                     agent_messages,
                     rating,
                     owed_since IS NOT NULL AS is_unanswered
                 FROM session
                 WHERE agent = $1
-                AND started_at >= $2
-                "# + $scope + $pruned + r#"
+                AND started_at >= $2::DATE::TIMESTAMP AT TIME ZONE 'UTC'
+                "# + $scope + r#"
             ) AS figure
             "# + $end,
             $period.agent,
-            $period.since,
+            $period.first_day,
             $period.now
             $(, $link)?
         )
@@ -156,9 +167,29 @@ macro_rules! figures {
 
 /// Sums up sessions by their day and the reason of their end.
 macro_rules! sums {
-    ($scope:literal, $pruned:literal, $parameters:tt) => {
-        figures!(
+    ($scope:literal, true, $parameters:tt) => {
+        sums!(
+            $scope,
+            [
+                r#"SELECT
+                    day AS "day!", end_reason AS reason, sessions AS "joined!", wrote AS "wrote!", replied AS "replied!",
+                    chatter_messages AS "chatter_messages!", agent_messages AS "agent_messages!", ratings AS "ratings!",
+                    rating_points AS "rating_points!", unanswered AS "unanswered!"
+                FROM session_sum
+                WHERE agent = $1
+                AND day >= $2
+                UNION ALL "#
+            ],
+            $parameters
+        )
+    };
+    ($scope:literal, false, $parameters:tt) => {
+        sums!($scope, [], $parameters)
+    };
+    ($scope:literal, [$($sums:literal)?], $parameters:tt) => {
+        of_rows!(
             SumsRow,
+            [$($sums)?],
             r#"SELECT
                 day AS "day!",
                 reason,
@@ -171,63 +202,55 @@ macro_rules! sums {
                 coalesce(sum(rating), 0)::BIGINT AS "rating_points!",
                 count(*) FILTER (WHERE is_unanswered) AS "unanswered!""#,
             $scope,
-            $pruned,
             "GROUP BY day, reason",
             $parameters
         )
     };
 }
 
-/// Percentiles in seconds.
-struct SpreadsRow {
-    first_reply: Option<Vec<f64>>,
-    length: Option<Vec<f64>>,
-}
-
-/// Finds how long replies took and sessions lasted.
-macro_rules! spreads {
-    ($scope:literal, $pruned:literal, $parameters:tt) => {
-        figures!(
-            SpreadsRow,
-            "SELECT
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY first_reply) AS first_reply,
-                percentile_disc(ARRAY[0.5, 0.9]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY length) AS length",
+/// Counts how long first replies took and sessions lasted, shortest first.
+macro_rules! durations {
+    ($scope:literal, true, $parameters:tt) => {
+        durations!(
             $scope,
-            $pruned,
-            "",
+            [r#"SELECT is_reply AS "is_reply!", bucket_middle(bucket) AS "milliseconds!", sum(sessions)::BIGINT AS "sessions!"
+                FROM (
+                    SELECT measure = 'first_reply' AS is_reply, bucket, sessions
+                    FROM session_duration
+                    WHERE agent = $1
+                    AND day >= $2
+                    UNION ALL "#],
             $parameters
         )
     };
-}
-
-struct OpenedRow {
-    day: Date,
-    links: i64,
-}
-
-/// Counts links by the day of their opening.
-macro_rules! opened {
-    ($scope:literal, $pruned:literal, [$period:expr $(, $link:expr)?]) => {
-        sqlx::query_as!(
-            OpenedRow,
-            r#"SELECT day AS "day!", count(*) AS "links!"
-            FROM (
-                SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS day
-                FROM link
-                WHERE agent = $1
-                AND opened_at >= $2
-                "# + $scope + $pruned + r#"
-            ) AS opened
-            GROUP BY day"#,
-            $period.agent,
-            $period.since
-            $(, $link)?
+    ($scope:literal, false, $parameters:tt) => {
+        durations!(
+            $scope,
+            [r#"SELECT is_reply AS "is_reply!", bucket_middle(bucket) AS "milliseconds!", sum(sessions)::BIGINT AS "sessions!"
+                FROM ( "#],
+            $parameters
+        )
+    };
+    ($scope:literal, [$sums:literal], $parameters:tt) => {
+        of_rows!(
+            DurationsRow,
+            [$sums],
+            "SELECT is_reply, duration_bucket(milliseconds) AS bucket, 1 AS sessions",
+            $scope,
+            "CROSS JOIN LATERAL (VALUES (true, first_reply), (false, length)) AS measured (is_reply, milliseconds)
+                WHERE milliseconds IS NOT NULL
+            ) AS counted
+            GROUP BY is_reply, bucket
+            ORDER BY is_reply, bucket",
+            $parameters
         )
     };
 }
 
 impl Queries {
     /// Sums up what began since `since`, of all of an agent's links or of one; at most the newest `days` days one by one.
+    ///
+    /// The period begins with the day (UTC) that `since` is in.
     pub async fn analytics(
         &self,
         viewer: impl Into<Viewer>,
@@ -238,34 +261,55 @@ impl Queries {
     ) -> Result<Answer<Analytics>, Error> {
         let viewer = viewer.into();
         let Snapshot { mut view, stale } = self.snapshot(viewer, fresh).await?;
-        let (agent, link) = (uuid(viewer.agent().bytes()), link.map(|link| uuid(link.bytes())));
-        let period = Period { agent, link, since: moment(since), now: moment(clock::now()) };
+        // The sums are of all links.
+        let link = link.or(viewer.link()).map(|link| uuid(link.bytes()));
+        let period =
+            Period { agent: uuid(viewer.agent().bytes()), link, first_day: moment(since).date(), now: moment(clock::now()) };
         let transaction = &mut view.transaction;
-        let sums = fetch!(period, fetch_all(transaction), sums);
-        let spreads = fetch!(period, fetch_one(transaction), spreads);
-        let opened = match period.link {
-            None => {
-                let all = opened!(
-                    "",
-                    "UNION ALL
-                    SELECT day
-                    FROM pruned_link
-                    WHERE agent = $1
-                    AND day >= ($2 AT TIME ZONE 'UTC')::DATE",
-                    [period]
-                );
-                all.fetch_all(&mut **transaction).await?
-            }
-            Some(link) => opened!("AND id = $3", "", [period, link]).fetch_all(&mut **transaction).await?,
-        };
+        let sums: Vec<SumsRow> = fetch!(sums of period, transaction);
+        let durations: Vec<DurationsRow> = fetch!(durations of period, transaction);
+        let opened = opened(transaction, &period).await?;
         view.end().await?;
-        let mut value = totals(&sums, since)?;
-        value.first_reply = spread(spreads.first_reply.as_deref());
-        value.length = spread(spreads.length.as_deref());
+        let mut value = totals(&sums, timestamp(period.first_day.midnight().assume_utc()))?;
+        value.first_reply = spread(&durations, true);
+        value.length = spread(&durations, false);
         value.links_opened = opened.iter().map(|row| wide(row.links)).sum();
         (value.days, value.earlier_days) = newest_days(&sums, &opened, days);
         Ok(Answer { value, stale })
     }
+}
+
+/// Counts links by the day of their opening.
+async fn opened(transaction: &mut Transaction<'static, Postgres>, period: &Period) -> Result<Vec<OpenedRow>, Error> {
+    let rows = match period.link {
+        None => {
+            let all = sqlx::query_as!(
+                OpenedRow,
+                "SELECT day, links
+                FROM link_sum
+                WHERE agent = $1
+                AND day >= $2",
+                period.agent,
+                period.first_day
+            );
+            all.fetch_all(&mut **transaction).await?
+        }
+        Some(link) => {
+            let one = sqlx::query_as!(
+                OpenedRow,
+                r#"SELECT (opened_at AT TIME ZONE 'UTC')::DATE AS "day!", 1::BIGINT AS "links!"
+                FROM link
+                WHERE agent = $1
+                AND id = $3
+                AND opened_at >= $2::DATE::TIMESTAMP AT TIME ZONE 'UTC'"#,
+                period.agent,
+                period.first_day,
+                link
+            );
+            one.fetch_all(&mut **transaction).await?
+        }
+    };
+    Ok(rows)
 }
 
 /// Adds up all days and reasons.
@@ -324,12 +368,17 @@ fn wide(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// Reads the two percentiles, in seconds; `None` where there was nothing to sort.
-fn spread(percentiles: Option<&[f64]>) -> Option<Spread> {
-    #[expect(clippy::cast_possible_truncation, reason = "lives of sessions are far below 2^52 milliseconds")]
-    let millis = |seconds: f64| Millis((seconds * 1_000.0).round() as i64);
-    match percentiles? {
-        [median, p90] => Some(Spread { median: millis(*median), p90: millis(*p90) }),
-        _ => None,
-    }
+/// Finds the two percentiles; `None` where nothing was measured. `durations` are in order.
+fn spread(durations: &[DurationsRow], of_replies: bool) -> Option<Spread> {
+    let measured = || durations.iter().filter(|row| row.is_reply == of_replies);
+    let all: i64 = measured().map(|row| row.sessions).sum();
+    let percentile = |percent: i64| {
+        let mut left = (all * percent + 99) / 100;
+        let row = measured().find(|row| {
+            left -= row.sessions;
+            left <= 0
+        });
+        row.map(|row| Millis(row.milliseconds))
+    };
+    Some(Spread { median: percentile(50)?, p90: percentile(90)? })
 }

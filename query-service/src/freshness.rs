@@ -47,17 +47,21 @@ impl Queries {
             Some(sequence) => Some(sequence),
             None => self.end_by(deadline, self.inner.backbone.shard_of(viewer.agent())).await,
         };
+        let (reached, shard) = (&self.inner.reached, self.inner.backbone.shard_of(viewer.agent()));
+        if let Some(at_least) = at_least.filter(|at_least| reached.is_worth_waiting(shard, *at_least)) {
+            reached.wait(&self.inner.pool, &self.inner.backbone, (shard, at_least), deadline).await?;
+        }
         loop {
+            let before = reached.known(shard);
             let view = View::begin(&self.inner.pool, &self.inner.backbone, viewer).await?;
-            self.inner.reached.note(view.shard, view.reached);
+            reached.see(shard, before, view.reached);
             let Some(at_least) = at_least.filter(|at_least| view.reached < *at_least && Instant::now() < deadline) else {
                 let stale = at_least.is_none_or(|sequence| view.reached < sequence);
                 return Ok(Snapshot { view, stale });
             };
             // No connection is held while waiting.
-            let shard = view.shard;
             view.end().await?;
-            self.inner.reached.wait(&self.inner.pool, &self.inner.backbone, (shard, at_least), deadline).await?;
+            reached.wait(&self.inner.pool, &self.inner.backbone, (shard, at_least), deadline).await?;
         }
     }
 

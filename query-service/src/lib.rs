@@ -31,7 +31,7 @@ mod vaults;
 
 use std::sync::Arc;
 
-use nats::Backbone;
+use nats::{Backbone, Shard};
 use sqlx::PgPool;
 
 use reached::Reached;
@@ -72,7 +72,13 @@ struct Inner {
 impl Queries {
     /// Reads the rows of `pool`, which were projected from the log of `backbone`.
     pub fn new(pool: PgPool, backbone: Backbone) -> Self {
-        let reached = Reached::new(&backbone);
+        let reached = Reached::new(backbone.shards());
         Self { inner: Arc::new(Inner { pool, backbone, reached }) }
+    }
+
+    /// Takes in that a shard's rows include a commit, as the projector of this process says once it is committed: whoever waits for it goes
+    /// on at once. Beside a projector of another process nobody says so, and the rows are looked at again and again.
+    pub fn tell_reached(&self, shard: Shard, sequence: u64) {
+        self.inner.reached.tell(shard, sequence);
     }
 }

@@ -198,11 +198,13 @@ impl Scheduled {
     }
 }
 
-/// Begins a transaction that sees and writes every row.
+/// Begins a transaction that sees and writes every row. Its plans are forced, as those of all readers and writers: what was must not be
+/// read to find what is due.
 pub(crate) async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query!("SELECT set_config('role', 'tempchat_writer', true)").fetch_one(&mut *transaction).await?;
-    Ok(transaction)
+    let begin = "BEGIN; SET LOCAL ROLE tempchat_writer; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+        SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off; \
+        SET LOCAL enable_memoize = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off";
+    pool.begin_with(begin).await
 }
 
 /// Returns the wait after a failure: it doubles with every attempt.

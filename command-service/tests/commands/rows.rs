@@ -56,7 +56,7 @@ impl Rows {
             let (epoch, nothing) = (backbone.epoch(shard), "00".repeat(32));
             let end = backbone.end(shard).await.unwrap();
             self.sql(format!(
-                "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous, held_until, hash_format)
+                "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous_hash, held_until, hash_format)
                 VALUES ('rows', {shard}, '\\x{epoch}', {end}, '\\x{nothing}', '\\x{nothing}', 0, 2)
                 ON CONFLICT (projection, shard) DO UPDATE SET sequence = excluded.sequence"
             ))

@@ -12,6 +12,7 @@ pub(crate) mod question;
 pub(crate) mod read_mark;
 pub(crate) mod scheduled;
 pub(crate) mod session;
+pub(crate) mod sums;
 pub(crate) mod unread;
 
 use nats::Shard;
@@ -31,8 +32,9 @@ pub(crate) async fn delete_rows(connection: &mut PgConnection, shard: Shard) -> 
             token_keys AS (DELETE FROM token_key WHERE shard = $1),
             events AS (DELETE FROM event WHERE shard = $1),
             dead_letters AS (DELETE FROM dead_letter WHERE shard = $1),
-            pruned_sessions AS (DELETE FROM pruned_session WHERE shard = $1),
-            pruned_links AS (DELETE FROM pruned_link WHERE shard = $1)
+            session_sums AS (DELETE FROM session_sum WHERE shard = $1),
+            session_durations AS (DELETE FROM session_duration WHERE shard = $1),
+            link_sums AS (DELETE FROM link_sum WHERE shard = $1)
         DELETE FROM scheduled
         WHERE shard = $1",
         i32::from(shard.0),

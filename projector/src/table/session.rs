@@ -88,11 +88,17 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
 /// Finds the sessions of `links` in which something may still be said.
 pub(crate) async fn open_of_links(connection: &mut PgConnection, links: &[Uuid]) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar!(
-        "SELECT session.id
+        r#"SELECT session.id AS "id!"
         FROM link
-        JOIN session ON session.agent = link.agent AND session.link = link.id
-        WHERE link.id = ANY($1)
-            AND session.status IN ('active', 'idle')",
+        CROSS JOIN LATERAL (
+            SELECT id
+            FROM session
+            WHERE session.agent = link.agent
+                AND session.link = link.id
+                AND session.status IN ('active', 'idle')
+            OFFSET 0
+        ) AS session
+        WHERE link.id = ANY($1)"#,
         links,
     )
     .fetch_all(connection)

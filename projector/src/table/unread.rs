@@ -92,7 +92,7 @@ async fn insert_token_keys(connection: &mut PgConnection, sessions: &[Uuid], key
         "INSERT INTO token_key (key, agent, shard)
         SELECT DISTINCT marked.key, session.agent, session.shard
         FROM UNNEST($1::UUID[], $2::UUID[]) AS marked (session, key)
-        JOIN session ON session.id = marked.session
+        CROSS JOIN LATERAL (SELECT * FROM session WHERE session.id = marked.session OFFSET 0) AS session
         WHERE NOT EXISTS (
             SELECT
             FROM agent_key
@@ -134,12 +134,13 @@ async fn insert_news(connection: &mut PgConnection, news: &BTreeMap<(Uuid, Optio
         "INSERT INTO unread (session, key, agent, link, shard, since)
         SELECT session.id, reading_key.key, session.agent, session.link, session.shard, min(new.sequence)
         FROM UNNEST($1::UUID[], $2::UUID[], $3::BIGINT[]) AS new (session, by, sequence)
-        JOIN session ON session.id = new.session
-        JOIN reading_key ON reading_key.agent = session.agent
+        -- OFFSET 0 keeps the order: from a session to its agent's keys, never from the keys to all sessions of the agent.
+        CROSS JOIN LATERAL (SELECT * FROM session WHERE session.id = new.session OFFSET 0) AS session
+        CROSS JOIN LATERAL (SELECT * FROM reading_key WHERE reading_key.agent = session.agent OFFSET 0) AS reading_key
         WHERE reading_key.key IS DISTINCT FROM new.by
             AND (reading_key.link IS NULL OR reading_key.link = session.link)
             AND session.status <> 'erased'
-        GROUP BY session.id, reading_key.key
+        GROUP BY session.id, reading_key.key, session.agent, session.link, session.shard
         ON CONFLICT (session, key) DO NOTHING",
         &sessions,
         &by as &[Option<Uuid>],
@@ -166,7 +167,13 @@ async fn look_again(connection: &mut PgConnection, sessions: &[Uuid], keys: &[Uu
                 LIMIT 1
             ) AS since
             FROM UNNEST($1::UUID[], $2::UUID[]) AS marked (session, key)
-            JOIN read_mark ON read_mark.session = marked.session AND read_mark.key = marked.key
+            CROSS JOIN LATERAL (
+                SELECT *
+                FROM read_mark
+                WHERE read_mark.session = marked.session
+                    AND read_mark.key = marked.key
+                OFFSET 0
+            ) AS read_mark
         ),
         gone AS (
             DELETE FROM unread

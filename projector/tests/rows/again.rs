@@ -26,7 +26,7 @@ async fn rebuild(backbone: &Backbone, pool: &PgPool) {
 
 /// Puts the checkpoints back to the beginning and leaves the rows.
 async fn forget_progress(pool: &PgPool) {
-    let forget = "UPDATE checkpoint SET sequence = 0, running_hash = decode(repeat('00', 32), 'hex'), previous = decode(repeat('00', 32), 'hex')";
+    let forget = "UPDATE checkpoint SET sequence = 0, running_hash = decode(repeat('00', 32), 'hex'), previous_hash = decode(repeat('00', 32), 'hex')";
     sqlx::query(forget).execute(pool).await.unwrap();
 }
 

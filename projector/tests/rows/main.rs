@@ -6,6 +6,8 @@ mod again;
 mod clashes;
 mod dead_letters;
 mod dump;
+mod figures;
+mod growth;
 mod link_rows;
 mod scheduled_rows;
 mod session_rows;

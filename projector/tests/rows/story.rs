@@ -100,9 +100,14 @@ impl Story {
 
     /// Admits and starts a session.
     pub(crate) async fn start(&mut self, link: Address, session: Address) {
+        self.start_until(link, session, BEGIN + Millis::minutes(60)).await;
+    }
+
+    /// Admits and starts a session that ends at a time.
+    pub(crate) async fn start_until(&mut self, link: Address, session: Address, expires_at: Timestamp) {
         self.admit(link, session, false).await;
         let settings = session::Settings {
-            expires_at: BEGIN + Millis::minutes(60),
+            expires_at,
             max_messages: 100,
             messages_per_minute: 10,
             idle_timeout: Millis::minutes(30),

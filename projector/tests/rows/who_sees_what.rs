@@ -74,14 +74,12 @@ async fn world() -> World {
     sqlx::query(letter).execute(&world.pool).await.unwrap();
     // What webhooks write beside the projection.
     let webhooks =
-        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running_hash, previous, held_until, at, 'webhooks', hash_format FROM checkpoint;
+        "INSERT INTO checkpoint SELECT shard, epoch, sequence, running_hash, previous_hash, held_until, at, 'webhooks', hash_format FROM checkpoint;
         INSERT INTO webhook_endpoint (id, agent, shard, url, with_text, rotation)
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
         SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1;
-        INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent;
-        INSERT INTO pruned_link SELECT shard, 1, 0, id, '2026-01-31' FROM agent;
-        INSERT INTO pruned_session SELECT shard, 1, 0, id, '2026-01-31', 1, 1, true, 1, 1, 'link_expired', 5, false, 0 FROM agent";
+        INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
     let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";
     sqlx::query(used).execute(&world.pool).await.unwrap();
@@ -110,11 +108,12 @@ async fn every_table_and_role() {
         ("checkpoint", shards),
         ("event", 0),
         ("link", 0),
-        ("pruned_link", 0),
-        ("pruned_session", 0),
+        ("link_sum", 0),
         ("question", 0),
         ("read_mark", 0),
         ("session", 0),
+        ("session_duration", 0),
+        ("session_sum", 0),
         ("token_key", 0),
         ("unread", 0),
     ];
@@ -128,17 +127,18 @@ async fn every_table_and_role() {
             ("checkpoint", shards),
             ("event", own),
             ("link", 1),
-            ("pruned_link", 1),
-            ("pruned_session", 1),
+            ("link_sum", 1),
             ("question", 3),
             ("read_mark", 3),
             ("session", 3),
+            ("session_duration", 2),
+            ("session_sum", 1),
             ("token_key", 1),
             ("unread", 2)
         ])
     );
 
-    let agents_only = ["agent_key", "pruned_link", "pruned_session", "token_key", "unread"];
+    let agents_only = ["agent_key", "link_sum", "session_duration", "session_sum", "token_key", "unread"];
     let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !agents_only.contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {

@@ -95,7 +95,9 @@ async fn ask_all(asker: &Asker) -> Vec<(String, i64)> {
         for range in [Range::Newest, Range::After(None)] {
             ask!(format!("events, {range:?}{of}"), queries.events(viewer, session(1), range, Filter::default(), 10, ANY));
         }
-        ask!(format!("figures of a link{of}"), queries.analytics(viewer, Some(link(1)), domain::Timestamp(0), 31, ANY));
+        for link in [None, Some(link(1))] {
+            ask!(format!("figures of {link:?}{of}"), queries.analytics(viewer, link, domain::Timestamp(0), 31, ANY));
+        }
     }
     ask!("answers", queries.answers(agent(1), &[session(1), session(2)], 10, ANY));
     ask!("a link's answers", queries.link_answers(agent(1), link(1), None, ANY));
@@ -154,6 +156,28 @@ async fn add_past(world: &World, from: u32, to: u32) {
             sequence = started_sequence + 4
         WHERE started_sequence > 10000 + {from} * 10"),
         format!("UPDATE link SET status = 'erased', closed_at = now() WHERE opened_sequence > 10000 + {from} * 20"),
+        // Over a hundred days.
+        format!(
+            "INSERT INTO session_sum AS known
+            SELECT '{ada}', CURRENT_DATE - n % 100, 'agent_ended', {shard}, count(*), count(*), 0, count(*), count(*), 0, 0, 0
+            FROM generate_series({from} + 1, {to}) AS n
+            GROUP BY n % 100
+            ON CONFLICT (agent, day, end_reason) DO UPDATE SET sessions = known.sessions + excluded.sessions"
+        ),
+        format!(
+            "INSERT INTO session_duration AS known
+            SELECT '{ada}', CURRENT_DATE - n % 100, 'length', duration_bucket(300000), {shard}, count(*)
+            FROM generate_series({from} + 1, {to}) AS n
+            GROUP BY n % 100
+            ON CONFLICT (agent, day, measure, bucket) DO UPDATE SET sessions = known.sessions + excluded.sessions"
+        ),
+        format!(
+            "INSERT INTO link_sum AS known
+            SELECT '{ada}', CURRENT_DATE - n % 100, {shard}, count(*)
+            FROM generate_series({from} / 50 + 1, {to} / 50) AS n
+            GROUP BY n % 100
+            ON CONFLICT (agent, day) DO UPDATE SET links = known.links + excluded.links"
+        ),
     ] {
         world.sql(step).await;
     }

@@ -51,7 +51,7 @@ impl World {
         let shard = self.backbone.shard_of(agent);
         let (epoch, nothing) = (self.backbone.epoch(shard), "00".repeat(32));
         format!(
-            "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous, held_until, hash_format)
+            "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous_hash, held_until, hash_format)
              VALUES ('rows', {shard}, '\\x{epoch}', {sequence}, '\\x{nothing}', '\\x{nothing}', 0, 2)
              ON CONFLICT (projection, shard) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence"
         )

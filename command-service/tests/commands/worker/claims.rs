@@ -2,6 +2,7 @@ use command_service::{End, NewLink};
 use domain::session::Session;
 use domain::{LinkId, Millis, SessionId, Target};
 use nats::Actor;
+use sqlx::postgres::PgPoolOptions;
 
 use super::{NOW, Scene};
 use crate::rows::Row;
@@ -246,4 +247,34 @@ async fn what_does_not_exist_is_struck_off() {
     .await;
     worker.stop().await;
     assert_eq!(scene.process.commits().await, commits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_found_without_looking_through_what_is_not() {
+    let mut scene = Scene::set().await;
+    // One connection does and tells everything; there are no statistics.
+    let one = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    scene.rows.pool = one.connect_with(scene.rows.pool.connect_options().as_ref().clone()).await.unwrap();
+    scene.rows.sql("ALTER TABLE scheduled SET (autovacuum_enabled = off)").await;
+    scene
+        .rows
+        .sql(
+            "INSERT INTO scheduled (target_kind, target, purpose, agent, link, shard, due_at, version)
+            SELECT 'session', gen_random_uuid(), 'erase', gen_random_uuid(), gen_random_uuid(), n % 2, now() + INTERVAL '1 day', 1
+            FROM generate_series(1, 20000) AS n",
+        )
+        .await;
+    let chat = scene.process.chat(an_hour()).await;
+    let touched = async || {
+        sqlx::query("SELECT pg_stat_force_next_flush()").execute(&scene.rows.pool).await.unwrap();
+        let touched = "SELECT (
+            (SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables)
+            + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
+        )::BIGINT";
+        sqlx::query_scalar::<_, i64>(touched).fetch_one(&scene.rows.pool).await.unwrap()
+    };
+    let before = touched().await;
+    scene.carry_out(chat, "end_with_link").await;
+    let touched = touched().await - before;
+    assert!(touched < 2_000, "{touched} rows and index entries");
 }

@@ -26,6 +26,7 @@ const ANALYTICS: Definition = Definition {
     name: "temp_chat_get_analytics",
     title: "Chat figures",
     description: "Figures of the chats that began in the last days: joined, answered how soon, ended how, ratings, unanswered. \
+        Days are whole (UTC); medians and p90 are within 1.6 %. \
         For one chat after the other use temp_chat_list_sessions.",
     effect: Effect::Reads,
     scopes: &[Scope::Read],
