@@ -6,11 +6,19 @@
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
 mod bodies;
+mod empty_texts;
+mod ended_streams;
+mod heads;
 mod hostile_page;
 mod hostile_words;
+mod keys_taken_back;
 mod limited_keys;
+mod raw;
+mod slow_clients;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]
 mod support;
+mod timing;
 mod tokens;
+mod transcripts;

@@ -1,6 +1,7 @@
 //! What comes in beside JSON bodies: queries, and the kinds of text in them, with every fault told as a problem.
 
 use axum::extract::FromRequestParts;
+use events::sanitize::is_visible;
 use problem::Problem;
 use uuid::Uuid;
 
@@ -33,10 +34,10 @@ pub(super) fn within(key: &'static str, given: u16, least: u16, most: u16) -> Re
     Ok(given)
 }
 
-/// Makes one line of what may hold line breaks and other controls; nothing where nothing is left.
+/// Makes one line of what may hold line breaks and other controls; nothing where nothing is left to be seen.
 pub(super) fn one_line(text: &str) -> Option<String> {
     let words: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    Some(words.trim().to_owned()).filter(|words| !words.is_empty())
+    Some(words.trim().to_owned()).filter(|words| is_visible(words))
 }
 
 #[cfg(test)]
@@ -57,6 +58,8 @@ mod tests {
     #[test]
     fn a_name_is_one_line() {
         assert_eq!(one_line(" Ann\r\nAgent: yes "), Some("Ann  Agent: yes".to_owned()));
-        assert_eq!(one_line(" \t "), None);
+        for nothing in [" \t ", "\0", "\u{200b}\u{2060}"] {
+            assert_eq!(one_line(nothing), None, "{nothing:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod app;
 mod client;
 mod config;
+mod evenly;
 mod key_uses;
 mod limits;
 mod probes;
@@ -14,8 +15,9 @@ mod waits;
 pub use self::app::App;
 pub use client::Client;
 pub use config::Config;
+pub use evenly::evenly;
 pub use key_uses::KeyUses;
 pub use limits::{Limit, Limits, Rate, Rates};
 pub use probes::Probes;
 pub use request_id::{REQUEST_ID, RequestId, carry};
-pub use waits::{WaitPermit, Waits};
+pub use waits::{WaitBounds, WaitPermit, Waits};

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::protect::{self, BODY, Bounds};
-use crate::{health, observe};
+use crate::{called_name, health, observe};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -71,6 +71,7 @@ pub(crate) fn router(app: &App) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Applied from the last to the first: whatever happens, a request is named, measured and answered.
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(called_name::Names::of(app.config()), called_name::known))
         .layer(from_fn_with_state(app.clone(), protect::headers))
         .layer(from_fn(observe::observe))
         .with_state(app.clone())

@@ -82,6 +82,12 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
+/// Tells whether a text has anything that a screen shows.
+pub fn is_visible(text: &str) -> bool {
+    // An empty pattern of braille dots is a space by another name.
+    text.chars().any(|character| kind(character) == Kind::Seen && !character.is_whitespace() && character != '\u{2800}')
+}
+
 /// Tells whether a selector may stand behind a letter: anywhere else nobody would see that it is there.
 fn takes_shape(letter: char, selector: char) -> bool {
     if PRESENTATION.contains(&selector) {
@@ -222,5 +228,15 @@ mod tests {
         let mut data = Data::Answer { question_id: String::new(), answer: answer("A\u{202e}"), untrusted: true };
         clean_data(&mut data);
         assert_eq!(data, Data::Answer { question_id: String::new(), answer: answer("A\u{fffd}"), untrusted: true });
+    }
+
+    #[test]
+    fn what_no_screen_shows_is_nothing() {
+        for nothing in ["", " \n", "\0\0", "\u{200b}", "\u{3164}", "\u{2800}", "\u{202e} \u{feff}", "\u{e0041}"] {
+            assert!(!is_visible(nothing), "{nothing:?}");
+        }
+        for something in ["a", "\u{200b}.", "👩‍👩‍👧", "ه", "\u{1f3f4}"] {
+            assert!(is_visible(something), "{something:?}");
+        }
     }
 }
