@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) operator_name: Option<String>,
     /// How many proxies of the operator's stand in front: so many of the last `X-Forwarded-For` addresses are believed.
     pub(crate) proxies: usize,
+    /// Names beside the public one by which this service is called, without ports: in a private network, by a load balancer's checks.
+    pub(crate) allowed_hosts: Vec<String>,
     /// The issuer of access tokens that are accepted beside API keys.
     pub(crate) authorization_server: Option<String>,
     /// The audience of such tokens; by default the address of `/mcp`.
@@ -124,6 +126,7 @@ impl Default for Config {
             metrics_listen: None,
             operator_name: None,
             proxies: 0,
+            allowed_hosts: Vec::new(),
             authorization_server: None,
             token_audience: None,
             agent_claim: None,
@@ -199,6 +202,15 @@ impl Config {
     /// Returns how long the audit keeps its entries.
     pub(crate) fn audit_for(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.audit_days.get()))
+    }
+
+    /// Returns the names beside the public one by which this service is called.
+    pub(crate) fn named_hosts(&self) -> Result<Vec<String>> {
+        let is_name = |name: &str| matches!(url::Host::parse(name), Ok(host) if host.to_string().eq_ignore_ascii_case(name));
+        match self.allowed_hosts.iter().find(|name| !is_name(name)) {
+            Some(wrong) => anyhow::bail!("allowed_hosts must be names without ports, like [\"chat.internal\"], not {wrong:?}"),
+            None => Ok(self.allowed_hosts.clone()),
+        }
     }
 
     /// Returns the limits that decisions enforce.

@@ -30,6 +30,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
 
+/// Its background threads return what was freed to the system within some ten seconds, also where nothing happens any more.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match start(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

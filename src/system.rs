@@ -179,13 +179,15 @@ impl System {
         let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = config.proxies;
+        settings.allowed_hosts = config.named_hosts()?;
         settings.authorization_server = config.trusted(&settings.public_url)?;
         settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();
         if let Some(metrics) = listeners.metrics {
-            let stop = stop.clone();
-            self.parts.spawn(async move { ("metrics", gateway::serve_metrics(metrics, stop).await.map_err(Into::into)) });
+            let (stop, settings) = (stop.clone(), app.config().clone());
+            self.parts
+                .spawn(async move { ("metrics", gateway::serve_metrics(metrics, &settings, stop).await.map_err(Into::into)) });
         }
         self.parts.spawn(async move { ("gateway", gateway::serve(listeners.public, app, stop).await.map_err(Into::into)) });
         Ok(())

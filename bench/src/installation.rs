@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use command_service::Commands;
 use follower::Follower;
-use gateway::{App, Config, Probes, Rate, Rates};
+use gateway::{App, Config, Probes, Rate, Rates, WaitBounds};
 use nats::{Backbone, Options, Secrets, SessionCredentials};
 use projector::Projector;
 use query_service::Queries;
@@ -148,6 +148,18 @@ pub(crate) async fn serve(
         typing: UNLIMITED,
         session: UNLIMITED,
         key: UNLIMITED,
+    };
+    let unlimited = usize::MAX;
+    config.waits = WaitBounds {
+        session: unlimited,
+        link: unlimited,
+        key: unlimited,
+        news: unlimited,
+        address: unlimited,
+        gateway: unlimited,
+        session_transcripts: unlimited,
+        link_transcripts: unlimited,
+        transcripts: unlimited,
     };
     let app = App::new(commands.clone(), queries, backbone.clone(), config, Probes::default());
     let serving = async move {

@@ -10,11 +10,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{Commands, Receipt, Refusal, clock, random};
 
-/// How long a key that another process revoked may still be accepted.
-const KEYS_SEEN_WITHIN: Duration = Duration::from_secs(5);
-
-/// The same for the second look at a key without a tag that was refused: anybody can make one up.
-const UNTAGGED_SEEN_WITHIN: Duration = Duration::from_secs(1);
+/// How long a key that another process revoked may still be accepted: less than a second, with the answer.
+pub const KEYS_SEEN_WITHIN: Duration = Duration::from_millis(800);
+/// How old a name may be that is shown.
+const NAMES_SEEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The holder of a valid API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub struct Principal {
     pub key_name: String,
     /// What the key permits.
     pub grant: Grant,
+    /// Until when what was presented is good, as far as that is known: a key's own end, that of a secret that was replaced, a token's.
+    pub good_until: Option<Timestamp>,
 }
 
 /// A key just issued; its text is shown only once.
@@ -106,13 +107,15 @@ impl Commands {
                     key,
                     key_name: known.name.clone(),
                     grant: known.grant.clone(),
+                    good_until: good_until(known, &hash),
                 }),
             }
         };
         match self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, judge).await? {
             // Another process may have issued or rotated it a moment ago: read the newest state.
             Err(Refusal::KeyInvalid | Refusal::KeyExpired { .. }) => {
-                let age = if is_tagged { Duration::ZERO } else { UNTAGGED_SEEN_WITHIN };
+                // Without a tag anybody can make one up: what was seen a moment ago is good enough.
+                let age = if is_tagged { Duration::ZERO } else { KEYS_SEEN_WITHIN };
                 self.inner.agents.look(Address::agent(agent), age, judge).await?
             }
             judged => judged,
@@ -134,13 +137,13 @@ impl Commands {
     /// Returns the name of an agent's key, which only the agent's own team sees.
     pub async fn key_name(&self, agent: AgentId, key: KeyId) -> Result<Option<String>, Refusal> {
         let look = |root: &Root<Agent>| root.state.keys.get(&key).map(|key| key.name.clone());
-        Ok(self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?)
+        Ok(self.inner.agents.look(Address::agent(agent), NAMES_SEEN_WITHIN, look).await?)
     }
 
     /// Returns an agent's name.
     pub async fn agent_name(&self, agent: AgentId) -> Result<String, Refusal> {
         let look = |root: &Root<Agent>| root.state.name.clone();
-        self.inner.agents.look(Address::agent(agent), KEYS_SEEN_WITHIN, look).await?.ok_or(Refusal::Agent(Rejection::Unknown))
+        self.inner.agents.look(Address::agent(agent), NAMES_SEEN_WITHIN, look).await?.ok_or(Refusal::Agent(Rejection::Unknown))
     }
 }
 
@@ -148,4 +151,10 @@ impl Commands {
 fn opens(key: &Key, hash: &[u8; 32], now: Timestamp) -> bool {
     let same = key.hashes(now).fold(Choice::from(0), |same, known| same | known.ct_eq(hash));
     bool::from(same) && !key.revoked
+}
+
+/// Tells until when a key's secret is good; `hash` is one of the key's.
+fn good_until(key: &Key, hash: &[u8; 32]) -> Option<Timestamp> {
+    let replaced = key.retired.iter().filter(|retired| key.hash != *hash && retired.hash == *hash).map(|retired| retired.until);
+    replaced.max().into_iter().chain(key.grant.expires_at).min()
 }

@@ -37,7 +37,7 @@ use domain::session::Session;
 use domain::{Address, Policy};
 use nats::{ApiKeys, Backbone, DataKey, Derived};
 
-pub use agents::{NewKey, Principal};
+pub use agents::{KEYS_SEEN_WITHIN, NewKey, Principal};
 pub use devices::{HandedOver, Offered};
 pub use joining::{Join, Joined, Known};
 pub use links::{End, LinkChanges, NewLink, Plain};

@@ -8,16 +8,24 @@
 mod audit;
 mod bodies;
 mod canaries;
+mod empty_texts;
+mod ended_streams;
 mod fuzzing;
 mod headers;
+mod heads;
 mod hostile_page;
 mod hostile_words;
 mod injection;
+mod keys_taken_back;
 mod leaked_key;
 mod limited_keys;
+mod raw;
 mod signed_heads;
+mod slow_clients;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]
 mod support;
+mod timing;
 mod tokens;
+mod transcripts;

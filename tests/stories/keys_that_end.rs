@@ -128,6 +128,7 @@ async fn streams_end_with_their_key() {
     scene.chatter.say("A secret").await;
     assert_eq!(news(&mut resources).await, None, "not even that something happened");
     assert_eq!(events.next().await, None);
+    assert_eq!(events.refusal().unwrap()["code"], "key_invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]

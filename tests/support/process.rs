@@ -77,6 +77,13 @@ impl Process {
         self.said.lines().find_map(|line| line.strip_prefix("ready ")).map(str::trim)
     }
 
+    /// Returns how many bytes of memory it holds now.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        held.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+
     /// Returns what it printed before it was ready.
     pub(crate) fn said(&self) -> &str {
         &self.said

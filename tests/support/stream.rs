@@ -11,6 +11,7 @@ use super::soon;
 pub(crate) struct Stream {
     blocks: BoxStream<'static, Sse>,
     last_id: Option<String>,
+    refusal: Option<Value>,
 }
 
 impl Stream {
@@ -20,12 +21,21 @@ impl Stream {
         assert_eq!(response.headers()["content-type"].to_str().unwrap().split(';').next(), Some("text/event-stream"));
         let blocks = SseByteStream::new(response.bytes_stream());
         // A server that was killed ends a stream in the middle: for the reader that is an end like any other.
-        Self { blocks: blocks.take_while(|block| std::future::ready(block.is_ok())).map(Result::unwrap).boxed(), last_id: None }
+        Self {
+            blocks: blocks.take_while(|block| std::future::ready(block.is_ok())).map(Result::unwrap).boxed(),
+            last_id: None,
+            refusal: None,
+        }
     }
 
     /// Returns the id from which to resume.
     pub(crate) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
+    }
+
+    /// Returns why the service ended it, where it said so.
+    pub(crate) fn refusal(&self) -> Option<&Value> {
+        self.refusal.as_ref()
     }
 
     /// Waits for the first id: from then on nothing can be missed.
@@ -44,6 +54,10 @@ impl Stream {
                 continue;
             }
             let event: Value = serde_json::from_str(&data).unwrap();
+            if kind == "refused" {
+                self.refusal = Some(event);
+                continue;
+            }
             assert_eq!(event["type"], kind.as_str());
             assert_eq!(event["cursor"].as_str(), block.id.as_deref());
             return Some(event);

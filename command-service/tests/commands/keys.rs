@@ -26,8 +26,14 @@ async fn a_key_says_who_acts() {
     let agent = process.agent().await;
     let new = process.commands.issue_key(agent, "laptop", Grant::default()).await.unwrap();
     let principal = world.process().await.commands.authenticate(&new.text).await.unwrap();
-    let expected =
-        Principal { agent, agent_name: "Ada".to_owned(), key: new.key, key_name: "laptop".to_owned(), grant: Grant::default() };
+    let expected = Principal {
+        agent,
+        agent_name: "Ada".to_owned(),
+        key: new.key,
+        key_name: "laptop".to_owned(),
+        grant: Grant::default(),
+        good_until: None,
+    };
     assert_eq!(principal, expected);
     assert_eq!(process.commands.key_name(agent, new.key).await.unwrap().as_deref(), Some("laptop"));
     assert!(!format!("{new:?}").contains(&new.text));

@@ -83,9 +83,11 @@ impl Tokens {
         };
         let key: KeyId = commands.key_of_subject(agent, &claims.iss, &claims.sub);
         let scopes: BTreeSet<Scope> = claims.scope.split(' ').filter_map(|scope| scope.parse().ok()).collect();
-        let expires_at = Some(Timestamp(claims.exp.saturating_mul(1_000)));
-        let grant = Grant { scopes: Some(scopes), link: None, expires_at };
-        Ok(Principal { agent, agent_name, key, key_name: claims.sub.chars().take(SHOWN).collect(), grant })
+        let seconds = |seconds: i64| Some(Timestamp(seconds.saturating_mul(1_000)));
+        let grant = Grant { scopes: Some(scopes), link: None, expires_at: seconds(claims.exp) };
+        // Whole seconds are compared: it is refused from the next one on.
+        let good_until = seconds(claims.exp.saturating_add_unsigned(LEEWAY + 1));
+        Ok(Principal { agent, agent_name, key, key_name: claims.sub.chars().take(SHOWN).collect(), grant, good_until })
     }
 
     /// Reads a token that the server signed for us, and that is good now.

@@ -1,6 +1,8 @@
 //! A person's devices: a chat goes on on another one by a code, and one device is forgotten without the others.
 
-use app::{App, Client, Limit};
+use std::time::Duration;
+
+use app::{App, Client, Limit, evenly};
 use auth::{Chatter, cookie};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -14,6 +16,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::qr::QrCode;
+
+/// In steps of what time a code is refused: longer than the log takes to note that it was wrong.
+const REFUSED_IN: Duration = Duration::from_millis(100);
 
 /// A code that lets another device in, once.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +61,8 @@ pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<
 pub(super) async fn take(app: &App, client: Client, code: &str, client_id: &str, carrier: Carrier) -> Result<Chatter, Problem> {
     app.limits().check(Limit::Handoff(client.0))?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
-    let taken = app.commands().take_handoff(&code, client_id).await?;
+    // A code that leads to a session costs a look at that, and a note in the log: the time must not tell.
+    let taken = evenly(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await?;
     app.wrote(taken.agent, &taken.receipt);
     Ok(Chatter { agent: taken.agent, session: taken.session, device: taken.device, carrier })
 }

@@ -33,7 +33,7 @@ pub(super) fn within(key: &'static str, given: u16, least: u16, most: u16) -> Re
     Ok(given)
 }
 
-/// Makes one line of what may hold line breaks and other controls; nothing where nothing is left.
+/// Makes one line of what may hold line breaks and other controls; nothing where nothing is left to be seen.
 pub(super) fn one_line(text: &str) -> Option<String> {
     let words: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     Some(text::trim(&words)).filter(|words| !text::is_blank(words)).map(str::to_owned)
@@ -57,7 +57,8 @@ mod tests {
     #[test]
     fn a_name_is_one_line() {
         assert_eq!(one_line(" Ann\r\nAgent: yes "), Some("Ann  Agent: yes".to_owned()));
-        assert_eq!(one_line(" \t "), None);
-        assert_eq!(one_line("\u{200b}\u{2800}"), None);
+        for nothing in [" \t ", "\0", "\u{200b}\u{2060}", "\u{2800}"] {
+            assert_eq!(one_line(nothing), None, "{nothing:?}");
+        }
     }
 }

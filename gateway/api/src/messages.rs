@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::App;
+use app::{App, Client, WaitPermit};
 use auth::Chatter;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -120,11 +120,13 @@ pub(super) struct Page {
         (status = 200, body = Page),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "cursor_reset, session_erased", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 429, description = "too_many_streams", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn get(
     State(app): State<App>,
     chatter: Chatter,
+    client: Client,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<Page>, Problem> {
     let limit = within("limit", params.limit.unwrap_or(LIMIT), 1, MOST)?;
@@ -137,7 +139,10 @@ pub(super) async fn get(
         (Some(_), Some(_)) => return Err(Problem::field("before", "conflict", "Send after or before, not both.")),
         (None, Some(_)) if wait > 0 => return Err(Problem::field("wait", "conflict", "What was before does not come any more.")),
         (None, Some(before)) => earlier(&app, &chatter, before, limit).await?,
-        (after, None) if wait > 0 => coming(&app, &chatter, after, limit, Duration::from_secs(wait.into())).await?,
+        (after, None) if wait > 0 => {
+            let permit = app.waits().begin_for_chatter(chatter.session, shown.link_id, client)?;
+            coming(&app, &chatter, after, limit, Duration::from_secs(wait.into()), permit).await?
+        }
         (after, None) => later(&app, &chatter, after, limit).await?,
     };
     Ok(Json(Page {
@@ -177,7 +182,14 @@ async fn earlier(app: &App, chatter: &Chatter, before: Position, limit: u16) -> 
 }
 
 /// Waits until something durable happens: from the log, not from the rows.
-async fn coming(app: &App, chatter: &Chatter, after: Option<Position>, limit: u16, wait: Duration) -> Result<Found, Problem> {
+async fn coming(
+    app: &App,
+    chatter: &Chatter,
+    after: Option<Position>,
+    limit: u16,
+    wait: Duration,
+    _permit: WaitPermit,
+) -> Result<Found, Problem> {
     let deadline = Instant::now() + wait;
     let after = after.unwrap_or_else(|| history::beginning(app, chatter));
     if after.shard != app.backbone().shard_of(chatter.agent) {
@@ -197,7 +209,7 @@ async fn coming(app: &App, chatter: &Chatter, after: Option<Position>, limit: u1
         };
         match delivery {
             None | Some(Delivery::Closed) => return Ok(found),
-            Some(Delivery::Signal(..)) => {}
+            Some(Delivery::Signal(..) | Delivery::AgentChanged) => {}
             Some(Delivery::Reset) => return Err(Code::CursorReset.into()),
             Some(Delivery::Entry(entry, after)) => {
                 if entry.forgets() && app.commands().has_just_forgotten(chatter.address(), chatter.device).await? {

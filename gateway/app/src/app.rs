@@ -57,7 +57,7 @@ impl App {
         let inner = Inner {
             hub: Hub::new(backbone.clone()),
             limits: Limits::new(&config.rates),
-            waits: Arc::default(),
+            waits: Waits::within(config.waits),
             written: ReadYourWrites::default(),
             key_uses: KeyUses::default(),
             tokens: config.authorization_server.clone().map(Tokens::new),
@@ -114,7 +114,7 @@ impl App {
         &self.inner.limits
     }
 
-    /// Returns what counts the waits and streams of agents.
+    /// Returns what counts the waits and streams under way.
     pub fn waits(&self) -> &Arc<Waits> {
         &self.inner.waits
     }

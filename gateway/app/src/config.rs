@@ -6,6 +6,7 @@ use access_tokens::AuthorizationServer;
 use url::Url;
 
 use crate::limits::Rates;
+use crate::waits::WaitBounds;
 
 /// The settings of the edge.
 #[derive(Debug, Clone)]
@@ -20,6 +21,10 @@ pub struct Config {
     pub authorization_server: Option<AuthorizationServer>,
     /// How often is too often.
     pub rates: Rates,
+    /// How many waits and streams may be under way.
+    pub waits: WaitBounds,
+    /// Names beside the public one under which this service may be called: of a load balancer's own checks, or of a private network.
+    pub allowed_hosts: Vec<String>,
     /// Connections that may be open at once; further ones wait to be accepted.
     pub connections: usize,
     /// Ordinary requests that may be under way at once, waits and streams aside.
@@ -44,6 +49,8 @@ impl Config {
             proxies: 0,
             authorization_server: None,
             rates: Rates::default(),
+            waits: WaitBounds::default(),
+            allowed_hosts: Vec::new(),
             connections: 16_384,
             requests: 1_024,
             patience: Duration::from_secs(20),

@@ -103,7 +103,15 @@ impl Limits {
 
     /// Counts one more, or says when the next is welcome.
     pub fn check(&self, limit: Limit) -> Result<(), Problem> {
-        self.limiter(limit).check_key(&limit).map_err(|early| {
+        self.check_many(limit, 1)
+    }
+
+    /// Counts something that costs as much as `cost` ordinary requests.
+    pub fn check_many(&self, limit: Limit, cost: u32) -> Result<(), Problem> {
+        let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN);
+        // A burst that is set lower than the cost would let none in, for ever.
+        let checked = self.limiter(limit).check_key_n(&limit, cost).unwrap_or(Ok(()));
+        checked.map_err(|early| {
             let wait = early.wait_time_from(self.clock.now());
             Problem::with_detail(code(limit), format!("Too many requests; the next is welcome in {} s.", wait.as_secs().max(1)))
                 .after(wait)

@@ -4,9 +4,11 @@ mod challenge;
 mod chatter;
 pub mod cookie;
 mod key;
+mod key_watch;
 mod metadata;
 
 pub use challenge::refuse;
 pub use chatter::{Chatter, bearer, presented};
 pub use key::{authenticate, is_still};
+pub use key_watch::KeyWatch;
 pub use metadata::routes;

@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::line_ends::LineEnds;
+
 /// A stream of bytes whose heads of requests must come in time. What an idle connection may take is hyper's to count: its clock runs
 /// while nothing is under way, this one from a head's first byte.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub(crate) struct Connection<T> {
     due: Option<Instant>,
     /// Made only for heads that do not come in one piece.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// What the head under way ends its lines with. A head that comes in one piece with the request before it is not looked at: where
+    /// that one ends is hyper's to know.
+    line_ends: LineEnds,
 }
 
 /// Tells a [`Connection`] whether a request of its is being answered: then what is read is no head. It counts beginnings and ends of
@@ -54,7 +59,15 @@ impl Serving {
 impl<T> Connection<T> {
     /// Prepares a connection that may take `patience` for each head.
     pub(crate) fn new(stream: T, patience: Duration) -> Self {
-        Self { stream, serving: Serving::default(), turn: 0, patience, due: Some(Instant::now() + patience), alarm: None }
+        Self {
+            stream,
+            serving: Serving::default(),
+            turn: 0,
+            patience,
+            due: Some(Instant::now() + patience),
+            alarm: None,
+            line_ends: LineEnds::default(),
+        }
     }
 
     /// Returns what is to be told of answers.
@@ -68,12 +81,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
         let this = &mut *self;
         let turn = this.serving.turn();
         if turn != this.turn {
-            (this.turn, this.due, this.alarm) = (turn, None, None);
+            (this.turn, this.due, this.alarm, this.line_ends) = (turn, None, None, LineEnds::default());
         }
         let is_head = turn.is_multiple_of(2);
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(context, buffer) {
             if is_head && buffer.filled().len() > before {
+                this.line_ends.take(buffer.filled_mut().get_mut(before..).unwrap_or_default());
                 this.due.get_or_insert_with(|| Instant::now() + this.patience);
             }
             return Poll::Ready(read);

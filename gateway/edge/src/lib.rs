@@ -3,9 +3,11 @@
 //! [`serve`] takes an [`App`] and answers on a listener until told to stop.
 
 mod accept;
+mod called_name;
 mod concurrency;
 mod connection;
 mod health;
+mod line_ends;
 mod metrics;
 mod observe;
 mod protect;
@@ -15,5 +17,5 @@ mod warnings;
 pub use self::metrics::{recorder, serve_metrics};
 pub use accept::serve;
 pub use access_tokens::AuthorizationServer;
-pub use app::{App, Config, Probes, Rate, Rates};
+pub use app::{App, Config, Probes, Rate, Rates, WaitBounds};
 pub use events::{Moment, news};

@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use app::Config;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::called_name::{Names, known};
 
 /// The upper bounds of the request times' buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -50,7 +54,7 @@ fn describe() {
 }
 
 /// Answers `GET /metrics` until told to stop; the listener belongs on a private address.
-pub async fn serve_metrics(listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
+pub async fn serve_metrics(listener: TcpListener, config: &Config, shutdown: CancellationToken) -> std::io::Result<()> {
     let handle = recorder();
     let upkeep = async {
         let mut tick = tokio::time::interval(UPKEEP);
@@ -59,7 +63,8 @@ pub async fn serve_metrics(listener: TcpListener, shutdown: CancellationToken) -
             handle.run_upkeep();
         }
     };
-    let router = Router::new().route("/metrics", get(|| async { handle.render() }));
+    let router =
+        Router::new().route("/metrics", get(|| async { handle.render() })).layer(from_fn_with_state(Names::of(config), known));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {

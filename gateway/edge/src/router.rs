@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::protect::{self, BODY, Bounds};
-use crate::{health, observe};
+use crate::{called_name, health, observe};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -77,6 +77,7 @@ pub(crate) fn router(app: &App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NOT_KEPT))
         .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, NO_PAGE))
+        .layer(from_fn_with_state(called_name::Names::of(app.config()), called_name::known))
         .layer(from_fn_with_state(app.clone(), protect::headers))
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app.clone())

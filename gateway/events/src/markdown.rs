@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
+use url::Url;
 
 /// How deep quotations, lists and emphasis go into each other; the sanitizer's time grows with the square of that.
 const DEEPEST: usize = 24;
@@ -47,9 +48,20 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .link_rel(Some("noopener noreferrer nofollow"))
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
         // Nothing of ours is to be linked from an agent's words.
-        .url_relative(UrlRelative::Deny);
+        .url_relative(UrlRelative::Deny)
+        .attribute_filter(|_, name, value| (name != "href" || leads_out(value)).then(|| value.into()));
     builder
 });
+
+/// Tells whether an address means the same wherever it stands: `https:/path` and `https:path` are parts of the very site that shows them
+/// (WHATWG URL, section 4.4), though they name a scheme.
+fn leads_out(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once(':') else { return false };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" => rest.starts_with("//") && Url::parse(address).is_ok_and(|url| url.has_host()),
+        _ => !rest.is_empty(),
+    }
+}
 
 /// Renders markdown (`CommonMark` with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
 pub fn render(markdown: &str) -> String {
@@ -118,8 +130,23 @@ mod tests {
             "[x](/api/v1/sessions/x)",
             "[x](//evil.example)",
             "<javascript:alert(1)>",
+            "[x](https:/path)",
+            "[x](https:path)",
+            "[x](HTTP:/api/v1)",
+            "[x](https:\\\\evil)",
+            "[x](https://)",
+            "<https:/path>",
+            "[x](mailto:)",
+            "[x](tel:)",
         ] {
             assert!(!render(source).contains("href="), "{source}: {}", render(source));
+        }
+    }
+
+    #[test]
+    fn what_leads_out_stays_a_link() {
+        for source in ["[x](HTTPS://example.com/a)", "[x](mailto:a@b.example)", "[x](tel:+15550123)", "<a@b.example>"] {
+            assert!(render(source).contains("href="), "{source}: {}", render(source));
         }
     }
 

@@ -95,6 +95,11 @@ impl Entry {
         })
     }
 
+    /// Tells whether its session has ended with it, and its words are still there.
+    pub fn ends(&self) -> bool {
+        self.fate() == Some(Fate::Ended)
+    }
+
     /// Tells whether the words of its session are gone with it.
     pub fn erases(&self) -> bool {
         self.fate() == Some(Fate::Erased)

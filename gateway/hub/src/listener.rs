@@ -23,6 +23,8 @@ pub(super) enum Item {
     Entry(Arc<Entry>),
     /// A signal.
     Signal(Signal),
+    /// The agent or its keys have changed.
+    AgentChanged,
 }
 
 /// Why a listener gets nothing any more.
@@ -55,6 +57,8 @@ struct Queue {
     items: VecDeque<Item>,
     /// Stored bytes of the commits among them.
     bytes: usize,
+    /// Whether it is to be told that the agent has changed, before all that waits.
+    agent_changed: bool,
     closed: Option<Closed>,
 }
 
@@ -101,6 +105,12 @@ impl Listener {
         self.wake.notify_one();
     }
 
+    /// Tells the listener that the agent or its keys have changed; that takes no room in the queue.
+    pub(super) fn agent_changed(&self) {
+        self.queue.lock().agent_changed = true;
+        self.wake.notify_one();
+    }
+
     /// Lets the listener have what waits, and nothing after it.
     pub(super) fn close(&self, why: Closed) {
         self.queue.lock().closed.get_or_insert(why);
@@ -112,7 +122,7 @@ impl Listener {
         for item in &self.queue.lock().items {
             match item {
                 Item::Entry(entry) if entry.address() == session => entry.forget(fate),
-                Item::Entry(_) | Item::Signal(_) => {}
+                Item::Entry(_) | Item::Signal(_) | Item::AgentChanged => {}
             }
         }
     }
@@ -120,6 +130,9 @@ impl Listener {
     /// Takes what waits, if anything does.
     pub(super) fn try_next(&self) -> Option<Result<Item, Closed>> {
         let mut queue = self.queue.lock();
+        if std::mem::take(&mut queue.agent_changed) {
+            return Some(Ok(Item::AgentChanged));
+        }
         let Some(item) = queue.items.pop_front() else { return queue.closed.map(Err) };
         if let Item::Entry(entry) = &item {
             queue.bytes -= entry.size();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use domain::Address;
+use domain::{Address, AgentId, Target};
 use events::Speaker;
 use nats::{Position, Unknown};
 use tokio::time::Instant;
@@ -160,6 +160,9 @@ impl State {
             if let Some(fate) = fate {
                 self.ring.forget(entry.address(), fate);
             }
+            if entry.address().target == Target::Agent {
+                self.agent_changed(entry.address().agent);
+            }
             for topic in entry.topics() {
                 for listener in self.topics.get(&topic).into_iter().flatten() {
                     if let Some(fate) = fate {
@@ -169,6 +172,14 @@ impl State {
                 }
             }
             self.ring.push(entry, &self.bounds);
+        }
+    }
+
+    /// Tells all who listen with keys of an agent, to whatever of it, that these may have changed. It happens seldom: all topics are
+    /// walked through.
+    fn agent_changed(&self, agent: AgentId) {
+        for (_, listeners) in self.topics.iter().filter(|(topic, _)| topic.agent() == agent) {
+            listeners.iter().filter(|listener| !listener.is_viewer()).for_each(|listener| listener.agent_changed());
         }
     }
 

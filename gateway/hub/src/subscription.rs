@@ -24,6 +24,9 @@ pub enum Delivery {
     Entry(Arc<Entry>, Position),
     /// A signal about the session or its agent; for chatters only.
     Signal(Signal),
+    /// The agent or one of its keys has changed: whoever listens with a key asks whether it is still good. It comes before all that
+    /// waits, and never to a chatter.
+    AgentChanged,
     /// The log is another one: cursors mean nothing any more, begin anew.
     Reset,
     /// Cut off: resume with the last cursor.
@@ -166,6 +169,7 @@ impl Subscription {
         match item {
             Ok(Item::Entry(entry)) => self.advance(entry),
             Ok(Item::Signal(signal)) => Some(Delivery::Signal(signal)),
+            Ok(Item::AgentChanged) => Some(Delivery::AgentChanged),
             Err(why) => {
                 self.end(why);
                 Some(why.into())

@@ -16,6 +16,4 @@ pub(super) struct Agents {
     pub(super) cursors: Arc<AgentCursors>,
     pub(super) positions: Arc<Positions>,
     pub(super) waits: Arc<Waits>,
-    /// Streams of news about resources, bounded as waits are.
-    pub(super) streams: Arc<Waits>,
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use text::clean;
+use text::{clean, is_blank};
 
 /// How much of a wrong value is told back, in characters.
 const TOLD: usize = 60;
@@ -80,6 +80,7 @@ impl Arguments {
         for (name, value) in &mut given {
             let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
             self.check(name, value, property)?;
+            self.check_text(name, value)?;
         }
         for name in self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !given.contains_key(name) {
@@ -122,6 +123,22 @@ impl Arguments {
             return Err(self.invalid(format!("{name} must be {choices}, not {}.", told(value)), "again with one of these"));
         }
         self.check_range(name, value, property)
+    }
+
+    /// Refuses texts that hold NUL, or nothing that a screen shows, however deep they stand; an empty text is for others to judge.
+    fn check_text(&self, name: &str, value: &Value) -> Result<(), Problem> {
+        match value {
+            Value::String(text) if text.contains('\0') => {
+                Err(self.invalid(format!("{name} holds the character NUL."), "again without it"))
+            }
+            Value::String(text) if !text.is_empty() && is_blank(text) => {
+                let happened = format!("{name} has nothing in it that can be seen.");
+                Err(Problem::with_detail(Code::TextEmpty, happened).next(format!("Call {} again with words.", self.tool)))
+            }
+            Value::Array(items) => items.iter().try_for_each(|item| self.check_text(name, item)),
+            Value::Object(fields) => fields.values().try_for_each(|field| self.check_text(name, field)),
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        }
     }
 
     fn check_range(&self, name: &str, value: &Value, property: &JsonObject) -> Result<(), Problem> {

@@ -2,6 +2,7 @@
 
 use app::audit::About;
 use app::{App, Client, RequestId};
+use auth::KeyWatch;
 use command_service::Principal;
 use domain::agent::Scope;
 use domain::link::{self, Link};
@@ -53,14 +54,29 @@ impl Call {
 
     /// Refuses a caller that was let in and has waited since: meanwhile its key may have been taken back, or reached its end.
     pub(super) async fn is_still_allowed(&self) -> Result<(), Problem> {
+        auth::is_still(self.app(), &self.principal, self.presented()?).await
+    }
+
+    /// Watches the caller's key for as long as the call waits.
+    pub(super) fn key_watch(&self) -> Result<KeyWatch, Problem> {
+        Ok(KeyWatch::new(self.app().clone(), self.principal.clone(), self.presented()?.to_owned()))
+    }
+
+    fn presented(&self) -> Result<&str, Problem> {
         let parts = self.request.extensions.get::<http::request::Parts>();
-        let presented = parts.and_then(|parts| auth::bearer(&parts.headers)).ok_or(Code::KeyInvalid)?;
-        auth::is_still(self.app(), &self.principal, presented).await
+        Ok(parts.and_then(|parts| auth::bearer(&parts.headers)).ok_or(Code::KeyInvalid)?)
     }
 
     /// Returns the request's name: commits and log lines carry it.
     pub(super) fn request_id(&self) -> Option<RequestId> {
         self.request.extensions.get::<http::request::Parts>()?.extensions.get().copied()
+    }
+
+    /// Returns from where the call comes.
+    pub(super) fn client(&self) -> Client {
+        let nowhere = Client(std::net::IpAddr::from([0, 0, 0, 0]));
+        let parts = self.request.extensions.get::<http::request::Parts>();
+        parts.map_or(nowhere, |parts| Client::of_request(&parts.extensions, &parts.headers, self.app().config().proxies))
     }
 
     /// Returns all that a handler may use.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agent_events::AgentCursors;
 use app::{App, Client};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +27,9 @@ use super::tools;
 /// The longest body: the longest arguments there are, with every character escaped.
 const BODY: usize = 256 * 1_024;
 
+/// The longest error of the protocol, in bytes: ours are shorter, so what is longer quotes something that is.
+const LONGEST_ERROR: u64 = 2_048;
+
 /// Returns `/mcp`, for holders of a valid API key only.
 pub fn routes(app: &App) -> Router<App> {
     let agents = Agents {
@@ -34,7 +37,6 @@ pub fn routes(app: &App) -> Router<App> {
         cursors: Arc::new(AgentCursors::new(app.cursors().clone(), app.backbone().secrets())),
         positions: Arc::default(),
         waits: Arc::clone(app.waits()),
-        streams: Arc::default(),
         app: app.clone(),
     };
     let config = transport(&app.config().public_url);
@@ -54,7 +56,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
             };
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(Gone(gone));
-            let response = next.run(request).await;
+            let response = kept_short(next.run(request).await).await;
             // The body holds it from here on: it is dropped with the connection.
             response.map(|body| {
                 Body::new(body.map_frame(move |frame| {
@@ -65,6 +67,16 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
         }
         Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
     }
+}
+
+/// Replaces an error of the protocol that quotes what was sent at length.
+async fn kept_short(response: Response) -> Response {
+    let is_long = response.body().size_hint().lower() > LONGEST_ERROR;
+    if !is_long || !response.status().is_client_error() {
+        return response;
+    }
+    let error = ErrorData::new(ErrorCode::INVALID_REQUEST, "The request is not of the expected form.", None);
+    (response.status(), Json(json!({"jsonrpc": "2.0", "id": null, "error": error}))).into_response()
 }
 
 /// Reads the body of a message, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
@@ -85,7 +97,7 @@ async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// Answers one request at a time, and only under names that are ours: no other site's page may reach us through a name of its own.
+/// Answers one request at a time. By which names it is called is checked before, for all doors alike.
 fn transport(public_url: &Url) -> StreamableHttpServerConfig {
     let local = ["localhost", "127.0.0.1", "::1"];
     let public = public_url.host().map(|host| match host {
@@ -101,7 +113,7 @@ fn transport(public_url: &Url) -> StreamableHttpServerConfig {
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_max_request_body_bytes(BODY)
-        .with_allowed_hosts(local.map(str::to_owned).into_iter().chain(public))
+        .disable_allowed_hosts()
         .with_allowed_origins(local_origins.map(|origin| (*origin).to_owned()).chain(public_origin))
         .enforce_origin_validation()
 }

@@ -1,11 +1,13 @@
 //! What each request of the protocol is answered with.
 
+use problem::brief;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, Reference, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
+    SubscriptionFilter,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -15,7 +17,7 @@ use super::agents::Agents;
 use super::call::Call;
 use super::{prompts, protocol_version, resources};
 
-/// How much of a tool's wrong name is told back, in characters.
+/// How much of a wrong name of a tool or method is told back, in characters.
 const LONGEST_NAME: usize = 60;
 
 /// What every model is told once.
@@ -61,6 +63,15 @@ impl ServerHandler for Agents {
         Ok(listed)
     }
 
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = brief(&sanitize::clean(&request.method), LONGEST_NAME);
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("There is no method {method}."), None))
+    }
+
     /// Calls a tool; where there is none of that name, the protocol has an error, and a model the names there are.
     async fn call_tool(
         &self,
@@ -69,7 +80,7 @@ impl ServerHandler for Agents {
     ) -> Result<CallToolResponse, ErrorData> {
         if self.tools.get(&request.name).is_none() {
             let known: Vec<_> = self.tools.list_all().into_iter().map(|tool| tool.name).collect();
-            let name: String = clean(&request.name).chars().take(LONGEST_NAME).collect();
+            let name = brief(&clean(&request.name), LONGEST_NAME);
             return Err(ErrorData::invalid_params(format!("There is no tool {name}. There are: {}.", known.join(", ")), None));
         }
         self.tools.call(ToolCallContext::new(self, request, context)).await

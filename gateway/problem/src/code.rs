@@ -166,6 +166,11 @@ codes! {
         client "See /openapi.json for what there is.", agent "Use the tools that tools/list names.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This address does not take that method.",
         client "See the Allow header.", agent "Use the tools that tools/list names.";
+    HostUnknown = "host_unknown", MISDIRECTED_REQUEST, "This service is not known by the name in Host.",
+        client "Call it by its public name or by its IP address; an operator may add names: allowed_hosts.",
+        agent "Ask the operator to add the name to the setting allowed_hosts.";
+    HeadInvalid = "head_invalid", BAD_REQUEST, "The request's head contradicts itself.",
+        client "Send one Host, the same as in the address.", agent "Send one Host, the same as in the address.";
     CrossSite = "cross_site", FORBIDDEN, "Another site sent this request.",
         client "Send it from this service's own pages, or without an Origin.", agent "Send it without an Origin.";
 

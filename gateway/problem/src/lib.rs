@@ -26,6 +26,11 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// How many fields' faults are told in a sentence.
 const TOLD: usize = 8;
+/// The longest sentence that is told, in characters: ours are shorter, so what is longer quotes something that is.
+const LONGEST_DETAIL: usize = 1_000;
+/// The same for what is wrong with one field, and for a field's name.
+const LONGEST_FAULT: usize = 300;
+const LONGEST_KEY: usize = 64;
 
 /// A refusal or failure, ready to be told to an HTTP client or an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,23 +107,29 @@ impl Problem {
 
     /// Says what is wrong with one field.
     pub fn field(key: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        let error = FieldError { key: key.into(), code, detail: detail.into() };
+        let error = FieldError { key: brief(&key.into(), LONGEST_KEY), code, detail: brief(&detail.into(), LONGEST_FAULT) };
         let detail = format!("{}: {}", error.key, error.detail);
         Self { errors: vec![error], ..Self::with_detail(Code::InvalidRequest, detail) }
     }
 
     /// Says what is wrong with the fields of a question or of an answer.
     pub fn of_fields(code: Code, errors: Vec<forms::FieldError>) -> Self {
-        let told = |error: &forms::FieldError| format!("{}: {}", error.key, error.detail);
+        let errors: Vec<_> = errors
+            .into_iter()
+            .map(|forms::FieldError { key, code, detail }| {
+                let (key, detail) = (brief(&key, LONGEST_KEY), brief(&detail, LONGEST_FAULT));
+                FieldError { key, code, detail }
+            })
+            .collect();
+        let told = |error: &FieldError| format!("{}: {}", error.key, error.detail);
         let detail = errors.iter().take(TOLD).map(told).collect::<Vec<_>>().join(" ");
-        let errors = errors.into_iter().map(|forms::FieldError { key, code, detail }| FieldError { key, code, detail });
-        Self { errors: errors.collect(), ..Self::with_detail(code, detail) }
+        Self { errors, ..Self::with_detail(code, detail) }
     }
 
     /// Tells an agent: `code: what happened, with the actual value. The next call.`
     pub fn tool_text(&self) -> String {
         let next = self.next.as_deref().unwrap_or(self.code.next_call());
-        format!("{}: {} {next}", self.code.as_str(), self.detail)
+        format!("{}: {} {next}", self.code.as_str(), brief(&self.detail, LONGEST_DETAIL))
     }
 
     /// Returns the body for an HTTP client.
@@ -127,7 +138,7 @@ impl Problem {
         Body {
             title: self.code.title(),
             status: self.code.status().as_u16(),
-            detail: format!("{} {next}", self.detail),
+            detail: format!("{} {next}", brief(&self.detail, LONGEST_DETAIL)),
             code: self.code.as_str(),
             errors: &self.errors,
         }
@@ -172,6 +183,18 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self.code);
         response
     }
+}
+
+/// Cuts what is longer than `most` characters in the middle: its beginning and its end tell what it is about, and nobody is sent back
+/// all that was sent.
+pub fn brief(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let (head, tail) = (most * 3 / 4, most / 4);
+    let cut = length - head - tail;
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(head + cut)).collect()
 }
 
 /// Turns what tower-http or axum answered by itself into a problem.

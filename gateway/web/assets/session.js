@@ -16,7 +16,8 @@ import { initialState, newestFromAgent, reduce } from './store.js';
 
 /** An agent that says it is typing, and then nothing more, has stopped. */
 const TYPING_FADES_MS = 10_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** An ended chat has no stream any more: how often a page that is looked at asks whether its words are still there. */
+const LOOKS_AGAIN_MS = 20_000;
 
 export class LiveSession {
   /** @type {Set<(state: State) => void>} */
@@ -230,7 +231,11 @@ export class LiveSession {
     clearTimeout(this.#erasureTimer);
     if (status !== 'ended' || !erase_at || this.closed.aborted) return;
     const delay = Math.max(0, millisecondsUntil(erase_at)) + 2000;
-    this.#erasureTimer = setTimeout(() => this.refresh(), Math.min(delay, LONGEST_TIMER_MS));
+    this.#erasureTimer = setTimeout(async () => {
+      // Someone may have deleted it before its time; a page that nobody sees asks when it is due, and when it is seen again.
+      if (delay <= LOOKS_AGAIN_MS || document.visibilityState === 'visible') await this.refresh();
+      this.#watchForErasure();
+    }, Math.min(delay, LOOKS_AGAIN_MS));
   }
 
   /** @param {Problem} problem */

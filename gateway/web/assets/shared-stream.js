@@ -24,6 +24,7 @@ const SILENCE_MS = 60_000;
  *   | { page: Pick<Page, 'agent_state' | 'typing'> }
  *   | { reset: true }
  *   | { connection: 'live' | 'connecting' | 'offline' }
+ *   | { over: true }
  *   | { refused: { status: number, code: string } }} Word what tabs tell each other
  */
 
@@ -41,6 +42,8 @@ export class SharedStream {
   #meanwhile = null;
   /** Whether something may have been missed: what is passed on is of no use before this tab has caught up. */
   #behind = true;
+  /** The session has ended, and all is told: no tab need lead any more. */
+  #over = false;
 
   /**
    * @param {string} sessionId
@@ -130,6 +133,10 @@ export class SharedStream {
         this.#tell({ refused: { status: problem.status, code: problem.code } });
         listener.onRefused(problem);
       },
+      onOver: () => {
+        this.#over = true;
+        this.#tell({ over: true });
+      },
     });
     return new Promise((resolve) => {
       this.#release = () => resolve(undefined);
@@ -160,7 +167,7 @@ export class SharedStream {
   /** The leading tab's part. @param {Word} word */
   #answer(word) {
     if ('wake' in word) this.#stream?.wake(word.wake);
-    if ('wake' in word || 'hello' in word) this.#tell({ connection: this.#connection });
+    if ('wake' in word || 'hello' in word) this.#tell(this.#over ? { over: true } : { connection: this.#connection });
   }
 
   /** The other tabs' part. @param {Word} word */
@@ -171,6 +178,7 @@ export class SharedStream {
     else if ('signal' in word) this.listener.onSignal(word.signal.type, word.signal.data);
     else if ('page' in word) this.listener.onPage(/** @type {Page} */ (word.page));
     else if ('reset' in word) this.#reset();
+    else if ('over' in word) this.#rest();
     else if ('refused' in word) this.listener.onRefused(new Problem(word.refused.status, word.refused));
     else {
       this.#connection = word.connection;
@@ -179,9 +187,18 @@ export class SharedStream {
     }
   }
 
+  /** Reads what is left, and waits for no word any more. */
+  #rest() {
+    this.#over = true;
+    clearTimeout(this.#watchdog);
+    this.listener.onConnection('live');
+    this.#catchUp();
+  }
+
   /** Takes the lead unless a word of the leading tab comes in time. @param {number} ms */
   #expect(ms) {
     clearTimeout(this.#watchdog);
+    if (this.#over) return;
     this.#watchdog = setTimeout(() => this.#stream || this.#queue({ steal: true }), ms);
   }
 

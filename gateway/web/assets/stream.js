@@ -27,6 +27,7 @@ const LONGEST_PAUSE_MS = 30_000;
  * @property {() => Promise<string | null>} onReset loads everything anew and gives the cursor to go on from
  * @property {(connection: 'live' | 'connecting' | 'offline') => void} onConnection
  * @property {(problem: Problem) => void} onRefused the session is out of reach for good
+ * @property {() => void} [onOver] nothing will come any more
  */
 
 export class Stream {
@@ -93,7 +94,11 @@ export class Stream {
     };
     try {
       const response = await openStream(this.sessionId, this.cursor, abort.signal);
-      if (response.status === 204) return this.stop();
+      if (response.status === 204) {
+        this.stop();
+        this.listener.onOver?.();
+        return undefined;
+      }
       if (!response.ok || !response.body) throw await problemOf(response);
       for await (const blocks of serverEvents(response.body, onBytes)) {
         if (this.#deliver(blocks)) continue;
@@ -104,7 +109,7 @@ export class Stream {
       clearTimeout(timer);
     }
     // Ended in peace, by a reset, a restart or a limit on its age: a pause keeps everyone from returning at once.
-    await this.#nap(this.#retryMs * (0.5 + Math.random()));
+    return this.#nap(this.#retryMs * (0.5 + Math.random()));
   }
 
   async #poll() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use agent_events::{AgentCursors, CursorScope, Renderer};
 use app::{App, Client, WaitPermit};
-use auth::bearer;
+use auth::{KeyWatch, bearer};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -50,7 +50,7 @@ enum Beginning {
 #[utoipa::path(
     get, path = "/agent/events", tag = "agents", params(AgentStreamParams),
     responses(
-        (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
+        (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served, `refused` where the key is no longer good.", content_type = "text/event-stream"),
         (status = 422, description = "cursor_scope", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 403, description = "scope_missing", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 401, description = "key_invalid", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -71,7 +71,7 @@ pub(crate) async fn events(
         Err(problem) => return Ok(auth::refuse(problem, presented.is_some(), app.config())),
     };
     let key = presented.ok_or(Code::KeyInvalid)?.to_owned();
-    match open(app, principal, key, params, &headers).await {
+    match open(app, principal, key, client, params, &headers).await {
         Err(Problem { code: code @ (Code::CursorReset | Code::CursorInvalid), .. }) => Ok(sse::reset(code)),
         opened => opened,
     }
@@ -89,6 +89,7 @@ async fn open(
     app: App,
     principal: Principal,
     key: String,
+    client: Client,
     params: AgentStreamParams,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
@@ -114,12 +115,11 @@ async fn open(
         (None, Some(Beginning::Now)) => None,
         (None, None) => Some(beginning),
     };
-    let wait = app.waits().begin(&principal)?;
+    let wait = app.waits().begin(&principal, client)?;
     let subscription = app.hub().subscribe(topic, after).await?;
     let listener = Listener {
+        watch: KeyWatch::new(app.clone(), principal, key),
         app,
-        principal,
-        key,
         scope,
         cursors: Arc::new(cursors),
         subscription,
@@ -147,9 +147,8 @@ async fn own_link(app: &App, principal: &Principal, text: &str) -> Result<LinkId
 /// One connection of an agent's program.
 struct Listener {
     app: App,
-    principal: Principal,
     /// What the program presented: a revoked key gets no more events.
-    key: String,
+    watch: KeyWatch,
     scope: CursorScope,
     cursors: Arc<AgentCursors>,
     subscription: Subscription,
@@ -179,7 +178,10 @@ impl Listener {
             let mut frames = Frames::default();
             tokio::select! {
                 biased;
-                // First, however much there is to tell: a key that was taken back is noticed here, where nothing happens.
+                // First, however much there is to tell.
+                () = self.watch.is_due() => {
+                    self.is_still_good(&mut frames).await;
+                }
                 () = sleep_until(self.beat) => self.write_sign_of_life(&mut frames).await,
                 delivery = self.subscription.next() => self.write(delivery, &mut frames).await,
             }
@@ -194,9 +196,10 @@ impl Listener {
         match delivery {
             Delivery::Entry(entry, after) => {
                 // Boxed: a stream that only waits, as most do, should keep no room for this.
-                if !Box::pin(self.is_still()).await {
-                    self.over = true;
-                } else if let Err(problem) = Box::pin(self.write_entry(&entry, after, frames)).await {
+                if !Box::pin(self.is_still_good(frames)).await {
+                    return;
+                }
+                if let Err(problem) = Box::pin(self.write_entry(&entry, after, frames)).await {
                     // The client resumes before this commit, and gets it when it can be opened.
                     tracing::warn!(code = problem.code.as_str(), "a commit cannot be told; the stream ends");
                     frames.put_retry_later();
@@ -204,6 +207,7 @@ impl Listener {
                 }
             }
             Delivery::Signal(_) => {}
+            Delivery::AgentChanged => self.watch.agent_changed(),
             Delivery::Reset => {
                 frames.put_reset();
                 self.over = true;
@@ -213,8 +217,8 @@ impl Listener {
     }
 
     async fn write_entry(&self, entry: &Entry, after: Position, frames: &mut Frames) -> Result<(), Problem> {
-        let mut renderer = Renderer::new(&self.app, &self.principal);
-        for fact in entry.facts(Some(after)).filter(|fact| is_news_to(self.principal.key, fact)) {
+        let mut renderer = Renderer::new(&self.app, self.principal());
+        for fact in entry.facts(Some(after)).filter(|fact| is_news_to(self.principal().key, fact)) {
             let Some(mut event) = renderer.render(&fact).await? else { continue };
             let cursor = self.cursor(fact.position);
             event.cursor = Some(cursor.clone());
@@ -224,13 +228,9 @@ impl Listener {
         Ok(())
     }
 
-    /// Moves the cursor on over what was no news, and asks whether the key is still good.
+    /// Moves the cursor on over what was no news.
     async fn write_sign_of_life(&mut self, frames: &mut Frames) {
         self.beat = next_beat();
-        self.over = !self.is_still().await;
-        if self.over {
-            return;
-        }
         self.is_there().await;
         if self.subscription.is_caught_up() {
             frames.put_id(&self.cursor(self.subscription.at()));
@@ -238,20 +238,28 @@ impl Listener {
         frames.put_sign_of_life();
     }
 
-    /// Tells whether the key is still good: where it was taken back, nothing that came after is told.
-    async fn is_still(&self) -> bool {
-        auth::is_still(&self.app, &self.principal, &self.key).await.is_ok()
+    /// Tells whether the key is still good: where it was taken back, nothing that came after is told, but why the stream ends.
+    async fn is_still_good(&mut self, frames: &mut Frames) -> bool {
+        if let Err(problem) = self.watch.check().await {
+            frames.put_refusal(&problem);
+            self.over = true;
+        }
+        !self.over
+    }
+
+    fn principal(&self) -> &Principal {
+        self.watch.principal()
     }
 
     /// Tells the agent's pages that it listens.
     async fn is_there(&self) {
-        let Principal { agent, key, grant, .. } = &self.principal;
+        let Principal { agent, key, grant, .. } = self.principal();
         if let Err(error) = self.app.hub().agent_active(*agent, grant.link, *key, true).await {
             tracing::debug!(%error, "nobody could be told that the agent is there");
         }
     }
 
     fn cursor(&self, position: Position) -> String {
-        self.cursors.seal(self.principal.agent, self.scope, position)
+        self.cursors.seal(self.principal().agent, self.scope, position)
     }
 }

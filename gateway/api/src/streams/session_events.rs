@@ -1,6 +1,6 @@
 //! The request for a session's event stream: its cursor, and what it is answered where that cannot be served.
 
-use app::App;
+use app::{App, Client};
 use auth::Chatter;
 use axum::extract::State;
 use axum::response::Response;
@@ -34,17 +34,18 @@ pub(crate) struct SessionStreamParams {
 pub(crate) async fn events(
     State(app): State<App>,
     chatter: Chatter,
+    client: Client,
     headers: HeaderMap,
     Query(params): Query<SessionStreamParams>,
 ) -> Result<Response, Problem> {
     let after = sse::resumes_after(&headers, params.after);
-    match listen(app, &chatter, after.as_deref()).await {
+    match listen(app, &chatter, client, after.as_deref()).await {
         Err(Problem { code: code @ (Code::CursorReset | Code::CursorInvalid), .. }) => Ok(sse::reset(code)),
         opened => opened,
     }
 }
 
-async fn listen(app: App, chatter: &Chatter, after: Option<&str>) -> Result<Response, Problem> {
+async fn listen(app: App, chatter: &Chatter, client: Client, after: Option<&str>) -> Result<Response, Problem> {
     let after: Option<Position> = after.map(|after| app.cursors().open(after)).transpose()?;
-    session_stream::open(app, chatter, after).await
+    session_stream::open(app, chatter, client, after).await
 }

@@ -1,8 +1,9 @@
 //! A session's event stream for its page: without a gap over any number of connections.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use app::App;
+use app::{App, Client, WaitPermit};
 use auth::Chatter;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -21,11 +22,13 @@ use super::sse::{self, Frames, next_beat};
 
 /// How many pending deliveries are written as one.
 const WRITTEN_AT_ONCE: usize = 64;
+/// How long a stream stays after the session has ended, for what follows at once: an erasure, above all.
+const LINGERS: Duration = Duration::from_millis(500);
 
 /// Opens the stream of a session from what comes after `after` on; without it, from the beginning.
 ///
 /// 204 when nothing will come any more: the standard's way to end reconnecting (WHATWG HTML, section 9.2.3).
-pub(super) async fn open(app: App, chatter: &Chatter, after: Option<Position>) -> Result<Response, Problem> {
+pub(super) async fn open(app: App, chatter: &Chatter, client: Client, after: Option<Position>) -> Result<Response, Problem> {
     let (session, device) = (chatter.address(), chatter.device);
     let shard = app.backbone().shard_of(session.agent);
     let after = after.unwrap_or(Position { shard, sequence: 0, index: 0 });
@@ -35,17 +38,34 @@ pub(super) async fn open(app: App, chatter: &Chatter, after: Option<Position>) -
     let state = app.commands().session(session).await?;
     match state.status {
         Status::Unknown => return Err(Code::SessionUnknown.into()),
-        Status::Erased if has_seen_all(&app, session, after).await? => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Status::Ended | Status::Erased if has_seen_all(&app, session, after).await? => {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         Status::Active | Status::Idle | Status::Ended | Status::Erased => {}
     }
-    let subscription = app.hub().view(session, after).await?;
     let (link, owes_reply) = (state.link.ok_or(Code::SessionUnknown)?, state.owed_since.is_some());
-    let (told, beat) = (None, next_beat());
-    let viewer = Viewer { app, session, device, link, subscription, owes_reply, told, beat, began: false, over: false };
+    let permit = app.waits().begin_for_chatter(chatter.session, link, client)?;
+    let subscription = app.hub().view(session, after).await?;
+    let has_ended = matches!(state.status, Status::Ended | Status::Erased);
+    let viewer = Viewer {
+        app,
+        session,
+        device,
+        link,
+        subscription,
+        owes_reply,
+        told: None,
+        beat: next_beat(),
+        // What was missed is told first, however long that takes.
+        ends_at: has_ended.then(|| Instant::now() + LINGERS),
+        began: false,
+        over: false,
+        _permit: permit,
+    };
     Ok(sse::response(viewer.frames()))
 }
 
-/// Tells whether a client at `after` has had the last event of an erased session; a position beyond the log's end proves nothing.
+/// Tells whether a client at `after` has had the last event of a session that is over; a position beyond the log's end proves nothing.
 async fn has_seen_all(app: &App, session: Address, after: Position) -> Result<bool, Problem> {
     let Some(last) = app.backbone().store().last(session).await? else { return Ok(false) };
     let events = u16::try_from(last.types.split(',').count()).unwrap_or(u16::MAX);
@@ -64,8 +84,11 @@ struct Viewer {
     /// The agent's state as it was last told.
     told: Option<AgentState>,
     beat: Instant,
+    /// When the stream ends, once the session has, unless something is still to be read.
+    ends_at: Option<Instant>,
     began: bool,
     over: bool,
+    _permit: WaitPermit,
 }
 
 impl Viewer {
@@ -85,6 +108,13 @@ impl Viewer {
             let delivery = tokio::select! {
                 biased;
                 delivery = self.subscription.next() => delivery,
+                () = ended(self.ends_at) => {
+                    if self.subscription.is_caught_up() {
+                        return Some(self.farewell());
+                    }
+                    self.ends_at = Some(Instant::now() + LINGERS);
+                    continue;
+                }
                 () = sleep_until(self.beat) => return Some(self.heartbeat()),
             };
             let mut frames = Frames::default();
@@ -128,6 +158,14 @@ impl Viewer {
         frames.done().unwrap_or_default()
     }
 
+    /// Ends the stream; whoever comes back from here learns that nothing will come any more.
+    fn farewell(&mut self) -> Bytes {
+        self.over = true;
+        let mut frames = Frames::default();
+        frames.put_end(&self.app.cursors().seal(self.subscription.at()));
+        frames.done().unwrap_or_default()
+    }
+
     async fn write(&mut self, delivery: Delivery, frames: &mut Frames) {
         match delivery {
             Delivery::Entry(entry, after) => self.write_entry(&entry, after, frames).await,
@@ -136,6 +174,8 @@ impl Viewer {
             }
             // A chatter does not receive their own typing signal; the agent's state is written by the caller.
             Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. }) => {}
+            // That is for holders of keys.
+            Delivery::AgentChanged => {}
             Delivery::Reset => {
                 frames.put_reset();
                 self.over = true;
@@ -150,6 +190,9 @@ impl Viewer {
             Ok(bytes) => {
                 frames.put(bytes);
                 self.owes_reply = entry.leaves_reply_owed().unwrap_or(self.owes_reply);
+                if entry.ends() {
+                    self.ends_at.get_or_insert_with(|| Instant::now() + LINGERS);
+                }
                 // A forgotten device gets no more events, and is refused when it comes back.
                 self.over = entry.erases() || (entry.forgets() && self.is_forgotten().await);
             }
@@ -173,6 +216,14 @@ impl Viewer {
         if self.told.replace(state) != Some(state) {
             frames.put_event("presence", &Presence { who: Speaker::Agent, state, since: Moment(command_service::clock::now()) });
         }
+    }
+}
+
+/// Waits for the end of a stream, where that is known.
+async fn ended(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use problem::Code;
+use problem::{Code, Problem};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -41,15 +41,15 @@ pub(super) fn response(frames: impl Stream<Item = Result<Bytes, Infallible>> + S
 /// Answers with nothing but the word that the cursor is of no use: a browser's `EventSource` cannot read a problem.
 pub(super) fn reset(code: Code) -> Response {
     let mut frames = Frames::default();
-    frames.put_event("reset", &Reset { code: Code::CursorReset.as_str(), detail: code.next_step() });
+    frames.put_event("reset", &Why { code: Code::CursorReset.as_str(), detail: code.next_step() });
     response(futures_util::stream::iter([Ok(frames.done().unwrap_or_default())]))
 }
 
-/// The cursor cannot be served: begin anew.
+/// Why a stream ends: its cursor cannot be served, or whoever listens may listen no more.
 #[derive(Debug, Serialize)]
-struct Reset {
+struct Why<'a> {
     code: &'static str,
-    detail: &'static str,
+    detail: &'a str,
 }
 
 /// What is written at once: a single piece stays shared with all who write it too.
@@ -86,6 +86,11 @@ impl Frames {
         self.put(format!("id: {cursor}\n").into());
     }
 
+    /// Says from where to resume where nothing follows.
+    pub(super) fn put_end(&mut self, cursor: &str) {
+        self.put(format!("id: {cursor}\n\n").into());
+    }
+
     /// Says that the stream is alive.
     pub(super) fn put_sign_of_life(&mut self) {
         self.put(Bytes::from_static(b":\n\n"));
@@ -99,7 +104,12 @@ impl Frames {
     /// Says that the cursor cannot be served.
     pub(super) fn put_reset(&mut self) {
         let code = Code::CursorReset;
-        self.put_event("reset", &Reset { code: code.as_str(), detail: code.next_step() });
+        self.put_event("reset", &Why { code: code.as_str(), detail: code.next_step() });
+    }
+
+    /// Says why nothing more is told.
+    pub(super) fn put_refusal(&mut self, problem: &Problem) {
+        self.put_event("refused", &Why { code: problem.code.as_str(), detail: &problem.detail });
     }
 
     /// Returns what there is, if anything.

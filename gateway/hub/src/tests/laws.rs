@@ -96,7 +96,7 @@ async fn listen(story: Arc<Story>, topic: Topic, last_words: usize, mut random: 
             let (entry, after) = match delivery {
                 Some(Delivery::Entry(entry, after)) => (entry, after),
                 Some(Delivery::Closed) => break,
-                Some(Delivery::Signal(_)) | None => continue,
+                Some(Delivery::Signal(_) | Delivery::AgentChanged) | None => continue,
                 Some(Delivery::Reset) => panic!("{cursor:?} of {topic:?} was called unknown"),
             };
             assert_eq!(after, cursor);

@@ -10,7 +10,7 @@ fn heard(subscription: &mut Subscription) -> Vec<u64> {
     while let Some(delivery) = subscription.try_next() {
         match delivery {
             Delivery::Entry(entry, _) => sequences.push(entry.sequence()),
-            Delivery::Signal(..) => {}
+            Delivery::Signal(..) | Delivery::AgentChanged => {}
             Delivery::Reset | Delivery::Closed => break,
         }
     }

@@ -19,12 +19,13 @@ pub(super) use reading::read;
 pub(super) use updates::{followed, tell};
 
 use agent_events::CursorScope;
-use problem::{Code, Problem};
+use problem::{Code, Problem, brief};
 
 use super::call::Call;
 use super::protocol_version::{self, PRIVATE};
-use crate::results::answer::MOST;
 
+/// How much of an unknown address is told back, in characters; ours are shorter.
+const LONGEST_URI: usize = 128;
 /// How many links one page lists.
 const PAGE: u16 = 50;
 /// How a transcript and a link are written.
@@ -91,7 +92,7 @@ pub(super) fn completed(uri: &str, variable: &str) -> Result<&'static str, Error
 
 /// Says that the caller has no such resource; other agents' are as unknown as made-up ones (SEP-2164).
 fn unknown(uri: &str, happened: String) -> ErrorData {
-    let uri: String = uri.chars().take(MOST).collect();
+    let uri = brief(uri, LONGEST_URI);
     ErrorData::resource_not_found(happened, Some(serde_json::json!({ "uri": uri })))
 }
 

@@ -20,7 +20,7 @@ const FOLLOWED: usize = 100;
 const GATHERS: Duration = Duration::from_millis(300);
 /// How long a client may take to be told.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a stream lasts; then the client asks again, with a key that is still good.
+/// How long a stream lasts; then the client asks again.
 const LASTS: Duration = Duration::from_mins(30);
 
 /// Picks what can be followed of what a client wants to.
@@ -30,17 +30,20 @@ pub(crate) fn followed(requested: &SubscriptionFilter) -> SubscriptionFilter {
     SubscriptionFilter::builder().resource_subscriptions(ours.cloned()).build()
 }
 
-/// Tells of changes until the client goes, its time is up, or the service stops. Others' resources never change.
+/// Tells of changes until the client goes, its time is up, its key is no longer good, or the service stops. Others' resources never
+/// change.
 pub(crate) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<(), ErrorData> {
-    let _permit = call.agents.streams.begin(&call.principal).map_err(|problem| failed(&problem))?;
+    let _permit = call.agents.waits.begin_news(&call.principal, call.client()).map_err(|problem| failed(&problem))?;
     let ends_at = Instant::now() + LASTS;
     let mut hub = subscribe(call).await?;
+    let mut watch = call.key_watch().map_err(|problem| failed(&problem))?;
     let mut following = Following::of(stream.accepted());
     loop {
         tokio::select! {
             delivery = hub.next() => match delivery {
                 Delivery::Entry(entry, _) => following.note(call, &entry),
                 Delivery::Signal(_) => {}
+                Delivery::AgentChanged => watch.agent_changed(),
                 Delivery::Reset | Delivery::Closed if call.app().closing().is_cancelled() => return Ok(()),
                 Delivery::Reset | Delivery::Closed => {
                     // A client that is let go asks again.
@@ -51,10 +54,11 @@ pub(crate) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<()
             },
             () = sleep_until(following.tell_at.unwrap_or(ends_at)), if following.tell_at.is_some() => {
                 // A revoked key gets no more updates; its next request is told why.
-                if call.is_still_allowed().await.is_err() || !following.told(stream.sink()).await {
+                if watch.check().await.is_err() || !following.told(stream.sink()).await {
                     return Ok(());
                 }
             }
+            () = watch.is_due() => if watch.check().await.is_err() { return Ok(()) },
             () = sleep_until(ends_at) => return Ok(()),
             () = call.app().closing().cancelled() => return Ok(()),
             () = call.abandoned() => return Ok(()),

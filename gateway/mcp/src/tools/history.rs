@@ -71,6 +71,9 @@ struct Page {
     events: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     markdown: Option<String>,
+    /// The markdown holds a chatter's words; of events each says so itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    untrusted: bool,
     next_cursor: String,
     has_more: bool,
     /// Whether there are entries before the last ones asked for.
@@ -123,7 +126,8 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
         has_earlier: more && is_newest,
         stale: answer.stale,
         events: fit.events,
-        markdown: fit.markdown,
+        untrusted: fit.markdown.is_some(),
+        markdown: fit.markdown.map(|markdown| format!("{}\n\n{markdown}", transcript::UNTRUSTED)),
     };
     Ok(match &page.markdown {
         // As it is meant to be read, and not as JSON would write its lines' ends.

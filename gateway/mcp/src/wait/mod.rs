@@ -6,6 +6,7 @@ pub(crate) mod scope;
 use std::time::Duration;
 
 use app::WaitPermit;
+use auth::KeyWatch;
 use domain::session::{Author, Event as SessionEvent};
 use domain::{KeyId, Target, Timestamp};
 use events::{NEWS, is_news_to};
@@ -61,7 +62,7 @@ pub(crate) struct Received {
 
 /// Takes one of the waits that the caller's key may have at once, where it wants to wait at all.
 pub(crate) fn permit(call: &Call, patience: Duration) -> Result<Option<WaitPermit>, Problem> {
-    (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal)).transpose()
+    (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal, call.client())).transpose()
 }
 
 /// Receives what is new in a scope; with a permit it waits where there is nothing.
@@ -92,6 +93,7 @@ async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result
         limit: usize::from(request.limit),
         more: None,
         is_cut_off: false,
+        watch: call.key_watch()?,
     };
     match request.after {
         None => collector.recall(call, scope, request, subscription.at().sequence).await?,
@@ -126,6 +128,8 @@ struct Collector {
     more: Option<Position>,
     /// Whether nothing more comes through this subscription.
     is_cut_off: bool,
+    /// The caller's key, to which a wait is held.
+    watch: KeyWatch,
 }
 
 impl Collector {
@@ -184,6 +188,10 @@ impl Collector {
                 Ok(())
             }
             Delivery::Signal(..) => Ok(()),
+            Delivery::AgentChanged => {
+                self.watch.agent_changed();
+                Ok(())
+            }
             Delivery::Reset => Err(Code::CursorReset.into()),
             Delivery::Closed => {
                 self.is_cut_off = true;
@@ -211,6 +219,7 @@ impl Collector {
             };
             tokio::select! {
                 delivery = subscription.next() => self.take(delivery)?,
+                () = self.watch.is_due() => self.watch.check().await?,
                 () = sleep_until(until) => if self.facts.is_empty() && Instant::now() >= deadline { return Ok(true) },
                 _ = tick.tick(), if token.is_some() => {
                     if let Some(token) = &token {

@@ -1,0 +1,53 @@
+//! Refusals that all take the same time: how long one takes must not tell which stores were asked, and so what there is.
+
+use std::time::Duration;
+
+use problem::Problem;
+use tokio::time::{Instant, sleep_until};
+
+/// Waits for an answer; a refusal is given at the next whole multiple of `step` from the beginning on. What is right is not held up.
+pub async fn evenly<T>(step: Duration, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let began = Instant::now();
+    let refusal = match answer.await {
+        Ok(answer) => return Ok(answer),
+        Err(refusal) => refusal,
+    };
+    let steps = began.elapsed().as_nanos() / step.as_nanos().max(1) + 1;
+    sleep_until(began + step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))).await;
+    Err(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use problem::Code;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(30);
+
+    async fn refused_after(work: Duration) -> Duration {
+        let began = Instant::now();
+        let refusal = evenly(STEP, async {
+            sleep(work).await;
+            Err::<(), _>(Code::KeyInvalid.into())
+        });
+        assert_eq!(refusal.await.unwrap_err().code, Code::KeyInvalid);
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_takes_as_long_whatever_was_done_for_it() {
+        let took = refused_after(Duration::ZERO).await;
+        assert_eq!(took, refused_after(Duration::from_millis(1)).await);
+        assert_eq!(took, refused_after(Duration::from_millis(29)).await);
+        assert_eq!(took * 2, refused_after(Duration::from_millis(31)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_right_is_answered_at_once() {
+        let began = Instant::now();
+        evenly(STEP, async { Ok(()) }).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}
