@@ -139,7 +139,7 @@ async fn long_no_credential_tells_by_its_time_what_there_is() {
             code = chatter.post("/handoff", &json!({})).await.expect(200)["code"].as_str().unwrap().to_owned();
         }
         let letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ".as_bytes();
-        let mut half = || (0..4).map(|_| char::from(letters[rand::rng().random_range(0..32)])).collect::<String>();
+        let half = || (0..4).map(|_| char::from(letters[rand::rng().random_range(0..32)])).collect::<String>();
         let guess = if exists { format!("{}{}", &code[..4], half()) } else { format!("{}{}", half(), half()) };
         let body = json!({"client_id": uuid(), "handoff_code": guess});
         timed(visitor.request(Method::POST, "/api/v1/sessions").json(&body), 404).await

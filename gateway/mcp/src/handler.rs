@@ -68,7 +68,7 @@ impl ServerHandler for Agents {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let method = brief(&sanitize::clean(&request.method), LONGEST_NAME);
+        let method = brief(&clean(&request.method), LONGEST_NAME);
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("There is no method {method}."), None))
     }
 
