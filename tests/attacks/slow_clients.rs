@@ -74,14 +74,11 @@ async fn who_drips_or_says_nothing_is_let_go_of_and_honest_people_are_served() {
     let attack = async { tokio::join!(join_all(attacks), silent) };
     let served = async {
         let mut slowest = Duration::ZERO;
-        for n in 0..60 {
+        for n in 0..4 {
             let began = Instant::now();
             honest.say(&format!("Number {n}")).await;
             slowest = slowest.max(began.elapsed());
             sleep(Duration::from_millis(6_100)).await;
-            if n >= 3 {
-                break;
-            }
         }
         slowest
     };

@@ -90,10 +90,6 @@ async fn a_refusal_takes_its_time_whether_or_not_there_is_something() {
         let took = timed(visitor.request(Method::POST, "/api/v1/sessions").json(&body), 404).await;
         assert!(took >= Duration::from_millis(100), "{took:?}");
     }
-    // What is right is not held up: it has to be there before the other would be.
-    let began = Instant::now();
-    assert!(installation.visitor().get("/healthz").await.status.is_success());
-    drop(began);
 }
 
 #[tokio::test]
@@ -107,7 +103,12 @@ async fn long_no_credential_tells_by_its_time_what_there_is() {
     let mut visitor = installation.visitor();
 
     for (version, secret) in [(1, 32), (2, 48)] {
-        compare(&format!("API keys of form {version}"), PAIRS, async |_, exists| {
+        compare(&format!("API keys of form {version}"), PAIRS, async |n, exists| {
+            // Each address may try so many keys.
+            if n % 200 == 0 {
+                visitor = installation.visitor();
+                visitor.get("/healthz").await;
+            }
             let agent = if exists { known.clone() } else { random(16) };
             timed(knock(&visitor, &format!("tc_{version}_{agent}_{}_{}", random(16), random(secret))), 401).await
         })
