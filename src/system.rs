@@ -158,7 +158,8 @@ impl System {
         let queries = Queries::new(self.pools.readers.clone(), self.backbone.clone());
         let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
-        settings.proxies = config.proxies;
+        settings.proxies = gateway::Proxies { count: config.proxies, header: config.proxy_header };
+        settings.rates = config.limits.clone();
         settings.authorization_server = config.trusted(&settings.public_url)?;
         settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());

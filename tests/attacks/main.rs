@@ -6,9 +6,11 @@
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
 mod bodies;
+mod guesses;
 mod hostile_page;
 mod hostile_words;
 mod limited_keys;
+mod limits;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]

@@ -1,6 +1,6 @@
 //! A person's devices: a chat goes on on another one by a code, and one device is forgotten without the others.
 
-use app::{App, Client, Limit};
+use app::{App, Client, Secret};
 use auth::{Chatter, cookie};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -11,6 +11,7 @@ use http::header::SET_COOKIE;
 use nats::{Carrier, HandoffCode};
 use problem::{Code, Problem};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::qr::QrCode;
@@ -52,11 +53,22 @@ pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<
     Ok(Json(Handoff { now: Moment(command_service::clock::now()), code, url, expires_at: offered.expires_at.into(), qr }))
 }
 
-/// Lets a client in by a code. Whoever tries many is held up, and is never told what was wrong.
-pub(super) async fn take(app: &App, client: Client, code: &str, client_id: &str, carrier: Carrier) -> Result<Chatter, Problem> {
-    app.limits().check(Limit::Handoff(client.0))?;
+/// Lets a client in by a code. Whoever tries many pays for it, and is never told what was wrong.
+pub(super) async fn take(
+    app: &App,
+    client: Client,
+    code: &str,
+    proof: Option<&Value>,
+    client_id: &str,
+    carrier: Carrier,
+) -> Result<Chatter, Problem> {
+    let guess = app.guesses().begin(Secret::HandoffCode, client, proof)?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
-    let taken = app.commands().take_handoff(&code, client_id).await?;
+    let taken = app.commands().take_handoff(&code, client_id).await.map_err(Problem::from);
+    if taken.as_ref().err().is_none_or(|problem| problem.code != Code::HandoffUnknown) {
+        guess.forgive();
+    }
+    let taken = taken?;
     app.wrote(taken.agent, &taken.receipt);
     Ok(Chatter { agent: taken.agent, session: taken.session, device: taken.device, carrier })
 }

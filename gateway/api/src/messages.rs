@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::App;
+use app::{App, Client};
 use auth::Chatter;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -61,11 +61,13 @@ pub(super) struct Posted {
 )]
 pub(super) async fn post(
     State(app): State<App>,
+    client: Client,
     chatter: Chatter,
     Json(message): Json<NewMessage>,
 ) -> Result<impl IntoResponse, Problem> {
     let NewMessage { client_message_id, text } = message;
     chosen_id("client_message_id", &client_message_id)?;
+    app.message(client, app.link_of(chatter.address()).await?)?;
     if text.trim().is_empty() {
         return Err(Code::TextEmpty.into());
     }
