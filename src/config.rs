@@ -76,7 +76,9 @@ const NO_SETTINGS: [&str; 6] = ["config", "data", "nats_server", "postgres_bin",
 fn in_table(name: &UncasedStr) -> Uncased<'_> {
     let name = name.as_str();
     match name.get(..LIMITS.len()) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(LIMITS) => format!("limits.{}", name.get(LIMITS.len()..).unwrap_or_default()).into(),
+        Some(prefix) if prefix.eq_ignore_ascii_case(LIMITS) => {
+            format!("limits.{}", name.get(LIMITS.len()..).unwrap_or_default()).into()
+        }
         _ => name.into(),
     }
 }

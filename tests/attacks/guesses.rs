@@ -152,7 +152,9 @@ async fn a_page_works_for_its_guess_says_so_and_can_be_stopped() {
         .run("window.seen = []; new MutationObserver(() => { const p = document.querySelector('.proof'); if (p && p.textContent) window.seen.push(p.innerHTML); }).observe(document.body, { subtree: true, childList: true, characterData: true });")
         .await;
     for _ in 0..6 {
-        browser.run("document.querySelector('#passcode').value = ''; document.querySelector('#passcode-error').textContent = '';").await;
+        browser
+            .run("document.querySelector('#passcode').value = ''; document.querySelector('#passcode-error').textContent = '';")
+            .await;
         // The sixth guess costs.
         browser.type_into("#passcode", "red kettle\u{e007}").await;
         browser.shows("#passcode-error", "That is not the passcode.").await;
@@ -161,11 +163,15 @@ async fn a_page_works_for_its_guess_says_so_and_can_be_stopped() {
     assert!(seen.contains("Checking that you are not a robot") && seen.contains("progress") && seen.contains("Cancel"), "{seen}");
 
     // Called off, nothing was tried and nothing is lost.
-    browser.run("document.querySelector('#passcode').value = ''; document.querySelector('#passcode-error').textContent = '';").await;
+    browser
+        .run("document.querySelector('#passcode').value = ''; document.querySelector('#passcode-error').textContent = '';")
+        .await;
     let stop = "new MutationObserver(() => document.querySelector('.proof button')?.click()).observe(document.querySelector('.proof'), { childList: true });";
     browser.run(stop).await;
     browser.type_into("#passcode", "blue teapot\u{e007}").await;
-    browser.becomes("return !document.querySelector('form [aria-disabled]') && !document.querySelector('.proof').textContent;").await;
+    browser
+        .becomes("return !document.querySelector('form [aria-disabled]') && !document.querySelector('.proof').textContent;")
+        .await;
     assert_eq!(browser.count(".invitation").await, 1);
     assert_eq!(browser.texts("#passcode-error").await, [""]);
 

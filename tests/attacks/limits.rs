@@ -51,7 +51,8 @@ async fn a_stranger_who_makes_things_up_shuts_out_nobody_at_the_same_address() {
     let session = format!("/api/v1/sessions/{}", chatter.session);
     let foreign = async || send(stranger.request(Method::GET, &session).bearer_auth("made up")).await;
     flood(1_000, "too_many_attempts", foreign).await;
-    let untagged = "tc_1_aaaaaaaaaaaaaaaaaaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let untagged =
+        "tc_1_aaaaaaaaaaaaaaaaaaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     knock(&stranger, untagged).await.refused(429, "too_many_attempts");
 
     // All that is genuine goes on, from the same address.
@@ -128,7 +129,8 @@ async fn every_answer_tells_how_the_limits_stand() {
     let link = agent.link(json!({})).await;
     let visitor = installation.visitor();
     let told = |answer: &Answer| {
-        let (limit, policy) = (answer.header("ratelimit").unwrap().to_owned(), answer.header("ratelimit-policy").unwrap().to_owned());
+        let (limit, policy) =
+            (answer.header("ratelimit").unwrap().to_owned(), answer.header("ratelimit-policy").unwrap().to_owned());
         let (name, rest) = limit.split_once(";r=").unwrap();
         let (left, until) = rest.split_once(";t=").unwrap();
         let (same, rest) = policy.split_once(";q=").unwrap();
@@ -172,8 +174,7 @@ async fn look(process: &Process, header: &str, value: &str) -> u16 {
 async fn an_address_is_one_client_however_a_proxy_writes_it() {
     let folder = Folder::new();
     let _already = rustls::crypto::ring::default_provider().install_default();
-    let settings =
-        [("TEMPCHAT_PROXIES", "1"), ("TEMPCHAT_LIMITS_MADE_UP_TOKENS", "{burst=3,per_minute=1}")];
+    let settings = [("TEMPCHAT_PROXIES", "1"), ("TEMPCHAT_LIMITS_MADE_UP_TOKENS", "{burst=3,per_minute=1}")];
     let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], &settings);
     let exhausted = async |header: &str, values: &[&str]| {
         for value in values.iter().cycle().take(3) {
@@ -197,7 +198,8 @@ async fn an_address_is_one_client_however_a_proxy_writes_it() {
 async fn limits_are_the_operators_and_what_is_no_limit_is_named() {
     let start = |name: &str, value: &str| {
         let folder = Folder::new();
-        let output = Process::command(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"]).env(name, value).output().unwrap();
+        let output =
+            Process::command(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"]).env(name, value).output().unwrap();
         assert!(!output.status.success(), "{name}={value}");
         String::from_utf8(output.stderr).unwrap()
     };

@@ -110,7 +110,8 @@ pub(super) async fn join(
     let token = match (&request.token, &request.handoff_code) {
         (Some(token), None) => token,
         (None, Some(code)) => {
-            let chatter = devices::take(&app, client, code, request.proof.as_ref(), &client_id, carrier(request.credential)).await?;
+            let chatter =
+                devices::take(&app, client, code, request.proof.as_ref(), &client_id, carrier(request.credential)).await?;
             return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
         }
         (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),

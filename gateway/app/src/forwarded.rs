@@ -1,6 +1,6 @@
 //! Whom proxies name as the client: `X-Forwarded-For`, and `Forwarded` (RFC 7239). Only what our own proxies appended counts.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
@@ -156,12 +156,33 @@ mod tests {
     #[test]
     fn what_names_no_address_is_unreadable_and_never_the_proxy() {
         for written in [
-            "unknown", "_hidden", "_hidden:80", "", "\"", "203.0.113.9:port", "203.0.113.9:99999", "203.0.113.9 198.51.100.1", "2001:db8::1]",
-            "[203.0.113.9]", "[2001:db8::1", "[2001:db8::1]443", "fe80::1%eth0", "localhost", "300.0.0.1", "0x7f.1",
+            "unknown",
+            "_hidden",
+            "_hidden:80",
+            "",
+            "\"",
+            "203.0.113.9:port",
+            "203.0.113.9:99999",
+            "203.0.113.9 198.51.100.1",
+            "2001:db8::1]",
+            "[203.0.113.9]",
+            "[2001:db8::1",
+            "[2001:db8::1]443",
+            "fe80::1%eth0",
+            "localhost",
+            "300.0.0.1",
+            "0x7f.1",
         ] {
             assert_eq!(by(&[(FORWARDED_FOR, written)], 1, None), Named::Unreadable, "{written}");
         }
-        for line in ["for=unknown", "for=\"_gazonk\"", "proto=https", "for=1.2.3.4;for=5.6.7.8", "for", "for=6.6.6.6, x=\", for=203.0.113.9"] {
+        for line in [
+            "for=unknown",
+            "for=\"_gazonk\"",
+            "proto=https",
+            "for=1.2.3.4;for=5.6.7.8",
+            "for",
+            "for=6.6.6.6, x=\", for=203.0.113.9",
+        ] {
             assert_eq!(by(&[(FORWARDED, line)], 1, None), Named::Unreadable, "{line}");
         }
     }

@@ -247,7 +247,12 @@ mod tests {
         for level in (1..=10).map(Level) {
             let mean = level.counters() / 2;
             let milliseconds = (each * mean).as_millis();
-            println!("{:5}  {mean:21}  {:13}  {milliseconds:9}  {:9}", level.0, u64::from(mean) * u64::from(ROUNDS), milliseconds * 2);
+            println!(
+                "{:5}  {mean:21}  {:13}  {milliseconds:9}  {:9}",
+                level.0,
+                u64::from(mean) * u64::from(ROUNDS),
+                milliseconds * 2
+            );
         }
         let cap = each * (Level(10).counters() / 2);
         println!("10^4 passcodes at level 10: {:.1} CPU days", (cap * 10_000).as_secs_f64() / 86_400.0);

@@ -88,7 +88,7 @@ impl<K: Key> Counter<K> {
         // Who has regained all is as good as unknown.
         let states = Cache::builder().max_capacity(TRACKED).time_to_idle(window(rate).max(Duration::from_secs(1))).build();
         let limiter = RateLimiter::new(quota, Bounded(states.clone()), DefaultClock::default());
-        Self { limiter: limiter.with_middleware(), states, rate }
+        Self { limiter, states, rate }
     }
 
     fn check(&self, key: K, many: NonZeroU32) -> Result<Standing, TooMany> {
