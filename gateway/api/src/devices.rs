@@ -1,6 +1,6 @@
 //! A person's devices: a chat goes on on another one by a code, and one device is forgotten without the others.
 
-use app::{App, Client, Secret};
+use app::{App, Client, Guessable};
 use auth::{Chatter, cookie};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -62,7 +62,7 @@ pub(super) async fn take(
     client_id: &str,
     carrier: Carrier,
 ) -> Result<Chatter, Problem> {
-    let guess = app.guesses().begin(Secret::HandoffCode, client, proof)?;
+    let guess = app.guesses().begin(Guessable::HandoffCode, client, proof)?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
     let taken = app.commands().take_handoff(&code, client_id).await.map_err(Problem::from);
     if taken.as_ref().err().is_none_or(|problem| problem.code != Code::HandoffUnknown) {

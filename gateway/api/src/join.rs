@@ -1,6 +1,6 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
-use app::{App, Client, Guess, Secret};
+use app::{App, Client, Guess, Guessable};
 use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -181,7 +181,7 @@ pub(super) async fn join(
 async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Guess>, Problem> {
     let link = app.commands().link(token.agent, token.link).await?;
     let asks = link.rotation == token.rotation && link.settings.is_some_and(|settings| settings.passcode.is_some());
-    asks.then(|| app.guesses().begin(Secret::Passcode(token.link), client, proof)).transpose()
+    asks.then(|| app.guesses().begin(Guessable::Passcode(token.link), client, proof)).transpose()
 }
 
 fn carrier(credential: Credential) -> Carrier {

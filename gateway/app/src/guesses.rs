@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use problem::{Code, Problem};
 
 use crate::client::Client;
+use crate::guessable::Guessable;
 use crate::limits::Rates;
 use crate::proofs::{Level, Proofs};
-use crate::secret::Secret;
 
 /// After how long wrong guesses are forgotten, counted from the first.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
@@ -44,7 +44,7 @@ struct Free {
 /// Counts wrong guesses and prices further ones.
 #[derive(Debug)]
 pub struct Guesses {
-    wrong: Cache<(Secret, Guesser), Arc<AtomicU32>>,
+    wrong: Cache<(Guessable, Guesser), Arc<AtomicU32>>,
     proofs: Proofs,
     rates: Rates,
     /// Held while a guess is priced and counted, so that many at once are priced one after another.
@@ -85,7 +85,7 @@ impl Guesses {
     }
 
     /// Lets a guess in that is free or paid for, or says what it costs.
-    pub fn begin(&self, secret: Secret, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
+    pub fn begin(&self, secret: Guessable, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
         let pricing = self.pricing.lock();
         let (level, limit) = self.price(secret, client);
         let paid = match proof {
@@ -115,7 +115,7 @@ impl Guesses {
         self.wrong.run_pending_tasks();
         let tracked = u32::try_from(self.wrong.entry_count()).unwrap_or(u32::MAX);
         metrics::gauge!("tempchat_limit_tracked", "limit" => "guesses").set(f64::from(tracked));
-        for secret in [Secret::Passcode(LinkId::new([0; 16])), Secret::HandoffCode] {
+        for secret in [Guessable::Passcode(LinkId::new([0; 16])), Guessable::HandoffCode] {
             for (_, free) in self.guessers(secret, Client::UNREADABLE) {
                 metrics::counter!("tempchat_limit_refusals_total", "limit" => free.name).increment(0);
             }
@@ -123,7 +123,7 @@ impl Guesses {
     }
 
     /// Prices the next guess, by the dearest of who guesses, and names the limit that says so.
-    fn price(&self, secret: Secret, client: Client) -> (Level, &'static str) {
+    fn price(&self, secret: Guessable, client: Client) -> (Level, &'static str) {
         let levels = self.guessers(secret, client).map(|(guesser, free)| {
             let wrong = self.wrong.get(&(secret, guesser)).map_or(0, |wrong| wrong.load(Ordering::Relaxed));
             let level = wrong.checked_sub(free.wrong.get()).map_or(0, |over| 1 + over / free.doubles_after);
@@ -134,18 +134,18 @@ impl Guesses {
     }
 
     /// Lists who is counted for a guess.
-    fn guessers(&self, secret: Secret, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
+    fn guessers(&self, secret: Guessable, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
         let Rates { free_passcodes, free_passcodes_of_network, free_passcodes_of_link, .. } = self.rates;
         let Rates { free_handoff_codes, free_handoff_codes_of_network, .. } = self.rates;
         let free = |name, wrong, doubles_after| Free { name, wrong, doubles_after };
         let (address, network, everybody) = match secret {
-            Secret::Passcode(_) => (
+            Guessable::Passcode(_) => (
                 free("free_passcodes", free_passcodes, 1),
                 free("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK),
                 Some(free("free_passcodes_of_link", free_passcodes_of_link, DOUBLES_FOR_ALL)),
             ),
             // A code is drawn from 2^40 and good for five minutes: what everybody tries needs no price for everybody.
-            Secret::HandoffCode => (
+            Guessable::HandoffCode => (
                 free("free_handoff_codes", free_handoff_codes, 1),
                 free("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK),
                 None,
@@ -155,7 +155,7 @@ impl Guesses {
         of_client.into_iter().chain(everybody.map(|free| (Guesser::Everybody, free)))
     }
 
-    fn count(&self, secret: Secret, guesser: Guesser) -> Arc<AtomicU32> {
+    fn count(&self, secret: Guessable, guesser: Guesser) -> Arc<AtomicU32> {
         self.wrong.get_with((secret, guesser), Arc::default)
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::proofs::solve;
 
-    const LINK: Secret = Secret::Passcode(LinkId::new([1; 16]));
+    const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
 
     fn guesses() -> Guesses {
         Guesses::new(&Rates::default(), &Secrets::generate())
@@ -177,7 +177,7 @@ mod tests {
         Client::of_peer(IpAddr::from([203, 0, network, last]))
     }
 
-    fn price(guesses: &Guesses, secret: Secret, client: Client) -> Level {
+    fn price(guesses: &Guesses, secret: Guessable, client: Client) -> Level {
         guesses.price(secret, client).0
     }
 
@@ -196,7 +196,7 @@ mod tests {
         }
         // A neighbour, and another link, cost nothing.
         assert!(!guesses.begin(LINK, from(1, 2), None).unwrap().is_paid());
-        assert!(!guesses.begin(Secret::Passcode(LinkId::new([2; 16])), from(1, 1), None).unwrap().is_paid());
+        assert!(!guesses.begin(Guessable::Passcode(LinkId::new([2; 16])), from(1, 1), None).unwrap().is_paid());
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         guesses.begin(LINK, from(99, 1), None).unwrap_err();
         // Codes have no price for everybody.
         for network in 0..255 {
-            let _wrong = guesses.begin(Secret::HandoffCode, from(network, 1), None).unwrap();
+            let _wrong = guesses.begin(Guessable::HandoffCode, from(network, 1), None).unwrap();
         }
     }
 

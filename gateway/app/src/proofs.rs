@@ -13,8 +13,8 @@ use moka::sync::Cache;
 use nats::{Secrets, context};
 use zeroize::Zeroizing;
 
+use crate::guessable::Guessable;
 use crate::random;
-use crate::secret::Secret;
 
 /// Rounds of SHA-256 (as HMAC) for each counter that is tried: some milliseconds of a phone, of which the call itself is a small part.
 const ROUNDS: u32 = 5_000;
@@ -81,12 +81,12 @@ impl Proofs {
     }
 
     /// Makes a challenge at a price, for one secret, good for five minutes.
-    pub(crate) fn challenge(&self, secret: Secret, level: Level) -> serde_json::Value {
+    pub(crate) fn challenge(&self, secret: Guessable, level: Level) -> serde_json::Value {
         let good_for = i64::try_from(GOOD_FOR.as_secs()).expect("five minutes");
         self.challenge_until(secret, level, command_service::clock::now().0 / 1_000 + good_for)
     }
 
-    fn challenge_until(&self, secret: Secret, level: Level, expires_at: i64) -> serde_json::Value {
+    fn challenge_until(&self, secret: Guessable, level: Level, expires_at: i64) -> serde_json::Value {
         let (signing, key_signing) = self.keys(secret);
         let data = BTreeMap::from([("level".to_owned(), level.0.into()), ("counters".to_owned(), level.counters().into())]);
         let challenge = create_challenge(CreateChallengeOptions {
@@ -103,7 +103,7 @@ impl Proofs {
     }
 
     /// Takes a solution for a secret that is worth a price, once. One doubling of the price since the challenge was made is overlooked.
-    pub(crate) fn check(&self, secret: Secret, level: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
+    pub(crate) fn check(&self, secret: Guessable, level: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
         use serde::Deserialize as _;
         let Payload { challenge, solution } = Payload::deserialize(proof).map_err(|_| Flaw::Form)?;
         let (signing, key_signing) = self.keys(secret);
@@ -126,11 +126,11 @@ impl Proofs {
     }
 
     /// Derives the keys that sign challenges for one secret: those for another are strange to it.
-    fn keys(&self, secret: Secret) -> (String, String) {
+    fn keys(&self, secret: Guessable) -> (String, String) {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         match secret {
-            Secret::Passcode(link) => hasher.update(b"passcode").update(link.bytes()),
-            Secret::HandoffCode => hasher.update(b"handoff code"),
+            Guessable::Passcode(link) => hasher.update(b"passcode").update(link.bytes()),
+            Guessable::HandoffCode => hasher.update(b"handoff code"),
         };
         let mut keys = Zeroizing::new([0; 64]);
         hasher.finalize_xof().fill(keys.as_mut());
@@ -168,8 +168,8 @@ mod tests {
 
     use super::*;
 
-    const LINK: Secret = Secret::Passcode(LinkId::new([1; 16]));
-    const OTHER: Secret = Secret::Passcode(LinkId::new([2; 16]));
+    const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
+    const OTHER: Guessable = Guessable::Passcode(LinkId::new([2; 16]));
 
     fn proofs() -> Proofs {
         Proofs::new(&Secrets::generate())
@@ -180,7 +180,7 @@ mod tests {
         let proofs = proofs();
         let proof = solve(&proofs.challenge(LINK, Level(1)));
         assert_eq!(proofs.check(OTHER, Level(1), &proof), Err(Flaw::Challenge));
-        assert_eq!(proofs.check(Secret::HandoffCode, Level(1), &proof), Err(Flaw::Challenge));
+        assert_eq!(proofs.check(Guessable::HandoffCode, Level(1), &proof), Err(Flaw::Challenge));
         assert_eq!(proofs.check(LINK, Level(1), &proof), Ok(()));
         assert_eq!(proofs.check(LINK, Level(1), &proof), Err(Flaw::Used));
         assert_eq!(self::proofs().check(LINK, Level(1), &proof), Err(Flaw::Challenge), "another installation");

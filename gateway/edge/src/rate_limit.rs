@@ -1,6 +1,6 @@
 //! Counts every request to the API and to `/mcp`, and tells in every answer how the limits stand.
 
-use app::{App, Limit, telling};
+use app::{App, Limit, with_fields};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ pub(crate) async fn rate_limit(State(app): State<App>, request: Request, next: N
             Err(refusal) => refusal.into_response(),
         }
     };
-    let (mut response, fields) = telling(answering).await;
+    let (mut response, fields) = with_fields(answering).await;
     response.headers_mut().extend(fields);
     response
 }

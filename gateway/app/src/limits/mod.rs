@@ -1,24 +1,24 @@
 //! How often is too often, counted in memory. The rules' own limits are the domain's.
 
+mod counters;
 #[cfg(test)]
 mod docs;
-mod entry;
+mod fields;
 mod rate;
 mod table;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::num::NonZeroU32;
 
 use problem::Problem;
 
-use self::entry::TooMany;
+use self::counters::TooMany;
+pub use self::fields::with_fields;
 pub use self::rate::Rate;
 use self::rate::Unit;
 use self::table::Entries;
 pub use self::table::{Limit, Rates};
-pub use self::told::telling;
 
 /// Counts what clients do, in memory.
 #[derive(Debug)]
@@ -46,11 +46,11 @@ impl Limits {
     fn check_many(&self, limit: Limit, many: NonZeroU32) -> Result<(), Problem> {
         match self.entries.of(limit).check(limit, limit.network(), many) {
             Ok(standing) => {
-                told::note(limit, standing);
+                fields::note(limit, standing);
                 Ok(())
             }
             Err(TooMany(standing)) => {
-                told::note(limit, standing);
+                fields::note(limit, standing);
                 metrics::counter!("tempchat_limit_refusals_total", "limit" => limit.name()).increment(1);
                 let what = match limit.unit() {
                     Unit::Requests => "Too many requests",

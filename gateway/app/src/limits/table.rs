@@ -6,7 +6,7 @@ use domain::{KeyId, LinkId, SessionId};
 use problem::Code;
 use serde::{Deserialize, Serialize};
 
-use super::entry::Entry;
+use super::counters::Counters;
 use super::rate::{Rate, Unit};
 use crate::client::Client;
 
@@ -115,18 +115,18 @@ macro_rules! limits {
 
         /// What counts, for each limit.
         #[derive(Debug)]
-        pub(super) struct Entries { $($field: Entry<Limit>,)+ }
+        pub(super) struct Entries { $($field: Counters<Limit>,)+ }
 
         impl Entries {
             pub(super) fn new(rates: &Rates) -> Self {
-                Self { $($field: Entry::new(rates.$field, rates.ipv6_network_times),)+ }
+                Self { $($field: Counters::new(rates.$field, rates.ipv6_network_times),)+ }
             }
 
-            pub(super) fn of(&self, limit: Limit) -> &Entry<Limit> {
+            pub(super) fn of(&self, limit: Limit) -> &Counters<Limit> {
                 match limit { $(Limit::$limit(_) => &self.$field,)+ }
             }
 
-            pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &Entry<Limit>)> {
+            pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &Counters<Limit>)> {
                 [$((stringify!($field), &self.$field),)+].into_iter()
             }
         }

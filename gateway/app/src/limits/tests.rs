@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::LinkId;
 
-use super::entry::TRACKED;
-use super::{Limit, Limits, Rates, telling};
+use super::counters::TRACKED;
+use super::{Limit, Limits, Rates, with_fields};
 use crate::client::Client;
 
 fn address(last: u8) -> Client {
@@ -72,7 +72,7 @@ fn a_flood_of_addresses_takes_bounded_memory_and_forgives_nobody_who_comes_often
 #[tokio::test]
 async fn an_answer_tells_of_the_tightest_limit_that_counted_it() {
     let limits = Limits::new(&Rates::default());
-    let ((), fields) = telling(async {
+    let ((), fields) = with_fields(async {
         limits.check(Limit::AllRequests(())).unwrap();
         limits.check(Limit::MadeUpTokens(address(1))).unwrap();
         limits.check_bytes(Limit::AllBytes(()), 100).unwrap();
@@ -80,9 +80,9 @@ async fn an_answer_tells_of_the_tightest_limit_that_counted_it() {
     .await;
     assert_eq!(fields["ratelimit"], "\"made_up_tokens\";r=59;t=1");
     assert_eq!(fields["ratelimit-policy"], "\"made_up_tokens\";q=60;w=60");
-    let ((), fields) = telling(async { limits.check_bytes(Limit::AllBytes(()), 1 << 29).unwrap_or_default() }).await;
+    let ((), fields) = with_fields(async { limits.check_bytes(Limit::AllBytes(()), 1 << 29).unwrap_or_default() }).await;
     assert!(fields["ratelimit"].to_str().unwrap().starts_with("\"all_bytes\";r=0;t="), "{fields:?}");
     assert_eq!(fields["ratelimit-policy"], "\"all_bytes\";q=536870912;w=60;qu=\"content-bytes\"");
-    let ((), untold) = telling(async {}).await;
+    let ((), untold) = with_fields(async {}).await;
     assert!(untold.is_empty());
 }

@@ -4,7 +4,7 @@ use domain::LinkId;
 
 /// What is guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Secret {
+pub enum Guessable {
     /// A link's passcode.
     Passcode(LinkId),
     /// Any hand-off code: nothing else says which session it leads to.

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::entry::Standing;
+use super::counters::Standing;
 use super::rate::Unit;
 use super::table::Limit;
 
@@ -35,7 +35,7 @@ pub(super) fn note(limit: Limit, standing: Standing) {
 }
 
 /// Answers a request, and returns the fields that tell of the tightest limit that counted it.
-pub async fn telling<T>(answering: impl Future<Output = T>) -> (T, HeaderMap) {
+pub async fn with_fields<T>(answering: impl Future<Output = T>) -> (T, HeaderMap) {
     let both = async {
         let answer = answering.await;
         (answer, TIGHTEST.with(Cell::get))

@@ -28,7 +28,7 @@ type Limiter<K> = RateLimiter<K, Bounded<K>, DefaultClock, StateInformationMiddl
 
 /// The counting of one limit, of its addresses and of their networks.
 #[derive(Debug)]
-pub(super) struct Entry<K: Key> {
+pub(super) struct Counters<K: Key> {
     own: Counter<K>,
     networks: Counter<K>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(super) struct TooMany(pub(super) Standing);
 
-impl<K: Key> Entry<K> {
+impl<K: Key> Counters<K> {
     pub(super) fn new(rate: Rate, network_times: NonZeroU32) -> Self {
         let of_network =
             Rate { burst: rate.burst.saturating_mul(network_times), per_minute: rate.per_minute.saturating_mul(network_times) };
