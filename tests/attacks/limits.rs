@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use http::Method;
 use serde_json::json;
 
@@ -103,6 +103,11 @@ async fn an_honest_visit(visitor: Visitor, token: String) {
     again.begins().await;
 }
 
+/// Lets so many in at a time as a small machine answers within its time; the limits see them within seconds.
+async fn come(visits: impl Iterator<Item = impl Future<Output = ()>>) {
+    stream::iter(visits).buffer_unordered(16).for_each(async |()| {}).await;
+}
+
 #[tokio::test]
 async fn fifty_honest_people_behind_one_address_are_never_refused() {
     let installation = Installation::start();
@@ -111,7 +116,7 @@ async fn fifty_honest_people_behind_one_address_are_never_refused() {
     let settings = json!({"max_sessions_at_once": 50, "messages_per_minute": 10});
     let links = [agent.link(settings.clone()).await, agent.link(settings).await];
     let visits = (0..50_usize).map(|who| an_honest_visit(at(&installation, 4), token_of(&links[who % 2]).to_owned()));
-    join_all(visits).await;
+    come(visits).await;
 }
 
 #[tokio::test]
@@ -119,7 +124,7 @@ async fn fifty_people_with_one_link_in_one_room_are_never_refused() {
     let installation = Installation::start();
     let agent = installation.agent().await;
     let link = agent.link(json!({"max_sessions_at_once": 50})).await;
-    join_all((0..50).map(|_| an_honest_visit(at(&installation, 5), token_of(&link).to_owned()))).await;
+    come((0..50).map(|_| an_honest_visit(at(&installation, 5), token_of(&link).to_owned()))).await;
 }
 
 #[tokio::test]
@@ -201,7 +206,8 @@ async fn limits_are_the_operators_and_what_is_no_limit_is_named() {
         let output =
             Process::command(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"]).env(name, value).output().unwrap();
         assert!(!output.status.success(), "{name}={value}");
-        String::from_utf8(output.stderr).unwrap()
+        // The environment is written in capitals, and told so.
+        String::from_utf8(output.stderr).unwrap().to_lowercase()
     };
     let told = start("TEMPCHAT_LIMITS_VISITORS", "{burst=1,per_minute=1}");
     assert!(told.contains("visitors") && told.contains("visits"), "{told}");
@@ -216,11 +222,9 @@ async fn operators_see_which_limit_has_refused_how_many() {
     let folder = Folder::new();
     let _already = rustls::crypto::ring::default_provider().install_default();
     let metrics = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let file = "[limits]\nsession_typing = { burst = 1, per_minute = 1 }\n";
-    std::fs::create_dir_all(folder.data()).unwrap();
-    std::fs::write(folder.data().join("tempchat.toml"), file).unwrap();
     let arguments = ["up", "--listen", "127.0.0.1:0", "--no-demo", "--metrics-listen", &metrics];
-    let process = Process::start_with(&folder, &arguments, &[]);
+    let rare = [("TEMPCHAT_LIMITS_SESSION_TYPING", "{burst=1,per_minute=1}")];
+    let process = Process::start_with(&folder, &arguments, &rare);
     let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap();
     let agent = crate::support::Agent::connect(process.url().unwrap(), key.trim()).await;
     let chatter = Visitor::new(process.url().unwrap()).enter(&agent.link(json!({})).await).await;
