@@ -10,7 +10,8 @@ use clap::Args;
 use domain::{Millis, Policy};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use gateway::AuthorizationServer;
+use figment::value::{Uncased, UncasedStr};
+use gateway::{AuthorizationServer, ProxyHeader, Rates};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use webhooks::IpNet;
@@ -28,10 +29,14 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// Who runs this installation, shown to chatters.
     pub(crate) operator_name: Option<String>,
-    /// How many proxies of the operator's stand in front: so many of the last `X-Forwarded-For` addresses are believed.
+    /// How many proxies of the operator's stand in front: so many of the last addresses that they name are believed.
     pub(crate) proxies: usize,
     /// Names beside the public one by which this service is called, without ports: in a private network, by a load balancer's checks.
     pub(crate) allowed_hosts: Vec<String>,
+    /// By which field they name the client; by default by either.
+    pub(crate) proxy_header: Option<ProxyHeader>,
+    /// How often is too often, by the names of docs/limits.md.
+    pub(crate) limits: Rates,
     /// The issuer of access tokens that are accepted beside API keys.
     pub(crate) authorization_server: Option<String>,
     /// The audience of such tokens; by default the address of `/mcp`.
@@ -71,6 +76,23 @@ pub(crate) struct Config {
     /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
     pub(crate) webhook_networks: Vec<IpNet>,
 }
+
+/// What the environment has under our prefix that is no setting of the service.
+const NO_SETTINGS: [&str; 6] = ["config", "data", "nats_server", "postgres_bin", "url", "key"];
+
+/// Reads `LIMITS_VISITS` as `visits` in the table `limits`.
+fn in_table(name: &UncasedStr) -> Uncased<'_> {
+    let name = name.as_str();
+    match name.get(..LIMITS.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(LIMITS) => {
+            format!("limits.{}", name.get(LIMITS.len()..).unwrap_or_default()).into()
+        }
+        _ => name.into(),
+    }
+}
+
+/// The beginning of a limit's name in the environment, behind our prefix.
+const LIMITS: &str = "LIMITS_";
 
 /// Where to be reached.
 #[derive(Debug, Args)]
@@ -127,6 +149,8 @@ impl Default for Config {
             operator_name: None,
             proxies: 0,
             allowed_hosts: Vec::new(),
+            proxy_header: None,
+            limits: Rates::default(),
             authorization_server: None,
             token_audience: None,
             agent_claim: None,
@@ -159,7 +183,7 @@ impl Config {
         let file = file.map_or_else(|| data.join("tempchat.toml"), Path::to_owned);
         let mut figment = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
-            .merge(Env::prefixed("TEMPCHAT_").ignore(&["config", "data", "nats_server", "postgres_bin", "url", "key"]))
+            .merge(Env::prefixed("TEMPCHAT_").ignore(&NO_SETTINGS).map(in_table))
             .merge(
                 Env::raw()
                     .only(&["NATS_URL", "DATABASE_URL"])

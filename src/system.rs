@@ -178,7 +178,8 @@ impl System {
         }
         let mut settings = gateway::Config::new(public_url(config, &listeners)?);
         settings.operator_name.clone_from(&config.operator_name);
-        settings.proxies = config.proxies;
+        settings.proxies = gateway::Proxies { count: config.proxies, header: config.proxy_header };
+        settings.rates = config.limits.clone();
         settings.allowed_hosts = config.named_hosts()?;
         settings.authorization_server = config.trusted(&settings.public_url)?;
         settings.connections = process_limits::connections(settings.connections)?;

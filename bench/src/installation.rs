@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use command_service::Commands;
 use follower::Follower;
-use gateway::{App, Config, Probes, Rate, Rates, WaitBounds};
+use gateway::{App, Config, Probes, Rates, WaitBounds};
 use nats::{Backbone, Options, Secrets, SessionCredentials};
 use projector::Projector;
 use query_service::Queries;
@@ -25,7 +25,6 @@ use crate::sessions;
 const READER_CONNECTIONS: u32 = 16;
 const OTHER_CONNECTIONS: u32 = 18;
 /// More than any measurement asks for.
-const UNLIMITED: Rate = Rate { burst: u32::MAX, per_minute: u32::MAX };
 
 /// Two servers, the log and the rows in them, and whatever parts have been started.
 pub(crate) struct Installation {
@@ -140,15 +139,7 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let mut config = Config::new(format!("http://{address}").parse()?);
-    config.rates = Rates {
-        visit: UNLIMITED,
-        passcode: UNLIMITED,
-        passcode_of_link: UNLIMITED,
-        handoff: UNLIMITED,
-        typing: UNLIMITED,
-        session: UNLIMITED,
-        key: UNLIMITED,
-    };
+    config.rates = Rates::unlimited();
     let unlimited = usize::MAX;
     config.waits = WaitBounds {
         session: unlimited,

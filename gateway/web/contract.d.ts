@@ -159,6 +159,26 @@ export interface ProblemBody {
   title?: string;
   detail?: string;
   errors?: { key: string; code: string; detail: string }[];
+  challenge?: Challenge;
+}
+
+/** What a guess costs: one of `data.counters` counters is to be found, by trying. */
+export interface Challenge {
+  parameters: {
+    cost: number;
+    data: { counters: number };
+    keyLength: number;
+    keyPrefix: string;
+    nonce: string;
+    salt: string;
+  };
+  signature: string;
+}
+
+/** A challenge as it came, and what was found. */
+export interface Proof {
+  challenge: Challenge;
+  solution: { counter: number; derivedKey: string };
 }
 
 /** What waits to be sent; kept in local storage until the server has it. */

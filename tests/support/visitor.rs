@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -22,7 +21,11 @@ impl Visitor {
     pub(crate) fn new(url: &str) -> Self {
         static BEFORE: AtomicU16 = AtomicU16::new(1);
         let [high, low] = BEFORE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let address = Ipv4Addr::new(127, 1, high, low);
+        Self::from(url, Ipv4Addr::new(127, 1, high, low))
+    }
+
+    /// Comes from an address of this machine's own network, 127.0.0.0/8.
+    pub(crate) fn from(url: &str, address: Ipv4Addr) -> Self {
         let http = reqwest::Client::builder().local_address(Some(address.into())).build().unwrap();
         Self { http, url: url.to_owned(), client_id: uuid() }
     }
@@ -97,28 +100,6 @@ impl Visitor {
         });
         Chatter::of(self.clone(), &joined.await)
     }
-}
-
-/// Guesses what is wrong each time and refused for it, until no other guess is welcome for a while: five at once, and one more for every
-/// 20 s that it takes.
-pub(crate) async fn held_up(wrong: (u16, &str), mut guess: impl AsyncFnMut() -> Answer) {
-    let (began, mut wrong_guesses) = (Instant::now(), 0);
-    loop {
-        let answer = guess().await;
-        if answer.status != 429 {
-            answer.refused(wrong.0, wrong.1);
-            wrong_guesses += 1;
-            continue;
-        }
-        let wait: u64 = answer.header("retry-after").expect("it says when to come back").parse().unwrap();
-        answer.refused(429, "too_many_attempts");
-        if wait >= 10 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(wait)).await;
-    }
-    let most = 5 + began.elapsed().as_secs() / 20;
-    assert!((5..=most).contains(&wrong_guesses), "{wrong_guesses} of {most}");
 }
 
 /// Sends a request and reads the answer.

@@ -1,12 +1,14 @@
 // What the page's modules cost, and what they keep: those that run without a document. `node --test` runs this.
 
 import assert from 'node:assert/strict';
+import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 
 const module = (name) => import(new URL(`../../gateway/web/assets/${name}.js`, import.meta.url));
 const { initialState, reduce, answersOf } = await module('store');
 const { getMessages } = await module('api');
+const { pbkdf2 } = await module('pbkdf2');
 const { Stream } = await module('stream');
 
 const SESSION = { id: 'ses_1', status: 'active', agent_name: 'Ada', agent_state: 'online', messages_left: 100 };
@@ -115,4 +117,12 @@ test('the cursor passes nothing that was not handed on', async () => {
   assert.deepEqual(told, [['evt_1', 'evt_2']]);
   assert.ok(!asked[1].includes('after'), asked[1]);
   stream.stop();
+});
+
+test('the digest of pages over plain http is that of everybody', async () => {
+  for (const [rounds, passwordLength, saltLength] of [[1, 20, 16], [2, 20, 16], [5_000, 20, 16], [3, 64, 51], [3, 0, 0]]) {
+    const [password, salt] = [randomBytes(passwordLength), randomBytes(saltLength)];
+    const ours = await pbkdf2(Uint8Array.from(password), Uint8Array.from(salt), rounds, 32);
+    assert.equal(Buffer.from(ours).toString('hex'), pbkdf2Sync(password, salt, rounds, 32, 'sha256').toString('hex'));
+  }
 });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::App;
+use app::{App, Client};
 use auth::Chatter;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -53,11 +53,13 @@ pub(super) struct Answered {
 )]
 pub(super) async fn answer(
     State(app): State<App>,
+    client: Client,
     chatter: Chatter,
     Json(answer): Json<NewAnswer>,
 ) -> Result<impl IntoResponse, Problem> {
     let NewAnswer { client_message_id, question_id, values } = answer;
     chosen_id("client_message_id", &client_message_id)?;
+    app.message(client, app.link_of(chatter.address()).await?)?;
     let question = QuestionId::parse(&question_id).map_err(|_| Code::QuestionUnknown)?;
     let receipt = app.commands().answer(chatter.address(), &client_message_id, question, &values).await?;
     app.wrote(chatter.agent, &receipt);

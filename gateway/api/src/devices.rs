@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::{App, Client, Limit, evenly};
+use app::{App, Client, Guessable, evenly};
 use auth::{Chatter, cookie};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -13,6 +13,7 @@ use http::header::SET_COOKIE;
 use nats::{Carrier, HandoffCode};
 use problem::{Code, Problem};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::qr::QrCode;
@@ -57,12 +58,23 @@ pub(super) async fn handoff(State(app): State<App>, chatter: Chatter) -> Result<
     Ok(Json(Handoff { now: Moment(command_service::clock::now()), code, url, expires_at: offered.expires_at.into(), qr }))
 }
 
-/// Lets a client in by a code. Whoever tries many is held up, and is never told what was wrong.
-pub(super) async fn take(app: &App, client: Client, code: &str, client_id: &str, carrier: Carrier) -> Result<Chatter, Problem> {
-    app.limits().check(Limit::Handoff(client.0))?;
+/// Lets a client in by a code. Whoever tries many pays for it, and is never told what was wrong.
+pub(super) async fn take(
+    app: &App,
+    client: Client,
+    code: &str,
+    proof: Option<&Value>,
+    client_id: &str,
+    carrier: Carrier,
+) -> Result<Chatter, Problem> {
+    let guess = app.guesses().begin(Guessable::HandoffCode, client, proof)?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
     // A code that leads to a session costs a look at that, and a note in the log: the time must not tell.
-    let taken = evenly(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await?;
+    let taken = evenly(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await;
+    if taken.as_ref().err().is_none_or(|problem: &Problem| problem.code != Code::HandoffUnknown) {
+        guess.forgive();
+    }
+    let taken = taken?;
     app.wrote(taken.agent, &taken.receipt);
     Ok(Chatter { agent: taken.agent, session: taken.session, device: taken.device, carrier })
 }

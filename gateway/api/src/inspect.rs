@@ -1,7 +1,7 @@
 //! Looking at a link before joining: it uses up nothing.
 
 use app::audit::about;
-use app::{App, Client, Limit};
+use app::{App, Client};
 use axum::extract::State;
 use body::Json;
 use domain::session::Status;
@@ -92,10 +92,10 @@ pub(super) async fn inspect(
     client: Client,
     Json(request): Json<InspectRequest>,
 ) -> Result<Json<Inspection>, Problem> {
-    app.limits().check(Limit::Visit(client.0))?;
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
-    let LinkToken { agent, link: id, rotation, recipient } = app.link_tokens().check(&request.token).ok_or(Code::LinkUnknown)?;
+    let LinkToken { agent, link: id, rotation, recipient } = app.genuine(client, &request.token)?;
     about(|about| (about.agent, about.link) = (Some(agent), Some(id)));
+    app.visit(client, id)?;
     let mut link = app.commands().link(agent, id).await?;
     // A token that was replaced opens nothing, and shows nothing; of a pruned link the newest one is not known.
     if link.status == link::Status::Unknown || link.rotation != rotation && link.status != link::Status::Erased {

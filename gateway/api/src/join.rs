@@ -1,7 +1,7 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use app::audit::about;
-use app::{App, Client, Limit};
+use app::{App, Client, Guess, Guessable};
 use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -14,6 +14,7 @@ use nats::{Carrier, LinkToken};
 use problem::{Code, Problem};
 use query_service::Range;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::input::{one_line, uuid};
@@ -45,6 +46,9 @@ pub(super) struct JoinRequest {
     credential: Credential,
     /// A code from another device of this person's: its session goes on here too. Instead of a token.
     handoff_code: Option<String>,
+    /// With `proof_required` answered before: `{challenge, solution}`, the challenge as it came with its `solution`, `{counter, derivedKey}`.
+    #[schema(value_type = Option<Object>)]
+    proof: Option<Value>,
 }
 
 /// How a client carries its credential.
@@ -90,6 +94,7 @@ pub(super) struct JoinAnswer {
         (status = 201, description = "A session began.", body = JoinAnswer),
         (status = 200, description = "The client has this session already.", body = JoinAnswer),
         (status = 401, description = "passcode_required, passcode_wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "proof_required", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown, handoff_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "link_expired, link_revoked", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -102,12 +107,12 @@ pub(super) async fn join(
     headers: HeaderMap,
     Json(request): Json<JoinRequest>,
 ) -> Result<Response, Problem> {
-    app.limits().check(Limit::Visit(client.0))?;
     let client_id = uuid("client_id", &request.client_id)?;
     let token = match (&request.token, &request.handoff_code) {
         (Some(token), None) => token,
         (None, Some(code)) => {
-            let chatter = devices::take(&app, client, code, &client_id, carrier(request.credential)).await?;
+            let chatter =
+                devices::take(&app, client, code, request.proof.as_ref(), &client_id, carrier(request.credential)).await?;
             return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
         }
         (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),
@@ -115,17 +120,26 @@ pub(super) async fn join(
             return Err(Problem::field("handoff_code", "conflict", "Send a token or a handoff_code, not both."));
         }
     };
-    let LinkToken { agent, link, rotation, recipient } = app.link_tokens().check(token).ok_or(Code::LinkUnknown)?;
+    let token = app.genuine(client, token)?;
+    let LinkToken { agent, link, rotation, recipient } = token;
     about(|about| (about.agent, about.link) = (Some(agent), Some(link)));
     let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
-    if let Some(passcode) = &passcode {
-        app.limits().check(Limit::Passcode(link, client.0))?;
-        app.limits().check(Limit::PasscodeOfLink(link))?;
-        if passcode.chars().count() > PASSCODE_CHARACTERS {
-            return Err(Code::PasscodeWrong.into());
-        }
+    let guess = match &passcode {
+        Some(_) => guess(&app, client, &token, request.proof.as_ref()).await?,
+        None => None,
+    };
+    // Who has paid is not held up by what others do at the same address or link.
+    let is_paid = guess.as_ref().is_some_and(Guess::is_paid);
+    if !is_paid {
+        app.visit(client, link)?;
+    }
+    if passcode.as_ref().is_some_and(|passcode| passcode.chars().count() > PASSCODE_CHARACTERS) {
+        return Err(Code::PasscodeWrong.into());
     }
     let known = app.commands().known_session(agent, link, recipient, &client_id).await?;
+    if !is_paid && (known.is_none() || request.start_new) {
+        app.new_session(client, link)?;
+    }
     let joined = app
         .commands()
         .join(&Join {
@@ -144,7 +158,14 @@ pub(super) async fn join(
             language: preferred_language(&headers),
             start_new: request.start_new,
         })
-        .await?;
+        .await
+        .map_err(Problem::from);
+    // A session that is there already is given again for the passcode alone, and refused in other words.
+    let was_wrong = |problem: &Problem| matches!(problem.code, Code::PasscodeWrong | Code::ClientIdUsed);
+    if let Some(guess) = guess.filter(|_| !joined.as_ref().is_err_and(was_wrong)) {
+        guess.forgive();
+    }
+    let joined = joined?;
     let started = match &joined {
         Joined::Started(_, receipt) => {
             app.wrote(agent, receipt);
@@ -156,6 +177,13 @@ pub(super) async fn join(
     let device = app.commands().device(session, &client_id);
     let chatter = Chatter { agent, session, device, carrier: carrier(request.credential) };
     welcome(&app, &chatter, started).await.map(IntoResponse::into_response)
+}
+
+/// Lets a passcode be tried, where the link asks for one and the token is its newest.
+async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Guess>, Problem> {
+    let link = app.commands().link(token.agent, token.link).await?;
+    let asks = link.rotation == token.rotation && link.settings.is_some_and(|settings| settings.passcode.is_some());
+    asks.then(|| app.guesses().begin(Guessable::Passcode(token.link), client, proof)).transpose()
 }
 
 fn carrier(credential: Credential) -> Carrier {

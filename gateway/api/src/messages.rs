@@ -61,11 +61,13 @@ pub(super) struct Posted {
 )]
 pub(super) async fn post(
     State(app): State<App>,
+    client: Client,
     chatter: Chatter,
     Json(message): Json<NewMessage>,
 ) -> Result<impl IntoResponse, Problem> {
     let NewMessage { client_message_id, text } = message;
     chosen_id("client_message_id", &client_message_id)?;
+    app.message(client, app.link_of(chatter.address()).await?)?;
     if text::is_blank(&text) {
         return Err(Code::TextEmpty.into());
     }

@@ -28,7 +28,7 @@ pub(super) struct Typing {
     ),
 )]
 pub(super) async fn typing(State(app): State<App>, chatter: Chatter, Json(signal): Json<Typing>) -> Result<StatusCode, Problem> {
-    app.limits().check(Limit::Typing(chatter.session))?;
+    app.limits().check(Limit::SessionTyping(chatter.session))?;
     app.hub().typing(chatter.address(), Speaker::Chatter, signal.typing).await?;
     Ok(StatusCode::NO_CONTENT)
 }

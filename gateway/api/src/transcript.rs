@@ -1,5 +1,6 @@
 //! A chatter's own copy of the chat, until its words are erased.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use app::{App, Limit, WaitPermit};
@@ -25,7 +26,7 @@ use super::session::{SessionObject, Shown};
 /// Events read at once, and written as one piece.
 const AT_ONCE: u16 = 200;
 /// How many ordinary requests of its session a transcript costs: it reads up to some thousand events.
-const COST: u32 = 20;
+const COST: NonZeroU32 = NonZeroU32::new(20).expect("more than nothing");
 /// How long a transcript may take to be read to its end.
 const LASTS: Duration = Duration::from_mins(2);
 
@@ -107,7 +108,7 @@ pub(super) async fn transcript(
     Query(params): Query<TranscriptParams>,
 ) -> Result<Response, Problem> {
     let shown = Shown::find(&app, &chatter).await?;
-    app.limits().check_many(Limit::Session(chatter.session), COST)?;
+    app.limits().check_cost(Limit::SessionRequests(chatter.session), COST)?;
     let permit = app.waits().begin_transcript(chatter.session, shown.link_id)?;
     let session = shown.object(&app, chatter.agent, chatter.session).await?;
     let first = history::read(&app, &chatter, Range::After(None), AT_ONCE).await?;

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use access_tokens::Tokens;
 use command_service::{Commands, Principal, Receipt, Refusal};
-use domain::{Address, AgentId, LinkId, session};
+use domain::{Address, AgentId, KeyId, LinkId, session};
 use hub::Hub;
 use moka::future::Cache;
-use nats::{Backbone, Cursors, LinkTokens, Position, SessionCredentials};
+use nats::{ApiKeys, Backbone, Cursors, LinkTokens, Position, SessionCredentials};
 use problem::{Code, Problem};
 use query_service::{Freshness, Queries, Viewer};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::guesses::Guesses;
 use crate::key_uses::KeyUses;
 use crate::limits::Limits;
 use crate::probes::Probes;
@@ -22,6 +23,8 @@ use crate::waits::Waits;
 
 /// How many sessions' links are kept at hand (some 100 bytes each).
 const SESSIONS: u64 = 50_000;
+/// How long a key that was good is not counted among what may be made up.
+const GOOD_FOR: Duration = Duration::from_hours(24);
 /// How long a session's link is kept at hand after its last use.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
@@ -40,10 +43,13 @@ struct Inner {
     config: Config,
     probes: Probes,
     limits: Limits,
+    guesses: Guesses,
     waits: Arc<Waits>,
     written: ReadYourWrites,
     key_uses: KeyUses,
     tokens: Option<Tokens>,
+    api_keys: ApiKeys,
+    good_keys: moka::sync::Cache<KeyId, ()>,
     link_tokens: LinkTokens,
     credentials: SessionCredentials,
     link_of_session: Cache<Address, LinkId>,
@@ -57,10 +63,13 @@ impl App {
         let inner = Inner {
             hub: Hub::new(backbone.clone()),
             limits: Limits::new(&config.rates),
+            guesses: Guesses::new(&config.rates, secrets),
             waits: Waits::within(config.waits),
             written: ReadYourWrites::default(),
             key_uses: KeyUses::default(),
             tokens: config.authorization_server.clone().map(Tokens::new),
+            api_keys: ApiKeys::new(secrets),
+            good_keys: moka::sync::Cache::builder().max_capacity(SESSIONS).time_to_idle(GOOD_FOR).build(),
             link_tokens: LinkTokens::new(secrets),
             credentials: SessionCredentials::new(secrets),
             link_of_session: Cache::builder().max_capacity(SESSIONS).time_to_idle(KEPT_FOR).build(),
@@ -114,9 +123,29 @@ impl App {
         &self.inner.limits
     }
 
+    /// Returns what prices guesses at secrets that people type.
+    pub fn guesses(&self) -> &Guesses {
+        &self.inner.guesses
+    }
+
+    /// Forgets what counts no more, and tells the metrics.
+    pub fn tidy(&self) {
+        self.limits().tidy();
+        self.guesses().tidy();
+    }
+
+    /// Returns what tells an API key of ours from one that was made up.
+    pub fn api_keys(&self) -> &ApiKeys {
+        &self.inner.api_keys
+    }
+
     /// Returns what counts the waits and streams under way.
     pub fn waits(&self) -> &Arc<Waits> {
         &self.inner.waits
+    }
+
+    pub(crate) fn good_keys(&self) -> &moka::sync::Cache<KeyId, ()> {
+        &self.inner.good_keys
     }
 
     /// Returns what makes and checks the tokens of links.

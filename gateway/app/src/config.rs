@@ -5,6 +5,7 @@ use std::time::Duration;
 use access_tokens::AuthorizationServer;
 use url::Url;
 
+use crate::forwarded::Proxies;
 use crate::limits::Rates;
 use crate::waits::WaitBounds;
 
@@ -15,8 +16,8 @@ pub struct Config {
     pub public_url: Url,
     /// Who runs this service, shown beside the agent's name.
     pub operator_name: Option<String>,
-    /// How many proxies of ours stand in front: that many of the last addresses in `X-Forwarded-For` are trusted. 0 believes none.
-    pub proxies: usize,
+    /// What stands in front.
+    pub proxies: Proxies,
     /// Whose access tokens are accepted beside API keys.
     pub authorization_server: Option<AuthorizationServer>,
     /// How often is too often.
@@ -46,7 +47,7 @@ impl Config {
         Self {
             public_url,
             operator_name: None,
-            proxies: 0,
+            proxies: Proxies::default(),
             authorization_server: None,
             rates: Rates::default(),
             waits: WaitBounds::default(),

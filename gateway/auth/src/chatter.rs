@@ -1,11 +1,11 @@
 //! A chatter: whoever shows the credential of the session that the address names.
 
 use app::audit::about;
-use app::{App, Limit};
+use app::{App, BodyBytes, Client, Limit};
 use axum::extract::{FromRequestParts, Path};
 use domain::{Address, AgentId, DeviceId, SessionId};
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use nats::{Carrier, SessionCredential};
 use problem::{Code, Problem};
@@ -49,9 +49,15 @@ impl FromRequestParts<App> for Chatter {
         if let Some(shown) = presented(&parts.headers, app).next() {
             about(|about| (about.agent, about.session) = (Some(shown.agent), Some(shown.session)));
         }
+        let Ok(client) = Client::from_request_parts(parts, app).await;
         let shown: Vec<_> = presented(&parts.headers, app).filter(|chatter| chatter.session == session).collect();
-        if !shown.is_empty() {
-            app.limits().check(Limit::Session(session))?;
+        match shown.first() {
+            Some(chatter) => {
+                let body = parts.extensions.get::<BodyBytes>().copied();
+                app.session_request(client, (session, chatter.address()), body).await?;
+            }
+            None if shows_something(&parts.headers) => app.limits().check(Limit::MadeUpCredentials(client))?,
+            None => {}
         }
         for chatter in shown {
             if !app.commands().has_forgotten(chatter.address(), chatter.device).await? {
@@ -70,6 +76,11 @@ pub fn presented<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item
     };
     let bearer = bearer(headers).into_iter().filter_map(move |text| check(Carrier::Bearer, text));
     bearer.chain(cookie::values(headers, app.config().is_secure()).filter_map(move |text| check(Carrier::Cookie, text)))
+}
+
+/// Tells whether a request carries what might be a credential.
+fn shows_something(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE)
 }
 
 /// Reads a bearer token (RFC 6750, section 2.1).

@@ -5,34 +5,72 @@ use std::time::Duration;
 use app::audit::about;
 use app::{App, Client, Limit, evenly};
 use command_service::Principal;
+use domain::KeyId;
 use http::{HeaderMap, StatusCode};
+use nats::ApiKey;
 use problem::{Code, Problem};
 
 use super::bearer;
 
-/// How API keys without a tag begin: anybody can make one up for any agent.
-const UNTAGGED: &str = "tc_1_";
-/// In steps of what time such a key is refused: longer than the log takes to answer.
+/// In steps of what time a key without a tag is refused: longer than the log takes to answer.
 const REFUSED_IN: Duration = Duration::from_millis(30);
 
-/// Finds out who presents what is in `Authorization`.
+/// What is presented, as far as its own form tells.
+enum Presented {
+    /// A key that this installation has issued, whether or not it is still good.
+    Genuine(KeyId),
+    /// A key of the first form, which anybody may have made up.
+    Untagged(KeyId),
+    /// A key that nobody issued, or a token that an authorization server may have issued: its signature tells.
+    Unknown,
+}
+
+/// Finds out who presents what is in `Authorization`. What turns out to be made up is counted apart, by address; what is good by its key.
 pub async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Result<Principal, Problem> {
-    let presented = bearer(headers).ok_or(Code::KeyInvalid)?;
-    app.limits().check(Limit::Key(client.0))?;
-    if let Some((agent, key)) = app.commands().named_by(presented) {
+    let text = bearer(headers).ok_or(Code::KeyInvalid)?;
+    if let Some((agent, key)) = app.commands().named_by(text) {
         about(|about| (about.agent, about.key) = (Some(agent), Some(key)));
     }
-    // Whether there is such an agent is told neither in words nor in time. What has a tag is ours, or refused before any store is asked.
-    let principal = if presented.starts_with(UNTAGGED) {
-        evenly(REFUSED_IN, judge(app, presented)).await?
-    } else {
-        judge(app, presented).await?
+    let principal = match presented(app, text) {
+        // Revoked or expired, it is nobody's invention.
+        Presented::Genuine(key) => {
+            app.limits().check(Limit::KeyRequests(key))?;
+            judge(app, text).await?
+        }
+        Presented::Untagged(key) => {
+            // Only the log tells, so it is counted before.
+            if !app.is_good_key(key) {
+                app.limits().check(Limit::UntaggedKeys(client))?;
+            }
+            // Whether there is such an agent is told neither in words nor in time.
+            counted(app, client, evenly(REFUSED_IN, judge(app, text)).await)?
+        }
+        Presented::Unknown => counted(app, client, judge(app, text).await)?,
     };
     about(|about| (about.agent, about.key) = (Some(principal.agent), Some(principal.key)));
-    if is_api_key(presented) {
+    if is_api_key(text) {
+        app.note_good_key(principal.key);
         app.key_uses().note(principal.agent, principal.key);
     }
     Ok(principal)
+}
+
+fn presented(app: &App, text: &str) -> Presented {
+    match app.api_keys().parse(text) {
+        Some(ApiKey { key, is_tagged: true, .. }) => Presented::Genuine(key),
+        Some(ApiKey { key, is_tagged: false, .. }) => Presented::Untagged(key),
+        None => Presented::Unknown,
+    }
+}
+
+/// Counts what was good by its key, and what opened nothing by the address it came from.
+fn counted(app: &App, client: Client, judged: Result<Principal, Problem>) -> Result<Principal, Problem> {
+    match &judged {
+        Ok(principal) => app.limits().check(Limit::KeyRequests(principal.key))?,
+        Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => app.limits().check(Limit::FailedKeys(client))?,
+        Err(_) => {}
+    }
+    judged
 }
 
 /// Checks a caller that was let in before once more: during a long wait its key may have been revoked, or may have expired.

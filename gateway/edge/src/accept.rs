@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
             }
         };
         // Behind proxies of ours everybody comes from the same few addresses.
-        let address = (app.config().proxies == 0).then(|| Client::of_peer(peer.ip()).0);
+        let address = (app.config().proxies.count == 0).then(|| Client::of_peer(peer.ip()).0);
         let Ok(permit) = permits.permit_for(permit, address) else { continue };
         let stream = Connection::new(prepared(stream, UNREAD), app.config().head_patience);
         let (serving, router) = (stream.serving(), router.clone());
@@ -104,7 +104,7 @@ fn tidy(app: &App) {
         noting.key_uses().write(noting.queries()).await;
         warnings(&noting).await;
     });
-    app.limits().tidy();
+    app.tidy();
     let listeners = u32::try_from(app.hub().listeners()).unwrap_or(u32::MAX);
     metrics::gauge!("tempchat_listeners").set(f64::from(listeners));
 }

@@ -11,11 +11,12 @@ mod line_ends;
 mod metrics;
 mod observe;
 mod protect;
+mod rate_limit;
 mod router;
 mod warnings;
 
 pub use self::metrics::{recorder, serve_metrics};
 pub use accept::serve;
 pub use access_tokens::AuthorizationServer;
-pub use app::{App, Config, Probes, Rate, Rates, WaitBounds};
+pub use app::{App, Config, Probes, Proxies, ProxyHeader, Rate, Rates, WaitBounds};
 pub use events::{Moment, news};

@@ -40,6 +40,8 @@ pub fn recorder() -> &'static PrometheusHandle {
 fn describe() {
     describe_counter!("tempchat_http_requests_total", "Requests answered, by method, route, status and code.");
     describe_histogram!("tempchat_http_request_seconds", Unit::Seconds, "Time from a request's head to its answer's.");
+    describe_counter!("tempchat_limit_refusals_total", "Requests refused or priced, by limit; docs/limits.md has them all.");
+    describe_gauge!("tempchat_limit_tracked", "Addresses, links, sessions and keys that a limit counts now.");
     describe_gauge!("tempchat_http_connections", "Connections open now.");
     describe_gauge!("tempchat_unfinished", "What `/readyz` warns of, by code; each counted to 1,000 at most.");
     describe_counter!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::{App, Client, Config};
+use app::{App, BodyBytes, Client, Config, Proxies};
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -59,7 +59,7 @@ pub(crate) const BODY: usize = 128 * 1_024;
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     permits: Concurrency,
-    proxies: usize,
+    proxies: Proxies,
     /// For a body to come.
     body_patience: Duration,
     /// For the answer.
@@ -75,12 +75,15 @@ impl Bounds {
 
 /// Reads the whole request before it takes a permit, so that a slow sender holds none.
 pub(crate) async fn whole(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if body.is_end_stream() {
         return next.run(Request::from_parts(parts, body)).await;
     }
     match body::read(body, BODY, bounds.body_patience).await {
-        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(body) => {
+            parts.extensions.insert(BodyBytes(body.len()));
+            next.run(Request::from_parts(parts, Body::from(body))).await
+        }
         Err(problem) => problem.into_response(),
     }
 }

@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::protect::{self, BODY, Bounds};
+use crate::rate_limit::rate_limit;
 use crate::{called_name, health, observe};
 
 #[derive(OpenApi)]
@@ -55,8 +56,12 @@ pub(crate) fn router(app: &App) -> Router {
     let bounds = Bounds::of(app.config());
     let bounded = || from_fn_with_state(bounds.clone(), protect::bounded);
     let quick = Router::from(api::quick()).layer(bounded()).layer(from_fn_with_state(bounds.clone(), protect::whole));
+    let limited = || from_fn_with_state(app.clone(), rate_limit);
     let public_api = quick.merge(Router::from(api::waiting())).fallback(nothing_here).layer(
-        ServiceBuilder::new().layer(from_fn_with_state(app.clone(), protect::same_site)).layer(DefaultBodyLimit::max(BODY)),
+        ServiceBuilder::new()
+            .layer(limited())
+            .layer(from_fn_with_state(app.clone(), protect::same_site))
+            .layer(DefaultBodyLimit::max(BODY)),
     );
     let operators = Router::new()
         .route("/readyz", get(health::readyz))
@@ -69,7 +74,7 @@ pub(crate) fn router(app: &App) -> Router {
         .nest("/api/v1", public_api)
         .merge(web::routes().layer(bounded()))
         .merge(operators)
-        .merge(mcp::routes(app))
+        .merge(mcp::routes(app).layer(limited()))
         .merge(auth::routes(app.config()).layer(bounded()))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)

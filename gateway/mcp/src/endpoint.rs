@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use body::{Json, JsonError, check_json};
+use domain::KeyId;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use rmcp::ErrorData;
@@ -50,7 +51,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
         Ok(principal) => {
             let gone = CancellationToken::new();
             let held = gone.clone().drop_guard();
-            request = match bounded(request, &app).await {
+            request = match bounded(request, &app, principal.key).await {
                 Ok(request) => request,
                 Err(refusal) => return refusal,
             };
@@ -80,12 +81,13 @@ async fn kept_short(response: Response) -> Response {
 }
 
 /// Reads the body of a message, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
-async fn bounded(request: Request, app: &App) -> Result<Request, Response> {
+async fn bounded(request: Request, app: &App, key: KeyId) -> Result<Request, Response> {
     if request.method() != Method::POST {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
     let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
+    app.key_bytes(key, body.len()).map_err(IntoResponse::into_response)?;
     if let Err(error) = check_json(&body) {
         let code = match error {
             JsonError::Syntax(_) => ErrorCode::PARSE_ERROR,

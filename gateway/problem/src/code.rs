@@ -69,6 +69,8 @@ codes! {
         client "Check the passcode and send it again.", agent "Check the passcode and send it again.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many attempts.",
         client "Wait as long as Retry-After says.", agent "Wait before the next call.";
+    ProofRequired = "proof_required", FORBIDDEN, "A guess costs proof of work now.",
+        client "Solve the challenge and send the same request again with it as proof.", agent "Only people type passcodes and codes.";
     ClientIdUsed = "client_id_used", CONFLICT, "This client_id belongs to a session whose credential was not shown.",
         client "Send the credential, or join with a new client_id.", agent "Join with a new client_id.";
 

@@ -45,6 +45,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// What is wrong with which field.
     pub errors: Vec<FieldError>,
+    /// What is to be solved first.
+    pub challenge: Option<Box<serde_json::Value>>,
 }
 
 /// What is wrong with one field.
@@ -75,6 +77,10 @@ pub struct Body<'a> {
     /// What is wrong with which field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// With `proof_required`: an ALTCHA challenge (proof of work, version 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    challenge: Option<&'a serde_json::Value>,
 }
 
 /// Lists every code for the API's description.
@@ -85,7 +91,7 @@ fn codes() -> Object {
 impl Problem {
     /// Makes a problem that says what its code says.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: Cow::Borrowed(code.title()), next: None, retry_after: None, errors: Vec::new() }
+        Self { code, detail: Cow::Borrowed(code.title()), next: None, retry_after: None, errors: Vec::new(), challenge: None }
     }
 
     /// Makes a problem with what happened this time; a sentence.
@@ -141,6 +147,7 @@ impl Problem {
             detail: format!("{} {next}", brief(&self.detail, LONGEST_DETAIL)),
             code: self.code.as_str(),
             errors: &self.errors,
+            challenge: self.challenge.as_deref(),
         }
     }
 

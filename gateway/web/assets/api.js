@@ -5,7 +5,7 @@
 import { carrier } from './carrier.js';
 import { learnTime } from './clock.js';
 
-/** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Proof, Session } from '../contract.d.ts' */
 
 const BASE = '/api/v1';
 const PATIENCE_MS = 15_000;
@@ -22,6 +22,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = body.code ?? 'unknown';
     this.errors = body.errors ?? [];
+    this.challenge = body.challenge;
     this.retryAfterMs = retryAfterMs;
   }
 
@@ -98,22 +99,38 @@ export const inspectLink = (body) => call('POST', '/links/inspect', { body });
 
 /**
  * @param {{ token: string, client_id: string, display_name?: string, passcode?: string, start_new?: boolean }} body
+ * @param {Element} [place] where work is shown that a guess may cost
  * @returns {Promise<Joined>}
  */
-export const joinSession = (body) => enterSession(body);
+export const joinSession = (body, place) => enterSession(body, place);
 
 /**
  * Goes on with a chat of another device.
  * @param {{ client_id: string, handoff_code: string }} body
+ * @param {Element} [place] where work is shown that a guess may cost
  * @returns {Promise<Joined>}
  */
-export const takeHandoff = (body) => enterSession(body);
+export const takeHandoff = (body, place) => enterSession(body, place);
 
-/** @param {object} body */
-async function enterSession(body) {
-  const joined = await call('POST', '/sessions', { body: { ...body, credential: carrier.credential } });
-  carrier.keep(joined);
-  return joined;
+/**
+ * Enters, and pays for it as often as the price has gone up meanwhile.
+ * @param {object} body
+ * @param {Element} [place]
+ * @param {Proof} [proof]
+ * @returns {Promise<Joined>}
+ */
+async function enterSession(body, place, proof) {
+  try {
+    const joined = await call('POST', '/sessions', { body: { ...body, credential: carrier.credential, proof } });
+    carrier.keep(joined);
+    return joined;
+  } catch (problem) {
+    if (!(problem instanceof Problem && problem.challenge && place)) throw problem;
+    const { prove } = await import('./proof.js');
+    const found = await prove(problem.challenge, place);
+    if (!found) throw new Problem(0, { code: 'called_off' });
+    return enterSession(body, place, found);
+  }
 }
 
 /**

@@ -126,16 +126,19 @@ export function showContinue(enter, given = '') {
   });
   code.value = given;
   const start = h('button', { type: 'submit', class: 'primary wide' }, say('continue.start'));
+  const place = h('div', { class: 'proof' });
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     if (start.getAttribute('aria-disabled')) return;
     start.setAttribute('aria-disabled', 'true');
     error.textContent = '';
     try {
-      return await enter(await takeHandoff({ client_id: clientId, handoff_code: code.value }));
+      return await enter(await takeHandoff({ client_id: clientId, handoff_code: code.value }, place));
     } catch (problem) {
-      error.textContent = say(wordFor(problem));
-      code.setAttribute('aria-invalid', 'true');
+      if (!(problem instanceof Problem && problem.code === 'called_off')) {
+        error.textContent = say(wordFor(problem));
+        code.setAttribute('aria-invalid', 'true');
+      }
       code.select();
       code.focus();
     }
@@ -151,7 +154,8 @@ export function showContinue(enter, given = '') {
           code,
           h('p', { class: 'help', id: 'code-help' }, say('continue.help')),
           error),
-        start)),
+        start,
+        place)),
   );
 }
 

@@ -15,6 +15,7 @@ import { durationOf, momentOf, say, speak } from './words.js';
 /** @import { Matter } from './notice.js' */
 
 /** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
+/** @typedef {(wish: Wish, place?: Element) => Promise<void>} Join `place`: where work is shown that a guess may cost */
 /** @typedef {{ joined?: Joined, startNew?: () => Promise<void> }} Way how one came in, and how to begin anew */
 
 /** Codes of refusals, and the screen that each one gets. @type {Record<string, Matter>} */
@@ -42,9 +43,9 @@ export async function showLink(token, enter) {
   const key = await linkKey(token);
   const again = () => showLink(token, enter);
 
-  /** @param {Wish} wish */
-  const join = async (wish) => {
-    const joined = await joinAnew(token, key, wish);
+  /** @type {Join} */
+  const join = async (wish, place) => {
+    const joined = await joinAnew(token, key, wish, place);
     passcode = wish.passcode;
     keepOrigin(joined.session.id, { linkKey: key, language });
     await enter(joined.session, { joined, startNew });
@@ -68,7 +69,7 @@ export async function showLink(token, enter) {
     const returning = mine && mine.status !== 'erased' && await returnTo(mine.id, token, key);
     if (returning) keepOrigin(returning.id, { linkKey: key, language });
     const invitation = (/** @type {Wish} */ anew) => showInvitation(link, {
-      join: (wish) => join({ ...wish, ...anew }),
+      join: (wish, place) => join({ ...wish, ...anew }, place),
       refused: (problem) => explain(problem, valuesOf(link), again),
       elsewhere: (joined) => enter(joined.session, { joined }),
     });
@@ -106,14 +107,15 @@ async function returnTo(id, token, key) {
  * @param {string} token
  * @param {string} key
  * @param {Wish} wish
+ * @param {Element} [place]
  */
-async function joinAnew(token, key, wish) {
+async function joinAnew(token, key, wish, place) {
   try {
-    return await joinSession({ token, client_id: clientIdFor(key), ...wish });
+    return await joinSession({ token, client_id: clientIdFor(key), ...wish }, place);
   } catch (problem) {
     if (!(problem instanceof Problem && problem.code === 'client_id_used')) throw problem;
     remove(key);
-    return joinSession({ token, client_id: clientIdFor(key), ...wish });
+    return joinSession({ token, client_id: clientIdFor(key), ...wish }, place);
   }
 }
 
@@ -140,7 +142,7 @@ function explain(problem, values, again) {
 
 /**
  * @param {Link} link
- * @param {{ join: (wish: Wish) => Promise<void>, refused: (problem: unknown) => void, elsewhere: Enter }} actions
+ * @param {{ join: Join, refused: (problem: unknown) => void, elsewhere: Enter }} actions
  */
 function showInvitation(link, { join, refused, elsewhere }) {
   document.title = link.title;
@@ -153,6 +155,7 @@ function showInvitation(link, { join, refused, elsewhere }) {
   });
   const error = h('p', { class: 'error', id: 'passcode-error', role: 'alert' });
   const start = h('button', { type: 'submit', class: 'primary wide' }, say('join.start'));
+  const place = h('div', { class: 'proof' });
 
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
@@ -164,12 +167,15 @@ function showInvitation(link, { join, refused, elsewhere }) {
       await join({
         display_name: name.value.trim() || undefined,
         passcode: passcode ? passcode.value : undefined,
-      });
+      }, place);
     } catch (problem) {
       const wrong = problem instanceof Problem && /^passcode_(wrong|required)$/.test(problem.code);
-      if (!wrong || !passcode) return refused(problem);
-      error.textContent = say('join.passcode_wrong');
-      passcode.setAttribute('aria-invalid', 'true');
+      const calledOff = problem instanceof Problem && problem.code === 'called_off';
+      if (!(wrong || calledOff) || !passcode) return refused(problem);
+      if (wrong) {
+        error.textContent = say('join.passcode_wrong');
+        passcode.setAttribute('aria-invalid', 'true');
+      }
       passcode.select();
       passcode.focus();
     }
@@ -203,6 +209,7 @@ function showInvitation(link, { join, refused, elsewhere }) {
           h('label', { for: 'name' }, say('join.name'), ' ', h('span', { class: 'quiet' }, say('join.optional'))),
           name),
         start,
+        place,
         h('p', { class: 'quiet promise' }, say('join.promise'))),
       // A frame finds a chat again by its link alone.
       !inFrame() && continueButton(elsewhere),

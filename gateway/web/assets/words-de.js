@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': 'Das ist nicht das Kennwort. Prüfe es und versuche es noch einmal.',
   'join.start': 'Chat beginnen',
   'join.starting': 'Es geht los…',
+  'proof.working': 'Wir prüfen, dass du kein Roboter bist … Das kann eine Minute dauern, und du musst nichts tun.',
+  'proof.stop': 'Abbrechen',
   'join.promise': 'Kein Konto, keine App. Der Chat ist auf Zeit: Er endet mit dem Link, und danach werden seine Worte gelöscht.',
   'join.welcome_from': 'Ein Wort von {agent}',
 

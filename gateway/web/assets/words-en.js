@@ -19,6 +19,8 @@ export const words = {
   'join.passcode_wrong': 'That is not the passcode. Check it, and try again.',
   'join.start': 'Start chatting',
   'join.starting': 'Starting…',
+  'proof.working': 'Checking that you are not a robot… This can take a minute, and there is nothing for you to do.',
+  'proof.stop': 'Cancel',
   'join.promise': 'No account, no app. The chat is temporary: it ends with the link, and its words are deleted afterwards.',
   'join.welcome_from': 'A word from {agent}',
 

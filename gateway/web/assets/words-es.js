@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': 'Esa no es la contraseña. Revísala e inténtalo otra vez.',
   'join.start': 'Empezar a chatear',
   'join.starting': 'Empezando…',
+  'proof.working': 'Comprobamos que no eres un robot… Puede tardar un minuto y no tienes que hacer nada.',
+  'proof.stop': 'Cancelar',
   'join.promise': 'Sin cuenta y sin aplicación. El chat es temporal: termina con el enlace y después se borran sus palabras.',
   'join.welcome_from': 'Unas palabras de {agent}',
 

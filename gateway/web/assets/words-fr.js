@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': 'Ce n’est pas le bon mot de passe. Vérifiez-le, puis réessayez.',
   'join.start': 'Commencer',
   'join.starting': 'C’est parti…',
+  'proof.working': 'Nous vérifions que vous n’êtes pas un robot… Cela peut prendre une minute, et vous n’avez rien à faire.',
+  'proof.stop': 'Annuler',
   'join.promise': 'Ni compte ni application. La discussion est temporaire : elle prend fin avec le lien, et ses mots sont ensuite supprimés.',
   'join.welcome_from': 'Un mot de {agent}',
 

@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': '合言葉が違います。確かめて、もう一度お試しください。',
   'join.start': 'チャットを始める',
   'join.starting': '始めています…',
+  'proof.working': 'ロボットではないことを確かめています… 1分ほどかかることがありますが、何もする必要はありません。',
+  'proof.stop': '中止',
   'join.promise': 'アカウントもアプリも不要です。チャットは一時的なもので、リンクとともに終わり、その後内容は削除されます。',
   'join.welcome_from': '{agent} からのひとこと',
 

@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': 'Essa não é a senha. Confira e tente de novo.',
   'join.start': 'Começar a conversa',
   'join.starting': 'Começando…',
+  'proof.working': 'Verificando que você não é um robô… Isso pode levar um minuto, e você não precisa fazer nada.',
+  'proof.stop': 'Cancelar',
   'join.promise': 'Sem conta e sem aplicativo. A conversa é temporária: termina com o link, e depois suas palavras são apagadas.',
   'join.welcome_from': 'Uma palavra de {agent}',
 

@@ -12,6 +12,8 @@ export const words = {
   'join.passcode_wrong': '口令不正确。请检查后重试。',
   'join.start': '开始聊天',
   'join.starting': '正在开始…',
+  'proof.working': '正在确认您不是机器人… 这可能需要一分钟，您无需进行任何操作。',
+  'proof.stop': '取消',
   'join.promise': '无需账号，无需安装应用。聊天是临时的：随链接结束，之后内容会被删除。',
   'join.welcome_from': '{agent} 的留言',
 

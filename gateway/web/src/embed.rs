@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use app::{App, Client, Limit};
+use app::{App, Client};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use domain::link;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use nats::LinkToken;
-use problem::Problem;
+use problem::{Code, Problem};
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::{ASSETS, Embedded};
@@ -43,10 +43,12 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 
 /// The shell, whatever the token: only its allowed frame ancestors differ; for a made-up token there are none.
 async fn frame(State(app): State<App>, client: Client, Path(token): Path<String>) -> Result<Response, Problem> {
-    app.limits().check(Limit::Visit(client.0))?;
-    let Some(LinkToken { agent, link: id, rotation, .. }) = app.link_tokens().check(&token) else {
-        return Ok(pages::framed_shell(&[]));
+    let LinkToken { agent, link: id, rotation, .. } = match app.genuine(client, &token) {
+        Ok(token) => token,
+        Err(problem) if problem.code == Code::LinkUnknown => return Ok(pages::framed_shell(&[])),
+        Err(problem) => return Err(problem),
     };
+    app.visit(client, id)?;
     let link = app.commands().link(agent, id).await?;
     let is_its_token = link.status != link::Status::Unknown && link.rotation == rotation;
     let origins = link.settings.filter(|_| is_its_token).map(|settings| settings.allowed_origins);

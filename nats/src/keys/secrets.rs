@@ -43,6 +43,8 @@ pub mod context {
     pub const COMMAND_ID: &str = "tempchat 2026 command id";
     /// The secrets that sign webhooks, derived from (agent or link, rotation).
     pub const WEBHOOK: &str = "tempchat 2026 webhook signing secret";
+    /// The signatures of challenges to prove work.
+    pub const PROOF: &str = "tempchat 2026 proof of work";
     /// The tag of pruning records.
     pub const PRUNING: &str = "tempchat 2026 pruning record";
     /// The key that signs documents for others: heads of the log.

@@ -15,6 +15,8 @@ use url::Url;
 use super::asking::{fields_as_asked, form};
 use crate::args::Bound;
 
+/// From how many characters on a passcode is not warned of.
+const SAFE_PASSCODE: usize = 6;
 /// The shortest passcode, in characters: shorter ones are guessed.
 const SHORTEST_PASSCODE: u32 = 4;
 /// The longest label of a recipient, in characters.
@@ -121,6 +123,16 @@ impl Settings {
             usual.max_sessions_at_once = u32::try_from(recipients.len()).unwrap_or(u32::MAX).min(policy.sessions_at_once);
         }
         Ok(changes.replaced_in(usual))
+    }
+
+    /// Says what is wrong with a passcode that is taken all the same; it is not quoted.
+    pub(super) fn warning_of_passcode(&self) -> Option<String> {
+        let passcode = self.passcode.as_deref().filter(|passcode| !passcode.is_empty())?;
+        let is_only_digits = passcode.chars().all(|character| character.is_ascii_digit());
+        (passcode.chars().count() < SAFE_PASSCODE).then(|| {
+            let kind = if is_only_digits { "digits" } else { "characters" };
+            format!("The passcode has fewer than {SAFE_PASSCODE} {kind}: who holds the url can find it out with patience. A word or two more makes that hopeless.")
+        })
     }
 
     /// Makes changes of them; an empty text or 0 removes a setting.

@@ -176,6 +176,14 @@ impl Whole {
         self
     }
 
+    /// Adds what is to be said of the arguments.
+    fn warned_of(mut self, warning: Option<String>) -> Self {
+        if let Some(warning) = warning {
+            self.link.warn(warning);
+        }
+        self
+    }
+
     /// Answers with as much of it as hosts show; what is left out is named.
     fn answer(self) -> Answer<Self> {
         Answer::fitted(self, |whole| {
@@ -215,11 +223,13 @@ async fn create(call: Call, arguments: Create) -> Result<Answer<Whole>, Problem>
     call.is_everywhere()?;
     let Create { title, settings, recipients, idempotency_key } = arguments;
     let (app, agent) = (call.app(), call.principal.agent);
+    let warning = settings.warning_of_passcode();
     let new = settings.into_new(title, recipients, app.commands().policy()).map_err(again(CREATE))?;
     let created = app.commands().create_link(agent, call.actor(), new, idempotency_key.as_deref()).await;
     let (link, receipt) = created.map_err(about_idempotency_key)?;
     app.wrote(agent, &receipt);
-    whole(&call, link).await.map_err(|problem| {
+    let shown = shown(&call, link).await.map(|whole| whole.warned_of(warning).answer());
+    shown.map_err(|problem| {
         // It exists, whatever hinders its showing: made again it would be there twice.
         let url = app.config().address_of(&format!("/temp-chat/{}", app.link_tokens().issue(agent, link, 0)));
         Problem::with_detail(problem.code, format!("{link} was created at {url}, but cannot be shown now."))
@@ -260,6 +270,7 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
             .next("Call temp_chat_update_link again with one of them."));
     }
     let expires_at = expires_at.as_deref().map(|at| end(at, commands.policy())).transpose().map_err(again(UPDATE))?;
+    let warning = settings.warning_of_passcode();
     let changes = settings.into_changes(title, expires_at, add_recipients, commands.policy()).map_err(again(UPDATE))?;
     let known = match &changes.more_recipients {
         Some(added) => {
@@ -275,7 +286,7 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
             commands.pause_link(agent, call.actor(), link, status == Standing::Paused).await.map_err(about_link(link))?;
         call.app().wrote(agent, &receipt);
     }
-    Ok(shown(&call, link).await?.warned_of_known(&known).answer())
+    Ok(shown(&call, link).await?.warned_of_known(&known).warned_of(warning).answer())
 }
 
 /// Tells a refusal about a link, and what is left where it would have too many recipients.

@@ -1,0 +1,251 @@
+//! Guesses at secrets that people type: a few are free, and each one more costs the guesser proof of work. None is refused for what others did.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use domain::LinkId;
+use moka::sync::Cache;
+use nats::Secrets;
+use parking_lot::Mutex;
+use problem::{Code, Problem};
+
+use crate::client::Client;
+use crate::guessable::Guessable;
+use crate::limits::Rates;
+use crate::proofs::{Level, Proofs};
+
+/// After how long wrong guesses are forgotten, counted from the first.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
+/// How many addresses, networks and links are counted apart.
+const TRACKED: u64 = 32_768;
+/// Further wrong guesses of a network until its price doubles.
+const DOUBLES_FOR_NETWORK: u32 = 2;
+/// Further wrong guesses of everybody until the price doubles for everybody.
+const DOUBLES_FOR_ALL: u32 = 8;
+
+/// Who guesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Guesser {
+    Address(Client),
+    Network(Client),
+    Everybody,
+}
+
+/// How many wrong guesses are free.
+#[derive(Debug, Clone, Copy)]
+struct Free {
+    name: &'static str,
+    wrong: NonZeroU32,
+    doubles_after: u32,
+}
+
+/// Counts wrong guesses and prices further ones.
+#[derive(Debug)]
+pub struct Guesses {
+    wrong: Cache<(Guessable, Guesser), Arc<AtomicU32>>,
+    proofs: Proofs,
+    rates: Rates,
+    /// Held while a guess is priced and counted, so that many at once are priced one after another.
+    pricing: Mutex<()>,
+}
+
+/// A guess that was let in. It counts as wrong, unless it is forgiven: who goes away without the answer may have got it elsewhere.
+#[derive(Debug)]
+#[must_use]
+pub struct Guess {
+    counts: Vec<Arc<AtomicU32>>,
+    is_paid: bool,
+}
+
+impl Guess {
+    /// Tells whether it was paid for by proof of work.
+    pub fn is_paid(&self) -> bool {
+        self.is_paid
+    }
+
+    /// Takes it back: it was right, or nobody looked at it.
+    pub fn forgive(self) {
+        for count in &self.counts {
+            let _previous = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |wrong| Some(wrong.saturating_sub(1)));
+        }
+    }
+}
+
+impl Guesses {
+    /// Prices guesses by `rates`; challenges are signed by a key of the installation.
+    pub(crate) fn new(rates: &Rates, secrets: &Secrets) -> Self {
+        Self {
+            wrong: Cache::builder().max_capacity(TRACKED).time_to_live(FORGOTTEN_AFTER).build(),
+            proofs: Proofs::new(secrets),
+            rates: rates.clone(),
+            pricing: Mutex::default(),
+        }
+    }
+
+    /// Lets a guess in that is free or paid for, or says what it costs.
+    pub fn begin(&self, secret: Guessable, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
+        let pricing = self.pricing.lock();
+        let (level, limit) = self.price(secret, client);
+        let paid = match proof {
+            Some(proof) if level > Level::FREE => self.proofs.check(secret, level, proof),
+            Some(_) | None => Ok(()),
+        };
+        if level == Level::FREE || (proof.is_some() && paid.is_ok()) {
+            let counts = self.guessers(secret, client).map(|(guesser, _)| self.count(secret, guesser));
+            let counts: Vec<_> = counts.collect();
+            for count in &counts {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(Guess { counts, is_paid: level > Level::FREE });
+        }
+        drop(pricing);
+        metrics::counter!("tempchat_limit_refusals_total", "limit" => limit).increment(1);
+        let told = match paid {
+            Ok(()) => "There were wrong guesses here, so each further one costs some work of your machine.".to_owned(),
+            Err(flaw) => format!("The proof was not taken: {flaw}."),
+        };
+        let problem = Problem::with_detail(Code::ProofRequired, told);
+        Err(Problem { challenge: Some(Box::new(self.proofs.challenge(secret, level))), ..problem })
+    }
+
+    /// Tells the metrics how many are tracked.
+    pub(crate) fn tidy(&self) {
+        self.wrong.run_pending_tasks();
+        let tracked = u32::try_from(self.wrong.entry_count()).unwrap_or(u32::MAX);
+        metrics::gauge!("tempchat_limit_tracked", "limit" => "guesses").set(f64::from(tracked));
+        for secret in [Guessable::Passcode(LinkId::new([0; 16])), Guessable::HandoffCode] {
+            for (_, free) in self.guessers(secret, Client::UNREADABLE) {
+                metrics::counter!("tempchat_limit_refusals_total", "limit" => free.name).increment(0);
+            }
+        }
+    }
+
+    /// Prices the next guess, by the dearest of who guesses, and names the limit that says so.
+    fn price(&self, secret: Guessable, client: Client) -> (Level, &'static str) {
+        let levels = self.guessers(secret, client).map(|(guesser, free)| {
+            let wrong = self.wrong.get(&(secret, guesser)).map_or(0, |wrong| wrong.load(Ordering::Relaxed));
+            let level = wrong.checked_sub(free.wrong.get()).map_or(0, |over| 1 + over / free.doubles_after);
+            (level, free.name)
+        });
+        let (level, name) = levels.max_by_key(|(level, _)| *level).unwrap_or_default();
+        (Level::up_to(level, self.rates.dearest_proof), name)
+    }
+
+    /// Lists who is counted for a guess.
+    fn guessers(&self, secret: Guessable, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
+        let Rates { free_passcodes, free_passcodes_of_network, free_passcodes_of_link, .. } = self.rates;
+        let Rates { free_handoff_codes, free_handoff_codes_of_network, .. } = self.rates;
+        let free = |name, wrong, doubles_after| Free { name, wrong, doubles_after };
+        let (address, network, everybody) = match secret {
+            Guessable::Passcode(_) => (
+                free("free_passcodes", free_passcodes, 1),
+                free("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK),
+                Some(free("free_passcodes_of_link", free_passcodes_of_link, DOUBLES_FOR_ALL)),
+            ),
+            // A code is drawn from 2^40 and good for five minutes: what everybody tries needs no price for everybody.
+            Guessable::HandoffCode => (
+                free("free_handoff_codes", free_handoff_codes, 1),
+                free("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK),
+                None,
+            ),
+        };
+        let of_client = [(Guesser::Address(client), address), (Guesser::Network(client.neighbourhood()), network)];
+        of_client.into_iter().chain(everybody.map(|free| (Guesser::Everybody, free)))
+    }
+
+    fn count(&self, secret: Guessable, guesser: Guesser) -> Arc<AtomicU32> {
+        self.wrong.get_with((secret, guesser), Arc::default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::proofs::solve;
+
+    const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
+
+    fn guesses() -> Guesses {
+        Guesses::new(&Rates::default(), &Secrets::generate())
+    }
+
+    fn from(network: u8, last: u8) -> Client {
+        Client::of_peer(IpAddr::from([203, 0, network, last]))
+    }
+
+    fn price(guesses: &Guesses, secret: Guessable, client: Client) -> Level {
+        guesses.price(secret, client).0
+    }
+
+    #[test]
+    fn a_few_wrong_guesses_are_free_and_then_each_costs_twice_the_one_before() {
+        let guesses = guesses();
+        for _ in 0..5 {
+            let _wrong = guesses.begin(LINK, from(1, 1), None).unwrap();
+        }
+        for level in 1..=3 {
+            let asked = guesses.begin(LINK, from(1, 1), None).unwrap_err();
+            assert_eq!(asked.code, Code::ProofRequired);
+            assert_eq!(price(&guesses, LINK, from(1, 1)), Level::new(level));
+            let proof = solve(&asked.challenge.unwrap());
+            assert!(guesses.begin(LINK, from(1, 1), Some(&proof)).unwrap().is_paid());
+        }
+        // A neighbour, and another link, cost nothing.
+        assert!(!guesses.begin(LINK, from(1, 2), None).unwrap().is_paid());
+        assert!(!guesses.begin(Guessable::Passcode(LinkId::new([2; 16])), from(1, 1), None).unwrap().is_paid());
+    }
+
+    #[test]
+    fn what_was_right_is_forgiven() {
+        let guesses = guesses();
+        for _ in 0..100 {
+            guesses.begin(LINK, from(1, 1), None).unwrap().forgive();
+        }
+        assert_eq!(price(&guesses, LINK, from(1, 1)), Level::FREE);
+    }
+
+    #[test]
+    fn networks_and_everybody_pay_for_many_addresses() {
+        let guesses = guesses();
+        for last in 0..20 {
+            let _wrong = guesses.begin(LINK, from(1, last), None).unwrap();
+        }
+        assert_eq!(price(&guesses, LINK, from(1, 99)), Level::new(1));
+        assert_eq!(price(&guesses, LINK, from(2, 1)), Level::FREE);
+        for network in 2..12 {
+            let _wrong = guesses.begin(LINK, from(network, 1), None).unwrap();
+        }
+        assert_eq!(price(&guesses, LINK, from(99, 1)), Level::new(1));
+        guesses.begin(LINK, from(99, 1), None).unwrap_err();
+        // Codes have no price for everybody.
+        for network in 0..255 {
+            let _wrong = guesses.begin(Guessable::HandoffCode, from(network, 1), None).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_thousand_at_once_have_no_more_free_guesses_than_one_after_another() {
+        let guesses = guesses();
+        let free = std::thread::scope(|scope| {
+            let guess = || (0..50).filter(|_| guesses.begin(LINK, from(1, 1), None).is_ok()).count();
+            let racing: Vec<_> = (0..20).map(|_| scope.spawn(guess)).collect();
+            racing.into_iter().map(|racing| racing.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(free, 5);
+    }
+
+    #[test]
+    fn the_price_of_everybody_reaches_its_most_soon_and_stays_there() {
+        let guesses = guesses();
+        let dearest = Level::new(10);
+        let everybody = guesses.count(LINK, Guesser::Everybody);
+        everybody.store(30 + 9 * DOUBLES_FOR_ALL, Ordering::Relaxed);
+        assert_eq!(price(&guesses, LINK, from(1, 1)), dearest);
+        everybody.store(u32::MAX, Ordering::Relaxed);
+        assert_eq!(price(&guesses, LINK, from(1, 1)), dearest);
+    }
+}

@@ -1,0 +1,58 @@
+//! `docs/limits.md`: every limit, written from the table itself. The file is held to it here; a run with `WRITE_DOCS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::table::rows;
+
+const HEAD: &str = "# How often is too often
+
+<!-- Written from gateway/app/src/limits/table.rs by: WRITE_DOCS=1 cargo test --workspace --lib -- the_table_of_limits -->
+
+Every limit of the edge, by the name that settings, `/metrics` and the answers' `RateLimit` fields call it. Who is over one is refused with 429, `Retry-After`
+and `rate_limited`, with what was made up `too_many_attempts`. An address is an IPv4 address or an IPv6 network (/64), behind `proxies` the one that they name; where they name none that can be read, all such
+requests count as one address. Each gateway counts for itself, in bounded memory. Links, sessions and keys are counted only once a token, a credential or a key has
+proved to be ours: what is made up has limits of its own, and never uses up those of a neighbour.
+
+Set them in `tempchat.toml`, or by the environment:
+
+```toml
+[limits]
+visits = { burst = 2400, per_minute = 4800 }
+free_passcodes = 10
+```
+
+```sh
+TEMPCHAT_LIMITS_VISITS='{burst=2400,per_minute=4800}' TEMPCHAT_LIMITS_FREE_PASSCODES=10 tempchat serve
+```
+
+Guesses at passcodes and hand-off codes are never refused. Beyond what is free each costs proof of work: the answer is 403 `proof_required` with a `challenge`
+([ALTCHA](https://altcha.org) proof of work, version 2, PBKDF2/SHA-256), which a client solves and sends again as `proof`. The price doubles with each further wrong guess of an
+address, every second of its network, and every eighth of the link; a day after the first all is forgotten. A challenge is good for five minutes, for its
+link or for hand-off codes, and once. Its `counter` lies below `parameters.data.counters`, so that the work has an end that is known.
+
+Each of these is a counter in `/metrics`, `tempchat_limit_refusals_total{limit=\"…\"}`, and a gauge of how many are tracked, `tempchat_limit_tracked{limit=\"…\"}`.
+
+| limit | holds | default | because |
+| --- | --- | --- | --- |
+";
+
+fn table() -> String {
+    rows().iter().fold(HEAD.to_owned(), |mut table, row| {
+        writeln!(table, "| `{}` | {} | {} | {} |", row.name, row.layer, row.default, row.reason).expect("a string takes all");
+        table
+    })
+}
+
+#[test]
+fn the_table_of_limits_in_the_docs_is_that_of_the_code() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, table()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == table(),
+        "docs/limits.md is stale; write it anew: WRITE_DOCS=1 cargo test --workspace --lib -- the_table_of_limits"
+    );
+}
