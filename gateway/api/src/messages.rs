@@ -142,7 +142,7 @@ pub(super) async fn get(
         (None, Some(_)) if wait > 0 => return Err(Problem::field("wait", "conflict", "What was before does not come any more.")),
         (None, Some(before)) => earlier(&app, &chatter, before, limit).await?,
         (after, None) if wait > 0 => {
-            let permit = app.waits().begin_for_chatter(chatter.session, shown.link_id, client)?;
+            let permit = app.waits().begin_for_chatter(chatter.session, shown.link_id, client.0)?;
             coming(&app, &chatter, after, limit, Duration::from_secs(wait.into()), permit).await?
         }
         (after, None) => later(&app, &chatter, after, limit).await?,

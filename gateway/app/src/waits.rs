@@ -10,8 +10,6 @@ use domain::{AgentId, KeyId, LinkId, SessionId};
 use parking_lot::Mutex;
 use problem::{Code, Problem};
 
-use crate::client::Client;
-
 /// How many waits, streams and long polls may be under way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitBounds {
@@ -132,18 +130,18 @@ impl Waits {
     }
 
     /// Begins an agent's wait or event stream: its pages may know that it listens.
-    pub fn begin(self: &Arc<Self>, principal: &Principal, client: Client) -> Result<WaitPermit, Problem> {
-        self.take(vec![Counted::Key(principal.key), Counted::Address(client.0), Counted::Gateway], Some(event_scope(principal)))
+    pub fn begin(self: &Arc<Self>, principal: &Principal, address: IpAddr) -> Result<WaitPermit, Problem> {
+        self.take(vec![Counted::Key(principal.key), Counted::Address(address), Counted::Gateway], Some(event_scope(principal)))
     }
 
     /// Begins a stream of news about an agent's resources.
-    pub fn begin_news(self: &Arc<Self>, principal: &Principal, client: Client) -> Result<WaitPermit, Problem> {
-        self.take(vec![Counted::News(principal.key), Counted::Address(client.0), Counted::Gateway], None)
+    pub fn begin_news(self: &Arc<Self>, principal: &Principal, address: IpAddr) -> Result<WaitPermit, Problem> {
+        self.take(vec![Counted::News(principal.key), Counted::Address(address), Counted::Gateway], None)
     }
 
     /// Begins a chatter's stream or long poll.
-    pub fn begin_for_chatter(self: &Arc<Self>, session: SessionId, link: LinkId, client: Client) -> Result<WaitPermit, Problem> {
-        let counted = vec![Counted::Session(session), Counted::Link(link), Counted::Address(client.0), Counted::Gateway];
+    pub fn begin_for_chatter(self: &Arc<Self>, session: SessionId, link: LinkId, address: IpAddr) -> Result<WaitPermit, Problem> {
+        let counted = vec![Counted::Session(session), Counted::Link(link), Counted::Address(address), Counted::Gateway];
         self.take(counted, None)
     }
 
@@ -203,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    const HERE: Client = Client(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const LINK: LinkId = LinkId::new([7; 16]);
 
     fn principal(key: u8, link: Option<LinkId>) -> Principal {

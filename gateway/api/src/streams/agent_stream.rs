@@ -115,7 +115,7 @@ async fn open(
         (None, Some(Beginning::Now)) => None,
         (None, None) => Some(beginning),
     };
-    let wait = app.waits().begin(&principal, client)?;
+    let wait = app.waits().begin(&principal, client.0)?;
     let subscription = app.hub().subscribe(topic, after).await?;
     let listener = Listener {
         watch: KeyWatch::new(app.clone(), principal, key),

@@ -44,7 +44,7 @@ pub(super) async fn open(app: App, chatter: &Chatter, client: Client, after: Opt
         Status::Active | Status::Idle | Status::Ended | Status::Erased => {}
     }
     let (link, owes_reply) = (state.link.ok_or(Code::SessionUnknown)?, state.owed_since.is_some());
-    let permit = app.waits().begin_for_chatter(chatter.session, link, client)?;
+    let permit = app.waits().begin_for_chatter(chatter.session, link, client.0)?;
     let subscription = app.hub().view(session, after).await?;
     let has_ended = matches!(state.status, Status::Ended | Status::Erased);
     let viewer = Viewer {

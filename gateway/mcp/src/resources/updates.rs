@@ -33,7 +33,7 @@ pub(crate) fn followed(requested: &SubscriptionFilter) -> SubscriptionFilter {
 /// Tells of changes until the client goes, its time is up, its key is no longer good, or the service stops. Others' resources never
 /// change.
 pub(crate) async fn tell(call: &Call, stream: &SubscriptionContext) -> Result<(), ErrorData> {
-    let _permit = call.agents.waits.begin_news(&call.principal, call.client()).map_err(|problem| failed(&problem))?;
+    let _permit = call.agents.waits.begin_news(&call.principal, call.client().0).map_err(|problem| failed(&problem))?;
     let ends_at = Instant::now() + LASTS;
     let mut hub = subscribe(call).await?;
     let mut watch = call.key_watch().map_err(|problem| failed(&problem))?;

@@ -62,7 +62,7 @@ pub(crate) struct Received {
 
 /// Takes one of the waits that the caller's key may have at once, where it wants to wait at all.
 pub(crate) fn permit(call: &Call, patience: Duration) -> Result<Option<WaitPermit>, Problem> {
-    (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal, call.client())).transpose()
+    (!patience.is_zero()).then(|| call.agents.waits.begin(&call.principal, call.client().0)).transpose()
 }
 
 /// Receives what is new in a scope; with a permit it waits where there is nothing.
