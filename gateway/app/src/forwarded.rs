@@ -43,7 +43,7 @@ pub(crate) enum Named {
 pub(crate) fn client(headers: &HeaderMap, proxies: usize, header: Option<ProxyHeader>) -> Named {
     let from_last = |entries: Vec<Option<IpAddr>>| {
         // Fewer entries than proxies: it was called past the outer ones, and the first entry is of the outermost that was called.
-        let counts = entries.len().checked_sub(proxies).unwrap_or_default();
+        let counts = entries.len().saturating_sub(proxies);
         entries.get(counts).map(|entry| entry.map_or(Named::Unreadable, Named::Address))
     };
     let wanted = |field: ProxyHeader| proxies > 0 && header.is_none_or(|header| header == field);
@@ -67,7 +67,7 @@ fn lines(headers: &HeaderMap, name: &HeaderName, read: impl Fn(&str) -> Vec<Opti
 /// appended: then nothing of the line is believed.
 fn elements(line: &str) -> Vec<Option<IpAddr>> {
     let Some(elements) = split(line, ',') else { return vec![None] };
-    elements.into_iter().map(|element| named_for(element)).collect()
+    elements.into_iter().map(named_for).collect()
 }
 
 /// Reads whom an element names (`for=`, in any case), where it does so once.

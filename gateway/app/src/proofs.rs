@@ -232,7 +232,6 @@ mod tests {
     /// `cargo test --workspace --lib -- the_price_of_a_guess --ignored --nocapture`
     #[test]
     #[ignore = "a measurement"]
-    #[expect(clippy::print_stdout, reason = "figures")]
     fn the_price_of_a_guess() {
         let mut password = 0_u32;
         let begun = Instant::now();

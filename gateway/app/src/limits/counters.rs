@@ -15,7 +15,7 @@ use moka::sync::Cache;
 
 use super::rate::Rate;
 
-/// How many of its kind one limit counts apart (some 200 bytes each). When there are more, those seen least are forgotten (TinyLFU), so
+/// How many of its kind one limit counts apart (some 200 bytes each). When there are more, those seen least are forgotten (`TinyLFU`), so
 /// that a flood of addresses that come once forgives nobody who comes often.
 pub(super) const TRACKED: u64 = 16_384;
 
