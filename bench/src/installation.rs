@@ -24,8 +24,6 @@ use crate::sessions;
 /// Connections to PostgreSQL for answers, and for all else: as many as the product opens.
 const READER_CONNECTIONS: u32 = 16;
 const OTHER_CONNECTIONS: u32 = 18;
-/// More than any measurement asks for.
-
 /// Two servers, the log and the rows in them, and whatever parts have been started.
 pub(crate) struct Installation {
     pub(crate) backbone: Backbone,

@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn a_line_reads_back() {
         let signer = Signer::new(&Secrets::generate());
-        let signed = signed(&signer);
-        assert_eq!(SignedHead::parse(&signer, &signed.line()), Ok(Some(signed)));
+        let head = signed(&signer);
+        assert_eq!(SignedHead::parse(&signer, &head.line()), Ok(Some(head)));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) async fn run(
         let Some(last) = entries.last() else { return Ok(()) };
         after = last.sequence;
         for entry in entries {
-            let is_of_agent = agent.as_deref().is_none_or(|agent| entry.entry["agent_id"] == agent);
+            let is_of_agent = agent.as_deref().is_none_or(|agent| entry.entry.get("agent_id").is_some_and(|id| id == agent));
             if is_of_agent && from.is_none_or(|from| !is_before(&entry, from)) && to.is_none_or(|to| !is_after(&entry, to)) {
                 print(&entry, as_json);
             }

@@ -25,7 +25,7 @@ pub(crate) enum Command {
         #[arg(long)]
         log_only: bool,
     },
-    /// Sign the head of each shard now, into the file outside the log (heads_file); a running installation does so every five minutes
+    /// Sign the head of each shard now, into the file outside the log (setting `heads_file`); a running installation does so every five minutes
     Heads,
 }
 

@@ -7,7 +7,8 @@ use crate::raw::Raw;
 use crate::support::{Agent, Folder, Installation, Process, Visitor, send};
 
 fn get(path: &str, hosts: &[&str]) -> String {
-    let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+    let hosts: Vec<String> = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+    let hosts = hosts.concat();
     format!("GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n")
 }
 

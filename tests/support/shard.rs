@@ -64,7 +64,9 @@ impl Intruder {
             let own = message.iter().flat_map(|message| message.headers.iter());
             // What the server is asked with each message is no part of it.
             own.filter(|(name, _)| !name.to_string().starts_with("Nats-")).for_each(|(name, values)| {
-                values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
+                for value in values {
+                    headers.append(name.clone(), value.clone());
+                }
             });
             let payload = message.as_ref().map_or_else(Bytes::new, |message| message.payload.clone());
             let stored = self.jetstream.publish_with_headers(subject, headers, payload).await.unwrap().await.unwrap();

@@ -50,7 +50,7 @@ const UNSPACED: &[RangeInclusive<char>] = &[
 const EMPTY_CELL: char = '\u{2800}';
 /// What a letter of ASCII is moved by to become a tag.
 const TAGS: u32 = 0xe_0000;
-/// The flags that are spelled in tags (Unicode's `emoji-sequences.txt`, RGI_Emoji_Tag_Sequence), behind a black flag.
+/// The flags that are spelled in tags (Unicode's `emoji-sequences.txt`, tag sequences), behind a black flag.
 const FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 
 /// What a character is.

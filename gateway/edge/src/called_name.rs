@@ -70,7 +70,7 @@ fn called(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Aut
         ),
     };
     if let (Some(target), Some(host)) = (uri.authority(), &host) {
-        let port = |authority: &Authority| authority.port_u16().or_else(|| usual_port(uri.scheme()));
+        let port = |authority: &Authority| authority.port_u16().unwrap_or_else(|| usual_port(uri.scheme()));
         if normal(target.host()) != normal(host.host()) || port(target) != port(host) {
             return Err(contradicts("The address asked for has another host than Host says."));
         }
@@ -78,8 +78,8 @@ fn called(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Aut
     Ok(host)
 }
 
-fn usual_port(scheme: Option<&Scheme>) -> Option<u16> {
-    if scheme == Some(&Scheme::HTTPS) { Some(443) } else { Some(80) }
+fn usual_port(scheme: Option<&Scheme>) -> u16 {
+    if scheme == Some(&Scheme::HTTPS) { 443 } else { 80 }
 }
 
 /// Writes a name in one way: lower case, without the root's dot.

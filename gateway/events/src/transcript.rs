@@ -56,7 +56,7 @@ impl Reader {
     pub fn entries<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
         let entry = |event: &'a Event| {
             if let Data::Question { question_id, form } = &event.data {
-                self.asked.insert(question_id.to_string(), form.clone());
+                self.asked.insert(question_id.clone(), form.clone());
             }
             entry(event, &self.asked)
         };

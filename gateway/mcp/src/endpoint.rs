@@ -57,7 +57,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
             };
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(Gone(gone));
-            let response = kept_short(next.run(request).await).await;
+            let response = kept_short(next.run(request).await);
             // The body holds it from here on: it is dropped with the connection.
             response.map(|body| {
                 Body::new(body.map_frame(move |frame| {
@@ -71,7 +71,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
 }
 
 /// Replaces an error of the protocol that quotes what was sent at length.
-async fn kept_short(response: Response) -> Response {
+fn kept_short(response: Response) -> Response {
     let is_long = response.body().size_hint().lower() > LONGEST_ERROR;
     if !is_long || !response.status().is_client_error() {
         return response;

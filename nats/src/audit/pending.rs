@@ -127,7 +127,9 @@ mod tests {
         pending.note(refusal(1), None, Timestamp(5));
         let taken = pending.take(Timestamp(10), false);
         pending.note(refusal(1), None, Timestamp(11));
-        taken.into_iter().for_each(|counted| pending.put_back(counted));
+        for counted in taken {
+            pending.put_back(counted);
+        }
         let again = pending.take(Timestamp(12), false);
         assert_eq!((counts(&again), again[0].first), (vec![2], Timestamp(5)));
         pending.note(refusal(1), None, Timestamp(13));

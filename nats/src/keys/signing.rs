@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn any_change_is_found() {
         let signer = fixed();
-        let signed = signer.sign(document());
-        assert_eq!(signer.verify(&signed), Ok(()));
+        let paper = signer.sign(document());
+        assert_eq!(signer.verify(&paper), Ok(()));
         for (name, value) in [("sequence", json!(8)), ("type", json!("receipt")), ("more", json!(""))] {
-            let mut changed = signed.clone();
+            let mut changed = paper.clone();
             changed.insert(name.to_owned(), value);
             assert_eq!(signer.verify(&changed), Err(SignatureError::Wrong), "{name}");
         }
@@ -148,11 +148,11 @@ mod tests {
     #[test]
     fn another_hand_verifies_by_the_public_key_alone() {
         let signer = fixed();
-        let signed = signer.sign(document());
+        let paper = signer.sign(document());
         let keys = signer.public_keys();
         let x = BASE64URL_NOPAD.decode(keys["keys"][0]["x"].as_str().unwrap().as_bytes()).unwrap();
         let key = VerifyingKey::from_bytes(&x.try_into().unwrap()).unwrap();
-        let signature = BASE64URL_NOPAD.decode(signed["signature"].as_str().unwrap().as_bytes()).unwrap();
+        let signature = BASE64URL_NOPAD.decode(paper["signature"].as_str().unwrap().as_bytes()).unwrap();
         let bytes = format!(r#"{{"kid":"{}","sequence":7,"type":"head"}}"#, signer.kid());
         assert!(key.verify_strict(bytes.as_bytes(), &Signature::from_slice(&signature).unwrap()).is_ok());
     }

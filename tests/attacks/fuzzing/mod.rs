@@ -7,9 +7,12 @@ pub(crate) mod cursor;
 pub(crate) mod markdown;
 pub(crate) mod token;
 
+#[cfg(test)]
+type Target = fn(&[u8]);
+
 /// Each target, by the name of its corpus.
 #[cfg(test)]
-const TARGETS: [(&str, fn(&[u8])); 5] = [
+const TARGETS: [(&str, Target); 5] = [
     ("bodies", bodies::run),
     ("commit", commit::run),
     ("cursor", cursor::run),

@@ -172,10 +172,9 @@ impl Viewer {
             Delivery::Signal(Signal::Typing { by: Speaker::Agent, typing }) => {
                 frames.put_event("typing", &Typing { by: Speaker::Agent, typing });
             }
-            // A chatter does not receive their own typing signal; the agent's state is written by the caller.
-            Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. }) => {}
-            // That is for holders of keys.
-            Delivery::AgentChanged => {}
+            // A chatter does not receive their own typing signal; the agent's state is written by the caller; keys are for their holders.
+            Delivery::Signal(Signal::Typing { by: Speaker::Chatter | Speaker::System, .. } | Signal::Agent { .. })
+            | Delivery::AgentChanged => {}
             Delivery::Reset => {
                 frames.put_reset();
                 self.over = true;

@@ -64,6 +64,7 @@ enum Format {
 
 /// A part of a chat's history.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the answer")]
 struct Page {
     now: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
