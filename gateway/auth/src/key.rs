@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use app::audit::about;
 use app::{App, Client, Limit, evenly};
-use command_service::Principal;
-use domain::KeyId;
+use command_service::{Principal, clock};
+use domain::{KeyId, Timestamp};
 use http::{HeaderMap, StatusCode};
 use nats::ApiKey;
 use problem::{Code, Problem};
@@ -74,7 +74,7 @@ fn counted(app: &App, client: Client, judged: Result<Principal, Problem>) -> Res
 }
 
 /// Checks a caller that was let in before once more: during a long wait its key may have been revoked, or may have expired.
-/// Where the log or the authorization server is unreachable, the earlier check counts.
+/// Where the log or the authorization server is unreachable, the earlier check counts, until the end that it told of.
 pub async fn is_still(app: &App, principal: &Principal, presented: &str) -> Result<(), Problem> {
     look_again(app, principal, presented).await.map(|_now| ())
 }
@@ -87,7 +87,15 @@ pub(super) async fn look_again(app: &App, principal: &Principal, presented: &str
         Ok(_) => Err(taken_back()),
         Err(problem) if problem.code == Code::KeyInvalid && is_api_key(presented) => Err(taken_back()),
         Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => Err(problem),
-        Err(_) => Ok(None),
+        // Where nothing can be asked, the clock still can.
+        Err(_) => still_in_time(principal, clock::now()).map(|()| None),
+    }
+}
+
+fn still_in_time(principal: &Principal, now: Timestamp) -> Result<(), Problem> {
+    match principal.good_until {
+        Some(end) if now >= end => Err(Code::KeyExpired.into()),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -105,4 +113,27 @@ async fn judge(app: &App, presented: &str) -> Result<Principal, Problem> {
 
 fn is_api_key(presented: &str) -> bool {
     presented.starts_with("tc_")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::AgentId;
+    use domain::agent::Grant;
+
+    use super::*;
+
+    #[test]
+    fn who_was_let_in_for_a_time_is_not_let_in_for_longer_whoever_cannot_be_asked() {
+        let until = |good_until| Principal {
+            agent: AgentId::new([1; 16]),
+            agent_name: String::new(),
+            key: KeyId::new([2; 16]),
+            key_name: String::new(),
+            grant: Grant::default(),
+            good_until,
+        };
+        assert!(still_in_time(&until(Some(Timestamp(10))), Timestamp(9)).is_ok());
+        assert_eq!(still_in_time(&until(Some(Timestamp(10))), Timestamp(10)).unwrap_err().code, Code::KeyExpired);
+        assert!(still_in_time(&until(None), Timestamp(i64::MAX)).is_ok());
+    }
 }
