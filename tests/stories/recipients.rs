@@ -78,7 +78,10 @@ async fn labels_are_checked() {
         agent.is_refused("temp_chat_create_link", json!({"title": "x", "recipients": recipients})).await
     };
     assert!(refused(json!(["Ann", "Ann"])).await.starts_with("invalid_request: recipients must differ; \"Ann\" stands twice."));
-    assert!(refused(json!([" "])).await.starts_with("invalid_request: recipients must have 1 to 100 characters each"));
+    assert!(refused(json!([" "])).await.starts_with("text_empty: recipients has nothing in it that can be seen."));
+    assert!(
+        refused(json!(["x".repeat(101)])).await.starts_with("invalid_request: recipients must have 1 to 100 characters each")
+    );
     let many: Vec<_> = (0..51).map(|n| n.to_string()).collect();
     assert!(refused(json!(many)).await.starts_with("setting_out_of_range: recipients must have 1 to 50 items"));
 }

@@ -86,7 +86,9 @@ async fn blank_words_are_no_words() {
         let told = agent.is_refused("temp_chat_send_message", json!({"session_id": chatter.session, "text": nothing})).await;
         assert!(told.starts_with("text_empty: "), "{told}");
     }
-    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "farewell": " \u{200b} "})).await;
+    let end = json!({"session_id": chatter.session, "farewell": " \u{200b} "});
+    assert!(agent.is_refused("temp_chat_end_session", end).await.starts_with("text_empty: farewell has nothing in it"));
+    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "farewell": ""})).await;
     assert_eq!(chatter.words().await.len(), 0);
 }
 

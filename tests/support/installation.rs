@@ -110,6 +110,11 @@ impl Installation {
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{arguments:?} prints {line}"))).collect()
     }
 
+    /// Holds it where it is, or lets it go on; its servers run, so that other commands do.
+    pub(crate) fn hold(&self, is_held: bool) {
+        self.process.hold(is_held);
+    }
+
     /// Ends it as a power cut would; its folder stays.
     pub(crate) fn kill(self) -> Folder {
         self.process.kill();

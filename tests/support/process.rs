@@ -100,6 +100,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Holds it where it is, or lets it go on; its servers run.
+    pub(crate) fn hold(&self, is_held: bool) {
+        let signal = if is_held { Signal::SIGSTOP } else { Signal::SIGCONT };
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
     /// Asks it to stop, as Ctrl-C does, and waits for it.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
