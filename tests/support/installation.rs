@@ -43,8 +43,6 @@ impl Installation {
 
     /// Starts one on a folder, with settings in the environment.
     pub(crate) fn with(folder: Folder, environment: &'static [(&'static str, &'static str)]) -> Self {
-        // Every HTTP client of the tests needs it; whoever comes second finds it there.
-        let _already = rustls::crypto::ring::default_provider().install_default();
         let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], environment);
         let url = process.url().expect("it is ready").to_owned();
         let key = fs::read_to_string(folder.data().join("agent.key")).unwrap().trim().to_owned();

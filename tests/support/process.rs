@@ -50,6 +50,8 @@ impl Process {
 
     /// As [`Self::start`], with some settings in its environment.
     pub(crate) fn start_with(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        // Every HTTP client of the tests needs it; whoever comes second finds it there.
+        let _already = rustls::crypto::ring::default_provider().install_default();
         let starts = fs::read_dir(folder.path()).unwrap().count();
         let log = folder.path().join(format!("log-{starts}"));
         let mut child = Self::command(folder, arguments)
