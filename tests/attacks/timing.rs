@@ -95,7 +95,13 @@ async fn a_refusal_takes_its_time_whether_or_not_there_is_something() {
 #[tokio::test]
 #[ignore = "thousands of pairs take minutes"]
 async fn long_no_credential_tells_by_its_time_what_there_is() {
-    let installation = Installation::start();
+    const MANY: &str = "{burst=1000000,per_minute=1000000}";
+    let installation = Installation::set_up(&[
+        ("TEMPCHAT_LIMITS_FAILED_KEYS", MANY),
+        ("TEMPCHAT_LIMITS_UNTAGGED_KEYS", MANY),
+        ("TEMPCHAT_LIMITS_MADE_UP_TOKENS", MANY),
+        ("TEMPCHAT_LIMITS_MADE_UP_CREDENTIALS", MANY),
+    ]);
     let agent = installation.agent().await;
     let link = agent.link(json!({"max_sessions_at_once": 50})).await;
     let chatter = installation.visitor().enter(&link).await;
