@@ -6,8 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::raw::Raw;
-use crate::support::{Agent, Chatter, Folder, Installation, Process, Visitor, until};
+use crate::support::{Agent, Chatter, Folder, Installation, Process, RawConnection, Visitor, until};
 
 /// How long a slow client may hold a connection: the service gives 20 s, and a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -16,7 +15,7 @@ const UNREAD: Duration = Duration::from_secs(150);
 
 /// Sends bytes one at a time until the other end has had enough; then it is closed.
 async fn drip(url: &str, first: String, then: &'static str) -> Duration {
-    let mut connection = Raw::connect(url).await;
+    let mut connection = RawConnection::connect(url).await;
     connection.write(&first).await;
     let began = Instant::now();
     let dripping = async {
@@ -65,10 +64,10 @@ async fn who_drips_or_says_nothing_is_let_go_of_and_honest_people_are_served() {
     let silent = async {
         let mut silent = Vec::new();
         for _ in 0..40 {
-            silent.push(Raw::connect(url).await);
+            silent.push(RawConnection::connect(url).await);
         }
         let began = Instant::now();
-        timeout(PATIENCE, join_all(silent.iter_mut().map(Raw::is_closed))).await.expect("silent sockets are closed");
+        timeout(PATIENCE, join_all(silent.iter_mut().map(RawConnection::is_closed))).await.expect("silent sockets are closed");
         began.elapsed()
     };
     let attack = async { tokio::join!(join_all(attacks), silent) };
@@ -114,7 +113,7 @@ async fn long_readers_that_never_read_are_let_go_of() {
     let host = url.strip_prefix("http://").unwrap();
     let mut deaf = Vec::new();
     for path in ["/events", "/transcript?format=html", "/transcript?format=json"] {
-        let mut connection = Raw::connect(url).await;
+        let mut connection = RawConnection::connect(url).await;
         let get = format!(
             "GET /api/v1/sessions/{}{path} HTTP/1.1\r\nHost: {host}\r\nCookie: tc={}\r\n\r\n",
             chatter.session,
@@ -156,7 +155,7 @@ async fn long_memory_is_given_back_after_a_flood() {
             call.len()
         );
         let one = async |n: usize| {
-            let mut connection = Raw::connect(url).await;
+            let mut connection = RawConnection::connect(url).await;
             for _ in 0..3 {
                 connection.write(if n.is_multiple_of(2) { &post } else { &mcp }).await;
                 connection.read(Duration::from_millis(200)).await;

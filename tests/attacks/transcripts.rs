@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::raw::Raw;
-use crate::support::{Chatter, Installation, send, until};
+use crate::support::{Chatter, Installation, RawConnection, send, until};
 
 /// Says so much that a copy of the chat fits into no socket's buffer.
 async fn fill(installation: &Installation, agent: &crate::support::Agent, settings: Value) -> (Value, Chatter) {
@@ -36,7 +35,7 @@ async fn a_hundred_copies_that_nobody_reads_hold_nobody_up() {
     honest.say("Hello").await;
     let mut unread = Vec::new();
     for _ in 0..100 {
-        let mut connection = Raw::connect(installation.url()).await;
+        let mut connection = RawConnection::connect(installation.url()).await;
         connection.write(&ask(&greedy, installation.url(), "html")).await;
         unread.push(connection);
     }

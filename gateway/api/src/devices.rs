@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::{App, Client, Guessable, evenly};
+use app::{App, Client, Guessable, quantize_refusal};
 use auth::{Chatter, cookie};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -70,7 +70,7 @@ pub(super) async fn take(
     let guess = app.guesses().begin(Guessable::HandoffCode, client, proof)?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
     // A code that leads to a session costs a look at that, and a note in the log: the time must not tell.
-    let taken = evenly(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await;
+    let taken = quantize_refusal(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await;
     if taken.as_ref().err().is_none_or(|problem: &Problem| problem.code != Code::HandoffUnknown) {
         guess.forgive();
     }

@@ -67,13 +67,13 @@ pub(super) async fn post(
 ) -> Result<impl IntoResponse, Problem> {
     let NewMessage { client_message_id, text } = message;
     chosen_id("client_message_id", &client_message_id)?;
-    app.message(client, app.link_of(chatter.address()).await?)?;
+    let link = app.link_of(chatter.address()).await?;
+    app.message(client, link)?;
     if text::is_blank(&text) {
         return Err(Code::TextEmpty.into());
     }
     let receipt = app.commands().post(chatter.address(), Actor::Chatter, &client_message_id, &text).await?;
     app.wrote(chatter.agent, &receipt);
-    let link = app.link_of(chatter.address()).await?;
     let place = (receipt.event, receipt.at.into(), receipt.position);
     let event = message_of_chatter((link, chatter.session), place, text, client_message_id, app.cursors());
     let status = if receipt.replayed { StatusCode::OK } else { StatusCode::CREATED };

@@ -14,7 +14,7 @@ use problem::{Code, Problem};
 use crate::client::Client;
 use crate::guessable::Guessable;
 use crate::limits::Rates;
-use crate::proofs::{Level, Proofs};
+use crate::proof_of_work::{Level, Proofs};
 
 /// After how long wrong guesses are forgotten, counted from the first.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
@@ -86,13 +86,17 @@ impl Guesses {
 
     /// Lets a guess in that is free or paid for, or says what it costs.
     pub fn begin(&self, secret: Guessable, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
+        let verified = match proof {
+            Some(proof) if self.price(secret, client).0 > Level::FREE => Some(self.proofs.verify(secret, proof)),
+            Some(_) | None => None,
+        };
         let pricing = self.pricing.lock();
         let (level, limit) = self.price(secret, client);
-        let paid = match proof {
-            Some(proof) if level > Level::FREE => self.proofs.check(secret, level, proof),
-            Some(_) | None => Ok(()),
+        let paid = match verified {
+            Some(verified) if level > Level::FREE => Some(verified.and_then(|verified| self.proofs.spend(level, verified))),
+            Some(_) | None => None,
         };
-        if level == Level::FREE || (proof.is_some() && paid.is_ok()) {
+        if level == Level::FREE || paid == Some(Ok(())) {
             let counts = self.guessers(secret, client).map(|(guesser, _)| self.count(secret, guesser));
             let counts: Vec<_> = counts.collect();
             for count in &counts {
@@ -103,8 +107,10 @@ impl Guesses {
         drop(pricing);
         metrics::counter!("tempchat_limit_refusals_total", "limit" => limit).increment(1);
         let told = match paid {
-            Ok(()) => "There were wrong guesses here, so each further one costs some work of your machine.".to_owned(),
-            Err(flaw) => format!("The proof was not taken: {flaw}."),
+            None | Some(Ok(())) => {
+                "There were wrong guesses here, so each further one costs some work of your machine.".to_owned()
+            }
+            Some(Err(flaw)) => format!("The proof was not taken: {flaw}."),
         };
         let problem = Problem::with_detail(Code::ProofRequired, told);
         Err(Problem { challenge: Some(Box::new(self.proofs.challenge(secret, level))), ..problem })
@@ -165,7 +171,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::proofs::solve;
+    use crate::proof_of_work::solve;
 
     const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::audit::about;
-use app::{App, Client, Limit, evenly};
+use app::{App, Client, Limit, quantize_refusal};
 use command_service::{Principal, clock};
 use domain::{KeyId, Timestamp};
 use http::{HeaderMap, StatusCode};
@@ -43,7 +43,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, client: Client) -> Res
                 app.limits().check(Limit::UntaggedKeys(client))?;
             }
             // Whether there is such an agent is told neither in words nor in time.
-            counted(app, client, evenly(REFUSED_IN, judge(app, text)).await)?
+            counted(app, client, quantize_refusal(REFUSED_IN, judge(app, text)).await)?
         }
         Presented::Unknown => counted(app, client, judge(app, text).await)?,
     };

@@ -8,15 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::soon;
+use super::soon;
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Raw {
+pub(crate) struct RawConnection {
     stream: TcpStream,
 }
 
-impl Raw {
+impl RawConnection {
     /// Connects from an address that nobody else has.
     pub(crate) async fn connect(url: &str) -> Self {
         static BEFORE: AtomicU16 = AtomicU16::new(1);

@@ -67,6 +67,14 @@ pub(crate) enum Flaw {
     Price,
 }
 
+/// A solution that is right; whether it is enough, and new, is decided when it is spent.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    level: Level,
+    /// Of the challenge.
+    signature: String,
+}
+
 /// Makes challenges and checks solutions.
 pub(crate) struct Proofs {
     key: Zeroizing<[u8; 32]>,
@@ -102,8 +110,8 @@ impl Proofs {
         serde_json::to_value(challenge).expect("a challenge is plain JSON")
     }
 
-    /// Takes a solution for a secret that is worth a price, once. One doubling of the price since the challenge was made is overlooked.
-    pub(crate) fn check(&self, secret: Guessable, level: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
+    /// Verifies a solution for a secret: one computation of PBKDF2, so no lock is to be held meanwhile.
+    pub(crate) fn verify(&self, secret: Guessable, proof: &serde_json::Value) -> Result<Verified, Flaw> {
         use serde::Deserialize as _;
         let Payload { challenge, solution } = Payload::deserialize(proof).map_err(|_| Flaw::Form)?;
         let (signing, key_signing) = self.keys(secret);
@@ -113,15 +121,22 @@ impl Proofs {
         });
         let checked = checked.map_err(|_| Flaw::Form)?;
         match (checked.expired, checked.invalid_signature) {
-            (true, _) => return Err(Flaw::Expired),
-            (false, Some(false)) if checked.verified => {}
-            (false, Some(false)) => return Err(Flaw::Solution),
-            (false, _) => return Err(Flaw::Challenge),
+            (true, _) => Err(Flaw::Expired),
+            (false, Some(false)) if checked.verified => {
+                let level = Level(level(&challenge).ok_or(Flaw::Price)?);
+                Ok(Verified { level, signature: challenge.signature.unwrap_or_default() })
+            }
+            (false, Some(false)) => Err(Flaw::Solution),
+            (false, _) => Err(Flaw::Challenge),
         }
-        if paid(&challenge).is_none_or(|paid| paid.saturating_add(1) < level.0) {
+    }
+
+    /// Accepts a verified solution as the price, once. One doubling of the price since the challenge was made is overlooked.
+    pub(crate) fn spend(&self, price: Level, verified: Verified) -> Result<(), Flaw> {
+        if verified.level.0.saturating_add(1) < price.0 {
             return Err(Flaw::Price);
         }
-        let entry = self.used.entry(challenge.signature.unwrap_or_default()).or_insert(());
+        let entry = self.used.entry(verified.signature).or_insert(());
         if entry.is_fresh() { Ok(()) } else { Err(Flaw::Used) }
     }
 
@@ -140,7 +155,7 @@ impl Proofs {
 }
 
 /// Reads at which level a challenge of ours was made.
-fn paid(challenge: &Challenge) -> Option<u32> {
+fn level(challenge: &Challenge) -> Option<u32> {
     challenge.parameters.data.as_ref()?.get("level")?.as_u64()?.try_into().ok()
 }
 
@@ -173,6 +188,12 @@ mod tests {
 
     fn proofs() -> Proofs {
         Proofs::new(&Secrets::generate())
+    }
+
+    impl Proofs {
+        fn check(&self, secret: Guessable, price: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
+            self.spend(price, self.verify(secret, proof)?)
+        }
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::raw::Raw;
-use crate::support::{Agent, Folder, Installation, Process, Visitor, send};
+use crate::support::{Agent, Folder, Installation, Process, RawConnection, Visitor, send};
 
 fn get(path: &str, hosts: &[&str]) -> String {
     let hosts: Vec<String> = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
@@ -31,24 +30,24 @@ async fn only_names_that_are_ours_are_answered_at_any_door() {
     let doors = ["/", "/api/v1/sessions/ses_x", "/mcp", "/openapi.json", "/temp-chat/x", "/embed/x", "/nowhere"];
     for door in doors {
         for host in ["evil.example", "chat.example.evil.example:80", "0x7f000001"] {
-            let (status, answer) = Raw::ask(url, &get(door, &[host])).await;
+            let (status, answer) = RawConnection::ask(url, &get(door, &[host])).await;
             assert_eq!(status, 421, "{door} by {host}: {answer}");
             assert!(answer.contains("host_unknown") && answer.contains("allowed_hosts"), "{answer}");
         }
         for host in ["chat.example", "CHAT.EXAMPLE:443", "inner.example", "localhost:8080", "127.0.0.1", "[::1]:8080", "10.1.2.3"]
         {
-            let (status, answer) = Raw::ask(url, &get(door, &[host])).await;
+            let (status, answer) = RawConnection::ask(url, &get(door, &[host])).await;
             assert!(status != 421 && status != 400 || door == "/mcp" && status == 401, "{door} by {host}: {answer}");
         }
     }
     // A load balancer's checks come by whatever name.
     for door in ["/healthz", "/readyz"] {
-        let (status, _) = Raw::ask(url, &get(door, &["evil.example"])).await;
+        let (status, _) = RawConnection::ask(url, &get(door, &["evil.example"])).await;
         assert_ne!(status, 421, "{door}");
     }
     let metrics = format!("http://{metrics}");
-    assert_eq!(Raw::ask(&metrics, &get("/metrics", &["evil.example"])).await.0, 421);
-    assert_eq!(Raw::ask(&metrics, &get("/metrics", &["127.0.0.1"])).await.0, 200);
+    assert_eq!(RawConnection::ask(&metrics, &get("/metrics", &["evil.example"])).await.0, 421);
+    assert_eq!(RawConnection::ask(&metrics, &get("/metrics", &["127.0.0.1"])).await.0, 200);
     assert_eq!(process.interrupt().await.code(), Some(0));
 }
 
@@ -66,12 +65,12 @@ async fn a_head_that_contradicts_itself_is_no_request() {
         format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nX: 1\n\n"),
         format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nX: 1\nTransfer-Encoding: chunked\r\n\r\n"),
     ] {
-        let (status, answer) = Raw::ask(url, &request).await;
+        let (status, answer) = RawConnection::ask(url, &request).await;
         assert_eq!(status, 400, "{request:?}: {answer}");
     }
-    let (status, _) = Raw::ask(url, &get(&format!("http://{host}/healthz"), &[host])).await;
+    let (status, _) = RawConnection::ask(url, &get(&format!("http://{host}/healthz"), &[host])).await;
     assert_eq!(status, 200, "the very same host in both places is fine");
-    let (status, _) = Raw::ask(url, "GET /healthz HTTP/1.0\r\n\r\n").await;
+    let (status, _) = RawConnection::ask(url, "GET /healthz HTTP/1.0\r\n\r\n").await;
     assert_eq!(status, 200, "before HTTP/1.1 none need be named");
     // What is no head may hold what it likes.
     let body = "{\n\"token\":\n\"x\"\n}\n";
@@ -80,7 +79,7 @@ async fn a_head_that_contradicts_itself_is_no_request() {
         body.len()
     );
     let twice = format!("{post}{}", get("/healthz", &[host]));
-    let (status, answer) = Raw::ask(url, &twice).await;
+    let (status, answer) = RawConnection::ask(url, &twice).await;
     assert_eq!(status, 404, "{answer}");
     assert!(answer.contains("link_unknown") && answer.contains("200 OK"), "{answer}");
 }
@@ -142,7 +141,7 @@ async fn nobody_is_sent_back_what_they_sent_at_length() {
         assert!(answer.status.is_client_error() && answer.body.len() < 3_000, "{path}: {} bytes back", answer.body.len());
     }
     let unknown = format!("{} / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "Z".repeat(5_000));
-    let (status, answer) = Raw::ask(installation.url(), &unknown).await;
+    let (status, answer) = RawConnection::ask(installation.url(), &unknown).await;
     assert!((400..500).contains(&status) && answer.len() < 3_000, "{answer}");
     assert_eq!(Visitor::new(installation.url()).get("/healthz").await.status, 200);
 }

@@ -1,12 +1,12 @@
-//! Refusals that all take the same time: how long one takes must not tell which stores were asked, and so what there is.
+//! Refusals after a time that is rounded up: the response time of a refusal must not show which stores were asked, and so what exists.
 
 use std::time::Duration;
 
 use problem::Problem;
 use tokio::time::{Instant, sleep_until};
 
-/// Waits for an answer; a refusal is given at the next whole multiple of `step` from the beginning on. What is right is not held up.
-pub async fn evenly<T>(step: Duration, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+/// Waits for an answer. A refusal is returned at the next whole multiple of `step` since the call began; a success is returned at once.
+pub async fn quantize_refusal<T>(step: Duration, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let began = Instant::now();
     let refusal = match answer.await {
         Ok(answer) => return Ok(answer),
@@ -28,7 +28,7 @@ mod tests {
 
     async fn refused_after(work: Duration) -> Duration {
         let began = Instant::now();
-        let refusal = evenly(STEP, async {
+        let refusal = quantize_refusal(STEP, async {
             sleep(work).await;
             Err::<(), _>(Code::KeyInvalid.into())
         });
@@ -47,7 +47,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_right_is_answered_at_once() {
         let began = Instant::now();
-        evenly(STEP, async { Ok(()) }).await.unwrap();
+        quantize_refusal(STEP, async { Ok(()) }).await.unwrap();
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
