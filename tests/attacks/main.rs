@@ -5,10 +5,13 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
+mod blocked;
 mod bodies;
+mod budgets;
 mod hostile_page;
 mod hostile_words;
 mod limited_keys;
+mod reports;
 mod strangers;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the stories use the rest")]

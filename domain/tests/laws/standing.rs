@@ -22,6 +22,7 @@ proptest! {
                 start_before: now + Millis::MINUTE,
                 passcode: Passcode::Right,
                 recipient: None,
+                origin: None,
             };
             let decided = Aggregate::decide(link, &admit, now, &policy);
             let agrees = match (link.entry(None, now), &decided) {

@@ -89,8 +89,9 @@ pub(super) struct JoinAnswer {
         (status = 201, description = "A session began.", body = JoinAnswer),
         (status = 200, description = "The client has this session already.", body = JoinAnswer),
         (status = 401, description = "passcode_required, passcode_wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "blocked", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown, handoff_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
-        (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "link_full, link_used_up, link_paused, client_id_used, link_budget_reached, agent_budget_reached", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "link_expired, link_revoked", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_attempts, rate_limited", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
@@ -136,6 +137,7 @@ pub(super) async fn join(
                     .find(|presented| presented.session == known.session && !known.state.has_forgotten(&presented.device))
                     .map(|presented| presented.session)
             }),
+            network: Some(client.0.to_string()),
             client_id: client_id.clone(),
             display_name: request.display_name.as_deref().and_then(one_line),
             passcode,

@@ -82,6 +82,7 @@ fn entry(event: &Event, asked: &Asked<'_>) -> Option<Entry> {
         Data::SessionUpdated { expires_at: None }
         | Data::Read { .. }
         | Data::Erased {}
+        | Data::Budget { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     }?;

@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::asking::{fields_as_asked, form};
+use super::budgets::{budget, budget_as_given};
 use crate::args::Bound;
 
 /// The shortest passcode, in characters: shorter ones are guessed.
@@ -75,6 +76,9 @@ pub(super) struct Settings {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     allowed_origins: Option<Vec<String>>,
+    #[serde(default)]
+    #[schemars(schema_with = "budget_as_given")]
+    budget: Option<Value>,
     #[serde(default)]
     #[schemars(schema_with = "fields_as_asked")]
     questions: Option<Vec<Value>>,
@@ -155,6 +159,7 @@ impl Settings {
                 None => None,
             },
             allowed_origins: self.allowed_origins.map(|given| origins(given, policy)).transpose()?,
+            budget: self.budget.map(|given| budget(&given)).transpose()?,
             questions: match self.questions.map(questions) {
                 Some(Some(form)) => Some(Some(form?)),
                 Some(None) => Some(None),
