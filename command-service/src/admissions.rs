@@ -21,8 +21,14 @@ impl Commands {
             return Err(Refusal::Session(Rejection::Unknown));
         };
         let start_before = clock::now() + RESERVED_FOR;
-        let admit =
-            link::Command::Admit { session: id, returning: true, start_before, passcode: Passcode::Missing, recipient: None, client: None };
+        let admit = link::Command::Admit {
+            session: id,
+            returning: true,
+            start_before,
+            passcode: Passcode::Missing,
+            recipient: None,
+            client: None,
+        };
         self.send_link(Address::link(session.agent, link), Request::once(Actor::Chatter, admit)).await?;
         self.ask_session(session, Actor::Chatter, Command::Resume { start_before }).await?;
         Ok(())

@@ -47,7 +47,8 @@ impl Commands {
             return self.send_session(session, request.clone()).await;
         };
         let now = clock::now();
-        let granted = self.inner.links.look(at_link, LINKS_SEEN_WITHIN, |root| root.state.granted(id, now, self.policy())).await?;
+        let granted =
+            self.inner.links.look(at_link, LINKS_SEEN_WITHIN, |root| root.state.granted(id, now, self.policy())).await?;
         let command = Command::Spend { granted, command: Box::new(request.command.clone()) };
         let Request { id, fingerprint, actor, .. } = *request;
         self.send_session(session, Request { id, fingerprint, actor, command }).await

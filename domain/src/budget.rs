@@ -199,7 +199,10 @@ impl Budget {
 
     /// Returns every limit there is.
     pub(crate) fn limits(&self) -> impl Iterator<Item = u32> {
-        [self.session, self.link, self.day].into_iter().flat_map(|limits| [limits.messages, limits.characters, limits.turns]).flatten()
+        [self.session, self.link, self.day]
+            .into_iter()
+            .flat_map(|limits| [limits.messages, limits.characters, limits.turns])
+            .flatten()
     }
 }
 

@@ -105,7 +105,10 @@ async fn an_agents_turns_are_its_money() {
     agent.say(&chatter.session, "Two").await;
     let said = json!({"session_id": chatter.session, "text": "Three"});
     let refusal = agent.is_refused("temp_chat_send_message", said.clone()).await;
-    assert!(refusal.starts_with("link_budget_reached: The budget of 2 turns of the agent a day for the link is used up"), "{refusal}");
+    assert!(
+        refusal.starts_with("link_budget_reached: The budget of 2 turns of the agent a day for the link is used up"),
+        "{refusal}"
+    );
     assert!(refusal.contains("temp_chat_update_link"), "{refusal}");
     let asked = json!({"session_id": chatter.session, "fields": [{"key": "ok", "label": "OK?", "type": "yes_no"}]});
     assert!(agent.is_refused("temp_chat_ask", asked).await.starts_with("link_budget_reached"));

@@ -234,7 +234,13 @@ impl Link {
         }
     }
 
-    fn release(&self, session: SessionId, reason: Release, spent: Option<Tally>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn release(
+        &self,
+        session: SessionId,
+        reason: Release,
+        spent: Option<Tally>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         match (self.admissions.get(&session), reason) {
             (None, _) => Ok(vec![]),
             (Some(admission), Release::Idle | Release::Unused) if now < admission.start_before => {

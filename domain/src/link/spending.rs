@@ -48,8 +48,7 @@ impl Link {
         let a_day = |what| settings.a_day(what, policy);
         // What the session has spent without a grant, as before there was a budget, counts first.
         let before = Spending { of: Span::Link, used: self.spent.all.plus(spent.all.minus(held.all)), cost };
-        let before_today =
-            Spending { of: Span::Day, used: self.spent.on(now).plus(spent.on(now).minus(held.on(now))), cost };
+        let before_today = Spending { of: Span::Day, used: self.spent.on(now).plus(spent.on(now).minus(held.on(now))), cost };
         before.within(in_all).and_then(|()| before_today.within(a_day)).map_err(Rejection::BudgetReached)?;
         let missing = spent.all.plus(cost).minus(held.all);
         let missing_today = spent.on(now).plus(cost).minus(held.on(now));

@@ -90,7 +90,8 @@ fn revoked() -> At<Event> {
 }
 
 fn admitted(n: u8) -> At<Event> {
-    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: None, bytes: FIRST_BYTES }.into()
+    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: None, bytes: FIRST_BYTES }
+        .into()
 }
 
 fn readmitted(n: u8) -> At<Event> {
@@ -130,7 +131,8 @@ fn admit(n: u8) -> At<Command> {
 }
 
 fn admit_with(n: u8, passcode: Passcode) -> At<Command> {
-    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode, recipient: None, client: None }.into()
+    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode, recipient: None, client: None }
+        .into()
 }
 
 fn readmit(n: u8) -> At<Command> {
@@ -138,7 +140,15 @@ fn readmit(n: u8) -> At<Command> {
 }
 
 fn readmit_before(n: u8, start_before: Timestamp) -> At<Command> {
-    Command::Admit { session: session(n), returning: true, start_before, passcode: Passcode::Missing, recipient: None, client: None }.into()
+    Command::Admit {
+        session: session(n),
+        returning: true,
+        start_before,
+        passcode: Passcode::Missing,
+        recipient: None,
+        client: None,
+    }
+    .into()
 }
 
 fn release(n: u8, reason: Release) -> At<Command> {

@@ -65,7 +65,8 @@ fn started() -> At<Event> {
 fn started_with(change: impl FnOnce(&mut Settings)) -> At<Event> {
     let mut settings = settings();
     change(&mut settings);
-    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: None, origin: None }.into()
+    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: None, origin: None }
+        .into()
 }
 
 fn said_by(from: Author) -> At<Event> {

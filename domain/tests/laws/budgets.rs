@@ -18,7 +18,10 @@ fn spent_between(before: &Session, after: &Session) -> Amounts {
 fn is_spending(command: &session::Command) -> bool {
     matches!(
         command,
-        session::Command::Post { .. } | session::Command::Ask { .. } | session::Command::Answer { .. } | session::Command::Spend { .. }
+        session::Command::Post { .. }
+            | session::Command::Ask { .. }
+            | session::Command::Answer { .. }
+            | session::Command::Spend { .. }
     )
 }
 
@@ -124,7 +127,8 @@ impl World {
                 client: None,
             };
             world.tell_link(&admit, Timestamp(0)).expect("there is a place");
-            let decided = Root::<Session>::default().decide(&session::Command::Start(Box::new(start)), Timestamp(0), &world.policy);
+            let decided =
+                Root::<Session>::default().decide(&session::Command::Start(Box::new(start)), Timestamp(0), &world.policy);
             world.sessions.push((decided.expect("it may start").root, Tally::default()));
         }
         world

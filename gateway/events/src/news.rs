@@ -30,7 +30,10 @@ pub fn is_news(event: &AnyEvent) -> bool {
         AnyEvent::Link(event) => {
             matches!(
                 event,
-                link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. } | link::Event::BudgetReached { .. }
+                link::Event::Expiring { .. }
+                    | link::Event::Expired
+                    | link::Event::Revoked { .. }
+                    | link::Event::BudgetReached { .. }
             )
         }
         // A link's own welcome and questions are the agent's words.

@@ -2,7 +2,9 @@
 
 use domain::budget::{Amounts, Limits, Measure, Reached, Span, Tally};
 use domain::session::Origin;
-use domain::{Budget, DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session};
+use domain::{
+    Budget, DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session,
+};
 use nats::AnyEvent;
 
 use crate::world::sealed;
@@ -106,7 +108,10 @@ fn link() -> Vec<(&'static str, link::Event)> {
         ("link.expiring", Event::Expiring { expires_at: AT }),
         ("link.expired", Event::Expired),
         ("link.admitted", Event::Admitted { session, returning: true, start_before: AT, recipient: None, bytes: 0 }),
-        ("link.admitted-recipient", Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1), bytes: 0 }),
+        (
+            "link.admitted-recipient",
+            Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1), bytes: 0 },
+        ),
         ("link.admitted-bytes", Event::Admitted { session, returning: false, start_before: AT, recipient: None, bytes: 70_000 }),
         ("link.released", Event::Released { session, unused: false, spent: None }),
         ("link.released-unused", Event::Released { session, unused: true, spent: None }),

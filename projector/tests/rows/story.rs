@@ -1,7 +1,7 @@
 //! Histories that the rules accept, told by commands: decided, appended, folded.
 
 use bytes::Bytes;
-use domain::budget::Limits;
+use domain::budget::{Budget, Limits};
 use domain::link::{self, Link};
 use domain::session::{self, Author, Session};
 use domain::{

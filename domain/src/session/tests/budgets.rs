@@ -30,9 +30,7 @@ fn the_last_message_of_a_budget_tells_agents_so() {
     let history = || [limited(messages(2)), said_by(Author::Chatter)];
     let (at_80, at_100) = (told(Measure::Messages, (2, 2), 80), told(Measure::Messages, (2, 2), 100));
     given(history()).when(say()).then([at_80, at_100, said_by(Author::Chatter)]);
-    given(history().into_iter().chain([said_by(Author::Chatter)]))
-        .when(say())
-        .rejects(used_up(Measure::Messages, 2, 2));
+    given(history().into_iter().chain([said_by(Author::Chatter)])).when(say()).rejects(used_up(Measure::Messages, 2, 2));
 }
 
 #[test]
@@ -47,13 +45,8 @@ fn a_budget_of_turns_holds_for_the_agent_alone() {
 fn a_message_may_go_beyond_the_characters_that_are_left_and_none_after_it() {
     let characters = Limits { characters: Some(6), ..Limits::default() };
     let history = || [limited(characters), said_by(Author::Chatter)];
-    given(history()).when(say()).then([
-        told(Measure::Characters, (10, 6), 100),
-        said_by(Author::Chatter),
-    ]);
-    given(history().into_iter().chain([said_by(Author::Chatter)]))
-        .when(say())
-        .rejects(used_up(Measure::Characters, 10, 6));
+    given(history()).when(say()).then([told(Measure::Characters, (10, 6), 100), said_by(Author::Chatter)]);
+    given(history().into_iter().chain([said_by(Author::Chatter)])).when(say()).rejects(used_up(Measure::Characters, 10, 6));
 }
 
 #[test]
@@ -87,10 +80,7 @@ fn a_session_writes_so_many_bytes_a_day() {
     let history = || [started(), said_by(Author::Chatter)];
     let used = given(history()).state.spent.today.bytes;
     let reached = Reached { what: Measure::Bytes, of: Span::SessionDay, used, limit: used };
-    given(history())
-        .under(|policy| policy.session_bytes_a_day = used)
-        .when(say())
-        .rejects(Rejection::BudgetReached(reached));
+    given(history()).under(|policy| policy.session_bytes_a_day = used).when(say()).rejects(Rejection::BudgetReached(reached));
 }
 
 #[test]
@@ -99,7 +89,9 @@ fn a_chat_is_reported_five_times_also_after_its_end() {
     let reported = || At::from(Event::Reported { reason: text(5) });
     given([started()]).when(report(5)).then([reported()]);
     given([started(), Event::Ended { reason: EndReason::AgentEnded }.into()]).when(report(5)).then([reported()]);
-    given([started()].into_iter().chain((0..5).map(|_| reported()))).when(report(5)).rejects(Rejection::TooManyReports { limit: 5 });
+    given([started()].into_iter().chain((0..5).map(|_| reported())))
+        .when(report(5))
+        .rejects(Rejection::TooManyReports { limit: 5 });
     given([started()]).when(report(0)).rejects(Rejection::TextEmpty);
     given([started()]).when(report(1_001)).rejects(Rejection::TextTooLong { characters: 1_001, limit: 1_000 });
     given([started(), Event::Erased.into()]).when(report(5)).rejects(Rejection::Erased);

@@ -175,10 +175,16 @@ impl Subject for Link {
             }),
             (session_id(), amounts()).prop_map(|(session, drawn)| Event::BudgetDrawn { session, drawn }),
             (reached(), any::<u8>()).prop_map(|(reached, at_percent)| Event::BudgetReached { reached, at_percent }),
-            (session_id(), vec(hash(), 0..3), maybe(hash()))
-                .prop_map(|(session, clients, network)| Event::Blocked { session, clients, network }),
-            (session_id(), any::<bool>(), maybe(tally()))
-                .prop_map(|(session, unused, spent)| Event::Released { session, unused, spent }),
+            (session_id(), vec(hash(), 0..3), maybe(hash())).prop_map(|(session, clients, network)| Event::Blocked {
+                session,
+                clients,
+                network
+            }),
+            (session_id(), any::<bool>(), maybe(tally())).prop_map(|(session, unused, spent)| Event::Released {
+                session,
+                unused,
+                spent
+            }),
             Just(Event::Erased),
             maybe(webhook()).prop_map(|webhook| Event::WebhookSet { webhook }),
         ]

@@ -59,12 +59,18 @@ fn whole(name: &str, given: &Value) -> Result<u32, Problem> {
         other => other.as_f64(),
     };
     match number {
-        Some(number) if number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number) => {
+        Some(number) if number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number) =>
+        {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
             Ok(number as u32)
         }
         Some(_) | None => {
-            let told = format!("{} must be a whole number from 1 to {}, not {}.", shortened(name), u32::MAX, shortened(&given.to_string()));
+            let told = format!(
+                "{} must be a whole number from 1 to {}, not {}.",
+                shortened(name),
+                u32::MAX,
+                shortened(&given.to_string())
+            );
             Err(Problem::with_detail(Code::SettingOutOfRange, told))
         }
     }
