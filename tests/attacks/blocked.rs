@@ -20,7 +20,7 @@ async fn a_blocked_device_does_not_come_in_again_and_others_do() {
     // The same device, with every wish there is; what it is told is the code and nothing about who or why.
     for wishes in [json!({}), json!({"start_new": true}), json!({"display_name": "Somebody else"})] {
         let refusal = chatter.visitor.join(token_of(&link), wishes).await.refused(403, "blocked");
-        assert_eq!(refusal["detail"], "This device may not come in here.");
+        assert_eq!(refusal["detail"], "This device may not come in here. Nothing can be done here.");
     }
     // It is shut out of this link alone, and an office is not an attacker: others from the same address come in.
     chatter.visitor.enter(&agent.link(json!({})).await).await.say("Elsewhere").await;

@@ -121,7 +121,7 @@ async fn an_agents_turns_are_its_money() {
 #[tokio::test]
 async fn a_link_writes_so_many_bytes_a_day_and_its_agent_so_many_on_all_links() {
     const SMALL: &[(&str, &str)] =
-        &[("TEMPCHAT_SESSION_MIB_A_DAY", "1"), ("TEMPCHAT_LINK_MIB_A_DAY", "1"), ("TEMPCHAT_AGENT_MIB_A_DAY", "2")];
+        &[("TEMPCHAT_SESSION_MIB_A_DAY", "1"), ("TEMPCHAT_LINK_MIB_A_DAY", "1"), ("TEMPCHAT_AGENT_MIB_A_DAY", "3")];
     let installation = Installation::set_up(SMALL);
     let agent = installation.agent().await;
     let settings = || json!({"max_sessions_at_once": 50, "max_messages_per_session": 1000, "messages_per_minute": 100});

@@ -46,21 +46,27 @@ impl Link {
         let held = self.granted.get(&session).copied().unwrap_or_default();
         let in_all = |what| settings.budget.link.get(what);
         let a_day = |what| settings.a_day(what, policy);
+        let missing = spent.all.plus(cost).minus(held.all);
+        let missing_today = spent.on(now).plus(cost).minus(held.on(now));
+        // What another request of this session has drawn is not drawn again.
+        let cost = Amounts::of(|what| {
+            let is_held = in_all(what).is_none() || missing.get(what) == 0;
+            let is_held_today = a_day(what).is_none() || missing_today.get(what) == 0;
+            if is_held && is_held_today { 0 } else { cost.get(what) }
+        });
+        if cost.is_empty() {
+            return Ok(vec![]);
+        }
         // What the session has spent without a grant, as before there was a budget, counts first.
         let before = Spending { of: Span::Link, used: self.spent.all.plus(spent.all.minus(held.all)), cost };
         let before_today = Spending { of: Span::Day, used: self.spent.on(now).plus(spent.on(now).minus(held.on(now))), cost };
         before.within(in_all).and_then(|()| before_today.within(a_day)).map_err(Rejection::BudgetReached)?;
-        let missing = spent.all.plus(cost).minus(held.all);
-        let missing_today = spent.on(now).plus(cost).minus(held.on(now));
         let drawn = Amounts::of(|what| {
             if cost.get(what) == 0 {
                 return 0;
             }
             let wanted = [in_all(what).map(|_| missing.get(what)), a_day(what).map(|_| missing_today.get(what))];
             let wanted = wanted.into_iter().flatten().max().unwrap_or(0);
-            if wanted == 0 {
-                return 0;
-            }
             let left = [
                 in_all(what).map(|limit| limit.saturating_sub(self.spent.all.get(what))),
                 a_day(what).map(|limit| limit.saturating_sub(self.spent.on(now).get(what))),
@@ -72,9 +78,6 @@ impl Link {
             };
             wanted.max(at_once.min(left))
         });
-        if drawn.is_empty() {
-            return Ok(vec![]);
-        }
         let mut events = self.reaches(settings, drawn, now, policy);
         events.push(Event::BudgetDrawn { session, drawn });
         Ok(events)

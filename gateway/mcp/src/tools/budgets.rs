@@ -15,7 +15,7 @@ const MEASURES: &str = "messages, characters or turns";
 pub(super) fn budget_as_given(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "description": "The most of messages, characters (theirs) and turns (yours) a session, link or day (UTC), as {\"day\": {\"turns\": 200}}. {}: none."
+        "description": "Most messages, characters (theirs), turns (yours) a session, link, day: {\"day\": {\"turns\": 9}}."
     })
 }
 

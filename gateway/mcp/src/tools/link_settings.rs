@@ -94,7 +94,9 @@ pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
         Bound::new("idempotency_key", 1, 200),
     ];
     // Of two ranges of one name the first holds.
-    own.into_iter().chain([link::lifetime(policy)].into_iter().chain(link::ranges(policy)).map(bound)).collect()
+    // A budget is no number: `budget` reads what is in it.
+    let of_link = link::ranges(policy).into_iter().filter(|range| range.setting != "budget");
+    own.into_iter().chain([link::lifetime(policy)].into_iter().chain(of_link).map(bound)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^52")]
