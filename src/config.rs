@@ -65,6 +65,12 @@ pub(crate) struct Config {
     pub(crate) shortest_lifetime_seconds: u32,
     /// The shortest idle time-out of a session, in seconds.
     pub(crate) shortest_idle_seconds: u32,
+    /// How many MiB of the log one session may write a day.
+    pub(crate) session_mib_a_day: u32,
+    /// The same for all sessions of a link.
+    pub(crate) link_mib_a_day: u32,
+    /// The same for all links of an agent.
+    pub(crate) agent_mib_a_day: u32,
     /// How many days after a link's erasure its commits leave the log, or `never`.
     pub(crate) prune_after_days: PruneAfter,
     /// The folder that gets those commits, sealed as they are, before they go; relative to the data folder.
@@ -165,6 +171,9 @@ impl Default for Config {
             webhook_connections: 8,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
+            session_mib_a_day: 4,
+            link_mib_a_day: 32,
+            agent_mib_a_day: 256,
             prune_after_days: PruneAfter::Days(30),
             prune_archive: None,
             heads_file: PathBuf::from("heads.jsonl"),
@@ -242,6 +251,9 @@ impl Config {
         Policy {
             shortest_lifetime: Millis::seconds(i64::from(self.shortest_lifetime_seconds)),
             shortest_idle: Millis::seconds(i64::from(self.shortest_idle_seconds)),
+            session_bytes_a_day: u64::from(self.session_mib_a_day) << 20,
+            link_bytes_a_day: u64::from(self.link_mib_a_day) << 20,
+            agent_bytes_a_day: u64::from(self.agent_mib_a_day) << 20,
             ..Policy::default()
         }
     }

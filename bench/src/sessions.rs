@@ -21,6 +21,9 @@ pub(crate) fn policy() -> Policy {
         agent_messages_per_minute: u32::MAX,
         sessions_at_once: 100_000,
         starts_per_minute: usize::MAX,
+        session_bytes_a_day: u64::MAX,
+        link_bytes_a_day: u64::MAX,
+        agent_bytes_a_day: u64::MAX,
         ..Policy::default()
     }
 }
@@ -64,6 +67,7 @@ pub(crate) async fn start(commands: &Commands, agent: AgentId, link: LinkId, num
         language: None,
         start_new: false,
         holds: None,
+        network: None,
     };
     Ok(Address::session(agent, commands.join(&join).await?.session()))
 }

@@ -32,7 +32,7 @@ impl Commands {
         let fingerprint = sealed.fingerprint;
         let (from, fields, required) = (author(actor), form.count(), form.required());
         let command = Command::Ask { question, from, form: sealed, fields, required };
-        let receipt = self.send_session(session, Request { id, fingerprint, actor, command }).await?;
+        let receipt = self.send_spending(session, Request { id, fingerprint, actor, command }).await?;
         Ok((question, receipt))
     }
 
@@ -66,7 +66,7 @@ impl Commands {
             let Some(known) = known else { continue };
             let seal = Seal { key: &key, address: session, id };
             let command = self.checked(&seal, question, &known, values).await?;
-            return self.send_resuming(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
+            return self.send_spending(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
         }
         Err(Refusal::Session(Rejection::QuestionUnknown { question }))
     }

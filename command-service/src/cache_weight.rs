@@ -3,7 +3,7 @@
 use domain::agent::{Agent, Retired};
 use domain::link::Link;
 use domain::session::Session;
-use domain::{Memory, Sealed};
+use domain::{Fingerprint, Memory, Sealed};
 
 /// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
 pub(crate) const AGGREGATE: usize = 3_072;
@@ -37,7 +37,8 @@ impl CacheWeight for Link {
             texts + questions + recipients + settings.allowed_origins.iter().map(String::len).sum::<usize>()
         });
         let farewell = self.revocation.as_ref().and_then(|revocation| revocation.farewell.as_ref()).map_or(0, sealed);
-        AGGREGATE + settings + farewell + (self.admissions.len() + self.came.len()) * ENTRY
+        let shut_out = (self.blocked.len() + self.blocked_networks.len()) * size_of::<Fingerprint>();
+        AGGREGATE + settings + farewell + shut_out + (self.admissions.len() + self.came.len() + self.granted.len()) * ENTRY
     }
 }
 
@@ -45,7 +46,7 @@ impl CacheWeight for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
         let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();
-        let entries = self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len();
+        let entries = self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len() + self.clients.len();
         AGGREGATE + moments + forms + entries * ENTRY
     }
 }

@@ -7,6 +7,7 @@ use domain::{Address, AgentId, DeviceId, Root, SessionId, Target, Timestamp};
 use nats::{Actor, HandoffCode};
 
 use crate::executor::Request;
+use crate::shutting_out::client_hash;
 use crate::talking::SESSIONS_SEEN_WITHIN;
 use crate::{Commands, Receipt, Refusal};
 
@@ -84,9 +85,14 @@ impl Commands {
         let device = self.device(session, client_id);
         let id = self.inner.derived.command(&address, &format!("handoff:{}:{client_id}", code.as_str()));
         let hash = self.inner.derived.handoff(session, code);
-        let command = Command::TakeHandoff { code: hash, device };
         // Another process may have offered the code a moment ago: read the newest state.
-        self.inner.sessions.look(address, Duration::ZERO, |_| ()).await?;
+        let link = self.inner.sessions.look(address, Duration::ZERO, |root| root.state.link).await?;
+        let key = match link {
+            Some(link) => self.key(Address::link(address.agent, link)).await?,
+            None => None,
+        };
+        let client = key.map(|key| client_hash(&key, client_id));
+        let command = Command::TakeHandoff { code: hash, device, client };
         let sent = self.send_session(address, Request::new(id, Actor::Chatter, command)).await;
         let receipt = sent.map_err(|refusal| match refusal {
             Refusal::Session(_) => unknown(),

@@ -1,13 +1,14 @@
 //! Joining a link: an admission is reserved, then the session starts. A repeat by the same client gets the same session.
 
 use domain::link::{self, Entry, Link, Passcode, TextSetting};
-use domain::session::{Command, Rejection, Session, Settings, Start, Status};
+use domain::session::{Command, Origin, Rejection, Session, Settings, Start, Status};
 use domain::{Address, AgentId, LinkId, Millis, Sealed, SessionId};
 use nats::{Actor, Field};
 
 use crate::admissions::RESERVED_FOR;
 use crate::executor::Request;
 use crate::seal::Seal;
+use crate::shutting_out::{client_hash, network_hash};
 use crate::{Commands, Receipt, Refusal, clock};
 
 /// How long after its start a session is given again to the same client without the session's credential.
@@ -39,6 +40,8 @@ pub struct Join {
     pub start_new: bool,
     /// The session whose credential the client holds.
     pub holds: Option<SessionId>,
+    /// The network that the client comes from; it is not stored, only a hash under the link's key.
+    pub network: Option<String>,
 }
 
 /// The result of joining.
@@ -107,6 +110,10 @@ impl Commands {
         if link.status == link::Status::Unknown || link.rotation != join.rotation && link.status != link::Status::Erased {
             return Err(Refusal::Link(link::Rejection::Unknown));
         }
+        let origin = self.origin(join).await?;
+        if origin.is_some_and(|origin| link.has_blocked(&origin.client)) {
+            return Err(Refusal::Link(link::Rejection::Blocked));
+        }
         let (known, ordinal) = self.newest(join.agent, join.link, &client(&join.client_id, join.recipient)).await?;
         match known {
             // The client was forgotten by that session, so its client id is void.
@@ -126,6 +133,15 @@ impl Commands {
             }
             None => Box::pin(self.start(join, &link, ordinal)).await,
         }
+    }
+
+    /// Returns by what a client can be shut out; none once the link is erased.
+    async fn origin(&self, join: &Join) -> Result<Option<Origin>, Refusal> {
+        let key = self.key(Address::link(join.agent, join.link)).await?;
+        Ok(key.map(|key| Origin {
+            client: client_hash(&key, &join.client_id),
+            network: join.network.as_ref().map(|network| network_hash(&key, network)),
+        }))
     }
 
     /// Returns a client's existing session if the client holds its credential, or soon after the start.
@@ -172,6 +188,7 @@ impl Commands {
             welcome: seal.optional(Field::Message, welcome.as_deref()),
             question: self.asked(at_link, settings, &seal).await?,
             recipient: join.recipient,
+            origin: self.origin(join).await?,
         }));
         match self.send_session(address, Request::new(id, Actor::Chatter, command)).await {
             Ok(receipt) => {
@@ -193,10 +210,12 @@ impl Commands {
             // An earlier attempt did not start in time, and the worker has not released it yet.
             self.release(at_link, at_session).await?;
         }
+        let client = self.origin(join).await?.map(|origin| origin.client);
         let admit = async |passcode| {
             let start_before = clock::now() + RESERVED_FOR;
-            let admit = link::Command::Admit { session, returning: false, start_before, passcode, recipient: join.recipient };
-            self.send_link(at_link, Request::once(Actor::Chatter, admit)).await.map(drop)
+            let recipient = join.recipient;
+            let admit = link::Command::Admit { session, returning: false, start_before, passcode, recipient, client };
+            self.send_drawing(at_link, session, Request::once(Actor::Chatter, admit)).await
         };
         // A closed link refuses before a passcode counts: it is hashed only if the link asks for it.
         if join.passcode.is_some() && matches!(link.entry(None, now), Entry::Paused | Entry::Expired | Entry::Revoked) {
@@ -245,5 +264,6 @@ fn copied(settings: &link::Settings) -> Settings {
         messages_per_minute: settings.messages_per_minute,
         idle_timeout: settings.idle_timeout,
         keep_after_end: settings.keep_after_end,
+        budget: settings.budget.session,
     }
 }

@@ -5,6 +5,7 @@
 //! the log. The [`worker`] sends scheduled commands when they are due.
 
 mod admissions;
+mod agent_days;
 mod agents;
 mod asking;
 mod beginning;
@@ -22,6 +23,8 @@ mod restore;
 pub mod schedule;
 mod seal;
 mod sending;
+mod shutting_out;
+mod spending;
 mod state_cache;
 mod talking;
 #[cfg(test)]
@@ -46,6 +49,7 @@ pub use restore::finish_erasures;
 pub use sending::Receipt;
 pub use webhooks::NewWebhook;
 
+use agent_days::AgentDays;
 use executor::Executor;
 use passcode::Passcodes;
 
@@ -67,6 +71,7 @@ struct Inner {
     api_keys: ApiKeys,
     derived: Derived,
     passcodes: Passcodes,
+    agent_days: AgentDays,
     policy: Arc<Policy>,
 }
 
@@ -83,6 +88,7 @@ impl Commands {
             api_keys: ApiKeys::new(secrets),
             derived: Derived::new(secrets),
             passcodes: Passcodes::default(),
+            agent_days: AgentDays::default(),
             policy,
             backbone,
         };

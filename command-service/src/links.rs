@@ -16,7 +16,7 @@ use crate::seal::Seal;
 use crate::{Commands, Receipt, Refusal, clock, random};
 
 /// How long a link's state may be old where nothing is decided by it.
-const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const LINKS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Settings as an agent gives them: every text is plain.
 #[derive(Clone)]

@@ -37,6 +37,14 @@ pub enum Refusal {
         /// How many are allowed.
         limit: u32,
     },
+    /// The agent's links have written as much as they may today.
+    #[error("the agent's links have written {used} of {limit} bytes today (UTC)")]
+    AgentBudgetReached {
+        /// What they have written.
+        used: u64,
+        /// What they may.
+        limit: u64,
+    },
     /// The log has only the space left that is reserved for endings.
     #[error("the event log is full: only endings and erasures are accepted")]
     LogFull,

@@ -51,9 +51,11 @@ impl Commands {
     /// Sends a request to a link.
     pub(crate) async fn send_link(&self, address: Address, request: Request<link::Command>) -> Result<Receipt, Refusal> {
         let reserve = match request.command {
-            link::Command::Revoke { .. } | link::Command::Expire | link::Command::Release { .. } | link::Command::Erase => {
-                Reserve::Ending
-            }
+            link::Command::Revoke { .. }
+            | link::Command::Expire
+            | link::Command::Release { .. }
+            | link::Command::Block { .. }
+            | link::Command::Erase => Reserve::Ending,
             link::Command::Open(_)
             | link::Command::Update(_)
             | link::Command::Pause
@@ -61,6 +63,7 @@ impl Commands {
             | link::Command::RotateToken
             | link::Command::Warn
             | link::Command::Admit { .. }
+            | link::Command::Draw { .. }
             | link::Command::SetWebhook { .. } => Reserve::Ordinary,
         };
         let outcome = Box::pin(self.inner.links.execute(address, request, reserve)).await?;
@@ -94,7 +97,10 @@ impl Commands {
             | session::Command::Resume { .. }
             | session::Command::Reschedule { .. }
             | session::Command::OfferHandoff { .. }
-            | session::Command::TakeHandoff { .. } => Reserve::Ordinary,
+            | session::Command::TakeHandoff { .. }
+            | session::Command::Report { .. }
+            | session::Command::SetBudget { .. }
+            | session::Command::Spend { .. } => Reserve::Ordinary,
         };
         let outcome = Box::pin(self.inner.sessions.execute(address, request, reserve)).await?;
         Ok(self.receipt(address.agent, &outcome))

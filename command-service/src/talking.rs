@@ -24,18 +24,7 @@ impl Commands {
         let client_message_id = (actor == Actor::Chatter).then(|| seal.text(Field::ClientMessageId, message_id));
         let fingerprint = text.fingerprint;
         let command = Command::Post { from: author(actor), text, kind: None, client_message_id };
-        self.send_resuming(session, Request { id, fingerprint, actor, command }).await
-    }
-
-    /// Sends a request, and if the session is idle, resumes it and sends the request again.
-    pub(crate) async fn send_resuming(&self, session: Address, request: Request<Command>) -> Result<Receipt, Refusal> {
-        match self.send_session(session, request.clone()).await {
-            Err(Refusal::Session(Rejection::Idle)) => {
-                self.resume(session).await?;
-                self.send_session(session, request).await
-            }
-            sent => sent,
-        }
+        self.send_spending(session, Request { id, fingerprint, actor, command }).await
     }
 
     /// Makes the id of an agent's attempt that has none.
@@ -61,6 +50,15 @@ impl Commands {
         let fingerprint = key.fingerprint(&[b"rate", &[rating], &comment]);
         let command = Command::Rate { rating, feedback };
         self.send_session(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await
+    }
+
+    /// Reports the chat to the operator; the same reason again is the same report. Also after its end, until it is erased.
+    pub async fn report(&self, session: Address, reason: &str) -> Result<Receipt, Refusal> {
+        let key = self.session_key(session).await?;
+        let fingerprint = key.fingerprint(&[b"report", reason.as_bytes()]);
+        let id = self.inner.derived.command(&session, &format!("report:{fingerprint}"));
+        let reason = Seal { key: &key, address: session, id }.text(Field::Report, reason);
+        self.send_session(session, Request { id, fingerprint, actor: Actor::Chatter, command: Command::Report { reason } }).await
     }
 
     /// Returns a session's state, at most a second old.

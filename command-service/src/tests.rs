@@ -75,6 +75,7 @@ async fn no_passcode_is_hashed_for_an_answer_that_does_not_depend_on_it() {
         agent,
         link,
         rotation: 0,
+        network: None,
         recipient: None,
         client_id: "someone".to_owned(),
         display_name: None,

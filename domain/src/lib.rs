@@ -5,6 +5,7 @@
 
 pub mod agent;
 mod aggregate;
+pub mod budget;
 mod id;
 pub mod link;
 mod memory;
@@ -16,6 +17,7 @@ mod spec;
 mod time;
 
 pub use aggregate::{Address, Aggregate, Decision, Issued, Rejected, Root, Target};
+pub use budget::Budget;
 pub use id::{AgentId, CommandId, DeviceId, Fingerprint, HandoffId, IdError, KeyId, LinkId, QuestionId, SessionId};
 pub use memory::{Memory, Remembered};
 pub use policy::Policy;

@@ -74,6 +74,18 @@ pub struct Policy {
     pub handoff_lifetime: Millis,
     /// Wrong codes after which the offered one is void.
     pub handoff_tries: u32,
+    /// Reports to the operator that one session takes.
+    pub reports: u32,
+    /// Characters of a report.
+    pub report_characters: u32,
+
+    /// Bytes of the log that one session may write a day, both sides together. A default link's whole chat takes 1.6 MB of the chatter's
+    /// (100 messages of 4,000 characters of 4 bytes), and answers to match.
+    pub session_bytes_a_day: u64,
+    /// Bytes of the log that all sessions of a link may write a day: 8 whole ones, or some 1,000 ordinary chats of 30 kB.
+    pub link_bytes_a_day: u64,
+    /// Bytes of the log that all links of an agent may write a day: with the usual shard of 2 GiB, a week until one agent alone fills it.
+    pub agent_bytes_a_day: u64,
 }
 
 impl Default for Policy {
@@ -112,6 +124,11 @@ impl Default for Policy {
             handoffs: 32,
             handoff_lifetime: Millis::minutes(5),
             handoff_tries: 5,
+            reports: 5,
+            report_characters: 1_000,
+            session_bytes_a_day: 4 << 20,
+            link_bytes_a_day: 32 << 20,
+            agent_bytes_a_day: 256 << 20,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What should be done and is not, for the operator: counted far enough to be seen, and no further.
 
+use domain::Millis;
+
 use crate::columns::{count, moment};
 use crate::progress::LATE_AFTER;
 use crate::{Error, Queries, clock, role};
@@ -17,7 +19,12 @@ pub struct Unfinished {
     pub passed_over: u32,
     /// Calls to webhooks that were given up.
     pub dead_deliveries: u32,
+    /// Chats that people have reported lately, each time they did.
+    pub reports: u32,
 }
+
+/// How long a report is told of: nobody marks it as read.
+const REPORTED_LATELY: Millis = Millis::minutes(7 * 24 * 60);
 
 impl Unfinished {
     /// Where counting stops, for anyone may ask how the service is: so many are at least as many.
@@ -42,10 +49,14 @@ impl Queries {
                 (SELECT count(*) FROM (SELECT FROM dead_letter LIMIT $1) AS counted) AS \"passed_over!\",
                 (SELECT count(*) FROM (
                     SELECT FROM webhook_delivery WHERE dead_at IS NOT NULL LIMIT $1
-                ) AS counted) AS \"dead_deliveries!\"",
+                ) AS counted) AS \"dead_deliveries!\",
+                (SELECT count(*) FROM (
+                    SELECT FROM event WHERE type = 'session.reported' AND at > $4 LIMIT $1
+                ) AS counted) AS \"reports!\"",
             i64::from(Unfinished::COUNTED),
             moment(clock::now() - LATE_AFTER),
             &self.inner.backbone.shards().map(|shard| i32::from(shard.0)).collect::<Vec<_>>(),
+            moment(clock::now() - REPORTED_LATELY),
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -56,6 +67,7 @@ impl Queries {
             late_commands: count(row.late_commands),
             passed_over: count(row.passed_over),
             dead_deliveries: count(row.dead_deliveries),
+            reports: count(row.reports),
         })
     }
 }

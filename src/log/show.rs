@@ -88,6 +88,7 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
         AnyEvent::Session(session::Event::MessagePosted { text, .. }) => Some((Field::Message, text)),
         AnyEvent::Session(session::Event::QuestionAsked { form, .. }) => Some((Field::Form, form)),
         AnyEvent::Session(session::Event::QuestionAnswered { values, .. }) => Some((Field::Values, values)),
+        AnyEvent::Session(session::Event::Reported { reason }) => Some((Field::Report, reason)),
         AnyEvent::Session(session::Event::Rated { feedback, .. }) => feedback.as_ref().map(|text| (Field::Feedback, text)),
         AnyEvent::Agent(_)
         | AnyEvent::Link(
@@ -97,6 +98,9 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | link::Event::Expiring { .. }
             | link::Event::Expired
             | link::Event::Admitted { .. }
+            | link::Event::BudgetDrawn { .. }
+            | link::Event::BudgetReached { .. }
+            | link::Event::Blocked { .. }
             | link::Event::Released { .. }
             | link::Event::Erased
             | link::Event::WebhookSet { .. },
@@ -110,6 +114,8 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | session::Event::HandoffMissed
             | session::Event::DeviceAdded { .. }
             | session::Event::DeviceForgotten { .. }
+            | session::Event::BudgetReached { .. }
+            | session::Event::BudgetSet { .. }
             | session::Event::Ended { .. }
             | session::Event::Erased,
         ) => None,

@@ -6,7 +6,9 @@
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
 mod audit;
+mod blocked;
 mod bodies;
+mod budgets;
 mod canaries;
 mod empty_texts;
 mod ended_streams;
@@ -20,6 +22,7 @@ mod keys_taken_back;
 mod leaked_key;
 mod limited_keys;
 mod limits;
+mod reports;
 mod request_heads;
 mod signed_heads;
 mod slow_clients;

@@ -82,6 +82,7 @@ fn verdict(sent: Result<(), Refusal>) -> Verdict {
             | Refusal::KeyExpired { .. }
             | Refusal::ClientIdUsed
             | Refusal::TooManyReturns { .. }
+            | Refusal::AgentBudgetReached { .. }
             | Refusal::Unavailable(_)
             | Refusal::Unreadable(_)
             | Refusal::AnswerInvalid(_)

@@ -9,7 +9,7 @@ use crate::world::{Chat, Process, World, an_hour};
 /// Lets a chat fall idle and lose its place, as the worker does.
 pub(crate) async fn fall_idle(process: &Process, chat: Chat) {
     process.record::<Session>(chat.address(), chat.link, vec![Event::WentIdle], Millis(0)).await;
-    let released = link::Event::Released { session: chat.session, unused: false };
+    let released = link::Event::Released { session: chat.session, unused: false, spent: None };
     process.record::<Link>(chat.at_link(), chat.link, vec![released], Millis(0)).await;
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod asking;
+mod budgets;
 mod cancelling;
 mod erasing;
 mod gate;

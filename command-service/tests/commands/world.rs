@@ -111,6 +111,7 @@ pub(crate) fn client(agent: AgentId, link: LinkId, client_id: &str) -> Join {
         link,
         rotation: 0,
         recipient: None,
+        network: None,
         client_id: client_id.to_owned(),
         display_name: None,
         passcode: None,
@@ -222,13 +223,14 @@ pub(crate) fn started(link: LinkId) -> session::Event {
         messages_per_minute: 100,
         idle_timeout: Millis::minutes(30),
         keep_after_end: Millis::minutes(60),
+        budget: domain::budget::Limits::default(),
     };
-    session::Event::Started { link, settings, display_name: None, language: None, recipient: None }
+    session::Event::Started { link, settings, display_name: None, language: None, recipient: None, origin: None }
 }
 
 /// A place that another process might have reserved, until `left` from now.
 pub(crate) fn admitted(session: SessionId, returning: bool, left: Millis) -> link::Event {
-    link::Event::Admitted { session, returning, start_before: clock::now() + left, recipient: None }
+    link::Event::Admitted { session, returning, start_before: clock::now() + left, recipient: None, bytes: 0 }
 }
 
 /// Asks again and again until there is an answer.

@@ -2,7 +2,8 @@
 
 use super::{Changes, Settings};
 use crate::agent::Webhook;
-use crate::{Sealed, SessionId, Timestamp};
+use crate::budget::{Amounts, Tally};
+use crate::{Fingerprint, Sealed, SessionId, Timestamp};
 
 /// A command to a link.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,26 @@ pub enum Command {
         passcode: Passcode,
         /// Which recipient's token it came with.
         recipient: Option<u8>,
+        /// The client, as a hash under the link's key.
+        client: Option<Fingerprint>,
+    },
+    /// Grants a session some of the link's budgets.
+    Draw {
+        /// The session.
+        session: SessionId,
+        /// What it has spent.
+        spent: Tally,
+        /// What it is about to spend.
+        cost: Amounts,
+    },
+    /// Shuts the clients of a session out.
+    Block {
+        /// The session.
+        session: SessionId,
+        /// Its clients, as hashes under the link's key.
+        clients: Vec<Fingerprint>,
+        /// The network they came from, likewise.
+        network: Option<Fingerprint>,
     },
     /// Gives a place back.
     Release {
@@ -47,6 +68,8 @@ pub enum Command {
         session: SessionId,
         /// Why it is given back.
         reason: Release,
+        /// What the session has spent, where it will spend no more.
+        spent: Option<Tally>,
     },
     /// Notes that the link's words are gone: their key was destroyed before.
     Erase,

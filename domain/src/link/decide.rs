@@ -3,6 +3,7 @@
 use super::settings::{lifetime, within};
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
 use crate::agent::Webhook;
+use crate::budget::Tally;
 use crate::time::full_minute;
 use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
 
@@ -26,6 +27,8 @@ impl Link {
                 | Command::Warn
                 | Command::Expire
                 | Command::Admit { .. }
+                | Command::Draw { .. }
+                | Command::Block { .. }
                 | Command::Release { .. }
                 | Command::Erase
                 | Command::SetWebhook { .. } => Err(Rejection::Unknown),
@@ -39,6 +42,8 @@ impl Link {
                 | Command::RotateToken
                 | Command::Revoke { .. }
                 | Command::Admit { .. }
+                | Command::Draw { .. }
+                | Command::Block { .. }
                 | Command::SetWebhook { .. } => Err(Rejection::Erased),
             },
             (Status::Active | Status::Paused | Status::Expired | Status::Revoked, Some(settings)) => {
@@ -75,7 +80,10 @@ impl Link {
                 }
                 Status::Unknown | Status::Active | Status::Paused | Status::Erased => Ok(vec![Event::Expired]),
             },
-            Command::Admit { session, returning, start_before, passcode, recipient } => {
+            Command::Admit { session, returning, start_before, passcode, recipient, client } => {
+                if client.as_ref().is_some_and(|client| self.has_blocked(client)) {
+                    return Err(Rejection::Blocked);
+                }
                 match self.admissions.get(session) {
                     // A later reservation makes the place safe from a release that was due to the earlier one.
                     Some(held) if *returning && held.start_before < *start_before => {
@@ -85,6 +93,7 @@ impl Link {
                             returning: true,
                             start_before: *start_before,
                             recipient: None,
+                            bytes: 0,
                         }]);
                     }
                     Some(_) if *returning => return Ok(vec![]),
@@ -97,9 +106,14 @@ impl Link {
                 if let Some(recipient) = recipient {
                     self.admit_recipient(settings, recipient, *session)?;
                 }
-                Ok(vec![Event::Admitted { session: *session, returning: *returning, start_before: *start_before, recipient }])
+                let (bytes, mut events) = if *returning { (0, vec![]) } else { self.draw_start(settings, now, policy)? };
+                let (session, returning, start_before) = (*session, *returning, *start_before);
+                events.push(Event::Admitted { session, returning, start_before, recipient, bytes });
+                Ok(events)
             }
-            Command::Release { session, reason } => self.release(*session, *reason, now),
+            Command::Draw { session, spent, cost } => self.draw(settings, (*session, spent), *cost, now, policy),
+            Command::Block { session, clients, network } => Ok(self.block(*session, clients, *network)),
+            Command::Release { session, reason, spent } => self.release(*session, *reason, *spent, now),
             Command::Erase => self.erase(now),
             Command::SetWebhook { webhook } => self.set_webhook(webhook.as_ref(), policy),
         }
@@ -220,14 +234,20 @@ impl Link {
         }
     }
 
-    fn release(&self, session: SessionId, reason: Release, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    fn release(
+        &self,
+        session: SessionId,
+        reason: Release,
+        spent: Option<Tally>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         match (self.admissions.get(&session), reason) {
             (None, _) => Ok(vec![]),
             (Some(admission), Release::Idle | Release::Unused) if now < admission.start_before => {
                 Err(Rejection::NotDue { until: admission.start_before })
             }
             (Some(_), Release::Left | Release::Idle | Release::Unused) => {
-                Ok(vec![Event::Released { session, unused: reason == Release::Unused }])
+                Ok(vec![Event::Released { session, unused: reason == Release::Unused, spent }])
             }
         }
     }

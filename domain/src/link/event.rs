@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use crate::agent::Webhook;
 use crate::aggregate::domain_event;
-use crate::{Sealed, SessionId, Timestamp};
+use crate::budget::{Amounts, Reached, Tally};
+use crate::{Fingerprint, Sealed, SessionId, Timestamp};
 
 /// A link's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,36 @@ pub enum Event {
         /// Which of the recipients it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recipient: Option<u8>,
+        /// The bytes of the day's that the session may write at first.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        bytes: u64,
+    },
+    /// A session was granted some of the link's budgets.
+    #[serde(rename = "link.budget_drawn")]
+    BudgetDrawn {
+        /// The session.
+        session: SessionId,
+        /// What it was granted.
+        drawn: Amounts,
+    },
+    /// A share of a budget was spent, or granted to sessions.
+    #[serde(rename = "link.budget_reached")]
+    BudgetReached {
+        /// The limit, and what was spent of it.
+        reached: Reached,
+        /// The share.
+        at_percent: u8,
+    },
+    /// The clients of a session were shut out.
+    #[serde(rename = "link.blocked")]
+    Blocked {
+        /// The session.
+        session: SessionId,
+        /// Its clients, as hashes under the link's key.
+        clients: Vec<Fingerprint>,
+        /// The network they came from, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network: Option<Fingerprint>,
     },
     /// A place was given back.
     #[serde(rename = "link.released")]
@@ -71,6 +102,9 @@ pub enum Event {
         session: SessionId,
         /// Whether it never started, and is not counted any more.
         unused: bool,
+        /// What the session has spent in the end; what it was granted beyond that is free again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spent: Option<Tally>,
     },
     /// The link's words are gone.
     #[serde(rename = "link.erased")]
@@ -81,6 +115,11 @@ pub enum Event {
         /// The webhook.
         webhook: Option<Webhook>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 domain_event!(Event);

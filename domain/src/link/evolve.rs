@@ -1,7 +1,10 @@
 //! How a link changes by what happened.
 
+use imbl::{OrdMap, Vector};
+
 use super::{Admission, Event, Link, Revocation, Status};
 use crate::Timestamp;
+use crate::budget::Amounts;
 use crate::time::note;
 
 impl Link {
@@ -31,7 +34,10 @@ impl Link {
                 self.status = Status::Expired;
                 self.quiet_since = at;
             }
-            Event::Admitted { session, returning, start_before, recipient } => {
+            Event::Admitted { session, returning, start_before, recipient, bytes } => {
+                if *bytes > 0 {
+                    self.note_drawn(*session, Amounts::bytes(*bytes), at);
+                }
                 if let Some(recipient) = recipient {
                     self.came.insert(*recipient, *session);
                 }
@@ -43,7 +49,13 @@ impl Link {
                     note(&mut self.recent, at);
                 }
             }
-            Event::Released { session, unused } => {
+            Event::BudgetDrawn { session, drawn } => self.note_drawn(*session, *drawn, at),
+            Event::BudgetReached { .. } => {}
+            Event::Blocked { session: _, clients, network } => self.note_blocked(clients, *network),
+            Event::Released { session, unused, spent } => {
+                if let Some(spent) = spent {
+                    self.settle(*session, spent, at);
+                }
                 let counted = self.admissions.remove(session).is_some_and(|admission| !admission.returning);
                 if *unused && counted {
                     self.admitted = self.admitted.saturating_sub(1);
@@ -56,6 +68,9 @@ impl Link {
                 self.settings = None;
                 self.revocation = None;
                 self.webhook = None;
+                self.granted = OrdMap::new();
+                self.blocked = Vector::new();
+                self.blocked_networks = Vector::new();
             }
             Event::WebhookSet { webhook } => {
                 self.webhook_rotation = webhook.as_ref().map_or(self.webhook_rotation, |webhook| webhook.rotation);

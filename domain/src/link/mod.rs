@@ -7,6 +7,7 @@ mod evolve;
 mod range;
 mod representation;
 mod settings;
+mod spending;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Webhook;
-use crate::{Aggregate, Policy, Sealed, SessionId, Timestamp};
+use crate::budget::{Reached, Tally};
+use crate::{Aggregate, Fingerprint, Policy, Sealed, SessionId, Timestamp};
 
 /// What is known of a link.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,14 @@ pub struct Link {
     pub webhook: Option<Webhook>,
     /// The rotation of the newest signing secret, whether or not it is in use.
     pub webhook_rotation: u32,
+    /// What its sessions have spent, or were granted to spend.
+    pub spent: Tally,
+    /// What each session was granted, as far as that still counts.
+    pub granted: OrdMap<SessionId, Tally>,
+    /// The clients that are shut out, the oldest first, as hashes under the link's key.
+    pub blocked: Vector<Fingerprint>,
+    /// The networks that they came from, likewise.
+    pub blocked_networks: Vector<Fingerprint>,
 }
 
 /// How an agent took a link back.
@@ -134,6 +144,12 @@ pub enum Rejection {
         /// How many there were thought to be.
         expected: u8,
     },
+    /// The client was shut out.
+    #[error("this device was shut out")]
+    Blocked,
+    /// A budget is used up.
+    #[error(transparent)]
+    BudgetReached(Reached),
     /// Too many sessions started within a minute.
     #[error("too many sessions started; try again later")]
     TooManyStarts {
@@ -212,6 +228,9 @@ impl Aggregate for Link {
             | Event::Revoked { .. }
             | Event::Expiring { .. }
             | Event::Expired
+            | Event::BudgetDrawn { .. }
+            | Event::BudgetReached { .. }
+            | Event::Blocked { .. }
             | Event::Erased => false,
         }
     }
@@ -234,6 +253,8 @@ impl Aggregate for Link {
             | Rejection::RecipientCame
             | Rejection::RecipientsChanged { .. }
             | Rejection::InUse => true,
+            // Whoever is refused so may ask again and again; a state that is a second old is good enough for them.
+            Rejection::Blocked | Rejection::BudgetReached(_) => false,
             Rejection::AlreadyOpen | Rejection::Revoked | Rejection::Erased | Rejection::OutOfRange { .. } => false,
         }
     }

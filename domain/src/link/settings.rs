@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::range::{Range, Unit};
 use super::representation::{Convert, MoreRecipients, Recipients, Representation, Stored};
 use super::{Rejection, Status};
-use crate::{Millis, Policy, Sealed, Timestamp};
+use crate::{Budget, Millis, Policy, Sealed, Timestamp};
 
 /// How long before its end a link says so.
 const WARNING: Millis = Millis::minutes(10);
@@ -204,6 +204,9 @@ settings! {
         language: Option<String> = None,
         /// Origins that may show the link in a frame.
         allowed_origins: Vec<String> = Vec::new(),
+        /// What may be spent.
+        #[serde(default, skip_serializing_if = "Budget::is_empty")]
+        budget: Budget = Budget::default(),
     }
 }
 
@@ -280,6 +283,7 @@ pub fn ranges(policy: &Policy) -> Vec<Range> {
             count(settings.allowed_origins.iter().map(String::len).max().unwrap_or(0))
         }),
         range("language", 0, LANGUAGE_BYTES, |settings| count(settings.language.as_ref().map_or(0, String::len))),
+        range("budget", 1, i64::from(u32::MAX), |settings| settings.budget.limits().min().map_or(1, i64::from)),
         range("questions", 1, i64::from(policy.question_fields), |settings| {
             settings.questions.as_ref().map_or(1, |questions| i64::from(questions.fields))
         }),

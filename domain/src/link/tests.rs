@@ -1,6 +1,7 @@
 //! The link's rules, one a test.
 
 mod admission;
+mod budgets;
 mod closing;
 mod opening;
 mod recipients;
@@ -11,6 +12,9 @@ mod updating;
 use super::{Changes, Command, Event, Link, MoreRecipients, Passcode, Questions, Recipients, Rejection, Release, Settings};
 use crate::spec::{At, Given, id, minutes, seconds, text};
 use crate::{Aggregate, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp, spec};
+
+/// What a newcomer to a link without a welcome and questions may write at first.
+const FIRST_BYTES: u64 = 20 << 10;
 
 fn given(history: impl IntoIterator<Item = At<Event>>) -> Given<Link> {
     spec::given(history)
@@ -86,7 +90,8 @@ fn revoked() -> At<Event> {
 }
 
 fn admitted(n: u8) -> At<Event> {
-    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: None }.into()
+    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: None, bytes: FIRST_BYTES }
+        .into()
 }
 
 fn readmitted(n: u8) -> At<Event> {
@@ -94,15 +99,15 @@ fn readmitted(n: u8) -> At<Event> {
 }
 
 fn readmitted_before(n: u8, start_before: Timestamp) -> At<Event> {
-    Event::Admitted { session: session(n), returning: true, start_before, recipient: None }.into()
+    Event::Admitted { session: session(n), returning: true, start_before, recipient: None, bytes: 0 }.into()
 }
 
 fn released(n: u8) -> At<Event> {
-    Event::Released { session: session(n), unused: false }.into()
+    Event::Released { session: session(n), unused: false, spent: None }.into()
 }
 
 fn given_back_unused(n: u8) -> At<Event> {
-    Event::Released { session: session(n), unused: true }.into()
+    Event::Released { session: session(n), unused: true, spent: None }.into()
 }
 
 fn open_with(change: impl FnOnce(&mut Settings)) -> Command {
@@ -126,7 +131,8 @@ fn admit(n: u8) -> At<Command> {
 }
 
 fn admit_with(n: u8, passcode: Passcode) -> At<Command> {
-    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode, recipient: None }.into()
+    Command::Admit { session: session(n), returning: false, start_before: seconds(60), passcode, recipient: None, client: None }
+        .into()
 }
 
 fn readmit(n: u8) -> At<Command> {
@@ -134,11 +140,19 @@ fn readmit(n: u8) -> At<Command> {
 }
 
 fn readmit_before(n: u8, start_before: Timestamp) -> At<Command> {
-    Command::Admit { session: session(n), returning: true, start_before, passcode: Passcode::Missing, recipient: None }.into()
+    Command::Admit {
+        session: session(n),
+        returning: true,
+        start_before,
+        passcode: Passcode::Missing,
+        recipient: None,
+        client: None,
+    }
+    .into()
 }
 
 fn release(n: u8, reason: Release) -> At<Command> {
-    Command::Release { session: session(n), reason }.into()
+    Command::Release { session: session(n), reason, spent: None }.into()
 }
 
 fn out_of_range(setting: &'static str, given: i64, least: i64, most: i64) -> Rejection {

@@ -1,7 +1,8 @@
 //! The commands to a session.
 
-use super::{Author, EndReason, MessageKind, Reader, Settings};
-use crate::{DeviceId, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
+use super::{Author, EndReason, MessageKind, Origin, Reader, Settings};
+use crate::budget::{Limits, Tally};
+use crate::{DeviceId, Fingerprint, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
 
 /// A command to a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,11 +81,30 @@ pub enum Command {
         code: HandoffId,
         /// The device.
         device: DeviceId,
+        /// The client, as a hash under the link's key.
+        client: Option<Fingerprint>,
     },
     /// Forgets a device.
     ForgetDevice {
         /// The device.
         device: DeviceId,
+    },
+    /// Reports the chat to the operator.
+    Report {
+        /// What is wrong with it.
+        reason: Sealed,
+    },
+    /// Sets the session's own budget to the link's new one.
+    SetBudget {
+        /// The most of each measure.
+        budget: Limits,
+    },
+    /// Carries out a command that spends, within what the link has granted the session.
+    Spend {
+        /// What the link has granted, at the most; of what it does not limit, more than anybody spends.
+        granted: Tally,
+        /// The command.
+        command: Box<Command>,
     },
     /// Ends the chat.
     End {
@@ -121,6 +141,8 @@ pub struct Start {
     pub question: Option<Asked>,
     /// Which of the link's recipients it is.
     pub recipient: Option<u8>,
+    /// By which it can be shut out.
+    pub origin: Option<Origin>,
 }
 
 /// The question with which every session of a link starts.

@@ -3,6 +3,7 @@
 use super::{
     Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status,
 };
+use crate::budget::Limits;
 use crate::time::full_minute;
 use crate::{Policy, QuestionId, Sealed, Timestamp};
 
@@ -16,9 +17,11 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         Command::GoIdle
         | Command::Reschedule { .. }
         | Command::ForgetDevice { .. }
+        | Command::SetBudget { .. }
         | Command::End { .. }
         | Command::Expire
         | Command::Erase { .. } => Ok(vec![]),
+        Command::Spend { command, .. } => decide_pruned(command),
         Command::Post { .. }
         | Command::Ask { .. }
         | Command::Answer { .. }
@@ -26,7 +29,8 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         | Command::Resume { .. }
         | Command::Rate { .. }
         | Command::OfferHandoff { .. }
-        | Command::TakeHandoff { .. } => Err(Rejection::Erased),
+        | Command::TakeHandoff { .. }
+        | Command::Report { .. } => Err(Rejection::Erased),
     }
 }
 
@@ -49,6 +53,9 @@ impl Session {
                 | Command::OfferHandoff { .. }
                 | Command::TakeHandoff { .. }
                 | Command::ForgetDevice { .. }
+                | Command::Report { .. }
+                | Command::SetBudget { .. }
+                | Command::Spend { .. }
                 | Command::End { .. }
                 | Command::Expire
                 | Command::Erase { .. } => Err(Rejection::Unknown),
@@ -97,8 +104,11 @@ impl Session {
             },
             Command::Rate { rating, feedback } => self.rate(*rating, feedback.as_ref(), policy),
             Command::OfferHandoff { code } => self.offer(settings, *code, now, policy),
-            Command::TakeHandoff { code, device } => self.take(settings, *code, *device, now, policy),
+            Command::TakeHandoff { code, device, client } => self.take(settings, *code, *device, *client, now, policy),
             Command::ForgetDevice { device } => Ok(self.forget(*device)),
+            Command::Report { reason } => self.report(reason, policy),
+            Command::SetBudget { budget } => Ok(self.set_budget(settings, *budget)),
+            Command::Spend { command, .. } => self.decide(command, now, policy),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::Expire => match self.status {
                 Status::Ended | Status::Erased => Ok(vec![]),
@@ -263,6 +273,25 @@ impl Session {
         Ok(vec![Event::Rated { rating, feedback: feedback.cloned() }])
     }
 
+    /// Takes a report in every state but the last: what is wrong with a chat is often seen after its end.
+    fn report(&self, reason: &Sealed, policy: &Policy) -> Result<Vec<Event>, Rejection> {
+        if self.status == Status::Erased {
+            return Err(Rejection::Erased);
+        }
+        if self.reports >= policy.reports {
+            return Err(Rejection::TooManyReports { limit: policy.reports });
+        }
+        within_length(reason, policy.report_characters)?;
+        Ok(vec![Event::Reported { reason: reason.clone() }])
+    }
+
+    fn set_budget(&self, settings: &Settings, budget: Limits) -> Vec<Event> {
+        match self.status {
+            Status::Active | Status::Idle if settings.budget != budget => vec![Event::BudgetSet { budget }],
+            Status::Unknown | Status::Active | Status::Idle | Status::Ended | Status::Erased => vec![],
+        }
+    }
+
     fn end(
         &self,
         settings: &Settings,
@@ -297,13 +326,14 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
     if let Some(name) = &start.display_name {
         within_length(name, policy.display_name_characters)?;
     }
-    let Start { link, settings, display_name, language, welcome, question, recipient, .. } = start;
+    let Start { link, settings, display_name, language, welcome, question, recipient, origin, .. } = start;
     let mut events = vec![Event::Started {
         link: *link,
         settings: settings.clone(),
         display_name: display_name.clone(),
         language: language.as_deref().and_then(language_of),
         recipient: *recipient,
+        origin: *origin,
     }];
     if let Some(text) = welcome.as_ref().filter(|text| text.characters > 0) {
         events.push(system_message(text, MessageKind::Welcome));

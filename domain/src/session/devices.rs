@@ -1,7 +1,7 @@
 //! The devices of a session: a hand-off code, short enough to be typed, adds one, and each can be forgotten separately.
 
 use super::{Event, Rejection, Session, Settings, Status};
-use crate::{DeviceId, HandoffId, Policy, Timestamp};
+use crate::{DeviceId, Fingerprint, HandoffId, Policy, Timestamp};
 
 impl Session {
     /// Offers the session to a device that presents the code; the previous code becomes void.
@@ -36,6 +36,7 @@ impl Session {
         settings: &Settings,
         code: HandoffId,
         device: DeviceId,
+        client: Option<Fingerprint>,
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
@@ -46,7 +47,7 @@ impl Session {
             Some(offered) if now >= offered.expires_at || offered.misses >= policy.handoff_tries => {
                 Err(Rejection::HandoffUnknown)
             }
-            Some(offered) if offered.code == code => Ok(vec![Event::DeviceAdded { device }]),
+            Some(offered) if offered.code == code => Ok(vec![Event::DeviceAdded { device, client }]),
             Some(_) => Ok(vec![Event::HandoffMissed]),
             None => Err(Rejection::HandoffUnknown),
         }

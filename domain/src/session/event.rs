@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::domain_event;
-use crate::{DeviceId, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
+use crate::budget::{Limits, Reached};
+use crate::{DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
 
 /// A session's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub enum Event {
         /// Which of the link's recipients it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recipient: Option<u8>,
+        /// By which it can be shut out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
     },
     /// A message was posted.
     #[serde(rename = "session.message_posted")]
@@ -110,12 +114,35 @@ pub enum Event {
     DeviceAdded {
         /// The device.
         device: DeviceId,
+        /// The client, as a hash under the link's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Fingerprint>,
     },
     /// A device was forgotten.
     #[serde(rename = "session.device_forgotten")]
     DeviceForgotten {
         /// The device.
         device: DeviceId,
+    },
+    /// A share of a budget was spent.
+    #[serde(rename = "session.budget_reached")]
+    BudgetReached {
+        /// The limit, and what was spent of it.
+        reached: Reached,
+        /// The share.
+        at_percent: u8,
+    },
+    /// The session's own budget was changed.
+    #[serde(rename = "session.budget_set")]
+    BudgetSet {
+        /// The most of each measure.
+        budget: Limits,
+    },
+    /// The person reported the chat to the operator.
+    #[serde(rename = "session.reported")]
+    Reported {
+        /// What is wrong with it.
+        reason: Sealed,
     },
     /// The session ended.
     #[serde(rename = "session.ended")]
@@ -126,6 +153,16 @@ pub enum Event {
     /// The texts were erased.
     #[serde(rename = "session.erased")]
     Erased,
+}
+
+/// What a chatter comes from, as hashes under the link's key: nothing once that is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The client.
+    pub client: Fingerprint,
+    /// The network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Fingerprint>,
 }
 
 /// The author of a message or question.
@@ -181,14 +218,16 @@ pub enum EndReason {
 }
 
 impl Event {
-    /// Tells whether the chat is another after it: neither read marks nor devices change what is there to see.
+    /// Tells whether the chat is another after it, and agents hear of it: neither read marks, devices nor reports change what is there to see.
     pub fn changes_the_chat(&self) -> bool {
         match self {
             Self::MarkedRead { .. }
             | Self::HandoffOffered { .. }
             | Self::HandoffMissed
             | Self::DeviceAdded { .. }
-            | Self::DeviceForgotten { .. } => false,
+            | Self::DeviceForgotten { .. }
+            | Self::BudgetSet { .. }
+            | Self::Reported { .. } => false,
             Self::Started { .. }
             | Self::MessagePosted { .. }
             | Self::QuestionAsked { .. }
@@ -197,6 +236,7 @@ impl Event {
             | Self::Resumed
             | Self::Rescheduled { .. }
             | Self::Rated { .. }
+            | Self::BudgetReached { .. }
             | Self::Ended { .. }
             | Self::Erased => true,
         }
@@ -216,6 +256,9 @@ pub struct Settings {
     pub idle_timeout: Millis,
     /// How long texts are retained after the end.
     pub keep_after_end: Millis,
+    /// The session's own budget.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub budget: Limits,
 }
 
 domain_event!(Event);

@@ -1,13 +1,16 @@
 //! How a session's state changes by its events.
 
-use super::{Author, Event, Handoff, Question, ReadMark, Session, Status};
+use super::{Author, Event, Handoff, Question, ReadMark, Session, Status, spending};
 use crate::Timestamp;
 use crate::time::note;
 
 impl Session {
     pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
+        self.spent.add(spending::cost(event), at);
         match event {
-            Event::Started { link, settings, .. } => {
+            Event::Started { link, settings, origin, .. } => {
+                self.network = origin.and_then(|origin| origin.network);
+                self.clients.extend(origin.map(|origin| origin.client));
                 self.status = Status::Active;
                 self.settings = Some(settings.clone());
                 self.link = Some(*link);
@@ -53,7 +56,8 @@ impl Session {
                     offered.misses = offered.misses.saturating_add(1);
                 }
             }
-            Event::DeviceAdded { device } => {
+            Event::DeviceAdded { device, client } => {
+                self.clients.extend(*client);
                 // A code adds one device only.
                 if let Some(offered) = self.handoff.take() {
                     self.devices.insert(*device, offered.code);
@@ -62,6 +66,13 @@ impl Session {
             Event::DeviceForgotten { device } => {
                 self.forgotten.insert(*device);
             }
+            Event::BudgetReached { .. } => {}
+            Event::BudgetSet { budget } => {
+                if let Some(settings) = &mut self.settings {
+                    settings.budget = *budget;
+                }
+            }
+            Event::Reported { .. } => self.reports = self.reports.saturating_add(1),
             Event::Ended { reason } => {
                 self.status = Status::Ended;
                 self.ended = Some((*reason, at));

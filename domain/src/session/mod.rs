@@ -5,18 +5,20 @@ mod decide;
 mod devices;
 mod event;
 mod evolve;
+mod spending;
 mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use command::{Asked, Command, Start};
-pub use event::{Author, EndReason, Event, MessageKind, Reader, Settings};
+pub use event::{Author, EndReason, Event, MessageKind, Origin, Reader, Settings};
 pub use standing::Standing;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::{Aggregate, DeviceId, HandoffId, LinkId, Policy, QuestionId, Sealed, Timestamp};
+use crate::budget::{Amounts, Reached, Tally};
+use crate::{Aggregate, DeviceId, Fingerprint, HandoffId, LinkId, Policy, QuestionId, Sealed, Timestamp};
 
 /// A session's state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,14 @@ pub struct Session {
     pub devices: OrdMap<DeviceId, HandoffId>,
     /// The devices that were forgotten.
     pub forgotten: OrdSet<DeviceId>,
+    /// What was spent, by both sides.
+    pub spent: Tally,
+    /// The clients that are in it, as hashes under the link's key.
+    pub clients: OrdSet<Fingerprint>,
+    /// The network that the first of them came from, likewise.
+    pub network: Option<Fingerprint>,
+    /// How often it was reported to the operator.
+    pub reports: u32,
 }
 
 /// The status of a session.
@@ -177,6 +187,23 @@ pub enum Rejection {
         /// The limit.
         limit: u32,
     },
+    /// A budget is used up.
+    #[error(transparent)]
+    BudgetReached(Reached),
+    /// The link must grant more first.
+    #[error("the link has not granted so much")]
+    NeedsGrant {
+        /// What the session has spent.
+        spent: Tally,
+        /// What it is about to spend.
+        cost: Amounts,
+    },
+    /// The session was reported as often as it may be.
+    #[error("a chat is reported at most {limit} times")]
+    TooManyReports {
+        /// The limit.
+        limit: u32,
+    },
     /// Too many messages within a minute.
     #[error("too many messages within a minute")]
     RateLimited {
@@ -279,7 +306,7 @@ impl Aggregate for Session {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
-        self.decide(command, now, policy)
+        self.decide_within_budgets(command, now, policy)
     }
 
     fn evolve(&mut self, event: &Event, at: Timestamp) {
@@ -293,6 +320,7 @@ impl Aggregate for Session {
             | Event::QuestionAsked { .. }
             | Event::QuestionAnswered { .. }
             | Event::Rated { .. }
+            | Event::Reported { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
             Event::WentIdle
@@ -301,6 +329,8 @@ impl Aggregate for Session {
             | Event::Rescheduled { .. }
             | Event::HandoffOffered { .. }
             | Event::DeviceForgotten { .. }
+            | Event::BudgetReached { .. }
+            | Event::BudgetSet { .. }
             | Event::Ended { .. }
             | Event::Erased => false,
         }
@@ -333,6 +363,9 @@ impl Aggregate for Session {
             | Rejection::TextEmpty
             | Rejection::TextTooLong { .. }
             | Rejection::MessageLimit { .. }
+            | Rejection::BudgetReached(_)
+            | Rejection::NeedsGrant { .. }
+            | Rejection::TooManyReports { .. }
             | Rejection::FieldCount { .. }
             | Rejection::QuestionExists
             | Rejection::QuestionClosed

@@ -1,5 +1,6 @@
 //! The session's rules, one a test.
 
+mod budgets;
 mod devices;
 mod ending;
 mod idling;
@@ -9,6 +10,7 @@ mod starting;
 mod talking;
 
 use super::{Asked, Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start};
+use crate::budget::Limits;
 use crate::spec::{At, Given, id, minutes, text};
 use crate::{Aggregate, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp, spec};
 
@@ -36,6 +38,7 @@ fn settings() -> Settings {
         messages_per_minute: 10,
         idle_timeout: Millis::minutes(30),
         keep_after_end: Millis::minutes(10),
+        budget: Limits::default(),
     }
 }
 
@@ -49,6 +52,7 @@ fn start_with(change: impl FnOnce(&mut Start)) -> Command {
         welcome: None,
         question: None,
         recipient: None,
+        origin: None,
     };
     change(&mut start);
     Command::Start(Box::new(start))
@@ -61,7 +65,8 @@ fn started() -> At<Event> {
 fn started_with(change: impl FnOnce(&mut Settings)) -> At<Event> {
     let mut settings = settings();
     change(&mut settings);
-    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: None }.into()
+    Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: None, origin: None }
+        .into()
 }
 
 fn said_by(from: Author) -> At<Event> {

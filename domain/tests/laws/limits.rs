@@ -61,6 +61,9 @@ fn word(event: &session::Event) -> Option<Word> {
         | session::Event::HandoffMissed
         | session::Event::DeviceAdded { .. }
         | session::Event::DeviceForgotten { .. }
+        | session::Event::BudgetReached { .. }
+        | session::Event::BudgetSet { .. }
+        | session::Event::Reported { .. }
         | session::Event::Ended { .. }
         | session::Event::Erased => None,
     }
@@ -123,14 +126,15 @@ proptest! {
                         prop_assert!(!held || *returning, "a place taken twice");
                         counted += u32::from(!returning);
                     }
-                    link::Event::Released { session, unused } => {
+                    link::Event::Released { session, unused, .. } => {
                         let returning = places.remove(session);
                         prop_assert!(returning.is_some(), "a place given back twice");
                         counted -= u32::from(*unused && returning == Some(false));
                     }
                     link::Event::Opened { .. } | link::Event::Updated { .. } | link::Event::Paused | link::Event::Resumed
                     | link::Event::TokenRotated { .. } | link::Event::Revoked { .. } | link::Event::Expiring { .. } | link::Event::Expired
-                    | link::Event::Erased | link::Event::WebhookSet { .. } => {}
+                    | link::Event::Erased | link::Event::WebhookSet { .. } | link::Event::BudgetDrawn { .. } | link::Event::BudgetReached { .. }
+                    | link::Event::Blocked { .. } => {}
                 }
             }
             prop_assert_eq!(log.root.state.admissions.keys().copied().collect::<Vec<_>>(), places.into_keys().collect::<Vec<_>>());
@@ -146,7 +150,16 @@ proptest! {
             let ended = matches!(before, link::Status::Expired | link::Status::Erased);
             for event in newest(log, issued.id) {
                 // A webhook may be set or taken away until the words are gone: endings and erasures are still told.
-                let goes = matches!(event, link::Event::Released { .. } | link::Event::WebhookSet { .. } | link::Event::Erased);
+                // So may sessions that are still open spend, and be shut out.
+                let goes = matches!(
+                    event,
+                    link::Event::Released { .. }
+                        | link::Event::WebhookSet { .. }
+                        | link::Event::Erased
+                        | link::Event::BudgetDrawn { .. }
+                        | link::Event::BudgetReached { .. }
+                        | link::Event::Blocked { .. }
+                );
                 let allowed = goes && before != link::Status::Erased;
                 prop_assert!(!ended || allowed, "{event:?} on a link that is {before:?}");
             }

@@ -36,6 +36,9 @@ fn link_name(event: &link::Event) -> &'static str {
         link::Event::Expiring { .. } => "link.expiring",
         link::Event::Expired => "link.expired",
         link::Event::Admitted { .. } => "link.admitted",
+        link::Event::BudgetDrawn { .. } => "link.budget_drawn",
+        link::Event::BudgetReached { .. } => "link.budget_reached",
+        link::Event::Blocked { .. } => "link.blocked",
         link::Event::Released { .. } => "link.released",
         link::Event::Erased => "link.erased",
         link::Event::WebhookSet { .. } => "link.webhook_set",
@@ -57,6 +60,9 @@ fn session_name(event: &session::Event) -> &'static str {
         session::Event::HandoffMissed => "session.handoff_missed",
         session::Event::DeviceAdded { .. } => "session.device_added",
         session::Event::DeviceForgotten { .. } => "session.device_forgotten",
+        session::Event::BudgetReached { .. } => "session.budget_reached",
+        session::Event::BudgetSet { .. } => "session.budget_set",
+        session::Event::Reported { .. } => "session.reported",
         session::Event::Ended { .. } => "session.ended",
         session::Event::Erased => "session.erased",
     }
@@ -92,8 +98,8 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 #[test]
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
-    assert_eq!(names::<Link>(link_name).len(), 12);
-    assert_eq!(names::<Session>(session_name).len(), 15);
+    assert_eq!(names::<Link>(link_name).len(), 15);
+    assert_eq!(names::<Session>(session_name).len(), 18);
 }
 
 #[test]

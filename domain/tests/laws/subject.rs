@@ -6,6 +6,7 @@ mod session;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use domain::budget::{Amounts, Limits, Measure, Reached, Span, Tally};
 use domain::{Aggregate, CommandId, Fingerprint, Issued, KeyId, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -70,9 +71,19 @@ fn step() -> impl Strategy<Value = Millis> {
 
 /// Limits so low that histories meet them.
 fn narrow_policy() -> impl Strategy<Value = Policy> {
-    let lows = (1_usize..5, 1_usize..6, 1_u32..8, 1_u32..5, 1_usize..3, 1_u32..4);
+    let bytes = || prop_oneof![3 => Just(1 << 40), 1 => 2_000_u64..60_000];
+    let lows = (1_usize..5, 1_usize..6, 1_u32..8, 1_u32..5, 1_usize..3, 1_u32..4, bytes(), bytes());
     lows.prop_map(
-        |(agent_keys, starts_per_minute, agent_messages, agent_messages_per_minute, open_questions, answers_per_question)| {
+        |(
+            agent_keys,
+            starts_per_minute,
+            agent_messages,
+            agent_messages_per_minute,
+            open_questions,
+            answers_per_question,
+            session_bytes_a_day,
+            link_bytes_a_day,
+        )| {
             Policy {
                 agent_keys,
                 starts_per_minute,
@@ -80,6 +91,8 @@ fn narrow_policy() -> impl Strategy<Value = Policy> {
                 agent_messages_per_minute,
                 open_questions,
                 answers_per_question,
+                session_bytes_a_day,
+                link_bytes_a_day,
                 ..Policy::default()
             }
         },
@@ -131,6 +144,40 @@ where
     S::Value: Clone,
 {
     proptest::option::of(strategy)
+}
+
+/// Limits so low that histories meet them, and now and then none.
+pub(crate) fn limits() -> impl Strategy<Value = Limits> {
+    (maybe(1_u32..6), maybe(1_u32..600), maybe(1_u32..6)).prop_map(|(messages, characters, turns)| Limits {
+        messages,
+        characters,
+        turns,
+    })
+}
+
+/// Any amounts, mostly such as a message's.
+pub(crate) fn amounts() -> impl Strategy<Value = Amounts> {
+    let amount = || prop_oneof![3 => Just(0), 12 => 0_u64..300, 1 => any::<u64>()];
+    (amount(), amount(), amount(), amount()).prop_map(|(messages, characters, turns, bytes)| Amounts {
+        messages,
+        characters,
+        turns,
+        bytes,
+    })
+}
+
+/// Any tally.
+pub(crate) fn tally() -> impl Strategy<Value = Tally> {
+    (amounts(), prop_oneof![8 => 0_i64..3, 1 => any::<i64>()], amounts()).prop_map(|(all, day, today)| Tally { all, day, today })
+}
+
+/// Any share of any limit.
+pub(crate) fn reached() -> impl Strategy<Value = Reached> {
+    (any::<u64>(), any::<u64>()).prop_map(|(used, limit)| Reached { what: Measure::Turns, of: Span::Day, used, limit })
+}
+
+pub(crate) fn hash() -> impl Strategy<Value = Fingerprint> {
+    few().prop_map(Fingerprint::new)
 }
 
 fn few() -> impl Strategy<Value = [u8; 16]> {

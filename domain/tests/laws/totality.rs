@@ -11,8 +11,8 @@ use crate::subject::{Subject, timestamp};
 
 /// Limits of any size.
 fn policy() -> impl Strategy<Value = Policy> {
-    (any::<[u32; 15]>(), any::<[i64; 8]>(), any::<[u16; 8]>(), any::<u8>()).prop_map(
-        |(counts, lengths, sizes, question_fields)| Policy {
+    (any::<[u32; 17]>(), any::<[i64; 8]>(), any::<[u16; 8]>(), any::<u8>(), any::<[u64; 3]>()).prop_map(
+        |(counts, lengths, sizes, question_fields, bytes)| Policy {
             retired_secrets: sizes[7].into(),
             longest_overlap: Millis(lengths[6]),
             agent_keys: sizes[0].into(),
@@ -46,6 +46,11 @@ fn policy() -> impl Strategy<Value = Policy> {
             handoffs: counts[13],
             handoff_lifetime: Millis(lengths[7]),
             handoff_tries: counts[14],
+            reports: counts[15],
+            report_characters: counts[16],
+            session_bytes_a_day: bytes[0],
+            link_bytes_a_day: bytes[1],
+            agent_bytes_a_day: bytes[2],
         },
     )
 }

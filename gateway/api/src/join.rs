@@ -1,12 +1,12 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use app::audit::about;
-use app::{App, Client, Guess, Guessable};
+use app::{App, Client, Guess, Priced};
 use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use body::Json;
-use command_service::{Join, Joined};
+use command_service::{Join, Joined, Known};
 use events::{Event, Moment};
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
@@ -94,9 +94,9 @@ pub(super) struct JoinAnswer {
         (status = 201, description = "A session began.", body = JoinAnswer),
         (status = 200, description = "The client has this session already.", body = JoinAnswer),
         (status = 401, description = "passcode_required, passcode_wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
-        (status = 403, description = "proof_required", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "proof_required, blocked", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 404, description = "link_unknown, handoff_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
-        (status = 409, description = "link_full, link_used_up, link_paused, client_id_used", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "link_full, link_used_up, link_paused, client_id_used, link_budget_reached, agent_budget_reached", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "link_expired, link_revoked", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "too_many_attempts, rate_limited", body = problem::Body<'static>, content_type = "application/problem+json"),
     ),
@@ -105,14 +105,15 @@ pub(super) async fn join(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Json(request): Json<JoinRequest>,
+    Json(mut request): Json<JoinRequest>,
 ) -> Result<Response, Problem> {
-    let client_id = uuid("client_id", &request.client_id)?;
+    request.client_id = uuid("client_id", &request.client_id)?;
     let token = match (&request.token, &request.handoff_code) {
         (Some(token), None) => token,
         (None, Some(code)) => {
             let chatter =
-                devices::take(&app, client, code, request.proof.as_ref(), &client_id, carrier(request.credential)).await?;
+                devices::take(&app, client, code, request.proof.as_ref(), &request.client_id, carrier(request.credential))
+                    .await?;
             return welcome(&app, &chatter, false).await.map(IntoResponse::into_response);
         }
         (None, None) => return Err(Problem::field("token", "missing", "Send a token or a handoff_code.")),
@@ -123,22 +124,23 @@ pub(super) async fn join(
     let token = app.genuine(client, token)?;
     let LinkToken { agent, link, rotation, recipient } = token;
     about(|about| (about.agent, about.link) = (Some(agent), Some(link)));
-    let passcode = request.passcode.filter(|passcode| !passcode.is_empty());
+    let passcode = request.passcode.clone().filter(|passcode| !passcode.is_empty());
     let guess = match &passcode {
         Some(_) => guess(&app, client, &token, request.proof.as_ref()).await?,
         None => None,
     };
-    // Who has paid is not held up by what others do at the same address or link.
-    let is_paid = guess.as_ref().is_some_and(Guess::is_paid);
-    if !is_paid {
-        app.visit(client, link)?;
-    }
+    let known = match enter(&app, client, &token, &request, guess.as_ref()).await {
+        Ok(known) => known,
+        Err(problem) => {
+            // Nobody looked at the passcode.
+            if let Some(guess) = guess {
+                guess.forgive();
+            }
+            return Err(problem);
+        }
+    };
     if passcode.as_ref().is_some_and(|passcode| passcode.chars().count() > PASSCODE_CHARACTERS) {
         return Err(Code::PasscodeWrong.into());
-    }
-    let known = app.commands().known_session(agent, link, recipient, &client_id).await?;
-    if !is_paid && (known.is_none() || request.start_new) {
-        app.new_session(client, link)?;
     }
     let joined = app
         .commands()
@@ -152,7 +154,8 @@ pub(super) async fn join(
                     .find(|presented| presented.session == known.session && !known.state.has_forgotten(&presented.device))
                     .map(|presented| presented.session)
             }),
-            client_id: client_id.clone(),
+            network: Some(network(client)),
+            client_id: request.client_id.clone(),
             display_name: request.display_name.as_deref().and_then(one_line),
             passcode,
             language: preferred_language(&headers),
@@ -174,16 +177,46 @@ pub(super) async fn join(
         Joined::Existing(_) => false,
     };
     let session = joined.session();
-    let device = app.commands().device(session, &client_id);
+    let device = app.commands().device(session, &request.client_id);
     let chatter = Chatter { agent, session, device, carrier: carrier(request.credential) };
     welcome(&app, &chatter, started).await.map(IntoResponse::into_response)
+}
+
+/// Lets somebody in as far as it does not depend on the link, and returns the session that the client has.
+async fn enter(
+    app: &App,
+    client: Client,
+    &LinkToken { agent, link, recipient, .. }: &LinkToken,
+    request: &JoinRequest,
+    guess: Option<&Guess>,
+) -> Result<Option<Known>, Problem> {
+    let known = app.commands().known_session(agent, link, recipient, &request.client_id);
+    // Who has paid is not held up by what others did at the same address or link.
+    if guess.is_some_and(Guess::is_paid) {
+        return Ok(known.await?);
+    }
+    app.visit(client, link)?;
+    let known = known.await?;
+    if known.is_none() || request.start_new {
+        if app.commands().must_prove(agent, link, &request.client_id, &network(client)).await? {
+            // It counts, however it ends: the next from this network pay more.
+            let _counted = app.guesses().begin(Priced::Entry(link), client, request.proof.as_ref())?;
+        }
+        app.new_session(client, link)?;
+    }
+    Ok(known)
+}
+
+/// Names the network that a client comes from, as links know it.
+fn network(client: Client) -> String {
+    client.neighbourhood().0.to_string()
 }
 
 /// Lets a passcode be tried, where the link asks for one and the token is its newest.
 async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Guess>, Problem> {
     let link = app.commands().link(token.agent, token.link).await?;
     let asks = link.rotation == token.rotation && link.settings.is_some_and(|settings| settings.passcode.is_some());
-    asks.then(|| app.guesses().begin(Guessable::Passcode(token.link), client, proof)).transpose()
+    asks.then(|| app.guesses().begin(Priced::Passcode(token.link), client, proof)).transpose()
 }
 
 fn carrier(credential: Credential) -> Carrier {

@@ -60,6 +60,34 @@ pub(super) async fn end(State(app): State<App>, chatter: Chatter, Json(end): Jso
     Ok(Json(ended.answer(&app, chatter.agent, chatter.session).await?))
 }
 
+/// What is wrong with a chat.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Report {
+    /// In the person's own words, at most 1,000 characters.
+    reason: String,
+}
+
+/// Reports the chat to the operator; the agent does not hear of it. Also after its end, until the words are erased.
+#[utoipa::path(
+    post, path = "/sessions/{id}/report", tag = "chatters", params(("id" = String, Path)), request_body = Report,
+    responses(
+        (status = 204, description = "Reported."),
+        (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "report_limit_reached", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 410, description = "session_erased", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 422, description = "text_empty, text_too_long", body = problem::Body<'static>, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn report(State(app): State<App>, chatter: Chatter, Json(report): Json<Report>) -> Result<StatusCode, Problem> {
+    let reason = report.reason.trim();
+    if reason.is_empty() {
+        return Err(Code::TextEmpty.into());
+    }
+    let receipt = app.commands().report(chatter.address(), reason).await?;
+    app.wrote(chatter.agent, &receipt);
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// What became of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Erasure {

@@ -31,6 +31,7 @@ pub fn quick() -> OpenApiRouter<App> {
         .routes(routes!(signals::typing))
         .routes(routes!(signals::read))
         .routes(routes!(leave::end))
+        .routes(routes!(leave::report))
         .routes(routes!(devices::handoff))
         .routes(routes!(devices::forget))
         .routes(routes!(transcript::transcript))

@@ -53,7 +53,7 @@ pub(super) struct Posted {
         (status = 201, body = Posted),
         (status = 200, description = "It was said before.", body = Posted),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
-        (status = 409, description = "session_ended, message_limit_reached, id_reused, link_full", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 409, description = "session_ended, message_limit_reached, link_budget_reached, agent_budget_reached, id_reused, link_full", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "session_erased", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 422, description = "text_empty, text_too_long", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 429, description = "rate_limited", body = problem::Body<'static>, content_type = "application/problem+json"),

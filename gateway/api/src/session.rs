@@ -216,6 +216,7 @@ mod tests {
             messages_per_minute: 5,
             idle_timeout: Millis(10),
             keep_after_end: Millis(50),
+            budget: domain::budget::Limits::default(),
         };
         Session { status, ended, settings: Some(settings), ..Session::default() }
     }

@@ -41,8 +41,8 @@ impl Client {
         self.0.is_ipv6().then(|| Self(masked(self.0, 32, 48)))
     }
 
-    /// Returns what whoever guesses may have as a whole: the IPv4 network (/24), or the IPv6 site (/48).
-    pub(crate) fn neighbourhood(self) -> Self {
+    /// Returns what whoever guesses, or comes back, may have as a whole: the IPv4 network (/24), or the IPv6 site (/48).
+    pub fn neighbourhood(self) -> Self {
         Self(masked(self.0, 24, 48))
     }
 }

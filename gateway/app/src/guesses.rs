@@ -1,4 +1,5 @@
-//! Guesses at secrets that people type: a few are free, and each one more costs the guesser proof of work. None is refused for what others did.
+//! What is priced by proof of work and never refused for what others did: guesses at secrets that people type, of which a few are free, and
+//! coming in from a network out of which somebody was shut out of the link.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use parking_lot::Mutex;
 use problem::{Code, Problem};
 
 use crate::client::Client;
-use crate::guessable::Guessable;
 use crate::limits::Rates;
+use crate::priced::Priced;
 use crate::proof_of_work::{Level, Proofs};
 
 /// After how long wrong guesses are forgotten, counted from the first.
@@ -24,6 +25,8 @@ const TRACKED: u64 = 32_768;
 const DOUBLES_FOR_NETWORK: u32 = 2;
 /// Further wrong guesses of everybody until the price doubles for everybody.
 const DOUBLES_FOR_ALL: u32 = 8;
+/// Newcomers of a network until the price doubles.
+const DOUBLES_FOR_NEWCOMERS: u32 = 8;
 
 /// Who guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,18 +36,19 @@ enum Guesser {
     Everybody,
 }
 
-/// How many wrong guesses are free.
+/// How many tries are free, and what the further ones cost.
 #[derive(Debug, Clone, Copy)]
 struct Free {
     name: &'static str,
-    wrong: NonZeroU32,
+    tries: u32,
     doubles_after: u32,
+    dearest: NonZeroU32,
 }
 
 /// Counts wrong guesses and prices further ones.
 #[derive(Debug)]
 pub struct Guesses {
-    wrong: Cache<(Guessable, Guesser), Arc<AtomicU32>>,
+    wrong: Cache<(Priced, Guesser), Arc<AtomicU32>>,
     proofs: Proofs,
     rates: Rates,
     /// Held while a guess is priced and counted, so that many at once are priced one after another.
@@ -85,19 +89,19 @@ impl Guesses {
     }
 
     /// Lets a guess in that is free or paid for, or says what it costs.
-    pub fn begin(&self, secret: Guessable, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
+    pub fn begin(&self, priced: Priced, client: Client, proof: Option<&serde_json::Value>) -> Result<Guess, Problem> {
         let verified = match proof {
-            Some(proof) if self.price(secret, client).0 > Level::FREE => Some(self.proofs.verify(secret, proof)),
+            Some(proof) if self.price(priced, client).0 > Level::FREE => Some(self.proofs.verify(priced, proof)),
             Some(_) | None => None,
         };
         let pricing = self.pricing.lock();
-        let (level, limit) = self.price(secret, client);
+        let (level, limit) = self.price(priced, client);
         let paid = match verified {
             Some(verified) if level > Level::FREE => Some(verified.and_then(|verified| self.proofs.spend(level, verified))),
             Some(_) | None => None,
         };
         if level == Level::FREE || paid == Some(Ok(())) {
-            let counts = self.guessers(secret, client).map(|(guesser, _)| self.count(secret, guesser));
+            let counts = self.guessers(priced, client).map(|(guesser, _)| self.count(priced, guesser));
             let counts: Vec<_> = counts.collect();
             for count in &counts {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -106,14 +110,17 @@ impl Guesses {
         }
         drop(pricing);
         metrics::counter!("tempchat_limit_refusals_total", "limit" => limit).increment(1);
-        let told = match paid {
-            None | Some(Ok(())) => {
+        let told = match (paid, priced) {
+            (Some(Err(flaw)), _) => format!("The proof was not taken: {flaw}."),
+            (_, Priced::Passcode(_) | Priced::HandoffCode) => {
                 "There were wrong guesses here, so each further one costs some work of your machine.".to_owned()
             }
-            Some(Err(flaw)) => format!("The proof was not taken: {flaw}."),
+            (_, Priced::Entry(_)) => {
+                "Somebody from your network was shut out here, so coming in costs some work of your machine.".to_owned()
+            }
         };
         let problem = Problem::with_detail(Code::ProofRequired, told);
-        Err(Problem { challenge: Some(Box::new(self.proofs.challenge(secret, level))), ..problem })
+        Err(Problem { challenge: Some(Box::new(self.proofs.challenge(priced, level))), ..problem })
     }
 
     /// Tells the metrics how many are tracked.
@@ -121,48 +128,55 @@ impl Guesses {
         self.wrong.run_pending_tasks();
         let tracked = u32::try_from(self.wrong.entry_count()).unwrap_or(u32::MAX);
         metrics::gauge!("tempchat_limit_tracked", "limit" => "guesses").set(f64::from(tracked));
-        for secret in [Guessable::Passcode(LinkId::new([0; 16])), Guessable::HandoffCode] {
-            for (_, free) in self.guessers(secret, Client::UNREADABLE) {
+        let any = LinkId::new([0; 16]);
+        for priced in [Priced::Passcode(any), Priced::HandoffCode, Priced::Entry(any)] {
+            for (_, free) in self.guessers(priced, Client::UNREADABLE) {
                 metrics::counter!("tempchat_limit_refusals_total", "limit" => free.name).increment(0);
             }
         }
     }
 
     /// Prices the next guess, by the dearest of who guesses, and names the limit that says so.
-    fn price(&self, secret: Guessable, client: Client) -> (Level, &'static str) {
-        let levels = self.guessers(secret, client).map(|(guesser, free)| {
-            let wrong = self.wrong.get(&(secret, guesser)).map_or(0, |wrong| wrong.load(Ordering::Relaxed));
-            let level = wrong.checked_sub(free.wrong.get()).map_or(0, |over| 1 + over / free.doubles_after);
-            (level, free.name)
+    fn price(&self, priced: Priced, client: Client) -> (Level, &'static str) {
+        let levels = self.guessers(priced, client).map(|(guesser, free)| {
+            let wrong = self.wrong.get(&(priced, guesser)).map_or(0, |wrong| wrong.load(Ordering::Relaxed));
+            let level = wrong.checked_sub(free.tries).map_or(0, |over| 1 + over / free.doubles_after);
+            (Level::up_to(level, free.dearest), free.name)
         });
-        let (level, name) = levels.max_by_key(|(level, _)| *level).unwrap_or_default();
-        (Level::up_to(level, self.rates.dearest_proof), name)
+        levels.max_by_key(|(level, _)| *level).unwrap_or((Level::FREE, ""))
     }
 
-    /// Lists who is counted for a guess.
-    fn guessers(&self, secret: Guessable, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
+    /// Lists who is counted.
+    fn guessers(&self, priced: Priced, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
         let Rates { free_passcodes, free_passcodes_of_network, free_passcodes_of_link, .. } = self.rates;
-        let Rates { free_handoff_codes, free_handoff_codes_of_network, .. } = self.rates;
-        let free = |name, wrong, doubles_after| Free { name, wrong, doubles_after };
-        let (address, network, everybody) = match secret {
-            Guessable::Passcode(_) => (
-                free("free_passcodes", free_passcodes, 1),
-                free("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK),
-                Some(free("free_passcodes_of_link", free_passcodes_of_link, DOUBLES_FOR_ALL)),
+        let Rates { free_handoff_codes, free_handoff_codes_of_network, dearest_proof, dearest_entry, .. } = self.rates;
+        let guesses =
+            |name, tries: NonZeroU32, doubles_after| Free { name, tries: tries.get(), doubles_after, dearest: dearest_proof };
+        let (address, network, everybody) = match priced {
+            Priced::Passcode(_) => (
+                Some(guesses("free_passcodes", free_passcodes, 1)),
+                guesses("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK),
+                Some(guesses("free_passcodes_of_link", free_passcodes_of_link, DOUBLES_FOR_ALL)),
             ),
             // A code is drawn from 2^40 and good for five minutes: what everybody tries needs no price for everybody.
-            Guessable::HandoffCode => (
-                free("free_handoff_codes", free_handoff_codes, 1),
-                free("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK),
+            Priced::HandoffCode => (
+                Some(guesses("free_handoff_codes", free_handoff_codes, 1)),
+                guesses("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK),
                 None,
             ),
+            Priced::Entry(_) => {
+                let name = "dearest_entry";
+                (None, Free { name, tries: 0, doubles_after: DOUBLES_FOR_NEWCOMERS, dearest: dearest_entry }, None)
+            }
         };
-        let of_client = [(Guesser::Address(client), address), (Guesser::Network(client.neighbourhood()), network)];
-        of_client.into_iter().chain(everybody.map(|free| (Guesser::Everybody, free)))
+        let network = (Guesser::Network(client.neighbourhood()), network);
+        let address = address.map(|free| (Guesser::Address(client), free));
+        let everybody = everybody.map(|free| (Guesser::Everybody, free));
+        address.into_iter().chain([network]).chain(everybody)
     }
 
-    fn count(&self, secret: Guessable, guesser: Guesser) -> Arc<AtomicU32> {
-        self.wrong.get_with((secret, guesser), Arc::default)
+    fn count(&self, priced: Priced, guesser: Guesser) -> Arc<AtomicU32> {
+        self.wrong.get_with((priced, guesser), Arc::default)
     }
 }
 
@@ -173,7 +187,7 @@ mod tests {
     use super::*;
     use crate::proof_of_work::solve;
 
-    const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
+    const LINK: Priced = Priced::Passcode(LinkId::new([1; 16]));
 
     fn guesses() -> Guesses {
         Guesses::new(&Rates::default(), &Secrets::generate())
@@ -183,8 +197,8 @@ mod tests {
         Client::of_peer(IpAddr::from([203, 0, network, last]))
     }
 
-    fn price(guesses: &Guesses, secret: Guessable, client: Client) -> Level {
-        guesses.price(secret, client).0
+    fn price(guesses: &Guesses, priced: Priced, client: Client) -> Level {
+        guesses.price(priced, client).0
     }
 
     #[test]
@@ -202,7 +216,7 @@ mod tests {
         }
         // A neighbour, and another link, cost nothing.
         assert!(!guesses.begin(LINK, from(1, 2), None).unwrap().is_paid());
-        assert!(!guesses.begin(Guessable::Passcode(LinkId::new([2; 16])), from(1, 1), None).unwrap().is_paid());
+        assert!(!guesses.begin(Priced::Passcode(LinkId::new([2; 16])), from(1, 1), None).unwrap().is_paid());
     }
 
     #[test]
@@ -229,8 +243,21 @@ mod tests {
         guesses.begin(LINK, from(99, 1), None).unwrap_err();
         // Codes have no price for everybody.
         for network in 0..255 {
-            let _wrong = guesses.begin(Guessable::HandoffCode, from(network, 1), None).unwrap();
+            let _wrong = guesses.begin(Priced::HandoffCode, from(network, 1), None).unwrap();
         }
+    }
+
+    #[test]
+    fn coming_in_costs_from_the_first_and_never_more_than_an_office_can_pay() {
+        let guesses = guesses();
+        let entry = Priced::Entry(LinkId::new([1; 16]));
+        let asked = guesses.begin(entry, from(1, 1), None).unwrap_err();
+        let _paid = guesses.begin(entry, from(1, 1), Some(&solve(&asked.challenge.unwrap()))).unwrap();
+        let network = guesses.count(entry, Guesser::Network(from(1, 2).neighbourhood()));
+        assert_eq!(network.swap(DOUBLES_FOR_NEWCOMERS, Ordering::Relaxed), 1);
+        assert_eq!(price(&guesses, entry, from(1, 2)), Level::new(2));
+        network.store(u32::MAX, Ordering::Relaxed);
+        assert_eq!(price(&guesses, entry, from(1, 2)), Level::new(5));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use nats::{Secrets, context};
 use zeroize::Zeroizing;
 
-use crate::guessable::Guessable;
+use crate::priced::Priced;
 use crate::random;
 
 /// Rounds of SHA-256 (as HMAC) for each counter that is tried: some milliseconds of a phone, of which the call itself is a small part.
@@ -88,14 +88,14 @@ impl Proofs {
         Self { key: secrets.derive(context::PROOF), used: used.eviction_policy(EvictionPolicy::lru()).build() }
     }
 
-    /// Makes a challenge at a price, for one secret, good for five minutes.
-    pub(crate) fn challenge(&self, secret: Guessable, level: Level) -> serde_json::Value {
+    /// Makes a challenge at a price, for one purpose, good for five minutes.
+    pub(crate) fn challenge(&self, priced: Priced, level: Level) -> serde_json::Value {
         let good_for = i64::try_from(GOOD_FOR.as_secs()).expect("five minutes");
-        self.challenge_until(secret, level, command_service::clock::now().0 / 1_000 + good_for)
+        self.challenge_until(priced, level, command_service::clock::now().0 / 1_000 + good_for)
     }
 
-    fn challenge_until(&self, secret: Guessable, level: Level, expires_at: i64) -> serde_json::Value {
-        let (signing, key_signing) = self.keys(secret);
+    fn challenge_until(&self, priced: Priced, level: Level, expires_at: i64) -> serde_json::Value {
+        let (signing, key_signing) = self.keys(priced);
         let data = BTreeMap::from([("level".to_owned(), level.0.into()), ("counters".to_owned(), level.counters().into())]);
         let challenge = create_challenge(CreateChallengeOptions {
             cost: ROUNDS,
@@ -110,11 +110,11 @@ impl Proofs {
         serde_json::to_value(challenge).expect("a challenge is plain JSON")
     }
 
-    /// Verifies a solution for a secret: one computation of PBKDF2, so no lock is to be held meanwhile.
-    pub(crate) fn verify(&self, secret: Guessable, proof: &serde_json::Value) -> Result<Verified, Flaw> {
+    /// Verifies a solution for a purpose: one computation of PBKDF2, so no lock is to be held meanwhile.
+    pub(crate) fn verify(&self, priced: Priced, proof: &serde_json::Value) -> Result<Verified, Flaw> {
         use serde::Deserialize as _;
         let Payload { challenge, solution } = Payload::deserialize(proof).map_err(|_| Flaw::Form)?;
-        let (signing, key_signing) = self.keys(secret);
+        let (signing, key_signing) = self.keys(priced);
         let checked = verify_solution(VerifySolutionOptions {
             hmac_key_signature_secret: Some(key_signing),
             ..VerifySolutionOptions::new(&challenge, &solution, signing)
@@ -140,12 +140,13 @@ impl Proofs {
         if entry.is_fresh() { Ok(()) } else { Err(Flaw::Used) }
     }
 
-    /// Derives the keys that sign challenges for one secret: those for another are strange to it.
-    fn keys(&self, secret: Guessable) -> (String, String) {
+    /// Derives the keys that sign challenges for one purpose: those for another are strange to it.
+    fn keys(&self, priced: Priced) -> (String, String) {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        match secret {
-            Guessable::Passcode(link) => hasher.update(b"passcode").update(link.bytes()),
-            Guessable::HandoffCode => hasher.update(b"handoff code"),
+        match priced {
+            Priced::Passcode(link) => hasher.update(b"passcode").update(link.bytes()),
+            Priced::HandoffCode => hasher.update(b"handoff code"),
+            Priced::Entry(link) => hasher.update(b"entry").update(link.bytes()),
         };
         let mut keys = Zeroizing::new([0; 64]);
         hasher.finalize_xof().fill(keys.as_mut());
@@ -183,16 +184,16 @@ mod tests {
 
     use super::*;
 
-    const LINK: Guessable = Guessable::Passcode(LinkId::new([1; 16]));
-    const OTHER: Guessable = Guessable::Passcode(LinkId::new([2; 16]));
+    const LINK: Priced = Priced::Passcode(LinkId::new([1; 16]));
+    const OTHER: Priced = Priced::Passcode(LinkId::new([2; 16]));
 
     fn proofs() -> Proofs {
         Proofs::new(&Secrets::generate())
     }
 
     impl Proofs {
-        fn check(&self, secret: Guessable, price: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
-            self.spend(price, self.verify(secret, proof)?)
+        fn check(&self, priced: Priced, price: Level, proof: &serde_json::Value) -> Result<(), Flaw> {
+            self.spend(price, self.verify(priced, proof)?)
         }
     }
 
@@ -201,7 +202,7 @@ mod tests {
         let proofs = proofs();
         let proof = solve(&proofs.challenge(LINK, Level(1)));
         assert_eq!(proofs.check(OTHER, Level(1), &proof), Err(Flaw::Challenge));
-        assert_eq!(proofs.check(Guessable::HandoffCode, Level(1), &proof), Err(Flaw::Challenge));
+        assert_eq!(proofs.check(Priced::HandoffCode, Level(1), &proof), Err(Flaw::Challenge));
         assert_eq!(proofs.check(LINK, Level(1), &proof), Ok(()));
         assert_eq!(proofs.check(LINK, Level(1), &proof), Err(Flaw::Used));
         assert_eq!(self::proofs().check(LINK, Level(1), &proof), Err(Flaw::Challenge), "another installation");

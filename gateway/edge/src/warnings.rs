@@ -39,8 +39,8 @@ pub(crate) async fn warnings(app: &App) -> Vec<Warning> {
 }
 
 /// Describes everything that there may be, also what there is none of.
-fn describe(unfinished: &Unfinished) -> [Warning; 5] {
-    let Unfinished { failing_erasures, dead_commands, late_commands, passed_over, dead_deliveries } = *unfinished;
+fn describe(unfinished: &Unfinished) -> [Warning; 6] {
+    let Unfinished { failing_erasures, dead_commands, late_commands, passed_over, dead_deliveries, reports } = *unfinished;
     let warning = |code, count, one: &str, many: &str, next: &str| Warning {
         code,
         count,
@@ -81,6 +81,13 @@ fn describe(unfinished: &Unfinished) -> [Warning; 5] {
             "call to a webhook was given up",
             "calls to webhooks were given up",
             "See `tempchat schedule list --dead`; `tempchat agent webhook redeliver` tries again.",
+        ),
+        warning(
+            "reports",
+            reports,
+            "report of a chat by a person in the last seven days",
+            "reports of chats by people in the last seven days",
+            "`tempchat log show` has them as session.reported, `--with-text` with what they say; `tempchat agent key revoke` stops an agent.",
         ),
     ]
 }

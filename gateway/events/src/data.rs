@@ -2,6 +2,7 @@
 
 use std::ops::Not;
 
+use domain::budget::{Measure, Reached, Span};
 use domain::session::{EndReason, MessageKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -113,6 +114,21 @@ pub enum Data {
         #[schema(value_type = String, format = DateTime)]
         expires_at: Moment,
     },
+    /// A share of a budget is used up; for agents only.
+    Budget {
+        /// `messages`, `characters`, `turns` or `bytes`.
+        #[schema(value_type = String, example = "messages")]
+        what: Measure,
+        /// `session`, `link` or `day` (the link's), or `session_day`.
+        #[schema(value_type = String, example = "day")]
+        of: Span,
+        /// How much is used.
+        used: u64,
+        /// The limit.
+        limit: u64,
+        /// 80 or 100.
+        at_percent: u8,
+    },
     /// The link takes nobody new any more; for agents only.
     LinkClosed {
         /// `expired` or `revoked`.
@@ -149,8 +165,14 @@ impl Data {
             Self::SessionEnded { .. } => "session_ended",
             Self::Erased {} => "erased",
             Self::LinkExpiring { .. } => "link_expiring",
+            Self::Budget { .. } => "budget",
             Self::LinkClosed { .. } => "link_closed",
         }
+    }
+
+    pub(crate) fn budget(reached: &Reached, at_percent: u8) -> Self {
+        let Reached { what, of, used, limit } = *reached;
+        Self::Budget { what, of, used, limit, at_percent }
     }
 }
 
@@ -173,6 +195,7 @@ mod tests {
             Data::SessionEnded { reason: EndReason::ChatterLeft },
             Data::Erased {},
             Data::LinkExpiring { expires_at: Moment(domain::Timestamp(0)) },
+            Data::Budget { what: Measure::Messages, of: Span::Day, used: 8, limit: 10, at_percent: 80 },
             Data::LinkClosed { reason: "expired" },
         ] {
             let sent = serde_json::to_value(&data).unwrap();

@@ -19,6 +19,7 @@ pub const NEWS: &[&str] = &[
     "session.resumed",
     "session.rescheduled",
     "session.rated",
+    "session.budget_reached",
     "session.ended",
     "session.erased",
 ];
@@ -27,7 +28,13 @@ pub const NEWS: &[&str] = &[
 pub fn is_news(event: &AnyEvent) -> bool {
     match event {
         AnyEvent::Link(event) => {
-            matches!(event, link::Event::Expiring { .. } | link::Event::Expired | link::Event::Revoked { .. })
+            matches!(
+                event,
+                link::Event::Expiring { .. }
+                    | link::Event::Expired
+                    | link::Event::Revoked { .. }
+                    | link::Event::BudgetReached { .. }
+            )
         }
         // A link's own welcome and questions are the agent's words.
         AnyEvent::Session(
@@ -38,9 +45,10 @@ pub fn is_news(event: &AnyEvent) -> bool {
     }
 }
 
-/// Tells whether one of an agent's keys is told about an event: of what others did, as far as it is news.
+/// Tells whether one of an agent's keys is told about an event: of what others did, as far as it is news, and of a budget whoever spent it.
 pub fn is_news_to(key: KeyId, fact: &Fact) -> bool {
-    fact.actor != Actor::Agent(key) && is_news(&fact.event)
+    let is_by_nobody = matches!(fact.event, AnyEvent::Session(SessionEvent::BudgetReached { .. }));
+    (is_by_nobody || fact.actor != Actor::Agent(key)) && is_news(&fact.event)
 }
 
 /// Renders a stored event for agents, its texts opened by the vault of its aggregate; none where agents are not told about it. Which key

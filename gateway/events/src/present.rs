@@ -72,12 +72,15 @@ fn of_link(event: &LinkEvent) -> Option<Data> {
         LinkEvent::Expiring { expires_at } => Some(Data::LinkExpiring { expires_at: Moment(*expires_at) }),
         LinkEvent::Expired => Some(Data::LinkClosed { reason: "expired" }),
         LinkEvent::Revoked { .. } => Some(Data::LinkClosed { reason: "revoked" }),
+        LinkEvent::BudgetReached { reached, at_percent } => Some(Data::budget(reached, *at_percent)),
         LinkEvent::Opened { .. }
         | LinkEvent::Updated { .. }
         | LinkEvent::Paused
         | LinkEvent::Resumed
         | LinkEvent::TokenRotated { .. }
         | LinkEvent::Admitted { .. }
+        | LinkEvent::BudgetDrawn { .. }
+        | LinkEvent::Blocked { .. }
         | LinkEvent::Released { .. }
         | LinkEvent::Erased
         | LinkEvent::WebhookSet { .. } => None,
@@ -142,6 +145,12 @@ fn of_session(
         }
         SessionEvent::Ended { reason } => Data::SessionEnded { reason: *reason },
         SessionEvent::Erased => Data::Erased {},
+        SessionEvent::BudgetReached { reached, at_percent } => match audience {
+            Audience::Agent => Data::budget(reached, *at_percent),
+            Audience::Chatter => return Ok(None),
+        },
+        // A report is between the person and the operator.
+        SessionEvent::Reported { .. } | SessionEvent::BudgetSet { .. } => return Ok(None),
         // Nobody is told on which devices a person reads.
         SessionEvent::HandoffOffered { .. }
         | SessionEvent::HandoffMissed
@@ -187,6 +196,7 @@ fn document(text: Option<String>, question: QuestionId) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use domain::budget::Limits;
     use domain::session::{EndReason, Settings};
     use domain::{Address, AgentId, CommandId, Fingerprint, KeyId, Millis, Timestamp};
     use nats::{Actor, Epoch, Secrets, Shard};
@@ -268,6 +278,7 @@ mod tests {
             messages_per_minute: 1,
             idle_timeout: Millis(1),
             keep_after_end: Millis(1),
+            budget: Limits::default(),
         };
         let started = SessionEvent::Started {
             link: LINK,
@@ -275,6 +286,7 @@ mod tests {
             display_name: Some(sealed()),
             language: Some("de".to_owned()),
             recipient: None,
+            origin: None,
         };
         assert_eq!(shown(started, Audience::Chatter)["data"], json!({"language": "de"}));
     }

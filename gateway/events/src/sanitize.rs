@@ -35,6 +35,7 @@ pub fn clean_data(data: &mut Data) {
         | Data::SessionUpdated { .. }
         | Data::SessionEnded { .. }
         | Data::Erased {}
+        | Data::Budget { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     };

@@ -94,6 +94,7 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
         Data::SessionUpdated { expires_at: None }
         | Data::Read { .. }
         | Data::Erased {}
+        | Data::Budget { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     }?;

@@ -107,6 +107,7 @@ impl Arguments {
             "integer" => (value.is_i64() || value.is_u64(), "a whole number"),
             "number" => (value.is_number(), "a number"),
             "boolean" => (value.is_boolean(), "true or false"),
+            "object" => (value.is_object(), "an object"),
             "array" => match property.get("items").and_then(|items| items.get("type")).and_then(Value::as_str) {
                 Some("object") => (value.as_array().is_some_and(|items| items.iter().all(Value::is_object)), "a list of objects"),
                 _ => (value.as_array().is_some_and(|items| items.iter().all(Value::is_string)), "a list of texts"),

@@ -69,8 +69,10 @@ codes! {
         client "Check the passcode and send it again.", agent "Check the passcode and send it again.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many attempts.",
         client "Wait as long as Retry-After says.", agent "Wait before the next call.";
-    ProofRequired = "proof_required", FORBIDDEN, "A guess costs proof of work now.",
-        client "Solve the challenge and send the same request again with it as proof.", agent "Only people type passcodes and codes.";
+    ProofRequired = "proof_required", FORBIDDEN, "This costs proof of work now.",
+        client "Solve the challenge and send the same request again with it as proof.", agent "Only people come in, and their browsers pay.";
+    Blocked = "blocked", FORBIDDEN, "This device may not come in here.",
+        client "Nothing can be done here.", agent "This device was shut out by temp_chat_end_session with block.";
     ClientIdUsed = "client_id_used", CONFLICT, "This client_id belongs to a session whose credential was not shown.",
         client "Send the credential, or join with a new client_id.", agent "Join with a new client_id.";
 
@@ -100,6 +102,12 @@ codes! {
         client "Shorten it or send it in parts.", agent "Shorten it or send it in parts.";
     MessageLimitReached = "message_limit_reached", CONFLICT, "Every message of this session has been written.",
         client "Nothing more can be sent here.", agent "End the session with temp_chat_end_session.";
+    LinkBudgetReached = "link_budget_reached", CONFLICT, "A budget of the link is used up.",
+        client "Nothing more can be sent here for now.", agent "Call temp_chat_update_link with a larger budget, or temp_chat_end_session.";
+    AgentBudgetReached = "agent_budget_reached", CONFLICT, "The agent's links have written as much as they may today.",
+        client "Try again tomorrow.", agent "Tell the operator; until tomorrow (UTC) only end or erase sessions.";
+    ReportLimitReached = "report_limit_reached", CONFLICT, "The chat was reported as often as it may be.",
+        client "The operator has your reports.", agent "Only people report chats.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too much at once.",
         client "Wait as long as Retry-After says.", agent "Wait before the next call.";
     IdReused = "id_reused", CONFLICT, "This id was used before with other content.",

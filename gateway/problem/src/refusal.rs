@@ -24,6 +24,7 @@ impl From<Refusal> for Problem {
                 Code::LinkUsedUp,
                 format!("This client has had {limit} sessions on this link, which is all it may have."),
             ),
+            Refusal::AgentBudgetReached { .. } => Self::with_detail(Code::AgentBudgetReached, sentence(&refusal)),
             Refusal::AnswerInvalid(errors) => Self::of_fields(Code::AnswerInvalid, errors),
             Refusal::LogFull => Self::new(Code::LogFull).after(Duration::from_mins(1)),
             Refusal::Busy => Code::Busy.into(),
@@ -134,6 +135,9 @@ fn of_link(rejection: &link::Rejection) -> Problem {
         Rejection::Paused => Code::LinkPaused.into(),
         Rejection::Full { .. } => Problem::with_detail(Code::LinkFull, sentence(rejection)),
         Rejection::UsedUp { .. } | Rejection::RecipientCame => Problem::with_detail(Code::LinkUsedUp, sentence(rejection)),
+        Rejection::BudgetReached(_) => Problem::with_detail(Code::LinkBudgetReached, sentence(rejection)),
+        // Nothing but the code: neither why nor for how long.
+        Rejection::Blocked => Code::Blocked.into(),
         Rejection::TooManyStarts { retry_at } => {
             Problem::with_detail(Code::RateLimited, "Too many sessions started on this link within a minute.")
                 .after(until(*retry_at))
@@ -168,6 +172,10 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::TextEmpty => Code::TextEmpty.into(),
         Rejection::TextTooLong { .. } => Problem::with_detail(Code::TextTooLong, sentence(rejection)),
         Rejection::MessageLimit { .. } => Problem::with_detail(Code::MessageLimitReached, sentence(rejection)),
+        Rejection::BudgetReached(_) => Problem::with_detail(Code::LinkBudgetReached, sentence(rejection)),
+        // The commands draw by themselves: it was drawn and spent by others again and again.
+        Rejection::NeedsGrant { .. } => Code::Busy.into(),
+        Rejection::TooManyReports { .. } => Problem::with_detail(Code::ReportLimitReached, sentence(rejection)),
         Rejection::RateLimited { retry_at } | Rejection::ReadTooSoon { retry_at } => {
             Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at))
         }

@@ -222,6 +222,13 @@ export const offerHandoff = (id) => call('POST', `${at(id)}/handoff`);
 export const forgetDevice = (id) => call('POST', `${at(id)}/forget`);
 
 /**
+ * Tells the operator what is wrong with the chat; the agent does not hear of it.
+ * @param {string} id
+ * @param {string} reason
+ */
+export const reportSession = (id, reason) => call('POST', `${at(id)}/report`, { body: { reason } });
+
+/**
  * Fetches a transcript: in a frame, where a plain link would show no credential.
  * @param {string} id
  * @param {'txt' | 'md'} format

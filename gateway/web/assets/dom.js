@@ -53,6 +53,7 @@ const ICONS = {
   retry: 'M19 12a7 7 0 1 1-2-4.9L19 9M19 4.5V9h-4.5',
   devices: 'M3 5h13v9H3zM2 18h10M15 10h6v10h-6z',
   forget: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M5 20c0-3.5 3-6 7-6M16 15l5 5M21 15l-5 5',
+  flag: 'M6 21V4h11l-2 4 2 4H6',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
 };
 

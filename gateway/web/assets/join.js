@@ -29,6 +29,9 @@ const MATTERS = {
   link_paused: 'paused',
   too_many_attempts: 'busy',
   rate_limited: 'busy',
+  blocked: 'blocked',
+  link_budget_reached: 'spent',
+  agent_budget_reached: 'spent',
 };
 
 /**

@@ -40,6 +40,14 @@ export function chatMenu(live) {
     act: () => import('./devices.js').then(({ forgetHere }) => forgetHere(live))
       .catch(() => tell(forget, say('menu.forget_failed'))),
   });
+  const report = h('button', {
+    type: 'button',
+    'aria-haspopup': 'dialog',
+    onclick: () => import('./report.js').then(({ showReport }) => {
+      leave();
+      showReport(live);
+    }, () => tell(report, say('report.failed'))),
+  }, icon('flag'), h('span', {}, say('menu.report')));
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true },
     transcriptLink(live.id, 'txt'),
     transcriptLink(live.id, 'md'),
@@ -48,6 +56,7 @@ export function chatMenu(live) {
     handoff,
     end,
     forget,
+    report,
     eraseButton(live));
   const button = h('button', {
     type: 'button',

@@ -5,7 +5,7 @@
 import { h, icon, showScreen } from './dom.js';
 import { say } from './words.js';
 
-/** @typedef {'full' | 'used_up' | 'paused' | 'expired' | 'revoked' | 'unknown' | 'away' | 'busy' | 'elsewhere' | 'forgotten' | 'gone'} Matter */
+/** @typedef {'full' | 'used_up' | 'paused' | 'expired' | 'revoked' | 'unknown' | 'away' | 'busy' | 'blocked' | 'spent' | 'elsewhere' | 'forgotten' | 'gone'} Matter */
 
 /** @type {Record<Matter, Parameters<typeof icon>[0]>} */
 const ICONS = {
@@ -17,6 +17,8 @@ const ICONS = {
   unknown: 'text',
   away: 'retry',
   busy: 'clock',
+  blocked: 'lock',
+  spent: 'clock',
   elsewhere: 'lock',
   forgotten: 'lock',
   gone: 'bin',

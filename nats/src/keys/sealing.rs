@@ -34,6 +34,8 @@ pub enum Field {
     Values,
     /// The comment with a rating.
     Feedback,
+    /// What a person reports to the operator.
+    Report,
 }
 
 impl Field {
@@ -49,6 +51,7 @@ impl Field {
             Self::Form => "form",
             Self::Values => "values",
             Self::Feedback => "feedback",
+            Self::Report => "report",
         }
     }
 }
@@ -232,9 +235,10 @@ mod tests {
             Field::Form,
             Field::Values,
             Field::Feedback,
+            Field::Report,
         ];
         let names = settings.chain(others).map(Field::name).collect::<Vec<_>>().join(" ");
-        insta::assert_snapshot!(names, @"title purpose description welcome_message agent_name passcode farewell display_name message client_message_id form values feedback");
+        insta::assert_snapshot!(names, @"title purpose description welcome_message agent_name passcode farewell display_name message client_message_id form values feedback report");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! One event of every kind, with every field filled; those with optional fields twice. A new event must get its sample here.
 
-use domain::{DeviceId, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session};
+use domain::budget::{Amounts, Limits, Measure, Reached, Span, Tally};
+use domain::session::Origin;
+use domain::{
+    Budget, DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session,
+};
 use nats::AnyEvent;
 
 use crate::world::sealed;
@@ -34,9 +38,12 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | link::Event::Expiring { .. }
             | link::Event::Expired
             | link::Event::Admitted { .. }
+            | link::Event::BudgetDrawn { .. }
+            | link::Event::BudgetReached { .. }
+            | link::Event::Blocked { .. }
             | link::Event::Released { .. }
             | link::Event::Erased
-            | link::Event::WebhookSet { .. } => 12,
+            | link::Event::WebhookSet { .. } => 15,
         },
         AnyEvent::Session(event) => match event {
             session::Event::Started { .. }
@@ -52,13 +59,17 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::HandoffMissed
             | session::Event::DeviceAdded { .. }
             | session::Event::DeviceForgotten { .. }
+            | session::Event::BudgetReached { .. }
+            | session::Event::BudgetSet { .. }
+            | session::Event::Reported { .. }
             | session::Event::Ended { .. }
-            | session::Event::Erased => 15,
+            | session::Event::Erased => 18,
         },
     }
 }
 
 const AT: Timestamp = Timestamp(1_700_000_000_000);
+const HASH: Fingerprint = Fingerprint::new([9; 16]);
 const KEY: KeyId = KeyId::new([2; 16]);
 
 fn agent() -> Vec<(&'static str, agent::Event)> {
@@ -81,11 +92,14 @@ fn agent() -> Vec<(&'static str, agent::Event)> {
 fn link() -> Vec<(&'static str, link::Event)> {
     use link::Event;
     let session = SessionId::new([6; 16]);
+    let amounts = Amounts { messages: 3, characters: 400, turns: 2, bytes: 70_000 };
+    let spent = Tally { all: amounts, day: 20_000, today: Amounts { messages: 1, ..Amounts::default() } };
     let webhook = agent::Webhook { url: "https://example.org/link".to_owned(), with_text: true, rotation: 1 };
     vec![
         ("link.opened", Event::Opened { settings: Box::new(full_settings()) }),
         ("link.opened-least", Event::Opened { settings: Box::new(least_settings()) }),
         ("link.updated", Event::Updated { settings: Box::new(full_settings()) }),
+        ("link.updated-budget", Event::Updated { settings: Box::new(link::Settings { budget: budget(), ..least_settings() }) }),
         ("link.paused", Event::Paused),
         ("link.resumed", Event::Resumed),
         ("link.token_rotated", Event::TokenRotated { rotation: 3 }),
@@ -93,14 +107,32 @@ fn link() -> Vec<(&'static str, link::Event)> {
         ("link.revoked-silently", Event::Revoked { end_sessions: false, farewell: None }),
         ("link.expiring", Event::Expiring { expires_at: AT }),
         ("link.expired", Event::Expired),
-        ("link.admitted", Event::Admitted { session, returning: true, start_before: AT, recipient: None }),
-        ("link.admitted-recipient", Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1) }),
-        ("link.released", Event::Released { session, unused: false }),
-        ("link.released-unused", Event::Released { session, unused: true }),
+        ("link.admitted", Event::Admitted { session, returning: true, start_before: AT, recipient: None, bytes: 0 }),
+        (
+            "link.admitted-recipient",
+            Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1), bytes: 0 },
+        ),
+        ("link.admitted-bytes", Event::Admitted { session, returning: false, start_before: AT, recipient: None, bytes: 70_000 }),
+        ("link.released", Event::Released { session, unused: false, spent: None }),
+        ("link.released-unused", Event::Released { session, unused: true, spent: None }),
+        ("link.released-spent", Event::Released { session, unused: false, spent: Some(spent) }),
+        ("link.budget_drawn", Event::BudgetDrawn { session, drawn: amounts }),
+        ("link.budget_reached", Event::BudgetReached { reached: reached(Span::Day), at_percent: 80 }),
+        ("link.blocked", Event::Blocked { session, clients: vec![HASH], network: Some(HASH) }),
+        ("link.blocked-least", Event::Blocked { session, clients: vec![HASH], network: None }),
         ("link.erased", Event::Erased),
         ("link.webhook_set", Event::WebhookSet { webhook: Some(webhook) }),
         ("link.webhook_set-removed", Event::WebhookSet { webhook: None }),
     ]
+}
+
+fn budget() -> Budget {
+    let of = |messages| Limits { messages: Some(messages), ..Limits::default() };
+    Budget { session: Limits { messages: Some(9), characters: Some(900), turns: Some(90) }, link: of(99), day: of(50) }
+}
+
+fn reached(of: Span) -> Reached {
+    Reached { what: Measure::Characters, of, used: 800, limit: 1_000 }
 }
 
 fn full_settings() -> link::Settings {
@@ -122,6 +154,7 @@ fn full_settings() -> link::Settings {
         allowed_origins: vec!["https://example.org".to_owned()],
         questions: Some(link::Questions { question: QuestionId::new([4; 16]), form: sealed("form"), fields: 3, required: 0b101 }),
         recipients: Some(link::Recipients { labels: sealed("labels"), count: 2 }),
+        budget: Budget::default(),
     }
 }
 
@@ -151,6 +184,7 @@ fn session() -> Vec<(&'static str, session::Event)> {
         messages_per_minute: 10,
         idle_timeout: Millis::minutes(15),
         keep_after_end: Millis::minutes(60),
+        budget: Limits::default(),
     };
     let ended = |reason| Event::Ended { reason };
     let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None };
@@ -163,9 +197,24 @@ fn session() -> Vec<(&'static str, session::Event)> {
                 display_name: Some(sealed("Bo")),
                 language: Some("en".to_owned()),
                 recipient: Some(1),
+                origin: None,
             },
         ),
-        ("session.started-least", Event::Started { link, settings, display_name: None, language: None, recipient: None }),
+        (
+            "session.started-origin",
+            Event::Started {
+                link,
+                settings: session::Settings { budget: budget().session, ..settings.clone() },
+                display_name: None,
+                language: None,
+                recipient: None,
+                origin: Some(Origin { client: HASH, network: Some(HASH) }),
+            },
+        ),
+        (
+            "session.started-least",
+            Event::Started { link, settings, display_name: None, language: None, recipient: None, origin: None },
+        ),
         ("session.message_posted", posted(Author::Chatter, None)),
         (
             "session.message_posted-with_client_message_id",
@@ -195,8 +244,13 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ("session.rated-silently", Event::Rated { rating: 1, feedback: None }),
         ("session.handoff_offered", Event::HandoffOffered { code: HandoffId::new([5; 16]), expires_at: AT }),
         ("session.handoff_missed", Event::HandoffMissed),
-        ("session.device_added", Event::DeviceAdded { device: DeviceId::new([6; 16]) }),
+        ("session.device_added", Event::DeviceAdded { device: DeviceId::new([6; 16]), client: None }),
+        ("session.device_added-client", Event::DeviceAdded { device: DeviceId::new([6; 16]), client: Some(HASH) }),
         ("session.device_forgotten", Event::DeviceForgotten { device: DeviceId::new([6; 16]) }),
+        ("session.budget_reached", Event::BudgetReached { reached: reached(Span::Session), at_percent: 100 }),
+        ("session.budget_set", Event::BudgetSet { budget: budget().session }),
+        ("session.budget_set-none", Event::BudgetSet { budget: Limits::default() }),
+        ("session.reported", Event::Reported { reason: sealed("abuse") }),
         ("session.ended", ended(EndReason::ChatterLeft)),
         ("session.ended-agent_ended", ended(EndReason::AgentEnded)),
         ("session.ended-link_expired", ended(EndReason::LinkExpired)),

@@ -1,15 +1,19 @@
 //! An event as a row of its own.
 
 use domain::Target;
+use domain::session::Event;
 use follower::{Id, moment, signed};
-use nats::{Actor, Fact};
+use nats::{Actor, AnyEvent, Fact};
 use sqlx::types::Uuid;
 
 use crate::table::event::EventRow;
 
 /// Returns the row of an event; `link` is its link, or its session's.
 pub(super) fn row(fact: &Fact, link: Option<Uuid>) -> EventRow {
+    // A budget is told to every key, whoever spent it: no key is its author.
+    let is_budget = matches!(fact.event, AnyEvent::Session(Event::BudgetReached { .. }));
     let (actor, key) = match fact.actor {
+        Actor::Agent(_) if is_budget => ("timer", None),
         Actor::Chatter => ("chatter", None),
         Actor::Agent(key) => ("agent", Some(key.column())),
         Actor::Operator => ("operator", None),

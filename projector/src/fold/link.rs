@@ -25,6 +25,8 @@ impl Rows {
         match event {
             // The first is handled above; of the second, `webhooks` keeps rows of its own.
             Event::Opened { .. } | Event::WebhookSet { .. } => {}
+            // What is left of budgets, and who is shut out, is asked of the log alone.
+            Event::BudgetDrawn { .. } | Event::BudgetReached { .. } | Event::Blocked { .. } => {}
             Event::Updated { settings } => {
                 let moved = row.settings.expires_at != settings.expires_at;
                 row.settings.clone_from(settings);
@@ -51,7 +53,7 @@ impl Rows {
                 row.status = Status::Expired;
                 self.close_link(commit, id);
             }
-            Event::Admitted { session, returning, start_before, recipient: _ } => {
+            Event::Admitted { session, returning, start_before, recipient: _, bytes: _ } => {
                 let session = session.column();
                 row.admitted += i64::from(!returning);
                 if self.admissions.get(&session).is_none() {
@@ -61,7 +63,7 @@ impl Rows {
                 self.admissions.put(session, AdmissionRow { session, agent, link: id, shard, came_back: *returning, sequence });
                 self.schedule.set(cause, session, Purpose::ReleaseUnused, moment(*start_before));
             }
-            Event::Released { session, unused } => {
+            Event::Released { session, unused, spent: _ } => {
                 let session = session.column();
                 if let Some(admission) = self.admissions.remove(&session) {
                     row.places_taken -= 1;

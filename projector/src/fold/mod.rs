@@ -72,6 +72,9 @@ impl Needs {
                     | links::Event::WebhookSet { .. }
                     | links::Event::Expiring { .. }
                     | links::Event::Expired
+                    | links::Event::BudgetDrawn { .. }
+                    | links::Event::BudgetReached { .. }
+                    | links::Event::Blocked { .. }
                     | links::Event::Erased => {}
                 }
             }
@@ -96,6 +99,9 @@ impl Needs {
                     | sessions::Event::HandoffMissed
                     | sessions::Event::DeviceAdded { .. }
                     | sessions::Event::DeviceForgotten { .. }
+                    | sessions::Event::BudgetReached { .. }
+                    | sessions::Event::BudgetSet { .. }
+                    | sessions::Event::Reported { .. }
                     | sessions::Event::Ended { .. }
                     | sessions::Event::Erased => {}
                 }

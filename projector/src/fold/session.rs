@@ -15,9 +15,11 @@ impl Rows {
     pub(super) fn fold_session(&mut self, commit: &Context, session: SessionId, event: &Event) {
         let id = session.column();
         if event.changes_the_chat() {
-            self.unread.add_news(id, commit.key, commit.sequence);
+            // A budget is told to every key, whoever spent it.
+            let by = commit.key.filter(|_| !matches!(event, Event::BudgetReached { .. }));
+            self.unread.add_news(id, by, commit.sequence);
         }
-        if let Event::Started { link, settings, display_name, language, recipient } = event {
+        if let Event::Started { link, settings, display_name, language, recipient, origin: _ } = event {
             self.start(commit, id, *link, settings, display_name.as_ref(), language.as_deref());
             if let Some(row) = self.sessions.change(&id) {
                 row.recipient = recipient.map(i16::from);
@@ -30,8 +32,11 @@ impl Rows {
         let cause = commit.cause(link);
         row.sequence = commit.sequence;
         match event {
-            // The start was taken in above; who is let in is asked of the log alone.
+            // The start was taken in above; who is let in, and what may be spent, is asked of the log alone.
             Event::Started { .. }
+            | Event::BudgetReached { .. }
+            | Event::BudgetSet { .. }
+            | Event::Reported { .. }
             | Event::HandoffOffered { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. }

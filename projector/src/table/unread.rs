@@ -6,12 +6,14 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 /// The session events that agents are not told of: `domain::session::Event::changes_the_chat` says so of all others.
-pub(crate) const NO_NEWS: [&str; 5] = [
+pub(crate) const NO_NEWS: [&str; 7] = [
     "session.marked_read",
     "session.handoff_offered",
     "session.handoff_missed",
     "session.device_added",
     "session.device_forgotten",
+    "session.budget_set",
+    "session.reported",
 ];
 
 /// What a batch changes of it.

@@ -1,6 +1,7 @@
 //! Histories that the rules accept, told by commands: decided, appended, folded.
 
 use bytes::Bytes;
+use domain::budget::{Budget, Limits};
 use domain::link::{self, Link};
 use domain::session::{self, Author, Session};
 use domain::{
@@ -94,6 +95,7 @@ impl Story {
             start_before: self.now + Millis::minutes(1),
             passcode: link::Passcode::Right,
             recipient: None,
+            client: None,
         };
         self.link(link, admit).await;
     }
@@ -112,6 +114,7 @@ impl Story {
             messages_per_minute: 10,
             idle_timeout: Millis::minutes(30),
             keep_after_end: Millis::minutes(1_440),
+            budget: Limits::default(),
         };
         let start = session::Start {
             link: link_id(link),
@@ -122,6 +125,7 @@ impl Story {
             welcome: Some(sealed("welcome")),
             question: None,
             recipient: None,
+            origin: None,
         };
         self.session(session, link, session::Command::Start(Box::new(start))).await;
     }
@@ -132,7 +136,7 @@ impl Story {
     }
 
     pub(crate) async fn release(&mut self, link: Address, session: Address, reason: link::Release) {
-        self.link(link, link::Command::Release { session: session_id(session), reason }).await;
+        self.link(link, link::Command::Release { session: session_id(session), reason, spent: None }).await;
     }
 
     /// Tells of one agent everything that can happen, with as many sessions as are asked for.
@@ -202,6 +206,7 @@ pub(crate) fn settings(expires_at: Timestamp) -> link::Settings {
         allowed_origins: vec!["https://one.example".to_owned(), "https://two.example".to_owned()],
         questions: Some(link::Questions { question: question(9), form: sealed("form"), fields: 1, required: 1 }),
         recipients: Some(link::Recipients { labels: sealed("labels"), count: 2 }),
+        budget: Budget::default(),
     }
 }
 

@@ -35,6 +35,7 @@ async fn what_is_not_done_is_counted_so_far_and_no_further() {
         late_commands: 1,
         passed_over: Unfinished::COUNTED,
         dead_deliveries: 0,
+        reports: 0,
     };
     assert_eq!(world.queries.unfinished().await.unwrap(), expected);
 }

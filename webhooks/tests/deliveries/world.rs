@@ -98,6 +98,7 @@ impl World {
             agent,
             link,
             rotation: 0,
+            network: None,
             recipient: None,
             client_id: "someone".to_owned(),
             display_name: None,

@@ -9,11 +9,26 @@ fn for_two() -> At<Event> {
 
 fn admit_recipient(n: u8, recipient: u8) -> At<Command> {
     let (session, start_before) = (session(n), seconds(60));
-    Command::Admit { session, returning: false, start_before, passcode: Passcode::Missing, recipient: Some(recipient) }.into()
+    Command::Admit {
+        session,
+        returning: false,
+        start_before,
+        passcode: Passcode::Missing,
+        recipient: Some(recipient),
+        client: None,
+    }
+    .into()
 }
 
 fn came(n: u8, recipient: u8) -> At<Event> {
-    Event::Admitted { session: session(n), returning: false, start_before: seconds(60), recipient: Some(recipient) }.into()
+    Event::Admitted {
+        session: session(n),
+        returning: false,
+        start_before: seconds(60),
+        recipient: Some(recipient),
+        bytes: FIRST_BYTES,
+    }
+    .into()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Changing an open link: settings, pause, token.
 
 use super::*;
+use crate::budget::{Budget, Limits};
 use crate::spec::just_before;
 
 fn title(characters: u32) -> Changes {
@@ -18,6 +19,7 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 
 #[test]
 fn an_update_may_name_every_setting() {
+    let budget = Budget { day: Limits { turns: Some(14), ..Limits::default() }, ..Budget::default() };
     let wanted = Settings {
         title: text(1),
         purpose: Some(text(2)),
@@ -34,6 +36,7 @@ fn an_update_may_name_every_setting() {
         keep_after_end: Millis::minutes(13),
         language: Some("de".to_owned()),
         allowed_origins: vec!["https://a.example".to_owned()],
+        budget,
         questions: Some(questions(2)),
         recipients: Some(Recipients { labels: text(30), count: 3 }),
     };
@@ -54,6 +57,7 @@ fn an_update_may_name_every_setting() {
         keep_after_end: Some(Millis::minutes(13)),
         language: Some(Some("de".to_owned())),
         allowed_origins: Some(vec!["https://a.example".to_owned()]),
+        budget: Some(budget),
         questions: Some(Some(questions(2))),
         more_recipients: Some(MoreRecipients { before: 0, added: 3, labels: text(30) }),
     };

@@ -21,7 +21,7 @@ fn missed() -> At<Event> {
 }
 
 fn added(n: u8) -> At<Event> {
-    Event::DeviceAdded { device: device(n) }.into()
+    Event::DeviceAdded { device: device(n), client: None }.into()
 }
 
 fn forgotten(n: u8) -> At<Event> {
@@ -33,7 +33,7 @@ fn offer(n: u8) -> At<Command> {
 }
 
 fn take(code_of: u8, by: u8) -> At<Command> {
-    Command::TakeHandoff { code: code(code_of), device: device(by) }.into()
+    Command::TakeHandoff { code: code(code_of), device: device(by), client: None }.into()
 }
 
 fn forget(n: u8) -> At<Command> {

@@ -152,6 +152,13 @@ fn a_session_begins_with_what_its_link_asks() {
 fn a_session_knows_its_recipient() {
     let recipient = |start: &mut Start| start.recipient = Some(3);
     let Event::Started { settings, .. } = started().what.clone() else { return };
-    let started = Event::Started { link: LinkId::new(id(1)), settings, display_name: None, language: None, recipient: Some(3) };
+    let started = Event::Started {
+        link: LinkId::new(id(1)),
+        settings,
+        display_name: None,
+        language: None,
+        recipient: Some(3),
+        origin: None,
+    };
     given([]).when(start_with(recipient)).then([started.into()]);
 }

@@ -46,6 +46,7 @@ fn a_display_name_has_1_to_80_characters() {
         display_name: Some(text(characters)),
         language: None,
         recipient: None,
+        origin: None,
     };
     given([]).when(named(1)).then([started(1).into()]);
     given([]).when(named(80)).then([started(80).into()]);
@@ -61,6 +62,7 @@ fn only_a_language_tag_is_kept_as_the_language() {
         display_name: None,
         language: language.map(str::to_owned),
         recipient: None,
+        origin: None,
     };
     for (tag, kept) in [
         ("de", "de"),

@@ -1,19 +1,20 @@
 //! Any link.
 
 use domain::link::{Changes, Command, Event, Link, MoreRecipients, Passcode, Recipients, Release, Settings};
-use domain::{Millis, Timestamp};
+use domain::{Budget, Millis, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::agent::webhook;
-use super::{Subject, count, maybe, millis, sealed, session_id, short_text, timestamp};
+use super::{Subject, amounts, count, hash, limits, maybe, millis, reached, sealed, session_id, short_text, tally, timestamp};
 
 /// Settings that a link opens with at the beginning of time.
 fn acceptable() -> impl Strategy<Value = Box<Settings>> {
     let texts = (short_text(), maybe(short_text()), maybe(short_text()));
     let numbers = (30_i64..900, 1_u32..5, maybe(1_u32..5), 0_i64..100);
     let recipients = maybe((short_text(), 1_u8..4).prop_map(|(labels, count)| Recipients { labels, count }));
-    (texts, numbers, recipients).prop_map(|((title, welcome_message, passcode), (lifetime, at_once, total, keep), recipients)| {
+    (texts, numbers, recipients, budget()).prop_map(|(texts, (lifetime, at_once, total, keep), recipients, budget)| {
+        let (title, welcome_message, passcode) = texts;
         Box::new(Settings {
             title,
             purpose: None,
@@ -30,10 +31,15 @@ fn acceptable() -> impl Strategy<Value = Box<Settings>> {
             keep_after_end: Millis::minutes(keep),
             language: None,
             allowed_origins: vec![],
+            budget,
             questions: None,
             recipients,
         })
     })
+}
+
+fn budget() -> impl Strategy<Value = Budget> {
+    (limits(), limits(), limits()).prop_map(|(session, link, day)| Budget { session, link, day })
 }
 
 /// Any settings at all.
@@ -68,6 +74,7 @@ fn settings() -> impl Strategy<Value = Box<Settings>> {
             keep_after_end,
             language,
             allowed_origins,
+            budget: Budget::default(),
             questions: None,
             recipients: None,
         })
@@ -101,20 +108,25 @@ fn passcode() -> impl Strategy<Value = Passcode> {
 }
 
 fn admit() -> impl Strategy<Value = Command> {
-    (session_id(), any::<bool>(), timestamp(), passcode(), maybe(0_u8..4)).prop_map(
-        |(session, returning, start_before, passcode, recipient)| Command::Admit {
+    (session_id(), any::<bool>(), timestamp(), passcode(), maybe(0_u8..4), maybe(hash())).prop_map(
+        |(session, returning, start_before, passcode, recipient, client)| Command::Admit {
             session,
             returning,
             start_before,
             passcode,
             recipient,
+            client,
         },
     )
 }
 
 fn release() -> impl Strategy<Value = Command> {
     let reason = prop_oneof![Just(Release::Left), Just(Release::Idle), Just(Release::Unused)];
-    (session_id(), reason).prop_map(|(session, reason)| Command::Release { session, reason })
+    (session_id(), reason, maybe(tally())).prop_map(|(session, reason, spent)| Command::Release { session, reason, spent })
+}
+
+fn draw() -> impl Strategy<Value = Command> {
+    (session_id(), tally(), amounts()).prop_map(|(session, spent, cost)| Command::Draw { session, spent, cost })
 }
 
 impl Subject for Link {
@@ -128,6 +140,9 @@ impl Subject for Link {
             3 => changes().prop_map(Command::Update),
             2 => Just(Command::Pause),
             4 => Just(Command::Resume),
+            8 => draw(),
+            1 => (session_id(), vec(hash(), 0..3), maybe(hash()))
+                .prop_map(|(session, clients, network)| Command::Block { session, clients, network }),
             1 => Just(Command::RotateToken),
             1 => (any::<bool>(), maybe(sealed())).prop_map(|(end_sessions, farewell)| Command::Revoke { end_sessions, farewell }),
             2 => Just(Command::Warn),
@@ -155,9 +170,21 @@ impl Subject for Link {
                 session,
                 returning,
                 start_before,
-                recipient: None
+                recipient: None,
+                bytes: 0,
             }),
-            (session_id(), any::<bool>()).prop_map(|(session, unused)| Event::Released { session, unused }),
+            (session_id(), amounts()).prop_map(|(session, drawn)| Event::BudgetDrawn { session, drawn }),
+            (reached(), any::<u8>()).prop_map(|(reached, at_percent)| Event::BudgetReached { reached, at_percent }),
+            (session_id(), vec(hash(), 0..3), maybe(hash())).prop_map(|(session, clients, network)| Event::Blocked {
+                session,
+                clients,
+                network
+            }),
+            (session_id(), any::<bool>(), maybe(tally())).prop_map(|(session, unused, spent)| Event::Released {
+                session,
+                unused,
+                spent
+            }),
             Just(Event::Erased),
             maybe(webhook()).prop_map(|webhook| Event::WebhookSet { webhook }),
         ]

@@ -1,33 +1,35 @@
 //! Any session.
 
-use domain::session::{Author, Command, EndReason, Event, MessageKind, Reader, Session, Settings, Start};
+use domain::session::{Author, Command, EndReason, Event, MessageKind, Origin, Reader, Session, Settings, Start};
 use domain::{DeviceId, HandoffId, LinkId, Millis, Timestamp};
 use proptest::prelude::*;
 
-use super::{Subject, count, key, maybe, millis, question, sealed, short_text, timestamp};
+use super::{Subject, count, hash, key, limits, maybe, millis, question, reached, sealed, short_text, tally, timestamp};
 
 /// Settings so low that histories meet the limits.
 fn acceptable() -> impl Strategy<Value = Settings> {
-    (30_i64..3_000, 1_u32..12, 1_u32..5, 5_i64..20, 0_i64..100).prop_map(
-        |(lifetime, max_messages, messages_per_minute, idle, keep)| Settings {
+    (30_i64..3_000, 1_u32..12, 1_u32..5, 5_i64..20, 0_i64..100, limits()).prop_map(
+        |(lifetime, max_messages, messages_per_minute, idle, keep, budget)| Settings {
             expires_at: Timestamp(0) + Millis::minutes(lifetime),
             max_messages,
             messages_per_minute,
             idle_timeout: Millis::minutes(idle),
             keep_after_end: Millis::minutes(keep),
+            budget,
         },
     )
 }
 
 /// Any settings at all.
 fn settings() -> impl Strategy<Value = Settings> {
-    (timestamp(), count(), count(), millis(), millis()).prop_map(
-        |(expires_at, max_messages, messages_per_minute, idle_timeout, keep_after_end)| Settings {
+    (timestamp(), count(), count(), millis(), millis(), limits()).prop_map(
+        |(expires_at, max_messages, messages_per_minute, idle_timeout, keep_after_end, budget)| Settings {
             expires_at,
             max_messages,
             messages_per_minute,
             idle_timeout,
             keep_after_end,
+            budget,
         },
     )
 }
@@ -44,6 +46,7 @@ fn start() -> impl Strategy<Value = Command> {
                 welcome,
                 question: None,
                 recipient: None,
+                origin: None,
             }))
         },
     )
@@ -102,6 +105,16 @@ fn answer() -> impl Strategy<Value = Command> {
         .prop_map(|(question, values, answered, withdrawn)| Command::Answer { question, values, answered, withdrawn })
 }
 
+/// What spends within a grant, also none at all.
+fn spend() -> impl Strategy<Value = Command> {
+    (tally(), prop_oneof![post().boxed(), ask().boxed(), answer().boxed()])
+        .prop_map(|(granted, command)| Command::Spend { granted, command: Box::new(command) })
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    (hash(), maybe(hash())).prop_map(|(client, network)| Origin { client, network })
+}
+
 /// Few of them, so that histories meet the right code and known devices.
 fn code() -> impl Strategy<Value = HandoffId> {
     (0_u8..3).prop_map(|n| HandoffId::new([n; 16]))
@@ -126,6 +139,7 @@ impl Subject for Session {
                     welcome,
                     question: None,
                     recipient: None,
+                    origin: None,
                 }))
             })
             .boxed()
@@ -143,7 +157,11 @@ impl Subject for Session {
             1 => timestamp().prop_map(|expires_at| Command::Reschedule { expires_at }),
             1 => (0_u8..8, maybe(sealed())).prop_map(|(rating, feedback)| Command::Rate { rating, feedback }),
             4 => code().prop_map(|code| Command::OfferHandoff { code }),
-            6 => (code(), device()).prop_map(|(code, device)| Command::TakeHandoff { code, device }),
+            6 => (code(), device(), maybe(hash()))
+                .prop_map(|(code, device, client)| Command::TakeHandoff { code, device, client }),
+            2 => sealed().prop_map(|reason| Command::Report { reason }),
+            2 => limits().prop_map(|budget| Command::SetBudget { budget }),
+            6 => spend(),
             2 => device().prop_map(|device| Command::ForgetDevice { device }),
             1 => (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell }),
             2 => Just(Command::Expire),
@@ -156,12 +174,13 @@ impl Subject for Session {
         let started = (any::<[u8; 16]>(), settings(), maybe(sealed()), maybe("[a-z]{0,9}"));
         let asked = (question(), author(), sealed(), any::<u8>(), any::<u8>());
         prop_oneof![
-            started.prop_map(|(link, settings, display_name, language)| Event::Started {
+            (started, maybe(origin())).prop_map(|((link, settings, display_name, language), origin)| Event::Started {
                 link: LinkId::new(link),
                 settings,
                 display_name,
                 language,
                 recipient: None,
+                origin,
             }),
             (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| {
                 Event::MessagePosted { from, text, kind, client_message_id }
@@ -183,8 +202,11 @@ impl Subject for Session {
             (any::<u8>(), maybe(sealed())).prop_map(|(rating, feedback)| Event::Rated { rating, feedback }),
             (code(), timestamp()).prop_map(|(code, expires_at)| Event::HandoffOffered { code, expires_at }),
             Just(Event::HandoffMissed),
-            device().prop_map(|device| Event::DeviceAdded { device }),
+            (device(), maybe(hash())).prop_map(|(device, client)| Event::DeviceAdded { device, client }),
             device().prop_map(|device| Event::DeviceForgotten { device }),
+            (reached(), any::<u8>()).prop_map(|(reached, at_percent)| Event::BudgetReached { reached, at_percent }),
+            limits().prop_map(|budget| Event::BudgetSet { budget }),
+            sealed().prop_map(|reason| Event::Reported { reason }),
             reason().prop_map(|reason| Event::Ended { reason }),
             Just(Event::Erased),
         ]

@@ -5,7 +5,7 @@ use std::ops::Not;
 use agent_events::CursorScope;
 use domain::link::Standing;
 use domain::session::EndReason;
-use domain::{LinkId, Millis, SessionId, Timestamp};
+use domain::{Budget, LinkId, Millis, SessionId, Timestamp};
 use events::Moment;
 use events::sanitize::clean_all;
 use forms::{Field, Form};
@@ -65,6 +65,9 @@ pub(crate) struct LinkDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     allowed_origins: Vec<String>,
+    #[serde(skip_serializing_if = "Budget::is_empty")]
+    #[schemars(with = "JsonObject")]
+    budget: Budget,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<JsonObject>")]
     questions: Vec<Field>,
@@ -121,6 +124,7 @@ impl LinkDetails {
             keep_minutes_after_end: in_minutes(settings.keep_after_end),
             language: settings.language,
             allowed_origins: settings.allowed_origins,
+            budget: settings.budget,
             questions: settings.questions.as_ref().map(asked_by).unwrap_or_default(),
             recipients: Some(recipients).filter(|count| *count > 0),
             counts: SessionCounts::of(link.counts),

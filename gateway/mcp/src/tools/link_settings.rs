@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::asking::{fields_as_asked, form};
+use super::budgets::{budget, budget_as_given};
 use crate::args::Bound;
 
 /// From how many characters on a passcode is not warned of.
@@ -78,6 +79,9 @@ pub(super) struct Settings {
     #[schemars(with = "Vec<String>")]
     allowed_origins: Option<Vec<String>>,
     #[serde(default)]
+    #[schemars(schema_with = "budget_as_given")]
+    budget: Option<Value>,
+    #[serde(default)]
     #[schemars(schema_with = "fields_as_asked")]
     questions: Option<Vec<Value>>,
 }
@@ -92,7 +96,9 @@ pub(super) fn bounds(policy: &Policy) -> Vec<Bound> {
         Bound::new("idempotency_key", 1, 200),
     ];
     // Of two ranges of one name the first holds.
-    own.into_iter().chain([link::lifetime(policy)].into_iter().chain(link::ranges(policy)).map(bound)).collect()
+    // A budget is no number: `budget` reads what is in it.
+    let of_link = link::ranges(policy).into_iter().filter(|range| range.setting != "budget");
+    own.into_iter().chain([link::lifetime(policy)].into_iter().chain(of_link).map(bound)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^52")]
@@ -167,6 +173,7 @@ impl Settings {
                 None => None,
             },
             allowed_origins: self.allowed_origins.map(|given| origins(given, policy)).transpose()?,
+            budget: self.budget.map(|given| budget(&given)).transpose()?,
             questions: match self.questions.map(questions) {
                 Some(Some(form)) => Some(Some(form?)),
                 Some(None) => Some(None),

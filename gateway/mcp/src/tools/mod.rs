@@ -2,6 +2,7 @@
 
 mod analytics;
 mod asking;
+mod budgets;
 mod conversation;
 mod history;
 mod link_settings;

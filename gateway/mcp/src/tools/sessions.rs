@@ -80,7 +80,7 @@ struct End {
     #[serde(default)]
     #[schemars(with = "String")]
     farewell: Option<String>,
-    /// Tells the person that they were shut out; it keeps nobody from coming again.
+    /// Shuts the person's device out of the link too.
     #[serde(default)]
     block: bool,
 }
@@ -187,11 +187,14 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
 async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let session = call.session_id(&arguments.session_id).await?;
     let (app, agent) = (call.app(), call.principal.agent);
-    let reason = if arguments.block { EndReason::Blocked } else { EndReason::AgentEnded };
     let farewell = arguments.farewell.as_deref().filter(|text| !text::is_blank(text));
     let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
-    let receipt =
-        app.commands().end(call.session(session), call.actor(), reason, farewell).await.map_err(about_session(session))?;
+    let ended = if arguments.block {
+        app.commands().block(call.session(session), call.actor(), farewell).await
+    } else {
+        app.commands().end(call.session(session), call.actor(), EndReason::AgentEnded, farewell).await
+    };
+    let receipt = ended.map_err(about_session(session))?;
     app.wrote(agent, &receipt);
     let answer = app.queries().session(call.viewer(), session, app.freshness(agent)).await?;
     match answer.value {

@@ -1,0 +1,124 @@
+//! What a session spends, and its budgets: its own, and what its link has granted it.
+
+use super::{Author, Command, Event, Rejection, Session, Settings};
+use crate::budget::{Amounts, Measure, Span, Spending, Tally};
+use crate::{Policy, Sealed, Timestamp};
+
+/// What a commit takes in the log beside its texts, in bytes (measured: 400 to 700).
+const COMMIT: u64 = 512;
+
+impl Session {
+    /// Decides a command within the budgets; a command that is not told what the link has granted is held to the session's own alone.
+    pub(super) fn decide_within_budgets(
+        &self,
+        command: &Command,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
+        let (granted, command) = match command {
+            Command::Spend { granted, command } => (Some(granted), command.as_ref()),
+            other => (None, other),
+        };
+        let decided = self.decide(command, now, policy);
+        let (Some(settings), Some(cost)) = (&self.settings, spent_by(command)) else { return decided };
+        // Checked before `Idle` is returned too, so that no admission is reserved for a command that is rejected anyway.
+        if !matches!(decided, Ok(_) | Err(Rejection::Idle)) {
+            return decided;
+        }
+        let told = self.spend(settings, cost, granted, now, policy)?;
+        // The last event of a commit is what its command asked for.
+        decided.map(|events| told.into_iter().chain(events).collect())
+    }
+
+    /// Returns the shares of budgets that are reached when `cost` is spent, if it may be.
+    fn spend(
+        &self,
+        settings: &Settings,
+        cost: Amounts,
+        granted: Option<&Tally>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
+        let own = Spending { of: Span::Session, used: self.spent.all, cost };
+        let day = Spending { of: Span::SessionDay, used: self.spent.on(now), cost };
+        let limit = |what| settings.budget.get(what);
+        let bytes = |what| (what == Measure::Bytes).then_some(policy.session_bytes_a_day);
+        own.within(limit).and_then(|()| day.within(bytes)).map_err(Rejection::BudgetReached)?;
+        if let Some(granted) = granted {
+            let is_granted = own.is_within(granted.all) && day.is_within(granted.on(now));
+            if !is_granted {
+                return Err(Rejection::NeedsGrant { spent: self.spent, cost });
+            }
+        }
+        let reached = own.reaches(limit).into_iter().chain(day.reaches(bytes));
+        Ok(reached.map(|(reached, at_percent)| Event::BudgetReached { reached, at_percent }).collect())
+    }
+}
+
+/// Returns what a command spends that budgets hold for. The others are bounded by their number: read marks by the entries, offers, devices,
+/// ratings and reports by limits of their own.
+fn spent_by(command: &Command) -> Option<Amounts> {
+    match command {
+        Command::Post { from, text, client_message_id, .. } => Some(message(*from, text, client_message_id.as_ref())),
+        Command::Ask { from, form, .. } => Some(message(*from, form, None)),
+        Command::Answer { values, .. } => Some(answer(values)),
+        Command::Start(_)
+        | Command::MarkRead { .. }
+        | Command::GoIdle
+        | Command::Resume { .. }
+        | Command::Reschedule { .. }
+        | Command::Rate { .. }
+        | Command::OfferHandoff { .. }
+        | Command::TakeHandoff { .. }
+        | Command::ForgetDevice { .. }
+        | Command::Report { .. }
+        | Command::SetBudget { .. }
+        | Command::Spend { .. }
+        | Command::End { .. }
+        | Command::Expire
+        | Command::Erase { .. } => None,
+    }
+}
+
+/// Returns what an event has spent.
+pub(super) fn cost(event: &Event) -> Amounts {
+    match event {
+        Event::MessagePosted { from, text, client_message_id, .. } => message(*from, text, client_message_id.as_ref()),
+        Event::QuestionAsked { from, form, .. } => message(*from, form, None),
+        Event::QuestionAnswered { values, .. } => answer(values),
+        Event::Started { display_name: text, .. } | Event::Rated { feedback: text, .. } => {
+            Amounts::bytes(COMMIT + text.as_ref().map_or(0, size))
+        }
+        Event::Reported { reason } => Amounts::bytes(COMMIT + size(reason)),
+        Event::MarkedRead { .. }
+        | Event::WentIdle
+        | Event::Resumed
+        | Event::Rescheduled { .. }
+        | Event::HandoffOffered { .. }
+        | Event::HandoffMissed
+        | Event::DeviceAdded { .. }
+        | Event::DeviceForgotten { .. }
+        | Event::BudgetSet { .. }
+        | Event::Ended { .. }
+        | Event::Erased => Amounts::bytes(COMMIT),
+        // It comes in the commit of what reached it.
+        Event::BudgetReached { .. } => Amounts::default(),
+    }
+}
+
+fn message(from: Author, text: &Sealed, client_message_id: Option<&Sealed>) -> Amounts {
+    let bytes = COMMIT + size(text) + client_message_id.map_or(0, size);
+    match from {
+        Author::Chatter => Amounts { messages: 1, characters: u64::from(text.characters), turns: 0, bytes },
+        Author::Agent(_) => Amounts { turns: 1, ..Amounts::bytes(bytes) },
+        Author::System => Amounts::bytes(bytes),
+    }
+}
+
+fn answer(values: &Sealed) -> Amounts {
+    Amounts { characters: u64::from(values.characters), ..Amounts::bytes(COMMIT + size(values)) }
+}
+
+fn size(text: &Sealed) -> u64 {
+    text.bytes.len() as u64
+}
