@@ -52,7 +52,7 @@ async fn a_join_dropped_at_any_point_can_be_sent_again() {
     for polls in 0..40 {
         let commands = process.commands.clone();
         let join = client(agent, link, &polls.to_string());
-        cut_off(async { commands.join(&join).await.unwrap() }, polls / 2).await;
+        cut_off(Box::pin(async { commands.join(&join).await.unwrap() }), polls / 2).await;
         let session = commands.join(&join).await.unwrap().session();
         assert_eq!(process.names(domain::Address::session(agent, session)).await, ["session.started"]);
     }

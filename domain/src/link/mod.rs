@@ -253,9 +253,13 @@ impl Aggregate for Link {
             | Rejection::RecipientCame
             | Rejection::RecipientsChanged { .. }
             | Rejection::InUse => true,
-            // Whoever is refused so may ask again and again; a state that is a second old is good enough for them.
-            Rejection::Blocked | Rejection::BudgetReached(_) => false,
-            Rejection::AlreadyOpen | Rejection::Revoked | Rejection::Erased | Rejection::OutOfRange { .. } => false,
+            // Whoever is shut out or has used a budget up may ask again and again: the state they were looked up in is at most a second old.
+            Rejection::Blocked
+            | Rejection::BudgetReached(_)
+            | Rejection::AlreadyOpen
+            | Rejection::Revoked
+            | Rejection::Erased
+            | Rejection::OutOfRange { .. } => false,
         }
     }
 }

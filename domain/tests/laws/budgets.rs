@@ -141,23 +141,23 @@ impl World {
 
     /// Says something as `command-service` does; where `is_stale`, by what was last read of the link.
     fn say(&mut self, n: usize, command: &session::Command, is_stale: bool, at: Timestamp) {
+        let Self { policy, link, sessions } = self;
+        let Some((root, granted)) = sessions.get_mut(n) else { return };
         if !is_stale {
-            self.sessions[n].1 = self.link.state.granted(session_id(n), at, &self.policy);
+            *granted = link.state.granted(session_id(n), at, policy);
         }
         for _ in 0..2 {
-            let (root, granted) = &self.sessions[n];
             let spend = session::Command::Spend { granted: *granted, command: Box::new(command.clone()) };
-            match root.decide(&spend, at, &self.policy) {
+            match root.decide(&spend, at, policy) {
                 Ok(decision) => {
-                    self.sessions[n].0 = decision.root;
+                    *root = decision.root;
                     return;
                 }
                 Err(Rejection::NeedsGrant { spent, cost }) => {
                     let draw = link::Command::Draw { session: session_id(n), spent, cost };
-                    if self.tell_link(&draw, at).is_err() {
-                        return;
-                    }
-                    self.sessions[n].1 = self.link.state.granted(session_id(n), at, &self.policy);
+                    let Ok(drawn) = link.decide(&draw, at, policy) else { return };
+                    *link = drawn.root;
+                    *granted = link.state.granted(session_id(n), at, policy);
                 }
                 Err(_) => return,
             }

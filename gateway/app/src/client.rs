@@ -42,6 +42,7 @@ impl Client {
     }
 
     /// Returns what whoever guesses, or comes back, may have as a whole: the IPv4 network (/24), or the IPv6 site (/48).
+    #[must_use]
     pub fn neighbourhood(self) -> Self {
         Self(masked(self.0, 24, 48))
     }

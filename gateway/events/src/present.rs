@@ -149,10 +149,10 @@ fn of_session(
             Audience::Agent => Data::budget(reached, *at_percent),
             Audience::Chatter => return Ok(None),
         },
-        // A report is between the person and the operator.
-        SessionEvent::Reported { .. } | SessionEvent::BudgetSet { .. } => return Ok(None),
-        // Nobody is told on which devices a person reads.
-        SessionEvent::HandoffOffered { .. }
+        // A report is between the person and the operator, and nobody is told on which devices a person reads.
+        SessionEvent::Reported { .. }
+        | SessionEvent::BudgetSet { .. }
+        | SessionEvent::HandoffOffered { .. }
         | SessionEvent::HandoffMissed
         | SessionEvent::DeviceAdded { .. }
         | SessionEvent::DeviceForgotten { .. } => return Ok(None),

@@ -23,10 +23,13 @@ impl Rows {
         let Some(row) = self.links.change(&id) else { return };
         row.sequence = commit.sequence;
         match event {
-            // The first is handled above; of the second, `webhooks` keeps rows of its own.
-            Event::Opened { .. } | Event::WebhookSet { .. } => {}
-            // What is left of budgets, and who is shut out, is asked of the log alone.
-            Event::BudgetDrawn { .. } | Event::BudgetReached { .. } | Event::Blocked { .. } => {}
+            // The first is handled above; of the second, `webhooks` keeps rows of its own. What is left of budgets, and who is shut out,
+            // is asked of the log alone.
+            Event::Opened { .. }
+            | Event::WebhookSet { .. }
+            | Event::BudgetDrawn { .. }
+            | Event::BudgetReached { .. }
+            | Event::Blocked { .. } => {}
             Event::Updated { settings } => {
                 let moved = row.settings.expires_at != settings.expires_at;
                 row.settings.clone_from(settings);

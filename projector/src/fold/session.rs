@@ -73,19 +73,7 @@ impl Rows {
                     question.sequence = commit.sequence;
                 }
             }
-            Event::MarkedRead { by, upto } => {
-                let key = match by {
-                    Reader::Chatter => None,
-                    Reader::Agent(key) => Some(key.column()),
-                };
-                if let Some(key) = key {
-                    self.unread.add_read(id, key);
-                }
-                let (agent, shard) = (commit.agent, commit.shard);
-                let mark =
-                    ReadMarkRow { session: id, key, agent, link, shard, upto: signed(*upto), at, sequence: commit.sequence };
-                self.read_marks.put((id, key), mark);
-            }
+            Event::MarkedRead { by, upto } => self.read(commit, id, link, *by, *upto),
             Event::WentIdle => {
                 row.status = SessionStatus::Idle;
                 self.schedule.drop(cause, id, &[Purpose::Idle]);
@@ -179,6 +167,18 @@ impl Rows {
                 self.schedule.set(cause, id, Purpose::EndWithLink, at);
             }
         }
+    }
+
+    fn read(&mut self, commit: &Context, id: Uuid, link: Uuid, by: Reader, upto: u64) {
+        let key = match by {
+            Reader::Chatter => None,
+            Reader::Agent(key) => Some(key.column()),
+        };
+        if let Some(key) = key {
+            self.unread.add_read(id, key);
+        }
+        let (agent, shard, at, sequence) = (commit.agent, commit.shard, moment(commit.at), commit.sequence);
+        self.read_marks.put((id, key), ReadMarkRow { session: id, key, agent, link, shard, upto: signed(upto), at, sequence });
     }
 
     fn hear(&mut self, commit: &Context, id: Uuid, from: Author) {
