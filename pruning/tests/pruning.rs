@@ -194,6 +194,7 @@ async fn what_some_reader_of_the_log_has_not_read_stays_and_it_is_told_which() {
     let agent = world.agent().await;
     let (link, session) = world.chat(agent, None).await;
     world.erase(agent, link, session).await;
+    world.rows_are_there().await;
     let stale =
         "INSERT INTO checkpoint (projection, shard, epoch, sequence, running_hash, previous_hash, held_until, hash_format)
         SELECT 'webhooks', shard, epoch, 1, running_hash, previous_hash, 0, 2 FROM checkpoint";
