@@ -1,8 +1,9 @@
 //! Arguments as hosts and models send them: taken as they are meant, and refused where they could mean two things.
 
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Installation, text_of};
+use crate::support::{Answer, Installation, send, text_of, uuid};
 
 #[tokio::test]
 async fn numbers_truth_and_lists_may_be_text() {
@@ -103,4 +104,67 @@ async fn what_hosts_add_is_ignored_and_told() {
     assert_eq!(result.structured_content.unwrap()["warnings"], json!([told]));
     let texts: Vec<Value> = result.content.iter().map(|block| block.as_text().unwrap().text.clone().into()).collect();
     assert_eq!(texts[1], format!("warnings: {told}"));
+}
+
+/// Sends a body to the door of models, as a client without a library does.
+async fn post(path: &str, key: &str, headers: &[(&'static str, &str)], body: String) -> Answer {
+    let visitor = Installation::shared().visitor();
+    let request = visitor.request(Method::POST, path).header("content-type", "application/json");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    send(request.bearer_auth(key).body(body)).await
+}
+
+fn ping(id: u32) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
+}
+
+#[tokio::test]
+async fn whatever_a_client_accepts_it_is_answered_in_json() {
+    let agent = Installation::shared().another_agent("Plain").await;
+    for accepted in ["application/json", "*/*", "text/event-stream", "text/html"] {
+        let answer = post("/mcp", agent.key(), &[("accept", accepted)], ping(1).to_string()).await;
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{accepted}");
+        assert_eq!(answer.expect(200), json!({"jsonrpc": "2.0", "id": 1, "result": {}}), "{accepted}");
+    }
+    // With a slash at the end too, and without a detour that would lose the key.
+    assert_eq!(post("/mcp/", agent.key(), &[], ping(2).to_string()).await.expect(200)["id"], 2);
+    // Which version is spoken is agreed upon in the message, whatever a client spoke before.
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}});
+    let begun = post("/mcp", agent.key(), &[("mcp-protocol-version", "2025-06-18")], hello.to_string()).await.expect(200);
+    assert_eq!(begun["result"]["protocolVersion"], "2025-11-25", "{begun}");
+}
+
+#[tokio::test]
+async fn a_list_of_messages_is_answered_by_a_list_where_there_are_such() {
+    let agent = Installation::shared().another_agent("Batched").await;
+    let told = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let version = [("mcp-protocol-version", "2025-03-26")];
+    let answers = post("/mcp", agent.key(), &version, json!([ping(1), told, ping(2)]).to_string()).await.expect(200);
+    assert_eq!(answers, json!([{"jsonrpc": "2.0", "id": 1, "result": {}}, {"jsonrpc": "2.0", "id": 2, "result": {}}]));
+    assert_eq!(post("/mcp", agent.key(), &version, json!([told]).to_string()).await.status, 202);
+    for (headers, list) in [(&version[..], json!([])), (&version[..], json!(vec![ping(1); 17])), (&[][..], json!([ping(1)]))] {
+        let refused = post("/mcp", agent.key(), headers, list.to_string()).await.expect(400);
+        assert_eq!((&refused["error"]["code"], &refused["id"]), (&json!(-32600), &Value::Null), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_letter_loses_no_message() {
+    let installation = Installation::shared();
+    let agent = installation.another_agent("Cut").await;
+    let chatter = installation.visitor().enter(&agent.link(json!({})).await).await;
+    let said = format!(r#"{{"client_message_id": "{}", "text": "a\ud83d"}}"#, uuid());
+    let request = chatter.request(Method::POST, "/messages").header("content-type", "application/json").body(said);
+    assert_eq!(send(request).await.expect(201)["event"]["data"]["text"], "a\u{fffd}");
+    let heard = agent.ask("temp_chat_wait_for_messages", json!({"session_id": chatter.session})).await;
+    let call = format!(
+        r#"{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {{"name": "temp_chat_send_message",
+            "arguments": {{"session_id": "{}", "text": "b\ude00", "after": {}}}}}}}"#,
+        chatter.session, heard["next_cursor"]
+    );
+    let sent = post("/mcp", agent.key(), &[], call).await.expect(200);
+    assert!(sent["result"]["structuredContent"]["sent"].is_object(), "{sent}");
+    let broken = post("/mcp", agent.key(), &[], r#"{"jsonrpc":"#.to_owned()).await.expect(400);
+    assert_eq!(broken["error"]["code"], -32700);
 }
