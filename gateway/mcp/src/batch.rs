@@ -42,7 +42,7 @@ pub(super) async fn answer(parts: Parts, body: &Bytes, next: &Next) -> Response 
         match to_bytes(answered, LONGEST_ANSWER).await {
             Ok(answer) if answer.is_empty() => {}
             Ok(answer) => {
-                answers.push(read_json(&answer).unwrap_or_else(|_| error(ErrorCode::INTERNAL_ERROR, "the answer is no JSON")))
+                answers.push(read_json(&answer).unwrap_or_else(|_| error(ErrorCode::INTERNAL_ERROR, "the answer is no JSON")));
             }
             Err(_) => answers.push(error(ErrorCode::INTERNAL_ERROR, "the answer is too long for a list")),
         }
