@@ -180,7 +180,7 @@ async fn an_empty_name_is_as_one_left_out() {
     let agent = installation.another_agent("Terse").await;
     let link = agent.link(json!({})).await;
     let chatter = installation.visitor().enter(&link).await;
-    let look = json!({"link_id": "", "session_id": "", "after": "", "timeout_seconds": 0});
+    let look = json!({"link_id": link["link_id"], "session_id": "", "after": "", "timeout_seconds": 0});
     let heard = agent.ask("temp_chat_wait_for_messages", look).await;
     assert_eq!(heard["events"][0]["session_id"], json!(chatter.session));
     let told = agent.is_refused("temp_chat_get_link", json!({"link_id": ""})).await;

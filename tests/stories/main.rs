@@ -8,6 +8,7 @@
 
 mod agent_events;
 mod agent_tools;
+mod as_hosts_send;
 mod bad_networks;
 mod bridge;
 mod cold_reads;

@@ -18,6 +18,8 @@ use serde::{Deserializer, Serialize};
 use problem::{Code, Problem, of_status};
 use text::clean;
 
+use crate::surrogates::without_halves;
+
 /// How many arrays and objects may stand in one another. The deepest body of the API has six.
 const MOST_DEPTH: usize = 64;
 
@@ -172,7 +174,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let unreadable = || Problem::with_detail(Code::InvalidRequest, "The body could not be read.");
             of_status(rejection.status()).unwrap_or_else(unreadable)
         })?;
-        Ok(Self(read_json(&bytes)?))
+        Ok(Self(read_json(&without_halves(bytes))?))
     }
 }
 

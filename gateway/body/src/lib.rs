@@ -1,6 +1,7 @@
 //! What comes in as a body: read whole within its length and time, and as JSON within its depth.
 
 mod json;
+mod surrogates;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use problem::{Code, Problem};
 use tokio::time::timeout;
 
 pub use json::{Json, JsonError, check_json, read_json};
+pub use surrogates::without_halves;
 
 /// Reads a body of at most `most` bytes, within `patience`.
 pub async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {

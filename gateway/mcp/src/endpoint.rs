@@ -9,19 +9,20 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use body::{Json, JsonError, check_json};
+use body::{Json, JsonError, check_json, without_halves};
+use bytes::Bytes;
 use domain::KeyId;
-use http::{Method, StatusCode};
+use http::header::ACCEPT;
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
-use rmcp::ErrorData;
 use rmcp::model::ErrorCode;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use super::agents::Agents;
+use super::batch;
 use super::call::Gone;
 use super::tools;
 
@@ -42,7 +43,11 @@ pub fn routes(app: &App) -> Router<App> {
     };
     let config = transport(&app.config().public_url);
     let service = StreamableHttpService::new(move || Ok(agents.clone()), Arc::new(NeverSessionManager::default()), config);
-    Router::new().route_service("/mcp", service).layer(from_fn_with_state(app.clone(), authenticated))
+    // Some clients end every address with a slash.
+    Router::new()
+        .route_service("/mcp", service.clone())
+        .route_service("/mcp/", service)
+        .layer(from_fn_with_state(app.clone(), authenticated))
 }
 
 /// Authenticates a request, and notes its principal and until when its connection lives.
@@ -51,13 +56,15 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
         Ok(principal) => {
             let gone = CancellationToken::new();
             let held = gone.clone().drop_guard();
-            request = match bounded(request, &app, principal.key).await {
-                Ok(request) => request,
-                Err(refusal) => return refusal,
-            };
+            let key = principal.key;
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(Gone(gone));
-            let response = kept_short(next.run(request).await);
+            let response = if request.method() == Method::POST {
+                answer(request, &app, key, next).await.unwrap_or_else(|refusal| refusal)
+            } else {
+                next.run(request).await
+            };
+            let response = kept_short(response);
             // The body holds it from here on: it is dropped with the connection.
             response.map(|body| {
                 Body::new(body.map_frame(move |frame| {
@@ -76,27 +83,48 @@ fn kept_short(response: Response) -> Response {
     if !is_long || !response.status().is_client_error() {
         return response;
     }
-    let error = ErrorData::new(ErrorCode::INVALID_REQUEST, "The request is not of the expected form.", None);
-    (response.status(), Json(json!({"jsonrpc": "2.0", "id": null, "error": error}))).into_response()
+    let error = batch::error(ErrorCode::INVALID_REQUEST, "The request is not of the expected form.");
+    (response.status(), Json(error)).into_response()
+}
+
+/// Answers a message, or a list of them.
+async fn answer(request: Request, app: &App, key: KeyId, next: Next) -> Result<Response, Response> {
+    let (mut parts, body) = request.into_parts();
+    let body = bounded(body, app, key).await?;
+    // We answer in JSON, whoever asks: many clients that take nothing else say so, or say nothing.
+    parts.headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    if batch::is_list(&body) {
+        return Ok(batch::answer(parts, &body, &next).await);
+    }
+    if begins(&body) {
+        // The version is agreed upon in the body; a client may still name the one it spoke last.
+        parts.headers.remove("mcp-protocol-version");
+    }
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// Tells whether a message is the first of a client.
+fn begins(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        method: Option<String>,
+    }
+    body::read_json(body).is_ok_and(|message: Message| message.method.as_deref() == Some("initialize"))
 }
 
 /// Reads the body of a message, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
-async fn bounded(request: Request, app: &App, key: KeyId) -> Result<Request, Response> {
-    if request.method() != Method::POST {
-        return Ok(request);
-    }
-    let (parts, body) = request.into_parts();
+async fn bounded(body: Body, app: &App, key: KeyId) -> Result<Bytes, Response> {
     let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
     app.key_bytes(key, body.len()).map_err(IntoResponse::into_response)?;
-    if let Err(error) = check_json(&body) {
+    let body = without_halves(body);
+    check_json(&body).map_err(|error| {
         let code = match error {
             JsonError::Syntax(_) => ErrorCode::PARSE_ERROR,
             JsonError::Data(_) => ErrorCode::INVALID_REQUEST,
         };
-        let answer = json!({"jsonrpc": "2.0", "id": null, "error": ErrorData::new(code, error.to_string(), None)});
-        return Err((StatusCode::BAD_REQUEST, Json(answer)).into_response());
-    }
-    Ok(Request::from_parts(parts, Body::from(body)))
+        (StatusCode::BAD_REQUEST, Json(batch::error(code, error.to_string()))).into_response()
+    })?;
+    Ok(body)
 }
 
 /// Answers one request at a time. By which names it is called is checked before, for all doors alike.

@@ -6,6 +6,7 @@
 
 mod agents;
 mod args;
+mod batch;
 mod call;
 mod endpoint;
 mod handler;

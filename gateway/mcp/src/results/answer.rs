@@ -13,12 +13,14 @@ pub(crate) const MOST: usize = 20_000;
 pub(crate) struct Answer<T> {
     text: String,
     value: T,
+    /// What was wrong with the call and did not hinder it.
+    warning: Option<String>,
 }
 
 impl<T: Serialize> Answer<T> {
     /// Tells `value`, in the order of its fields.
     pub(crate) fn of(value: T) -> Self {
-        Self { text: text(&value), value }
+        Self { text: text(&value), value, warning: None }
     }
 
     /// Tells `value`, of which `leave_out` takes something away, if it can, for as long as the text is too long.
@@ -27,12 +29,18 @@ impl<T: Serialize> Answer<T> {
         while length(&text) >= MOST && leave_out(&mut value) {
             text = self::text(&value);
         }
-        Self { text, value }
+        Self { text, value, warning: None }
     }
 
     /// Tells `value` in other words of the same content.
     pub(crate) fn in_words(value: T, text: String) -> Self {
-        Self { text, value }
+        Self { text, value, warning: None }
+    }
+
+    /// Adds that names were ignored, if any were.
+    pub(crate) fn warning_of_ignored(self, names: &[String]) -> Self {
+        let warning = (!names.is_empty()).then(|| format!("Ignored, as no argument of this tool: {}.", names.join(", ")));
+        Self { warning, ..self }
     }
 
     /// Returns the text alone.
@@ -42,9 +50,19 @@ impl<T: Serialize> Answer<T> {
 }
 
 impl<T: Serialize> From<Answer<T>> for CallToolResult {
-    fn from(Answer { text, value }: Answer<T>) -> Self {
+    fn from(Answer { text, value, warning }: Answer<T>) -> Self {
         let mut result = Self::success(vec![ContentBlock::text(text)]);
-        result.structured_content = Some(self::value(&value));
+        let mut structured = self::value(&value);
+        if let Some(warning) = warning {
+            result.content.push(ContentBlock::text(format!("warnings: {warning}")));
+            if let Some(fields) = structured.as_object_mut() {
+                let warnings = fields.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+                if let Some(warnings) = warnings.as_array_mut() {
+                    warnings.push(warning.into());
+                }
+            }
+        }
+        result.structured_content = Some(structured);
         result
     }
 }
@@ -111,6 +129,15 @@ mod tests {
         let result = CallToolResult::from(Answer::of(json!({"now": "x", "events": []})));
         let text = result.content.first().and_then(|block| block.as_text()).unwrap().text.clone();
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), result.structured_content.unwrap());
+    }
+
+    #[test]
+    fn what_was_ignored_is_told_in_both_forms() {
+        let answer = Answer::of(json!({"warnings": ["before"]})).warning_of_ignored(&["chatInput".to_owned()]);
+        let result = CallToolResult::from(answer);
+        let told = "Ignored, as no argument of this tool: chatInput.";
+        assert_eq!(result.structured_content.unwrap(), json!({"warnings": ["before", told]}));
+        assert_eq!(result.content.last().unwrap().as_text().unwrap().text, format!("warnings: {told}"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::agents::Agents;
-use super::args::{Arguments, Bound};
+use super::args::{Arguments, Bound, Empty, Read};
 use super::call::Call;
 use super::output_schema;
 use crate::results::answer::{Answer, refused};
@@ -73,6 +73,16 @@ impl Effect {
     }
 }
 
+impl Effect {
+    /// Returns what an argument that is given empty says: only where something is replaced there is something to remove.
+    const fn of_empty(self) -> Empty {
+        match self {
+            Self::Changes => Empty::Removes { by_zero: &["max_sessions_total"] },
+            Self::Reads | Self::ReadsPeople | Self::Acknowledges | Self::Adds | Self::Ends => Empty::LeftOut,
+        }
+    }
+}
+
 /// Puts all tools together; their ranges are those of `policy`.
 pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
     let groups = [
@@ -95,7 +105,7 @@ where
     R: JsonSchema + Serialize + Send + 'static,
     Running: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
 {
-    let arguments = Arguments::of::<A>(definition.name, bounds);
+    let arguments = Arguments::of::<A>(definition.name, definition.effect.of_empty(), bounds);
     let described = Tool::new(definition.name, definition.description, arguments.schema())
         .with_title(definition.title)
         .with_raw_output_schema(output_schema::of::<R>())
@@ -109,9 +119,9 @@ where
             let answer = async {
                 let call = call?;
                 call.has(definition.name, definition.scopes)?;
-                let read = read?;
+                let Read { arguments, ignored } = read?;
                 call.has_done().await;
-                run(call, read).await
+                run(call, arguments).await.map(|answer| answer.warning_of_ignored(&ignored))
             };
             let id = id.unwrap_or_else(RequestId::draw);
             let answered = carry(id, definition.name, answer).await;

@@ -1,5 +1,7 @@
 //! What a tool takes: one schema, listed for models and held to when a call comes. A wrong call is told what would be right.
 
+mod as_sent;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -13,8 +15,29 @@ use text::{clean, is_blank};
 
 /// How much of a wrong value is told back, in characters.
 const TOLD: usize = 60;
-/// Arguments that name something: an empty text names nothing, and is how some models leave an argument out.
-const NAMES: [&str; 3] = ["after", "link_id", "session_id"];
+/// How many names that were ignored are told back.
+const IGNORED: usize = 10;
+/// How near a name must be to be what was meant, of 1.
+const NEAR: f64 = 0.6;
+/// Arguments that say how far a call reaches: left out by an empty text it would reach farther than whoever wrote it may think.
+const SCOPES: [&str; 2] = ["link_id", "session_id"];
+
+/// What an empty text or list says of an argument that need not be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// That it is left out.
+    LeftOut,
+    /// That what was there before is removed, where that can be; for these numbers by 0.
+    Removes { by_zero: &'static [&'static str] },
+}
+
+/// A call's arguments, read.
+#[derive(Debug)]
+pub(super) struct Read<A> {
+    pub(super) arguments: A,
+    /// Names that no argument has, and hosts are known to add.
+    pub(super) ignored: Vec<String>,
+}
 
 /// The range of a number, of a text's characters, or of a list's items; and the value in force where none is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,12 +65,13 @@ impl Bound {
 #[derive(Debug, Clone)]
 pub(super) struct Arguments {
     tool: &'static str,
+    empty: Empty,
     schema: Arc<JsonObject>,
 }
 
 impl Arguments {
     /// Takes the shape from `A` and the ranges from `bounds`.
-    pub(super) fn of<A: JsonSchema>(tool: &'static str, bounds: &[Bound]) -> Self {
+    pub(super) fn of<A: JsonSchema>(tool: &'static str, empty: Empty, bounds: &[Bound]) -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
         let mut schema = settings.into_generator().into_root_schema_for::<A>();
         for noise in ["$schema", "title", "description"] {
@@ -64,7 +88,7 @@ impl Arguments {
                 }
             }
         }
-        Self { tool, schema: Arc::new(schema) }
+        Self { tool, empty, schema: Arc::new(schema) }
     }
 
     /// Returns the schema as it is listed.
@@ -72,22 +96,81 @@ impl Arguments {
         Arc::clone(&self.schema)
     }
 
-    /// Reads the arguments of a call; what is null counts as left out, and so does a name that is empty.
-    pub(super) fn read<A: DeserializeOwned>(&self, given: Option<JsonObject>) -> Result<A, Problem> {
-        let mut given = given.unwrap_or_default();
-        let is_left_out = |name: &str, value: &Value| value.is_null() || (value == "" && NAMES.contains(&name));
-        given.retain(|name, value| !is_left_out(name, value));
+    /// Reads the arguments of a call, as they are meant.
+    pub(super) fn read<A: DeserializeOwned>(&self, given: Option<JsonObject>) -> Result<Read<A>, Problem> {
+        let (mut given, ignored) = self.meant(given.unwrap_or_default())?;
         for (name, value) in &mut given {
-            let property = self.properties().find(|(known, _)| *known == name).ok_or_else(|| self.unknown(name))?.1;
+            let Some(property) = self.property(name) else { continue };
             self.check(name, value, property)?;
             self.check_text(name, value)?;
         }
-        for name in self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for name in self.required() {
             if !given.contains_key(name) {
                 return Err(self.invalid(format!("{name} is missing."), format!("again with {name}")));
             }
         }
-        serde_json::from_value(Value::Object(given)).map_err(|error| self.invalid(format!("{error}."), "as its schema describes"))
+        let read = serde_json::from_value(Value::Object(given));
+        let arguments = read.map_err(|error| self.invalid(format!("{error}."), "as its schema describes"))?;
+        Ok(Read { arguments, ignored })
+    }
+
+    /// Takes out what says nothing, and reads the rest as it is meant; beside it, the names that were ignored.
+    fn meant(&self, given: JsonObject) -> Result<(JsonObject, Vec<String>), Problem> {
+        let (mut meant, mut ignored, mut emptied) = (JsonObject::new(), Vec::new(), None);
+        for (name, value) in given {
+            let Some(property) = self.property(&name) else {
+                if !as_sent::is_of_a_host(&name) {
+                    return Err(self.unknown(&name));
+                }
+                if ignored.len() < IGNORED {
+                    ignored.push(shown(&name));
+                }
+                continue;
+            };
+            let mut value = as_sent::meant(value, property);
+            let is_left_out = self.leaves_out(&name, &mut value, property);
+            if is_left_out && SCOPES.contains(&name.as_str()) {
+                emptied = Some(name);
+            } else if !is_left_out && !value.is_null() {
+                meant.insert(name, value);
+            }
+        }
+        match emptied {
+            Some(name)
+                if !self.required().any(|required| required == name)
+                    && !SCOPES.iter().any(|scope| meant.contains_key(*scope)) =>
+            {
+                Err(self.invalid(
+                    format!("{name} is empty: the call would reach farther than that."),
+                    format!("with {name}, or without naming it"),
+                ))
+            }
+            Some(_) | None => Ok((meant, ignored)),
+        }
+    }
+
+    /// Tells whether a value leaves its argument out.
+    fn leaves_out(&self, name: &str, value: &mut Value, property: &JsonObject) -> bool {
+        let is_empty = as_sent::is_empty(value);
+        if self.required().any(|required| required == name) {
+            return is_empty && SCOPES.contains(&name);
+        }
+        match self.empty {
+            Empty::LeftOut => is_empty || as_sent::is_no_number(value, property),
+            Empty::Removes { by_zero } if is_empty && by_zero.contains(&name) => {
+                *value = 0.into();
+                false
+            }
+            Empty::Removes { .. } => is_empty && !as_sent::may_be_empty(value, property),
+        }
+    }
+
+    fn required(&self) -> impl Iterator<Item = &str> {
+        self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    fn property(&self, name: &str) -> Option<&JsonObject> {
+        self.schema.get("properties")?.get(name)?.as_object()
     }
 
     fn properties(&self) -> impl Iterator<Item = (&String, &JsonObject)> {
@@ -167,8 +250,13 @@ impl Arguments {
 
     fn unknown(&self, name: &str) -> Problem {
         let known = listed(self.properties().map(|(name, _)| name.as_str()), ", ");
-        let name: String = clean(name).chars().take(TOLD).collect();
-        self.invalid(format!("There is no argument {name}."), format!("with these only: {known}"))
+        let nearness = |known: &str| strsim::normalized_damerau_levenshtein(&snake(name), known);
+        let near = self.properties().map(|(known, _)| (nearness(known), known)).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let asked = match near {
+            Some((nearness, known)) if nearness >= NEAR => format!(" Did you mean {known}?"),
+            Some(_) | None => String::new(),
+        };
+        self.invalid(format!("There is no argument {}.{asked}", shown(name)), format!("with these only: {known}"))
     }
 
     fn invalid(&self, happened: impl Into<String>, again: impl std::fmt::Display) -> Problem {
@@ -214,6 +302,23 @@ fn down(value: f64) -> f64 {
     (value * 1e4).floor() / 1e4
 }
 
+/// Writes a name as arguments are written: `linkId` as `link_id`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars().take(TOLD) {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(if letter == '-' || letter == ' ' { '_' } else { letter }.to_lowercase());
+    }
+    snake
+}
+
+/// Tells a name back, cut.
+fn shown(name: &str) -> String {
+    clean(name).chars().take(TOLD).collect()
+}
+
 /// Tells a wrong value back, cut.
 fn told(value: &Value) -> String {
     let text = clean(&value.to_string());
@@ -255,15 +360,27 @@ mod tests {
         #[serde(default)]
         #[schemars(with = "String")]
         after: Option<String>,
+        #[serde(default)]
+        #[schemars(with = "String")]
+        link_id: Option<String>,
+    }
+
+    fn arguments_where(empty: Empty) -> Arguments {
+        let bounds = [Bound::new("title", 1, 5), Bound::new("minutes", 0.5, 90).usually(60), Bound::new("count", 1, 50)];
+        Arguments::of::<Example>("temp_chat_example", empty, &bounds)
     }
 
     fn arguments() -> Arguments {
-        let bounds = [Bound::new("title", 1, 5), Bound::new("minutes", 0.5, 90).usually(60), Bound::new("count", 1, 50)];
-        Arguments::of::<Example>("temp_chat_example", &bounds)
+        arguments_where(Empty::LeftOut)
     }
 
     fn read(given: &Value) -> Result<Example, String> {
-        arguments().read(given.as_object().cloned()).map_err(|problem| problem.tool_text())
+        read_by(&arguments(), given)
+    }
+
+    fn read_by(arguments: &Arguments, given: &Value) -> Result<Example, String> {
+        let read = arguments.read(given.as_object().cloned());
+        read.map(|read| read.arguments).map_err(|problem| problem.tool_text())
     }
 
     #[test]
@@ -280,6 +397,7 @@ mod tests {
                     "status": {"type": "string", "enum": ["active", "paused"]},
                     "origins": {"type": "array", "items": {"type": "string"}},
                     "after": {"type": "string"},
+                    "link_id": {"type": "string"},
                 },
                 "required": ["title"],
                 "additionalProperties": false,
@@ -291,9 +409,50 @@ mod tests {
     fn a_right_call_is_read() {
         let given = json!({"title": "Hello", "minutes": 0.5, "count": 3.0, "status": null, "origins": ["a"], "after": ""});
         let origins = Some(vec!["a".to_owned()]);
-        let expected =
-            Example { title: "Hello".to_owned(), minutes: Some(0.5), count: Some(3), status: None, origins, after: None };
+        let expected = Example {
+            title: "Hello".to_owned(),
+            minutes: Some(0.5),
+            count: Some(3),
+            status: None,
+            origins,
+            after: None,
+            link_id: None,
+        };
         assert_eq!(read(&given), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_empty_is_left_out_or_removes() {
+        let nothing = json!({"title": "x", "minutes": "", "count": 0, "status": "", "origins": [], "after": ""});
+        let title = || "x".to_owned();
+        let none =
+            Example { title: title(), minutes: None, count: None, status: None, origins: None, after: None, link_id: None };
+        assert_eq!(read(&nothing), Ok(none));
+        let removing = arguments_where(Empty::Removes { by_zero: &["minutes"] });
+        assert!(read_by(&removing, &nothing).unwrap_err().starts_with("setting_out_of_range: count must be 1 to 50, not 0."));
+        assert!(read_by(&removing, &json!({"title": "x", "minutes": ""})).unwrap_err().contains("not 0."));
+        // A number is not removed otherwise, and a choice neither.
+        let removed = json!({"title": "x", "count": "", "status": "", "origins": [], "after": ""});
+        let removed = read_by(&removing, &removed).unwrap();
+        assert_eq!((removed.count, removed.status), (None, None));
+        assert_eq!((removed.origins, removed.after), (Some(vec![]), Some(String::new())));
+        // What must be given is not left out.
+        assert!(read(&json!({"title": ""})).unwrap_err().starts_with("setting_out_of_range: title"));
+    }
+
+    #[test]
+    fn an_empty_scope_widens_nothing() {
+        let told = read(&json!({"title": "x", "link_id": ""})).unwrap_err();
+        assert!(told.starts_with("invalid_request: link_id is empty: the call would reach farther"), "{told}");
+        assert!(read(&json!({"title": "x", "link_id": null})).is_ok());
+    }
+
+    #[test]
+    fn what_hosts_add_is_ignored_and_told() {
+        let given = json!({"title": "x", "toolCallId": "call_1", "sessionId": "y", "_meta": {}, "count": "3"});
+        let read: Read<Example> = arguments().read(given.as_object().cloned()).unwrap();
+        assert_eq!(read.arguments.count, Some(3));
+        assert_eq!(read.ignored, ["_meta", "sessionId", "toolCallId"]);
     }
 
     #[test]
@@ -301,13 +460,23 @@ mod tests {
         for (given, told) in [
             (
                 json!({"titel": "x"}),
-                "invalid_request: There is no argument titel. \
-                 Call temp_chat_example with these only: after, count, minutes, origins, status, title.",
+                "invalid_request: There is no argument titel. Did you mean title? \
+                 Call temp_chat_example with these only: after, count, link_id, minutes, origins, status, title.",
+            ),
+            (
+                json!({"title": "x", "linkId": "y"}),
+                "invalid_request: There is no argument linkId. Did you mean link_id? \
+                 Call temp_chat_example with these only: after, count, link_id, minutes, origins, status, title.",
+            ),
+            (
+                json!({"title": "x", "agent": "y"}),
+                "invalid_request: There is no argument agent. \
+                 Call temp_chat_example with these only: after, count, link_id, minutes, origins, status, title.",
             ),
             (json!({}), "invalid_request: title is missing. Call temp_chat_example again with title."),
             (
-                json!({"title": "x", "minutes": "soon"}),
-                "invalid_request: minutes must be a number, not \"soon\". Call temp_chat_example again with a number.",
+                json!({"title": "x", "minutes": "12x"}),
+                "invalid_request: minutes must be a number, not \"12x\". Call temp_chat_example again with a number.",
             ),
             (
                 json!({"title": "x", "minutes": 91}),
