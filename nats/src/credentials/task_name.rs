@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_format_never_changes() {
-        insta::assert_snapshot!(names(&fixed(), 9).seal(&name()), @"");
+        insta::assert_snapshot!(names(&fixed(), 9).seal(&name()), @"tsk_2o7By5tvT1Nkxe9BlJPSxz_u3f1Vii3r3WcxEy2dvZa0ZN0i3nOi0fJZG5QbnhvOP1wm3UWXppSf8si5Bleo22p5mJdCZSmxmziUPXI7ZYYIGHGJbrMMpRuPc4i6gf83BL5El4CMGYLLSJYNjdINOeaT9oZr4fImICCUMVU");
     }
 
     #[test]
