@@ -7,6 +7,7 @@ use domain::AgentId;
 use crate::audit::Audit;
 use crate::credentials::cursor::Cursors;
 use crate::credentials::handoffs::Handoffs;
+use crate::credentials::task_name::TaskNames;
 use crate::keys::data_keys::Keys;
 use crate::keys::opener::Opener;
 use crate::keys::secrets::{Secrets, context};
@@ -37,6 +38,7 @@ struct Sealing {
     secrets: Secrets,
     keys: Keys,
     cursors: Cursors,
+    task_names: TaskNames,
     opener: Opener,
     signer: Signer,
 }
@@ -50,12 +52,14 @@ impl Backbone {
         }
         let secrets = options.roots;
         let keys = Keys::open(Arc::clone(&connection), secrets.clone()).await?;
-        let cursors = Cursors::new(&secrets, connection.shards.iter().map(|state| (state.shard, state.epoch)));
+        let epochs = || connection.shards.iter().map(|state| (state.shard, state.epoch));
+        let cursors = Cursors::new(&secrets, epochs());
+        let task_names = TaskNames::new(&secrets, epochs());
         let opener = Opener::new(keys.clone());
         let watch = Arc::new(Watch::new(connection.shards.len()));
         let signer = Signer::new(&secrets);
         let audit = Audit::start(connection.jetstream.clone(), &secrets);
-        let sealing = Arc::new(Sealing { secrets, keys, cursors, opener, signer });
+        let sealing = Arc::new(Sealing { secrets, keys, cursors, task_names, opener, signer });
         Ok(Self { connection, watch, heads: Arc::default(), audit, sealing })
     }
 
@@ -145,6 +149,11 @@ impl Backbone {
     /// Returns what seals and opens cursors of this log.
     pub fn cursors(&self) -> &Cursors {
         &self.sealing.cursors
+    }
+
+    /// Returns what seals and opens the names of tasks that wait on this log.
+    pub fn task_names(&self) -> &TaskNames {
+        &self.sealing.task_names
     }
 
     /// Returns what makes sealed text readable.

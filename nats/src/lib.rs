@@ -3,6 +3,7 @@
 mod audit;
 mod backbone;
 mod bare;
+mod cancelled_tasks;
 mod clock;
 mod confirmation;
 mod credentials;
@@ -25,6 +26,7 @@ pub use credentials::derived::Derived;
 pub use credentials::handoffs::{HandoffCode, Handoffs};
 pub use credentials::link_token::{LinkToken, LinkTokens};
 pub use credentials::session_credential::{Carrier, SessionCredential, SessionCredentials};
+pub use credentials::task_name::{TaskName, TaskNames, TaskSent};
 pub use credentials::webhook_secrets::WebhookSecrets;
 pub use error::Error;
 pub use keys::data_keys::{Keys, NewKey};

@@ -51,6 +51,7 @@ mod small_print;
 mod support;
 mod talking;
 mod tap_to_eye;
+mod tasks;
 mod the_story;
 mod two_tabs;
 mod typed_answers;

@@ -12,6 +12,7 @@ mod disk;
 mod folder;
 mod hook;
 mod installation;
+mod modern;
 mod network;
 mod patience;
 mod process;
@@ -37,6 +38,7 @@ pub(crate) use disk::{files_with, message_on};
 pub(crate) use folder::Folder;
 pub(crate) use hook::Hook;
 pub(crate) use installation::Installation;
+pub(crate) use modern::Modern;
 pub(crate) use network::Network;
 pub(crate) use patience::{soon, until};
 pub(crate) use process::{Process, processes_on};
@@ -48,5 +50,7 @@ pub(crate) use shard::{Intruder, Stored};
 pub(crate) use site::Site;
 pub(crate) use stream::Stream;
 pub(crate) use testbed::tls::Root;
-pub(crate) use tools::{Run, axe, inspector, lighthouse, node_client, npm_tool, page_tests, python_client};
+pub(crate) use tools::{
+    Run, axe, inspector, lighthouse, node_client, node_tasks, npm_tool, page_tests, python_client, python_tasks,
+};
 pub(crate) use visitor::{Visitor, send, token_of};

@@ -61,6 +61,22 @@ pub(crate) fn node_client(url: &str, key: &str, era: &str) -> Command {
     command
 }
 
+/// Prepares an agent that waits with these arguments, on the official TypeScript packages for tasks.
+pub(crate) fn node_tasks(url: &str, key: &str, arguments: &str) -> Command {
+    let folder = folder();
+    let mut command = Command::new(folder.join("node/bin/node"));
+    command.arg(Path::new(SCRIPTS).join("tasks.mjs")).arg(folder).args([url, key, arguments]);
+    command
+}
+
+/// Prepares the same on the official Python client.
+pub(crate) fn python_tasks(url: &str, key: &str, arguments: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(Path::new(SCRIPTS).join("tasks.py")).args([url, key, arguments]);
+    command.env("PYTHONPATH", folder().join("python"));
+    command
+}
+
 /// Prepares the tests of the page's modules that need no document.
 pub(crate) fn page_tests() -> Command {
     let mut command = Command::new(folder().join("node/bin/node"));

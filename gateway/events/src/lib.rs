@@ -14,6 +14,6 @@ pub mod transcript;
 
 pub use data::{Data, Speaker};
 pub use event::Event;
-pub use news::{NEWS, Payload, is_news, is_news_to, news, payload};
+pub use news::{NEWS, NEWS_OF_LINKS, Payload, is_news, is_news_to, news, payload};
 pub use present::{Audience, message_of_chatter, present};
 pub use rfc3339::Moment;

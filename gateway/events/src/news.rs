@@ -24,6 +24,9 @@ pub const NEWS: &[&str] = &[
     "session.erased",
 ];
 
+/// The link events that agents are told about, by their wire names.
+pub const NEWS_OF_LINKS: &[&str] = &["link.expiring", "link.expired", "link.revoked", "link.budget_reached"];
+
 /// Tells whether agents are told about an event at all: not about read marks, nor about the texts of their own settings.
 pub fn is_news(event: &AnyEvent) -> bool {
     match event {

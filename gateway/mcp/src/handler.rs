@@ -3,11 +3,11 @@
 use problem::brief;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    ArgumentInfo, CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+    CompletionInfo, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ServerCapabilities, ServerConfig, SubscriptionFilter, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -15,7 +15,7 @@ use text::clean;
 
 use super::agents::Agents;
 use super::call::Call;
-use super::{prompts, protocol_version, resources};
+use super::{prompts, protocol_version, resources, tasks};
 
 /// How much of a wrong name of a tool or method is told back, in characters.
 const LONGEST_NAME: usize = 60;
@@ -37,19 +37,21 @@ impl Agents {
 impl ServerHandler for Agents {
     fn get_info(&self) -> ServerConfig {
         let builder = ServerCapabilities::builder().enable_tools().enable_prompts().enable_resources();
-        let mut info = ServerConfig::new(builder.enable_resources_subscribe().enable_completions().build());
+        let mut info = ServerConfig::new(builder.enable_resources_subscribe().enable_completions().enable_tasks().build());
         info.server_info = Implementation::new("tempchat", env!("CARGO_PKG_VERSION")).with_title("Tempchat");
         info.instructions = Some(INSTRUCTIONS.to_owned());
         info
     }
 
-    /// Promises no news of resources to those who cannot ask for it in one request (`resources/subscribe` needs a session).
+    /// Promises no news of resources to those who cannot ask for it in one request (`resources/subscribe` needs a session), and no tasks to
+    /// those whose protocol has others.
     fn negotiate_initialize(&self, request: &InitializeRequestParams) -> Result<InitializeResult, ErrorData> {
         let mut info = self.get_info();
         info.protocol_version = protocol_version::handshake(&request.protocol_version, &self.supported_protocol_versions());
         if let Some(resources) = &mut info.capabilities.resources {
             resources.subscribe = None;
         }
+        info.capabilities.extensions = None;
         Ok(info)
     }
 
@@ -84,6 +86,18 @@ impl ServerHandler for Agents {
             return Err(ErrorData::invalid_params(format!("There is no tool {name}. There are: {}.", known.join(", ")), None));
         }
         self.tools.call(ToolCallContext::new(self, request, context)).await
+    }
+
+    async fn get_task(&self, request: GetTaskParams, context: RequestContext<RoleServer>) -> Result<GetTaskResult, ErrorData> {
+        tasks::get(&self.call(context)?, &request.task_id).await
+    }
+
+    async fn cancel_task(&self, request: CancelTaskParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        tasks::cancel(&self.call(context)?, &request.task_id).await
+    }
+
+    async fn update_task(&self, request: UpdateTaskParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        tasks::update(&self.call(context)?, &request.task_id)
     }
 
     async fn list_prompts(

@@ -16,6 +16,7 @@ mod prompts;
 mod protocol_version;
 mod resources;
 mod results;
+mod tasks;
 mod tools;
 mod wait;
 

@@ -15,8 +15,17 @@ pub(super) fn handshake(wanted: &ProtocolVersion, known: &[ProtocolVersion]) -> 
     if is_agreed { wanted.clone() } else { ProtocolVersion::LATEST_WITH_INITIALIZE }
 }
 
+/// Tells whether a request may be answered with a task: it speaks the version that has them, and declares the extension.
+pub(super) fn speaks_tasks(request: &RequestContext<RoleServer>) -> bool {
+    is_modern(request) && request.client_capabilities().is_some_and(|capabilities| capabilities.supports_tasks())
+}
+
+fn is_modern(request: &RequestContext<RoleServer>) -> bool {
+    request.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
 /// Returns a result's hints, for those who know them.
 pub(super) fn hints(request: &RequestContext<RoleServer>, hints: (u64, CacheScope)) -> (Option<u64>, Option<CacheScope>) {
-    let knows = request.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    let knows = is_modern(request);
     (knows.then_some(hints.0), knows.then_some(hints.1))
 }

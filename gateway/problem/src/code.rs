@@ -134,6 +134,8 @@ codes! {
         client "Try again later.", agent "Try again later.";
     CursorReset = "cursor_reset", GONE, "The cursor belongs to another log, or to a place this one has not reached.",
         client "Read from the beginning, without a cursor.", agent "Call again without after.";
+    TaskUnknown = "task_unknown", NOT_FOUND, "There is no such task, or it is too old to be asked for.",
+        client "Check the id.", agent "Call temp_chat_wait_for_messages with your last next_cursor as after.";
     CursorInvalid = "cursor_invalid", UNPROCESSABLE_ENTITY, "This is not a cursor.",
         client "Send a cursor exactly as it was given, or none.", agent "Pass next_cursor exactly as it was given, or leave after out.";
     CursorScope = "cursor_scope", UNPROCESSABLE_ENTITY, "The cursor comes from a narrower scope.",

@@ -8,4 +8,5 @@ pub(crate) mod handoffs;
 pub(crate) mod link_token;
 pub(crate) mod session_credential;
 mod tags;
+pub(crate) mod task_name;
 pub(crate) mod webhook_secrets;

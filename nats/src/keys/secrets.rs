@@ -29,6 +29,8 @@ pub mod context {
     pub const CURSOR: &str = "tempchat 2026 cursor";
     /// The tag that binds an agent's cursor to the scope it was given for.
     pub const MCP_CURSOR: &str = "tempchat 2026 mcp cursor scope";
+    /// The cipher of tasks' names.
+    pub const TASK_NAME: &str = "tempchat 2026 task name";
     /// Key ids derived from (agent, issuer, subject).
     pub const SUBJECT_KEY_ID: &str = "tempchat 2026 subject key id";
     /// Link ids derived from (agent, idempotency key).

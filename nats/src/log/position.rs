@@ -51,6 +51,11 @@ impl EventId {
         Self(*id)
     }
 
+    /// Takes the 16 bytes of an id.
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// Returns the 16 bytes.
     pub const fn bytes(&self) -> &[u8; 16] {
         &self.0

@@ -29,6 +29,11 @@ const HANDOFF_MAX_AGE: Duration = Duration::from_mins(5);
 /// Bytes of all hand-off codes: some 200,000 within [`HANDOFF_MAX_AGE`].
 const HANDOFF_MAX_BYTES: i64 = 32 << 20;
 
+/// How long a cancelled task is remembered: longer than any task's result may be asked for.
+const TASKS_MAX_AGE: Duration = Duration::from_hours(31 * 24);
+/// Bytes of all cancelled tasks: some 400,000; beyond that the oldest are forgotten, which wait again.
+const TASKS_MAX_BYTES: i64 = 64 << 20;
+
 /// Bytes of the audit, and entries of one kind: a flood of one kind reaches neither the stream's end nor another kind's entries.
 const AUDIT_MAX_BYTES: i64 = 64 << 20;
 const AUDIT_MAX_OF_A_KIND: i64 = 50_000;
@@ -77,6 +82,7 @@ pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<F
     // What only reads makes none, and a command's settings do not change the age of what there is.
     if options.takes_over {
         ensure_audit(jetstream, options).await?;
+        ensure(jetstream, &tasks(options)).await?;
     }
     Ok(found)
 }
@@ -225,6 +231,19 @@ fn handoffs(options: &Options) -> Config {
         compression: Some(Compression::None),
         metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
         ..plain(subjects::HANDOFFS.to_owned(), options)
+    }
+}
+
+/// The stream of cancelled tasks: a record goes by its age, and a task's subject holds one.
+fn tasks(options: &Options) -> Config {
+    Config {
+        subjects: vec![subjects::ALL_TASKS.to_owned()],
+        max_age: TASKS_MAX_AGE,
+        max_bytes: TASKS_MAX_BYTES,
+        discard: DiscardPolicy::Old,
+        compression: Some(Compression::S2),
+        metadata: HashMap::from([(FORMAT.to_owned(), BESIDE_VERSION.to_owned())]),
+        ..plain(subjects::TASKS.to_owned(), options)
     }
 }
 

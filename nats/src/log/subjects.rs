@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use domain::{Address, AgentId, LinkId, SessionId, Target};
 
 use crate::log::position::Shard;
@@ -19,6 +20,11 @@ pub(crate) const ALL_HANDOFFS: &str = "handoff.*";
 pub(crate) const AUDIT: &str = "AUDIT";
 /// All subjects of the audit.
 pub(crate) const ALL_AUDIT: &str = "audit.*";
+
+/// The stream of the tasks that were cancelled.
+pub(crate) const TASKS: &str = "TASKS";
+/// All subjects of cancelled tasks.
+pub(crate) const ALL_TASKS: &str = "task.*";
 
 /// Names the stream of a shard.
 pub(crate) fn stream(shard: Shard) -> String {
@@ -65,6 +71,11 @@ pub(crate) fn handoff(locator: &str) -> String {
 /// Spells the subject of a kind of audit entries.
 pub(crate) fn audit(kind: &str) -> String {
     format!("audit.{kind}")
+}
+
+/// Spells the subject of a task's record from the number that tells it from every other.
+pub(crate) fn task(number: &[u8; 16]) -> String {
+    format!("task.{}", HEXLOWER.encode(number))
 }
 
 /// Spells the subject of an aggregate's ephemeral signals: typing, presence.

@@ -49,6 +49,10 @@ async fn the_streams_are_as_designed() {
     let handoffs = jetstream.get_stream("HANDOFFS").await.unwrap().cached_info().config.clone();
     assert_eq!((handoffs.subjects, handoffs.max_age.as_secs()), (vec!["handoff.*".to_owned()], 300));
     assert!(handoffs.max_bytes > 0);
+    let tasks = jetstream.get_stream("TASKS").await.unwrap().cached_info().config.clone();
+    // Longer than any task's result may be asked for, which is thirty days.
+    assert_eq!((tasks.subjects, tasks.max_age.as_secs()), (vec!["task.*".to_owned()], 31 * 24 * 3_600));
+    assert!(tasks.max_bytes > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

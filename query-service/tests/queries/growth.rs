@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::link::Standing;
 use domain::session::Author;
-use query_service::{Filter, Queries, Range, Scope, SessionFilter, SessionStatus, Viewer};
+use query_service::{Filter, News, Queries, Range, Scope, SessionFilter, SessionStatus, Viewer};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -60,12 +60,18 @@ async fn ask_all(asker: &Asker) -> Vec<(String, i64)> {
         };
     }
     let end = nats::Position { shard: asker.shard, sequence: u64::from(u32::MAX), index: 0 };
+    // The past was told before.
+    let recently = nats::Position { sequence: u64::from(u32::MAX) - 1, ..end };
     let viewers = [("", ADA), (" with a key of one link", Viewer::OnLink(agent(1), link(1)))];
     for (of, viewer) in viewers {
         for scope in [Scope::Agent, Scope::Link(link(1)), Scope::Session(session(1))] {
             ask!(
                 format!("unacknowledged in {scope:?}{of}"),
                 queries.unacknowledged(viewer, scope, key(agent(1)), POSTED, 10, ANY)
+            );
+            ask!(
+                format!("news in {scope:?}{of}"),
+                queries.news(viewer, scope, News { key: key(agent(1)), types: POSTED, after: recently }, 10, ANY)
             );
             ask!(format!("unread in {scope:?}{of}"), queries.unread(viewer, scope, key(agent(1)), POSTED, end, ANY));
             ask!(format!("open sessions in {scope:?}{of}"), queries.open_sessions(viewer, scope, key(agent(1)), 10, ANY));

@@ -6,4 +6,5 @@ pub(crate) mod answers;
 pub(crate) mod event;
 pub(crate) mod next_step;
 mod reachability;
+pub(crate) mod sent;
 pub(crate) mod views;

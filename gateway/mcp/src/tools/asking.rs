@@ -9,11 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::conversation::{Conversation, Turn};
-use super::{Definition, Effect, tool};
+use super::{AnswerOrTask, Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
 use crate::call::{Call, about_session};
-use crate::results::answer::Answer;
 
 const ASK: Definition = Definition {
     name: "temp_chat_ask",
@@ -96,7 +95,7 @@ pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
     vec![tool(ASK, &bounds, ask)]
 }
 
-async fn ask(call: Call, arguments: Ask) -> Result<Answer<Conversation>, Problem> {
+async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, Problem> {
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     let form = form("fields", arguments.intro, arguments.fields)?;
     let commands = call.app().commands();

@@ -8,7 +8,7 @@ use command_service::Receipt;
 use domain::agent::Scope;
 use domain::{Address, QuestionId, Target};
 use events::Moment;
-use nats::{EventId, Position};
+use nats::{EventId, Position, TaskSent};
 use problem::{Code, Problem};
 use query_service::Scope as RowScope;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{Definition, Effect, tool};
+use super::{AnswerOrTask, Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
 use crate::call::{Call, about_session};
@@ -26,6 +26,8 @@ use crate::position::Reading;
 use crate::results::answer::{Answer, MOST, fitting};
 use crate::results::event::{ResultEvent, result_event};
 use crate::results::next_step::{Advice, NextStep};
+use crate::results::sent::Sent;
+use crate::tasks;
 use crate::wait::scope::WaitScope;
 use crate::wait::{Received, WaitRequest, permit, receive};
 
@@ -92,8 +94,9 @@ struct Send {
     idempotency_key: Option<String>,
 }
 
-/// What waiting and sending return.
+/// What waiting and sending return. A finished task has only what was there when it was over.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(extend("required" = ["events", "next_cursor", "has_more", "timed_out"]))]
 pub(super) struct Conversation {
     now: Moment,
     #[schemars(with = "Vec<ResultEvent>")]
@@ -107,40 +110,33 @@ pub(super) struct Conversation {
     next_step: NextStep,
 }
 
-/// What became of a message.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Sent {
-    #[schemars(with = "String")]
-    pub(super) event_id: EventId,
-    /// The question, as its answers will name it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub(super) question_id: Option<QuestionId>,
-    /// Whether this very message had been sent before.
-    pub(super) replayed: bool,
-}
-
 pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
     let wait = [Bound::new("timeout_seconds", 0, 50).usually(25), Bound::new("limit", 1, 100).usually(20)];
     let send = [Bound::new("wait_for_reply_seconds", 0, 50).usually(0), Bound::new("idempotency_key", 1, 200)];
     vec![tool(WAIT, &wait, wait_for_messages), tool(SEND, &send, send_message)]
 }
 
-async fn wait_for_messages(call: Call, arguments: Wait) -> Result<Answer<Conversation>, Problem> {
+async fn wait_for_messages(call: Call, arguments: Wait) -> Result<AnswerOrTask<Conversation>, Problem> {
     let scope = WaitScope::of(&call, arguments.link_id.as_deref(), arguments.session_id.as_deref()).await?;
     let after = scope.open(&call, arguments.after.as_deref()).await?;
     let noting = after.map(|after| note(&call, scope.rows, after));
     let asked = seconds(arguments.timeout_seconds.unwrap_or(25.0));
-    let patience = if is_hopeless(&call, &scope).await? { Duration::ZERO } else { asked };
-    let permit = permit(&call, patience)?;
+    let is_hopeless = is_hopeless(&call, &scope).await?;
+    let patience = if is_hopeless { Duration::ZERO } else { asked };
     let request = WaitRequest { after, patience, limit: arguments.limit.unwrap_or(20), acknowledged: None };
+    // As a task, a wait of no said length goes on.
+    let as_task = if arguments.timeout_seconds.is_none() && !is_hopeless { tasks::OPEN_ENDED } else { patience };
+    if let Some(task) = tasks::instead(&call, &scope, WaitRequest { patience: as_task, ..request }, None).await? {
+        return Ok(AnswerOrTask::Task(Box::new(task)));
+    }
+    let permit = permit(&call, patience)?;
     let mut received = receive(&call, &scope, request, permit).await?;
     // A call with a time-out of 0 is over at once.
     received.timed_out |= asked.is_zero() && received.facts.is_empty();
-    told(&call, &scope, received, noting, None).await
+    told(&call, &scope, received, noting, None).await.map(AnswerOrTask::Answer)
 }
 
-async fn send_message(call: Call, arguments: Send) -> Result<Answer<Conversation>, Problem> {
+async fn send_message(call: Call, arguments: Send) -> Result<AnswerOrTask<Conversation>, Problem> {
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     if text::is_blank(&arguments.text) {
         return Err(Code::TextEmpty.into());
@@ -187,7 +183,7 @@ impl Turn {
         call: &Call,
         receipt: &Receipt,
         question_id: Option<QuestionId>,
-    ) -> Result<Answer<Conversation>, Problem> {
+    ) -> Result<AnswerOrTask<Conversation>, Problem> {
         let Self { scope, reading, after, patience, permit, given } = self;
         call.app().wrote(reading.agent, receipt);
         let noting = after.map(|after| note(call, scope.rows, after));
@@ -198,8 +194,12 @@ impl Turn {
             if let Some(given) = acknowledged {
                 call.agents.positions.acknowledge_session(call.app(), reading, given).await;
             }
-            let received = receive(call, &scope, WaitRequest { after, patience, limit: 20, acknowledged }, permit).await?;
-            told(call, &scope, received, noting, Some(sent)).await
+            let request = WaitRequest { after, patience, limit: 20, acknowledged };
+            if let Some(task) = tasks::instead(call, &scope, request, Some(TaskSent::from(sent))).await? {
+                return Ok(AnswerOrTask::Task(Box::new(task)));
+            }
+            let received = receive(call, &scope, request, permit).await?;
+            told(call, &scope, received, noting, Some(sent)).await.map(AnswerOrTask::Answer)
         };
         answer.await.map_err(|problem| sent_all_the_same(problem, receipt.event))
     }

@@ -19,7 +19,7 @@ use domain::agent::Scope;
 use futures_util::FutureExt;
 use problem::Problem;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
-use rmcp::model::{CallToolResult, Tool, ToolAnnotations};
+use rmcp::model::{CallToolResponse, CallToolResult, CreateTaskResult, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,17 +98,51 @@ pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
     router
 }
 
-/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function that answers with an `R`.
+/// What a tool's function returns.
+trait Reply {
+    /// What the tool answers in the end.
+    type Value: JsonSchema + Serialize;
+
+    fn into_response(self) -> CallToolResponse;
+}
+
+impl<T: JsonSchema + Serialize> Reply for Answer<T> {
+    type Value = T;
+
+    fn into_response(self) -> CallToolResponse {
+        CallToolResult::from(self).into()
+    }
+}
+
+/// An answer, or a task that will have one.
+#[derive(Debug)]
+enum AnswerOrTask<T> {
+    Answer(Answer<T>),
+    Task(Box<CreateTaskResult>),
+}
+
+impl<T: JsonSchema + Serialize> Reply for AnswerOrTask<T> {
+    type Value = T;
+
+    fn into_response(self) -> CallToolResponse {
+        match self {
+            Self::Answer(answer) => answer.into_response(),
+            Self::Task(task) => (*task).into(),
+        }
+    }
+}
+
+/// Makes a tool of a definition, the shape `A` of its arguments, their ranges, and a function that replies with an `R`.
 fn tool<A, R, Running>(definition: Definition, bounds: &[Bound], run: fn(Call, A) -> Running) -> ToolRoute<Agents>
 where
     A: DeserializeOwned + JsonSchema + Send + 'static,
-    R: JsonSchema + Serialize + Send + 'static,
-    Running: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
+    R: Reply + Send + 'static,
+    Running: Future<Output = Result<R, Problem>> + Send + 'static,
 {
     let arguments = Arguments::of::<A>(definition.name, definition.effect.of_empty(), bounds);
     let described = Tool::new(definition.name, definition.description, arguments.schema())
         .with_title(definition.title)
-        .with_raw_output_schema(output_schema::of::<R>())
+        .with_raw_output_schema(output_schema::of::<R::Value>())
         .with_annotations(definition.effect.annotations(definition.title));
     ToolRoute::new_dyn(described, move |context| {
         let call = Call::new(context.service, context.request_context);
@@ -128,8 +162,7 @@ where
             if let (Err(problem), Some(caller)) = (&answered, &caller) {
                 caller.was_refused(definition.name, problem);
             }
-            let result = answered.map_or_else(|problem| refused(&problem), CallToolResult::from);
-            Ok(result.into())
+            Ok(answered.map_or_else(|problem| refused(&problem).into(), Reply::into_response))
         }
         .boxed()
     })
