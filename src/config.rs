@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) shortest_lifetime_seconds: u32,
     /// The shortest idle time-out of a session, in seconds.
     pub(crate) shortest_idle_seconds: u32,
+    /// The shortest time that a question may wait for an answer, in seconds.
+    pub(crate) shortest_answer_seconds: u32,
     /// How many MiB of the log one session may write a day.
     pub(crate) session_mib_a_day: u32,
     /// The same for all sessions of a link.
@@ -171,6 +173,7 @@ impl Default for Config {
             webhook_connections: 8,
             shortest_lifetime_seconds: 300,
             shortest_idle_seconds: 300,
+            shortest_answer_seconds: 60,
             session_mib_a_day: 4,
             link_mib_a_day: 32,
             agent_mib_a_day: 256,
@@ -251,6 +254,7 @@ impl Config {
         Policy {
             shortest_lifetime: Millis::seconds(i64::from(self.shortest_lifetime_seconds)),
             shortest_idle: Millis::seconds(i64::from(self.shortest_idle_seconds)),
+            shortest_answer_time: Millis::seconds(i64::from(self.shortest_answer_seconds)),
             session_bytes_a_day: u64::from(self.session_mib_a_day) << 20,
             link_bytes_a_day: u64::from(self.link_mib_a_day) << 20,
             agent_bytes_a_day: u64::from(self.agent_mib_a_day) << 20,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::link::Questions;
-use domain::session::{Asked, Command, Question, Rejection, Session};
-use domain::{Address, QuestionId, Rejected, Root, Sealed, link};
+use domain::session::{Asked, Command, Question, Rejection, Session, Wish};
+use domain::{Address, CommandId, Millis, QuestionId, Rejected, Root, Sealed, link};
 use forms::{Answer, Form};
 use nats::{Actor, Field, Text};
 use serde_json::Value;
@@ -14,26 +14,64 @@ use serde_json::Value;
 use crate::executor::{Outcome, Request};
 use crate::seal::Seal;
 use crate::talking::{SESSIONS_SEEN_WITHIN, author, command_name};
-use crate::{Commands, Receipt, Refusal};
+use crate::{Commands, Receipt, Refusal, random};
+
+/// On which terms an agent asks; what silence means is said by the form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asking {
+    /// Whether the first complete answer closes the question; otherwise it may be changed until the agent's next word.
+    pub is_final: bool,
+    /// After how long silence closes it.
+    pub answer_within: Option<Millis>,
+    /// The question that this one takes the place of.
+    pub replaces: Option<QuestionId>,
+}
 
 impl Commands {
-    /// Asks a question; a repeat of the same attempt with the same form gets the first answer.
+    /// Asks a question; a repeat of the same attempt with the same form and terms gets the first answer.
     pub async fn ask(
         &self,
         session: Address,
         actor: Actor,
         attempt: &str,
         form: &Form,
+        asking: Asking,
     ) -> Result<(QuestionId, Receipt), Refusal> {
+        let Asking { is_final, answer_within, replaces } = asking;
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &command_name(actor, attempt));
         let question = QuestionId::new(*self.inner.derived.command(&session, &format!("question:{id}")).bytes());
-        let sealed = Seal { key: &key, address: session, id }.text(Field::Form, &form.to_document());
-        let fingerprint = sealed.fingerprint;
+        let seal = Seal { key: &key, address: session, id };
+        let document = form.to_document();
+        let within = answer_within.map_or(0, |within| within.0).to_be_bytes();
+        let replaced = replaces.map_or([0; 16], |question| *question.bytes());
+        let fingerprint = key.fingerprint(&[b"ask", document.as_bytes(), &[u8::from(is_final)], &within, &replaced]);
+        let if_silent = form.silence().map(|silence| seal.text(Field::IfSilent, &silence.to_document()));
         let (from, fields, required) = (author(actor), form.count(), form.required());
-        let command = Command::Ask { question, from, form: sealed, fields, required };
+        let form = seal.text(Field::Form, &document);
+        let wish = Wish { is_final, answer_within, if_silent, replaces };
+        let command = Command::Ask { question, from, form, fields, required, wish };
         let receipt = self.send_spending(session, Request { id, fingerprint, actor, command }).await?;
         Ok((question, receipt))
+    }
+
+    /// Takes a question back; again changes nothing.
+    pub async fn withdraw_question(
+        &self,
+        session: Address,
+        actor: Actor,
+        question: QuestionId,
+        reason: Option<&str>,
+    ) -> Result<Receipt, Refusal> {
+        let id = CommandId::new(random::bytes());
+        let reason = match reason {
+            None => None,
+            Some(text) => {
+                let key = self.session_key(session).await?;
+                Seal { key: &key, address: session, id }.optional(Field::Withdrawal, Some(text))
+            }
+        };
+        self.send_session(session, Request::new(id, actor, Command::Withdraw { question, reason })).await
     }
 
     /// Answers some or all fields of a question. A repeat with the same id and values gets the first answer, whatever has

@@ -2,7 +2,7 @@
 
 use domain::agent::{Agent, Retired};
 use domain::link::Link;
-use domain::session::Session;
+use domain::session::{Question, Session};
 use domain::{Fingerprint, Memory, Sealed};
 
 /// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
@@ -45,9 +45,13 @@ impl CacheWeight for Link {
 impl CacheWeight for Session {
     fn bytes(&self) -> usize {
         let moments = (self.recent_chatter.len() + self.recent_agent.len()) * size_of::<i64>();
-        let forms = self.questions.values().filter_map(|question| question.form.as_ref()).map(sealed).sum::<usize>();
-        let entries = self.questions.len() + self.read.len() + self.devices.len() + self.forgotten.len() + self.clients.len();
-        AGGREGATE + moments + forms + entries * ENTRY
+        let texts =
+            |question: &Question| [&question.form, &question.terms.if_silent].into_iter().flatten().map(sealed).sum::<usize>();
+        let forms = self.questions.values().map(texts).sum::<usize>();
+        let farewell = self.planned_end.as_ref().and_then(|planned| planned.farewell.as_ref()).map_or(0, sealed);
+        let entries = self.questions.len() + self.open_questions.len() + self.read.len();
+        let entries = entries + self.devices.len() + self.forgotten.len() + self.clients.len();
+        AGGREGATE + moments + forms + farewell + entries * ENTRY
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::link::{self, Link};
 use domain::session::{Command, EndReason, Rejection, Session, Status};
-use domain::{Address, CommandId, Root};
+use domain::{Address, CommandId, Millis, Root};
 use nats::{Actor, Field};
 
 use crate::executor::Request;
@@ -30,6 +30,20 @@ impl Commands {
             }
         };
         self.send_session(session, Request::new(id, actor, Command::End { reason, farewell })).await
+    }
+
+    /// Says when the chat ends; any word of the person's calls it off, and another call moves it.
+    pub async fn plan_end(
+        &self,
+        session: Address,
+        actor: Actor,
+        within: Millis,
+        farewell: Option<&str>,
+    ) -> Result<Receipt, Refusal> {
+        let id = CommandId::new(random::bytes());
+        let key = self.session_key(session).await?;
+        let farewell = Seal { key: &key, address: session, id }.optional(Field::Message, farewell);
+        self.send_session(session, Request::new(id, actor, Command::PlanEnd { within, farewell })).await
     }
 
     /// Ends the chat if it is open, destroys the key of its texts, and only then appends that they are erased. A repeat finishes

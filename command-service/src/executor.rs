@@ -7,7 +7,7 @@ use domain::{Address, Aggregate, CommandId, Decision, Fingerprint, Policy, Rejec
 use nats::{Actor, AppendError, Backbone, Commit, Head, Reserve, Store};
 
 use crate::cache_weight::CacheWeight;
-use crate::state_cache::{Cached, StateCache, count};
+use crate::state_cache::{Cached, StateCache};
 use crate::{clock, random};
 
 /// How long a command is decided again while other processes keep appending first.
@@ -172,7 +172,8 @@ impl<A: Aggregate + CacheWeight> Executor<A> {
             Err(AppendError::Broken(error)) => return Err(AppendFailure::Broken(error)),
         };
         let Commit { events, at, .. } = commit;
-        let answer = Remembered { sequence: head.sequence, events: count(&events), at, fingerprint: request.fingerprint };
+        let answer =
+            Remembered { sequence: head.sequence, events: A::count_to_asked(&events), at, fingerprint: request.fingerprint };
         // The copy shares its memory with the original; once it is dropped, the original grows in place.
         let Root { state, at, memory } = next;
         drop(memory);

@@ -41,6 +41,7 @@ use domain::{Address, Policy};
 use nats::{ApiKeys, Backbone, DataKey, Derived};
 
 pub use agents::{KEYS_SEEN_WITHIN, NewKey, Principal};
+pub use asking::Asking;
 pub use devices::{HandedOver, Offered};
 pub use joining::{Join, Joined, Known};
 pub use links::{End, LinkChanges, NewLink, Plain};

@@ -86,12 +86,16 @@ impl Commands {
             session::Command::Rate { .. }
             | session::Command::ForgetDevice { .. }
             | session::Command::End { .. }
+            | session::Command::EndAsPlanned
             | session::Command::Expire
             | session::Command::Erase { .. } => Reserve::Ending,
             session::Command::Start(_)
             | session::Command::Post { .. }
             | session::Command::Ask { .. }
             | session::Command::Answer { .. }
+            | session::Command::Withdraw { .. }
+            | session::Command::TimeOutQuestions
+            | session::Command::PlanEnd { .. }
             | session::Command::MarkRead { .. }
             | session::Command::GoIdle
             | session::Command::Resume { .. }

@@ -152,7 +152,7 @@ impl<A: Aggregate + CacheWeight> StateCache<A> {
             let commit = stored.commit;
             let answer = Remembered {
                 sequence: stored.head.sequence,
-                events: count(&commit.events),
+                events: A::count_to_asked(&commit.events),
                 at: commit.at,
                 fingerprint: commit.fingerprint,
             };
@@ -221,9 +221,4 @@ impl<A: Aggregate> CachedState<A> {
         self.newest = None;
         self.confirmed = None;
     }
-}
-
-/// Counts a commit's events.
-pub(crate) fn count<E>(events: &[E]) -> u16 {
-    u16::try_from(events.len()).expect("a commit has few events")
 }

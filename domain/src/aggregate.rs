@@ -33,6 +33,17 @@ pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + Deseriali
     /// without harm.
     fn must_remember(event: &Self::Event) -> bool;
 
+    /// Tells whether an event at the end of a commit only follows from the one before it, which was asked for.
+    fn is_consequence(_event: &Self::Event) -> bool {
+        false
+    }
+
+    /// Counts the events of a commit up to the one that its command asked for.
+    fn count_to_asked(events: &[Self::Event]) -> u16 {
+        let asked = events.iter().rposition(|event| !Self::is_consequence(event)).unwrap_or(0);
+        u16::try_from(events.len().min(asked + 1)).unwrap_or(u16::MAX)
+    }
+
     /// Tells whether an event by another writer could change `rejection`, so that it is valid only on fresh state.
     fn could_change(rejection: &Self::Rejection) -> bool;
 

@@ -10,7 +10,7 @@ use crate::{CommandId, Fingerprint, Timestamp};
 pub struct Remembered {
     /// The log sequence of the commit.
     pub sequence: u64,
-    /// How many events the commit holds; the last one is what the command asked for.
+    /// How many events the commit holds up to the one that the command asked for.
     pub events: u16,
     /// The time of the commit.
     pub at: Timestamp,

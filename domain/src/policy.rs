@@ -61,6 +61,18 @@ pub struct Policy {
     pub question_fields: u8,
     /// Answers, counting changed ones, that one question takes.
     pub answers_per_question: u32,
+    /// How soon after it was asked a question may time out.
+    pub shortest_answer_time: Millis,
+    /// How long a question may wait for an answer.
+    pub longest_answer_time: Millis,
+    /// Characters of what an agent says when it takes a question back.
+    pub withdrawal_characters: u32,
+    /// How soon a planned end may come.
+    pub soonest_planned_end: Millis,
+    /// How long beforehand an end may be planned.
+    pub latest_planned_end: Millis,
+    /// How often an end may be planned in one session.
+    pub planned_ends: u32,
     /// Characters of the feedback with a rating.
     pub feedback_characters: u32,
     /// The least time between two read marks of one reader.
@@ -118,6 +130,12 @@ impl Default for Policy {
             open_questions: 8,
             question_fields: 8,
             answers_per_question: 20,
+            shortest_answer_time: Millis::MINUTE,
+            longest_answer_time: Millis::minutes(43_200),
+            withdrawal_characters: 500,
+            soonest_planned_end: Millis::seconds(1),
+            latest_planned_end: Millis::minutes(60),
+            planned_ends: 20,
             feedback_characters: 1_000,
             between_read_marks: Millis::seconds(1),
             devices: 8,

@@ -28,6 +28,8 @@ export interface Session {
   messages_left: number;
   limits: { max_message_chars: number; messages_per_minute: number };
   erase_at?: string;
+  /** When the agent is going to end it, unless something is written before. */
+  end_planned_at?: string;
   /** The link's, where the agent chose one. */
   language?: string;
 }
@@ -108,6 +110,21 @@ export interface QuestionData {
   intro?: string;
   fields: Field[];
   text: string;
+  /** Whether the first complete answer closes it. */
+  final?: boolean;
+  answer_by?: string;
+  /** The values that count if nothing is written. */
+  if_silent?: FieldValues;
+}
+
+export type Closing = 'answered' | 'replaced' | 'withdrawn' | 'timed_out' | 'session_ended';
+
+export interface ClosedData {
+  question_id: string;
+  why: Closing;
+  replaced_by?: string;
+  values?: FieldValues;
+  reason?: string;
 }
 
 export interface AnswerData {
@@ -116,12 +133,16 @@ export interface AnswerData {
   missing: string[];
 }
 
-/** All answers to one question, taken together. */
+/** What became of a question, so far. */
 export interface Answered {
+  /** All answers taken together. */
   values: FieldValues;
-  missing: string[];
-  /** Whether the agent has gone on: then it takes no answer any more. */
-  closed: boolean;
+  /** The required fields without a value; none where nothing was answered yet. */
+  missing?: string[];
+  /** How it was closed, if it was. */
+  closed?: ClosedData & { at: string };
+  /** Whether the person has written anything since it was asked: then silence means nothing. */
+  spoke: boolean;
 }
 
 interface EventDataByType {
@@ -131,6 +152,9 @@ interface EventDataByType {
   message: MessageData;
   question: QuestionData;
   answer: AnswerData;
+  question_closed: ClosedData;
+  end_planned: { at: string };
+  end_called_off: { by: string };
   read: { by: string; upto: string };
   rated: { rating: number; feedback?: string };
   session_updated: { expires_at?: string; messages_left?: number };

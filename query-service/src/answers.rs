@@ -117,6 +117,5 @@ impl Queries {
 
 /// Tells whether a question is complete, of its masks (fields, required, answered) and how often it was answered.
 fn is_complete(masks: [i16; 3], answers: i64) -> bool {
-    let [fields, required, answered] = masks.map(|mask| u8::try_from(mask).unwrap_or(u8::MAX));
-    Question { form: None, fields, required, answered, answers: count(answers), closed: false }.is_complete()
+    Question::of_masks(masks.map(|mask| u8::try_from(mask).unwrap_or(u8::MAX)), count(answers)).is_complete()
 }

@@ -173,7 +173,7 @@ impl Queries {
         }
     }
 
-    /// Reads the newest answers of some sessions, oldest first.
+    /// Reads the newest answers of some sessions, and how their questions were closed, oldest first.
     pub async fn answers(
         &self,
         agent: AgentId,
@@ -199,7 +199,7 @@ impl Queries {
                 SELECT sequence, index, agent, link, session, at, actor, key, command, body
                 FROM event
                 WHERE event.session = session.id
-                AND event.type = 'session.question_answered'
+                AND event.type IN ('session.question_answered', 'session.question_closed')
                 ORDER BY event.sequence DESC, event.index DESC
                 LIMIT $4
             ) AS event

@@ -88,6 +88,9 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
         AnyEvent::Session(session::Event::MessagePosted { text, .. }) => Some((Field::Message, text)),
         AnyEvent::Session(session::Event::QuestionAsked { form, .. }) => Some((Field::Form, form)),
         AnyEvent::Session(session::Event::QuestionAnswered { values, .. }) => Some((Field::Values, values)),
+        AnyEvent::Session(session::Event::QuestionClosed { values: Some(values), .. }) => Some((Field::IfSilent, values)),
+        AnyEvent::Session(session::Event::QuestionClosed { reason, .. }) => reason.as_ref().map(|text| (Field::Withdrawal, text)),
+        AnyEvent::Session(session::Event::EndPlanned { farewell, .. }) => farewell.as_ref().map(|text| (Field::Message, text)),
         AnyEvent::Session(session::Event::Reported { reason }) => Some((Field::Report, reason)),
         AnyEvent::Session(session::Event::Rated { feedback, .. }) => feedback.as_ref().map(|text| (Field::Feedback, text)),
         AnyEvent::Agent(_)
@@ -116,6 +119,7 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | session::Event::DeviceForgotten { .. }
             | session::Event::BudgetReached { .. }
             | session::Event::BudgetSet { .. }
+            | session::Event::EndCalledOff { .. }
             | session::Event::Ended { .. }
             | session::Event::Erased,
         ) => None,

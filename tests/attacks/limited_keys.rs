@@ -50,6 +50,7 @@ const TABLE: &str = "
     temp_chat_update_link                   ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_send_message                  ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_ask                           ++  ss   ss    ss    ss  +?   ss        ss
+    temp_chat_withdraw_question             ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_end_session                   ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_revoke_link                   ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_erase_session                 ++  ss   ss    ss    ++  +?   ss        +?
@@ -60,6 +61,8 @@ struct Place {
     name: &'static str,
     link: Value,
     chatter: Chatter,
+    /// A question that is asked there.
+    question: Value,
 }
 
 /// Ids that are asked about.
@@ -67,6 +70,7 @@ struct Place {
 struct Ids {
     link: Value,
     session: Value,
+    question: Value,
 }
 
 /// What a door says.
@@ -86,16 +90,18 @@ impl Place {
         let joined = visitor.join(token_of(&link), json!({"display_name": format!("Person of {name}")})).await;
         let chatter = Chatter::of(visitor.clone(), &joined);
         chatter.say(&format!("Words of {name}")).await;
-        Self { name, link, chatter }
+        let fields = json!([{"key": "ok", "label": "OK?", "type": "yes_no"}]);
+        let asked = agent.ask("temp_chat_ask", json!({"session_id": chatter.session, "fields": fields})).await;
+        Self { name, link, chatter, question: asked["sent"]["question_id"].clone() }
     }
 
     fn ids(&self) -> Ids {
-        Ids { link: self.link["link_id"].clone(), session: json!(self.chatter.session) }
+        Ids { link: self.link["link_id"].clone(), session: json!(self.chatter.session), question: self.question.clone() }
     }
 
     /// Tells whether a text holds anything by which this place can be told.
     fn is_in(&self, text: &str) -> bool {
-        let Ids { link, session } = self.ids();
+        let Ids { link, session, .. } = self.ids();
         let names = [link.as_str().unwrap(), session.as_str().unwrap(), token_of(&self.link)];
         names.iter().any(|name| text.contains(name)) || text.contains(&format!(" of {}", self.name))
     }
@@ -104,7 +110,8 @@ impl Place {
 impl Ids {
     /// Ids of the right form that are nobody's.
     fn made_up() -> Self {
-        Self { link: json!("lnk_aaaaaaaaaaaaaaaaaaaaaaaaaa"), session: json!("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa") }
+        let (link, session) = (json!("lnk_aaaaaaaaaaaaaaaaaaaaaaaaaa"), json!("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        Self { link, session, question: json!("qst_aaaaaaaaaaaaaaaaaaaaaaaaaa") }
     }
 
     /// Takes them out of what was told.
@@ -168,6 +175,9 @@ async fn ask(door: &str, by: &Agent, about: &Ids) -> Told {
         tool => {
             let tool = by.tools().await.into_iter().find(|known| known.name == tool).unwrap();
             let mut arguments = arguments_of(&tool, &about.link, &about.session);
+            if arguments.get("question_id").is_some() {
+                arguments["question_id"] = about.question.clone();
+            }
             let required = tool.input_schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
             let is_wanted = |name: &str| named == Some(name) || required.contains(&json!(name));
             arguments.as_object_mut().unwrap().retain(|name, _| !["link_id", "session_id"].contains(&&**name) || is_wanted(name));

@@ -225,7 +225,7 @@ async fn an_answer_after_the_end_is_told_that_it_ended() {
     let agent = agent("Hasty").await;
     let link = agent.link(json!({})).await;
     let chatter = Installation::shared().visitor().enter(&link).await;
-    let ask = json!({"session_id": chatter.session, "fields": [{"key": "ok", "label": "OK?", "type": "yes_no"}]});
+    let ask = json!({"session_id": chatter.session, "fields": [{"key": "ok", "label": "OK?", "type": "yes_no"}], "final": false});
     let question = agent.ask("temp_chat_ask", ask).await["sent"]["question_id"].clone();
     let answer = |ok: bool| json!({"client_message_id": uuid(), "question_id": question, "values": {"ok": ok}});
     chatter.post("/answers", &answer(true)).await.expect(201);

@@ -11,6 +11,7 @@ mod agent_tools;
 mod as_hosts_send;
 mod bad_networks;
 mod bridge;
+mod closed_questions;
 mod cold_reads;
 mod command_line;
 mod complete_results;
@@ -46,6 +47,7 @@ mod screens;
 mod screenshots;
 mod signatures;
 mod small_print;
+mod soft_ends;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the attacks use the rest")]
 mod support;

@@ -25,7 +25,7 @@ impl Asked {
         browser.click("form button[type=submit]").await;
         browser.find("#message").await;
         let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
-        let asked = agent.ask("temp_chat_ask", json!({"session_id": session, "fields": fields})).await;
+        let asked = agent.ask("temp_chat_ask", json!({"session_id": session, "fields": fields, "final": false})).await;
         browser.find(".card").await;
         Self { agent, network, browser, session, cursor: asked["next_cursor"].clone() }
     }

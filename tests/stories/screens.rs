@@ -129,6 +129,7 @@ async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, lo
     let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
     let ask = async |mut question: Value| {
         question["session_id"] = session.clone();
+        question["final"] = question["final"].as_bool().unwrap_or_default().into();
         agent.ask("temp_chat_ask", question).await
     };
 
@@ -140,7 +141,7 @@ async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, lo
     browser.shows(".card", "sent when you are back").await;
     look("answer-waits").await;
     network.mend();
-    browser.find(".card .answers + .text-button").await;
+    browser.find(".card .answers ~ .text-button").await;
     look("quick-reply-given").await;
 
     ask(json!({"intro": "So that the right van comes:", "fields": [
@@ -180,6 +181,49 @@ async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, lo
     browser.click(".card:last-child form button[type=submit]").await;
     browser.shows(".card:last-child .answers", "ann@example.org").await;
     look("answered").await;
+    question_lives(agent, browser, (&link, session.as_str().unwrap()), look).await;
+}
+
+/// How questions look before they are closed, and after; and a chat that is about to end.
+async fn question_lives(agent: &Agent, browser: &Browser, (link, session): (&Value, &str), look: &mut impl AsyncFnMut(&str)) {
+    let ask = async |minutes: Option<f64>, replaces: Option<&Value>| {
+        let field = json!({"key": "note", "label": "Where do we ring?", "type": "text"});
+        let silent = minutes.map(|_| json!({"note": "At the door"}));
+        let question = json!({
+            "session_id": session, "intro": "One last thing", "fields": [field], "answer_within_minutes": minutes,
+            "if_silent": silent, "replaces": replaces,
+        });
+        agent.ask("temp_chat_ask", question).await["sent"]["question_id"].clone()
+    };
+    let timed = ask(Some(90.0), None).await;
+    browser.shows(".card:last-child .terms", "Time left").await;
+    look("question-with-a-deadline").await;
+    browser.type_into(".card:last-child textarea", "At the blue gate, twice, please.").await;
+    let other = ask(None, Some(&timed)).await;
+    browser.shows(".card .unsent", "At the blue gate").await;
+    look("question-replaced-while-editing").await;
+    let withdraw = json!({"session_id": session, "question_id": other, "reason": "We found the bell on the map."});
+    agent.ask("temp_chat_withdraw_question", withdraw).await;
+    browser.shows(".card:last-child .closing", "the bell").await;
+    look("question-withdrawn").await;
+    ask(Some(0.03), None).await;
+    browser.shows(".card:last-child .closing", "As announced").await;
+    look("question-timed-out").await;
+    let yes = json!({"session_id": session, "fields": [{"key": "ok", "label": "All clear?", "type": "yes_no"}]});
+    agent.ask("temp_chat_ask", yes).await;
+    browser.click(".card:last-child .option").await;
+    browser.shows(".card:last-child .closing", "This question is closed").await;
+    look("question-answered-for-good").await;
+    ask(None, None).await;
+    browser.find(".card:last-child textarea").await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 5})).await;
+    browser.shows(".strip", "will end this chat in 5 minutes").await;
+    look("end-planned").await;
+    browser.type_into("#message", "What I still wanted to sa").await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 0.02})).await;
+    browser.shows(".ending .unsent", "What I still wanted to sa").await;
+    look("ended-while-writing").await;
+    drop(agent.wait(link, None).await);
 }
 
 async fn conversation(installation: &Installation, agent: &Agent, browser: &Browser, look: &mut impl AsyncFnMut(&str)) {

@@ -49,7 +49,7 @@ async fn two_tabs_show_the_same_and_end_together() {
     browser.shows(".message.mine", "From the first tab").await;
     twice.write("From the second tab").await;
     let fields = json!([{"key": "lift", "label": "Is there a lift?", "type": "yes_no"}]);
-    twice.agent.ask("temp_chat_ask", json!({"session_id": twice.session, "fields": fields})).await;
+    twice.agent.ask("temp_chat_ask", json!({"session_id": twice.session, "fields": fields, "final": false})).await;
     browser.click(".card .option:nth-child(1)").await;
     browser.shows(".card .text-button", "Change").await;
     browser.other_tab().await;

@@ -34,7 +34,7 @@ impl Scene {
     }
 
     async fn ask(&self, fields: Value) -> Value {
-        let arguments = json!({"session_id": self.chatter.session, "fields": fields});
+        let arguments = json!({"session_id": self.chatter.session, "fields": fields, "final": false});
         self.agent.ask("temp_chat_ask", arguments).await
     }
 
@@ -246,7 +246,9 @@ async fn a_person_fills_the_form_in_and_the_agent_gets_typed_values() {
     let joined = agent.wait(&link, None).await;
     let session = joined["open_sessions"][0]["session_id"].clone();
 
-    let asked = agent.ask("temp_chat_ask", json!({"session_id": session, "intro": "For Saturday:", "fields": fields()})).await;
+    let asked = agent
+        .ask("temp_chat_ask", json!({"session_id": session, "intro": "For Saturday:", "fields": fields(), "final": false}))
+        .await;
     browser.shows(".card .intro", "For Saturday:").await;
     browser.click(".card .choice .option:nth-child(2)").await;
     browser.click(".card .choices .option:nth-child(1)").await;

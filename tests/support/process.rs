@@ -14,8 +14,12 @@ use super::patience::PATIENCE;
 use super::{Folder, until};
 
 /// Made so that a test need not wait five minutes for an end, nor reserve more of the disk than it could ever fill.
-const SMALL: [(&str, &str); 3] =
-    [("TEMPCHAT_SHORTEST_LIFETIME_SECONDS", "1"), ("TEMPCHAT_SHORTEST_IDLE_SECONDS", "1"), ("TEMPCHAT_SHARD_GIB", "1")];
+const SMALL: [(&str, &str); 4] = [
+    ("TEMPCHAT_SHORTEST_LIFETIME_SECONDS", "1"),
+    ("TEMPCHAT_SHORTEST_IDLE_SECONDS", "1"),
+    ("TEMPCHAT_SHORTEST_ANSWER_SECONDS", "1"),
+    ("TEMPCHAT_SHARD_GIB", "1"),
+];
 /// What a developer may have set to find the servers, and is wanted here too.
 const FINDING: [&str; 2] = ["TEMPCHAT_NATS_SERVER", "TEMPCHAT_POSTGRES_BIN"];
 

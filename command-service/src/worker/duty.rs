@@ -25,6 +25,8 @@ impl Commands {
             ("session", "release_unused" | "release") => self.release(link, session).await,
             ("session", "expire") => self.send_timed_session(session, session::Command::Expire).await,
             ("session", "idle") => self.send_timed_session(session, session::Command::GoIdle).await,
+            ("session", "time_out_questions") => self.send_timed_session(session, session::Command::TimeOutQuestions).await,
+            ("session", "end_as_planned") => self.send_timed_session(session, session::Command::EndAsPlanned).await,
             ("session", "end_with_link") => self.end_with_link(session).await.map(drop),
             ("session", "reschedule") => self.reschedule(link, session).await,
             ("session", "erase") => self.erase_when_due(session).await.map(drop),

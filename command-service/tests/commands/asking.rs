@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use command_service::{Join, NewLink, Refusal};
+use command_service::{Asking, Join, NewLink, Refusal};
 use domain::session::{Event, Rejection};
 use domain::{KeyId, QuestionId, link};
 use forms::Form;
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::idling::fall_idle;
 use crate::world::{Chat, Process, World, an_hour, client};
 
-const AGENT: Actor = Actor::Agent(KeyId::new([1; 16]));
+pub(crate) const AGENT: Actor = Actor::Agent(KeyId::new([1; 16]));
 
-fn form() -> Form {
+pub(crate) fn form() -> Form {
     let fields = json!([
         {"key": "size", "label": "Which?", "type": "choice", "options": ["s", "l"]},
         {"key": "ok", "label": "Fine?", "type": "yes_no"},
@@ -20,7 +20,7 @@ fn form() -> Form {
     Form::new(None, serde_json::from_value(fields).unwrap()).unwrap()
 }
 
-fn values(values: Value) -> BTreeMap<String, Value> {
+pub(crate) fn values(values: Value) -> BTreeMap<String, Value> {
     serde_json::from_value(values).unwrap()
 }
 
@@ -41,7 +41,7 @@ async fn what_one_process_asks_is_answered_through_another_at_once() {
     let chat = here.chat(an_hour()).await;
     // It has seen the session before the question.
     there.commands.post(chat.address(), Actor::Chatter, "1", "hello").await.unwrap();
-    let (question, _) = here.commands.ask(chat.address(), AGENT, "1", &form()).await.unwrap();
+    let (question, _) = here.commands.ask(chat.address(), AGENT, "1", &form(), Asking::default()).await.unwrap();
     let answer =
         async |process: &Process, id: &str, given| process.commands.answer(chat.address(), id, question, &values(given)).await;
     answer(&there, "a", json!({"size": "l"})).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_repeat_gets_the_first_answer_whatever_has_happened_since() {
     let world = World::start().await;
     let process = world.process().await;
     let chat = process.chat(an_hour()).await;
-    let (question, asked) = process.commands.ask(chat.address(), AGENT, "1", &form()).await.unwrap();
+    let (question, asked) = process.commands.ask(chat.address(), AGENT, "1", &form(), Asking::default()).await.unwrap();
     let given = values(json!({"size": "l", "ok": true}));
     let first = process.commands.answer(chat.address(), "a", question, &given).await.unwrap();
     process.commands.post(chat.address(), AGENT, "2", "thanks").await.unwrap();
@@ -63,7 +63,7 @@ async fn a_repeat_gets_the_first_answer_whatever_has_happened_since() {
     for process in [&process, &world.process().await] {
         let again = process.commands.answer(chat.address(), "a", question, &given).await.unwrap();
         assert_eq!((again.event, again.replayed), (first.event, true));
-        let again = process.commands.ask(chat.address(), AGENT, "1", &form()).await.unwrap();
+        let again = process.commands.ask(chat.address(), AGENT, "1", &form(), Asking::default()).await.unwrap();
         assert_eq!((again.0, again.1.event, again.1.replayed), (question, asked.event, true));
         let other = process.commands.answer(chat.address(), "a", question, &values(json!({"ok": false}))).await;
         assert!(matches!(other, Err(Refusal::IdReused)), "{other:?}");
@@ -76,7 +76,7 @@ async fn what_does_not_fit_or_was_not_asked_is_not_recorded() {
     let world = World::start().await;
     let process = world.process().await;
     let chat = process.chat(an_hour()).await;
-    let (question, _) = process.commands.ask(chat.address(), AGENT, "1", &form()).await.unwrap();
+    let (question, _) = process.commands.ask(chat.address(), AGENT, "1", &form(), Asking::default()).await.unwrap();
     let refused = process.commands.answer(chat.address(), "a", question, &values(json!({"size": "xl"}))).await;
     let Err(Refusal::AnswerInvalid(errors)) = refused else { panic!("{refused:?}") };
     assert_eq!(errors[0].key, "size");
@@ -92,7 +92,7 @@ async fn an_answer_brings_an_idle_chat_back() {
     let world = World::start().await;
     let process = world.process().await;
     let chat = process.chat(an_hour()).await;
-    let (question, _) = process.commands.ask(chat.address(), AGENT, "1", &form()).await.unwrap();
+    let (question, _) = process.commands.ask(chat.address(), AGENT, "1", &form(), Asking::default()).await.unwrap();
     fall_idle(&process, chat).await;
     let fresh = world.process().await;
     fresh.commands.answer(chat.address(), "a", question, &values(json!({"ok": true}))).await.unwrap();

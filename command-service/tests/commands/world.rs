@@ -90,6 +90,8 @@ pub(crate) fn policy() -> Policy {
         starts_per_minute: 10_000,
         messages_per_minute: 10_000,
         agent_messages_per_minute: 10_000,
+        shortest_answer_time: Millis(1),
+        soonest_planned_end: Millis(1),
         ..Policy::default()
     }
 }

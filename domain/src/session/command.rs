@@ -1,8 +1,9 @@
 //! The commands to a session.
 
+use super::questions::Wish;
 use super::{Author, EndReason, MessageKind, Origin, Reader, Settings};
 use crate::budget::{Limits, Tally};
-use crate::{DeviceId, Fingerprint, HandoffId, LinkId, QuestionId, Sealed, Timestamp};
+use crate::{DeviceId, Fingerprint, HandoffId, LinkId, Millis, QuestionId, Sealed, Timestamp};
 
 /// A command to a session.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub enum Command {
         fields: u8,
         /// The fields that must be answered, a bit each.
         required: u8,
+        /// The terms.
+        wish: Wish,
     },
     /// Answers some or all fields of a question; the values were checked against the form before they were sealed.
     Answer {
@@ -44,6 +47,15 @@ pub enum Command {
         /// The fields whose answer is withdrawn, a bit each.
         withdrawn: u8,
     },
+    /// Takes a question back.
+    Withdraw {
+        /// The question's id.
+        question: QuestionId,
+        /// Why, for the person.
+        reason: Option<Sealed>,
+    },
+    /// Closes the questions whose time is up.
+    TimeOutQuestions,
     /// Moves a reader's read mark.
     MarkRead {
         /// The reader.
@@ -113,6 +125,15 @@ pub enum Command {
         /// The agent's closing message.
         farewell: Option<Sealed>,
     },
+    /// Says when the chat ends; any word of the person's calls it off.
+    PlanEnd {
+        /// After how long.
+        within: Millis,
+        /// The agent's closing message.
+        farewell: Option<Sealed>,
+    },
+    /// Ends the chat as it was planned.
+    EndAsPlanned,
     /// Ends the session because its time is up.
     Expire,
     /// Records the erasure, after the key of the texts was destroyed.

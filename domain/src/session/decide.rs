@@ -1,11 +1,9 @@
 //! The decisions of a session.
 
-use super::{
-    Asked, Author, Command, EndReason, Event, MessageKind, Question, Reader, Rejection, Session, Settings, Start, Status,
-};
+use super::{Asked, Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Status, Terms};
 use crate::budget::Limits;
 use crate::time::full_minute;
-use crate::{Policy, QuestionId, Sealed, Timestamp};
+use crate::{Policy, Sealed, Timestamp};
 
 /// Read marks that one reader may set beyond one for each entry: the system's messages are read too.
 const READ_MARKS_BESIDES: u32 = 2;
@@ -18,18 +16,22 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         | Command::Reschedule { .. }
         | Command::ForgetDevice { .. }
         | Command::SetBudget { .. }
+        | Command::TimeOutQuestions
         | Command::End { .. }
+        | Command::EndAsPlanned
         | Command::Expire
         | Command::Erase { .. } => Ok(vec![]),
         Command::Spend { command, .. } => decide_pruned(command),
         Command::Post { .. }
         | Command::Ask { .. }
         | Command::Answer { .. }
+        | Command::Withdraw { .. }
         | Command::MarkRead { .. }
         | Command::Resume { .. }
         | Command::Rate { .. }
         | Command::OfferHandoff { .. }
         | Command::TakeHandoff { .. }
+        | Command::PlanEnd { .. }
         | Command::Report { .. } => Err(Rejection::Erased),
     }
 }
@@ -45,6 +47,8 @@ impl Session {
                 Command::Post { .. }
                 | Command::Ask { .. }
                 | Command::Answer { .. }
+                | Command::Withdraw { .. }
+                | Command::TimeOutQuestions
                 | Command::MarkRead { .. }
                 | Command::GoIdle
                 | Command::Resume { .. }
@@ -57,6 +61,8 @@ impl Session {
                 | Command::SetBudget { .. }
                 | Command::Spend { .. }
                 | Command::End { .. }
+                | Command::PlanEnd { .. }
+                | Command::EndAsPlanned
                 | Command::Expire
                 | Command::Erase { .. } => Err(Rejection::Unknown),
             };
@@ -66,29 +72,21 @@ impl Session {
             Command::Post { from, text, kind, client_message_id } => {
                 self.may_post(settings, *from, text, now, policy)?;
                 let (text, client_message_id) = (text.clone(), client_message_id.clone());
-                Ok(vec![Event::MessagePosted { from: *from, text, kind: *kind, client_message_id }])
+                let mut events = self.called_off(*from);
+                events.extend(self.closed_by_word(*from, None));
+                events.push(Event::MessagePosted { from: *from, text, kind: *kind, client_message_id });
+                Ok(events)
             }
-            Command::Ask { question, from, form, fields, required } => {
+            Command::Ask { question, from, form, fields, required, wish } => {
                 self.may_speak(settings, *from, now, policy)?;
-                self.may_ask(*question, *fields, policy)?;
-                Ok(vec![Event::QuestionAsked {
-                    question: *question,
-                    from: *from,
-                    form: form.clone(),
-                    fields: *fields,
-                    required: *required,
-                }])
+                self.ask((*question, *from), (form, *fields, *required), wish, now, policy)
             }
             Command::Answer { question, values, answered, withdrawn } => {
                 let known = self.may_answer(settings, *question, now, policy)?;
-                Ok(vec![Event::QuestionAnswered {
-                    question: *question,
-                    values: values.clone(),
-                    answered: *answered,
-                    withdrawn: *withdrawn,
-                    missing: known.missing(known.answered_after(*answered, *withdrawn)),
-                }])
+                Ok(self.answered(*question, known, values, (*answered, *withdrawn)))
             }
+            Command::Withdraw { question, reason } => self.withdraw(settings, *question, reason.as_ref(), now, policy),
+            Command::TimeOutQuestions => self.time_out(now),
             Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
             Command::GoIdle => self.go_idle(settings, now),
             Command::Resume { start_before } => match self.live(settings, now) {
@@ -110,12 +108,14 @@ impl Session {
             Command::SetBudget { budget } => Ok(self.set_budget(settings, *budget)),
             Command::Spend { command, .. } => self.decide(command, now, policy),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
+            Command::PlanEnd { within, farewell } => self.plan_end(settings, *within, farewell.as_ref(), now, policy),
+            Command::EndAsPlanned => self.end_as_planned(settings, now, policy),
             Command::Expire => match self.status {
                 Status::Ended | Status::Erased => Ok(vec![]),
                 Status::Unknown | Status::Active | Status::Idle if now < settings.expires_at => {
                     Err(Rejection::NotDue { until: settings.expires_at })
                 }
-                Status::Unknown | Status::Active | Status::Idle => Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]),
+                Status::Unknown | Status::Active | Status::Idle => Ok(self.ended(settings, EndReason::LinkExpired, now)),
             },
             Command::Erase { requested } => match (self.status, self.erase_at()) {
                 (Status::Erased, _) => Ok(vec![]),
@@ -190,34 +190,6 @@ impl Session {
         }
     }
 
-    fn may_ask(&self, question: QuestionId, fields: u8, policy: &Policy) -> Result<(), Rejection> {
-        within_fields(fields, policy)?;
-        if self.questions.contains_key(&question) {
-            return Err(Rejection::QuestionExists);
-        }
-        let open = self.questions.values().filter(|question| !question.closed && !question.is_complete()).count();
-        if open >= policy.open_questions {
-            return Err(Rejection::TooManyQuestions { limit: policy.open_questions });
-        }
-        Ok(())
-    }
-
-    fn may_answer(
-        &self,
-        settings: &Settings,
-        question: QuestionId,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Result<&Question, Rejection> {
-        match (self.live(settings, now), self.questions.get(&question)) {
-            (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
-            // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
-            (_, None) => Err(Rejection::QuestionUnknown { question }),
-            (_, Some(known)) if known.closed || known.answers >= policy.answers_per_question => Err(Rejection::QuestionClosed),
-            (live, Some(known)) => live.map(|()| known),
-        }
-    }
-
     fn mark_read(&self, by: Reader, upto: u64, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
         if self.status == Status::Erased {
             return Err(Rejection::Erased);
@@ -239,7 +211,7 @@ impl Session {
             Status::Idle | Status::Ended | Status::Erased => return Ok(vec![]),
             // The scheduled commands `idle` and `expire` may come in either order; past the end both end the session.
             Status::Unknown | Status::Active if now >= settings.expires_at => {
-                return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
+                return Ok(self.ended(settings, EndReason::LinkExpired, now));
             }
             Status::Unknown | Status::Active => {}
         }
@@ -252,7 +224,7 @@ impl Session {
             return Err(Rejection::NotDue { until });
         }
         if self.messages_left() == 0 {
-            return Ok(vec![Event::Ended { reason: EndReason::MessageLimit }]);
+            return Ok(self.ended(settings, EndReason::MessageLimit, now));
         }
         Ok(vec![Event::WentIdle])
     }
@@ -292,7 +264,7 @@ impl Session {
         }
     }
 
-    fn end(
+    pub(super) fn end(
         &self,
         settings: &Settings,
         reason: EndReason,
@@ -304,7 +276,7 @@ impl Session {
             Status::Ended | Status::Erased => return Ok(vec![]),
             // The session's time was up before, so no farewell is posted after it.
             Status::Unknown | Status::Active | Status::Idle if now >= settings.expires_at => {
-                return Ok(vec![Event::Ended { reason: EndReason::LinkExpired }]);
+                return Ok(self.ended(settings, EndReason::LinkExpired, now));
             }
             Status::Unknown | Status::Active | Status::Idle => {}
         }
@@ -313,8 +285,15 @@ impl Session {
             within_length(text, policy.text_characters)?;
             events.push(system_message(text, MessageKind::Farewell));
         }
-        events.push(Event::Ended { reason });
+        events.extend(self.ended(settings, reason, now));
         Ok(events)
+    }
+
+    /// Ends the session, and with it every question that is open.
+    fn ended(&self, settings: &Settings, reason: EndReason, now: Timestamp) -> Vec<Event> {
+        let mut events = self.closed_by_end(settings, now);
+        events.push(Event::Ended { reason });
+        events
     }
 }
 
@@ -341,12 +320,14 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
     if let Some(Asked { question, form, fields, required }) = question {
         within_fields(*fields, policy)?;
         let (question, form, fields, required) = (*question, form.clone(), *fields, *required);
-        events.push(Event::QuestionAsked { question, from: Author::System, form, fields, required });
+        // What a link asks may be changed until the agent speaks: nobody is there yet who would act on it.
+        let terms = Terms::default();
+        events.push(Event::QuestionAsked { question, from: Author::System, form, fields, required, terms });
     }
     Ok(events)
 }
 
-fn within_fields(fields: u8, policy: &Policy) -> Result<(), Rejection> {
+pub(super) fn within_fields(fields: u8, policy: &Policy) -> Result<(), Rejection> {
     if fields == 0 || fields > policy.question_fields {
         return Err(Rejection::FieldCount { fields, limit: policy.question_fields });
     }
@@ -357,7 +338,7 @@ fn system_message(text: &Sealed, kind: MessageKind) -> Event {
     Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(kind), client_message_id: None }
 }
 
-fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
+pub(super) fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
     match text.characters {
         0 => Err(Rejection::TextEmpty),
         characters if characters > limit => Err(Rejection::TextTooLong { characters, limit }),

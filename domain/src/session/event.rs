@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::questions::{Closing, Terms};
 use crate::aggregate::domain_event;
 use crate::budget::{Limits, Reached};
 use crate::{DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
@@ -53,6 +54,9 @@ pub enum Event {
         fields: u8,
         /// The fields that must be answered, a bit each.
         required: u8,
+        /// On which terms it is asked.
+        #[serde(default, skip_serializing_if = "Terms::is_default")]
+        terms: Terms,
     },
     /// The chatter answered some or all fields.
     #[serde(rename = "session.question_answered")]
@@ -69,6 +73,23 @@ pub enum Event {
         /// The required fields that have no answer after this one, a bit each.
         #[serde(default)]
         missing: u8,
+    },
+    /// A question was closed: it takes no answer any more.
+    #[serde(rename = "session.question_closed")]
+    QuestionClosed {
+        /// The question's id.
+        question: QuestionId,
+        /// Why.
+        why: Closing,
+        /// The question that took its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<QuestionId>,
+        /// The values that the person's silence means, as they were told beforehand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        values: Option<Sealed>,
+        /// Why the agent took it back, in its words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Sealed>,
     },
     /// A read mark was moved.
     #[serde(rename = "session.marked_read")]
@@ -143,6 +164,21 @@ pub enum Event {
     Reported {
         /// What is wrong with it.
         reason: Sealed,
+    },
+    /// The agent said when it ends.
+    #[serde(rename = "session.end_planned")]
+    EndPlanned {
+        /// When.
+        at: Timestamp,
+        /// The agent's closing message, which is said then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        farewell: Option<Sealed>,
+    },
+    /// The planned end was called off.
+    #[serde(rename = "session.end_called_off")]
+    EndCalledOff {
+        /// Whose word did it.
+        by: Author,
     },
     /// The session ended.
     #[serde(rename = "session.ended")]
@@ -232,11 +268,14 @@ impl Event {
             | Self::MessagePosted { .. }
             | Self::QuestionAsked { .. }
             | Self::QuestionAnswered { .. }
+            | Self::QuestionClosed { .. }
             | Self::WentIdle
             | Self::Resumed
             | Self::Rescheduled { .. }
             | Self::Rated { .. }
             | Self::BudgetReached { .. }
+            | Self::EndPlanned { .. }
+            | Self::EndCalledOff { .. }
             | Self::Ended { .. }
             | Self::Erased => true,
         }

@@ -1,6 +1,6 @@
 //! How a session's state changes by its events.
 
-use super::{Author, Event, Handoff, Question, ReadMark, Session, Status, spending};
+use super::{Author, Event, Handoff, PlannedEnd, Question, ReadMark, Session, Status, spending};
 use crate::Timestamp;
 use crate::time::note;
 
@@ -18,17 +18,16 @@ impl Session {
                 self.last_word_at = at;
             }
             Event::MessagePosted { from, .. } => self.hear(*from, at),
-            Event::QuestionAsked { question, from, form, fields, required } => {
+            Event::QuestionAsked { question, from, form, fields, required, terms } => {
                 self.hear(*from, at);
-                let form = Some(form.clone());
-                let asked = Question { form, fields: *fields, required: *required, answered: 0, answers: 0, closed: false };
-                self.questions.insert(*question, asked);
+                let (form, terms) = (Some(form.clone()), terms.clone());
+                let masks = [*fields, *required, 0];
+                self.note_asked(*question, Question { form, terms, ..Question::of_masks(masks, 0) });
             }
+            Event::QuestionClosed { question, why, .. } => self.note_closed(*question, *why),
             Event::QuestionAnswered { question, answered, withdrawn, .. } => {
-                if let Some(question) = self.questions.get_mut(question) {
-                    question.answered = question.answered_after(*answered, *withdrawn);
-                    question.answers = question.answers.saturating_add(1);
-                }
+                self.note_answered(*question, *answered, *withdrawn);
+                self.note_word_of_person();
                 self.owed_since.get_or_insert(at);
                 self.last_word_at = at;
             }
@@ -46,7 +45,12 @@ impl Session {
                     settings.expires_at = *expires_at;
                 }
             }
-            Event::Rated { .. } => self.rated = true,
+            Event::Rated { feedback, .. } => {
+                self.rated = true;
+                if feedback.is_some() {
+                    self.note_word_of_person();
+                }
+            }
             Event::HandoffOffered { code, expires_at } => {
                 self.handoff = Some(Handoff { code: *code, expires_at: *expires_at, misses: 0 });
                 self.handoffs = self.handoffs.saturating_add(1);
@@ -72,9 +76,18 @@ impl Session {
                     settings.budget = *budget;
                 }
             }
-            Event::Reported { .. } => self.reports = self.reports.saturating_add(1),
+            Event::Reported { .. } => {
+                self.reports = self.reports.saturating_add(1);
+                self.note_word_of_person();
+            }
+            Event::EndPlanned { at, farewell } => {
+                self.planned_end = Some(PlannedEnd { at: *at, farewell: farewell.clone() });
+                self.planned_ends = self.planned_ends.saturating_add(1);
+            }
+            Event::EndCalledOff { .. } => self.planned_end = None,
             Event::Ended { reason } => {
                 self.status = Status::Ended;
+                self.planned_end = None;
                 self.ended = Some((*reason, at));
             }
             Event::Erased => self.status = Status::Erased,
@@ -86,27 +99,17 @@ impl Session {
             Author::Chatter => {
                 self.chatter_messages = self.chatter_messages.saturating_add(1);
                 note(&mut self.recent_chatter, at);
+                self.note_word_of_person();
                 self.owed_since.get_or_insert(at);
             }
             Author::Agent(_) => {
                 self.agent_messages = self.agent_messages.saturating_add(1);
                 note(&mut self.recent_agent, at);
                 self.owed_since = None;
-                self.close_answered();
+                self.note_word_of_agent();
             }
             Author::System => {}
         }
         self.last_word_at = at;
-    }
-
-    /// Closes completely answered questions when the agent writes: what the agent has acted on does not change afterwards.
-    fn close_answered(&mut self) {
-        let complete: Vec<_> = self.questions.iter().filter(|(_, question)| question.is_complete()).map(|(id, _)| *id).collect();
-        for id in complete {
-            if let Some(question) = self.questions.get_mut(&id) {
-                question.closed = true;
-                question.form = None;
-            }
-        }
     }
 }

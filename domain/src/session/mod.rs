@@ -5,6 +5,8 @@ mod decide;
 mod devices;
 mod event;
 mod evolve;
+mod planned_end;
+mod questions;
 mod spending;
 mod standing;
 #[cfg(test)]
@@ -12,13 +14,15 @@ mod tests;
 
 pub use command::{Asked, Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Origin, Reader, Settings};
+pub use planned_end::PlannedEnd;
+pub use questions::{Closing, Question, Terms, Wish};
 pub use standing::Standing;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::{Amounts, Reached, Tally};
-use crate::{Aggregate, DeviceId, Fingerprint, HandoffId, LinkId, Policy, QuestionId, Sealed, Timestamp};
+use crate::{Aggregate, DeviceId, Fingerprint, HandoffId, LinkId, Millis, Policy, QuestionId, Timestamp};
 
 /// A session's state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +51,12 @@ pub struct Session {
     pub last_word_at: Timestamp,
     /// The questions asked, newest last by id of asking.
     pub questions: OrdMap<QuestionId, Question>,
+    /// Those of them that are not closed.
+    pub open_questions: OrdSet<QuestionId>,
+    /// The end that the agent told beforehand.
+    pub planned_end: Option<PlannedEnd>,
+    /// How often an end was told.
+    pub planned_ends: u32,
     /// How far each reader has read.
     pub read: OrdMap<Reader, ReadMark>,
     /// Whether the chatter has given a rating.
@@ -84,41 +94,6 @@ pub enum Status {
     Ended,
     /// Its texts are erased.
     Erased,
-}
-
-/// A question that the agent asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    /// The sealed form; retained as long as answers have to be checked against it.
-    pub form: Option<Sealed>,
-    /// How many fields it has.
-    pub fields: u8,
-    /// The fields that must be answered, a bit each.
-    pub required: u8,
-    /// The fields that are answered, a bit each.
-    pub answered: u8,
-    /// How many answers it got, including changed ones.
-    pub answers: u32,
-    /// Whether it takes no more answers.
-    pub closed: bool,
-}
-
-impl Question {
-    /// Tells whether every required field is answered.
-    pub fn is_complete(&self) -> bool {
-        self.missing(self.answered) == 0 && self.answers > 0
-    }
-
-    /// Returns the fields that are answered after another answer.
-    pub(crate) fn answered_after(&self, answered: u8, withdrawn: u8) -> u8 {
-        (self.answered & !withdrawn) | answered
-    }
-
-    /// Returns the required fields that are not among `answered`.
-    pub(crate) fn missing(&self, answered: u8) -> u8 {
-        let asked = 1_u8.checked_shl(u32::from(self.fields)).map_or(u8::MAX, |next| next - 1);
-        self.required & !answered & asked
-    }
 }
 
 /// An offered hand-off code.
@@ -236,6 +211,22 @@ pub enum Rejection {
     /// The question takes no more answers.
     #[error("the question is closed")]
     QuestionClosed,
+    /// A length of time is too short or too long.
+    #[error("this time must be {} to {} seconds, not {}", .least.0 / 1_000, .most.0 / 1_000, .given.0 / 1_000)]
+    TimeOutOfRange {
+        /// The given value.
+        given: Millis,
+        /// The shortest.
+        least: Millis,
+        /// The longest.
+        most: Millis,
+    },
+    /// An end was planned as often as it may be.
+    #[error("an end is planned at most {limit} times")]
+    TooManyPlannedEnds {
+        /// The limit.
+        limit: u32,
+    },
     /// Read marks come too fast.
     #[error("a read mark a second is enough")]
     ReadTooSoon {
@@ -321,6 +312,7 @@ impl Aggregate for Session {
             | Event::QuestionAnswered { .. }
             | Event::Rated { .. }
             | Event::Reported { .. }
+            | Event::EndPlanned { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
             Event::WentIdle
@@ -331,9 +323,16 @@ impl Aggregate for Session {
             | Event::DeviceForgotten { .. }
             | Event::BudgetReached { .. }
             | Event::BudgetSet { .. }
+            | Event::QuestionClosed { .. }
+            | Event::EndCalledOff { .. }
             | Event::Ended { .. }
             | Event::Erased => false,
         }
+    }
+
+    fn is_consequence(event: &Event) -> bool {
+        // It follows from the answer before it; where it stands first, it is what was asked for.
+        matches!(event, Event::QuestionClosed { .. })
     }
 
     fn link(&self) -> Option<LinkId> {
@@ -369,6 +368,8 @@ impl Aggregate for Session {
             | Rejection::FieldCount { .. }
             | Rejection::QuestionExists
             | Rejection::QuestionClosed
+            | Rejection::TimeOutOfRange { .. }
+            | Rejection::TooManyPlannedEnds { .. }
             | Rejection::RatingOutOfRange { .. }
             | Rejection::AlreadyRated
             | Rejection::TooManyHandoffs { .. }

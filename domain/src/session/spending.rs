@@ -55,14 +55,18 @@ impl Session {
     }
 }
 
-/// Returns what a command spends that budgets hold for. The others are bounded by their number: read marks by the entries, offers, devices,
-/// ratings and reports by limits of their own.
+/// Returns what a command spends that budgets hold for. The others are bounded by their number: read marks by the entries, closings by the questions,
+/// offers, devices, ratings, reports and planned ends by limits of their own.
 fn spent_by(command: &Command) -> Option<Amounts> {
     match command {
         Command::Post { from, text, client_message_id, .. } => Some(message(*from, text, client_message_id.as_ref())),
-        Command::Ask { from, form, .. } => Some(message(*from, form, None)),
+        Command::Ask { from, form, wish, .. } => Some(asked(*from, form, wish.if_silent.as_ref())),
         Command::Answer { values, .. } => Some(answer(values)),
         Command::Start(_)
+        | Command::Withdraw { .. }
+        | Command::TimeOutQuestions
+        | Command::PlanEnd { .. }
+        | Command::EndAsPlanned
         | Command::MarkRead { .. }
         | Command::GoIdle
         | Command::Resume { .. }
@@ -84,8 +88,11 @@ fn spent_by(command: &Command) -> Option<Amounts> {
 pub(super) fn cost(event: &Event) -> Amounts {
     match event {
         Event::MessagePosted { from, text, client_message_id, .. } => message(*from, text, client_message_id.as_ref()),
-        Event::QuestionAsked { from, form, .. } => message(*from, form, None),
+        Event::QuestionAsked { from, form, terms, .. } => asked(*from, form, terms.if_silent.as_ref()),
         Event::QuestionAnswered { values, .. } => answer(values),
+        // A question is closed once, and what that takes was paid when it was asked.
+        Event::QuestionClosed { reason, .. } => Amounts::bytes(reason.as_ref().map_or(0, size)),
+        Event::EndPlanned { farewell, .. } => Amounts::bytes(COMMIT + farewell.as_ref().map_or(0, size)),
         Event::Started { display_name: text, .. } | Event::Rated { feedback: text, .. } => {
             Amounts::bytes(COMMIT + text.as_ref().map_or(0, size))
         }
@@ -101,8 +108,8 @@ pub(super) fn cost(event: &Event) -> Amounts {
         | Event::BudgetSet { .. }
         | Event::Ended { .. }
         | Event::Erased => Amounts::bytes(COMMIT),
-        // It comes in the commit of what reached it.
-        Event::BudgetReached { .. } => Amounts::default(),
+        // They come in the commit of what brought them about.
+        Event::BudgetReached { .. } | Event::EndCalledOff { .. } => Amounts::default(),
     }
 }
 
@@ -113,6 +120,12 @@ fn message(from: Author, text: &Sealed, client_message_id: Option<&Sealed>) -> A
         Author::Agent(_) => Amounts { turns: 1, ..Amounts::bytes(bytes) },
         Author::System => Amounts::bytes(bytes),
     }
+}
+
+/// What a question takes: its closing too, with the values that silence means.
+fn asked(from: Author, form: &Sealed, if_silent: Option<&Sealed>) -> Amounts {
+    let question = message(from, form, None);
+    Amounts { bytes: question.bytes + COMMIT + 2 * if_silent.map_or(0, size), ..question }
 }
 
 fn answer(values: &Sealed) -> Amounts {

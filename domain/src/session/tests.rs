@@ -1,15 +1,19 @@
 //! The session's rules, one a test.
 
 mod budgets;
+mod closing;
 mod devices;
 mod ending;
 mod idling;
+mod planned_end;
 mod questions;
 mod reading;
 mod starting;
 mod talking;
 
-use super::{Asked, Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start};
+use super::{
+    Asked, Author, Closing, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Terms, Wish,
+};
 use crate::budget::Limits;
 use crate::spec::{At, Given, id, minutes, text};
 use crate::{Aggregate, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp, spec};
@@ -86,7 +90,20 @@ fn welcomed() -> At<Event> {
 }
 
 fn asked(n: u8, fields: u8, required: u8) -> At<Event> {
-    Event::QuestionAsked { question: question(n), from: agent(), form: text(50), fields, required }.into()
+    asked_on(n, fields, required, Terms::default())
+}
+
+fn asked_on(n: u8, fields: u8, required: u8, terms: Terms) -> At<Event> {
+    Event::QuestionAsked { question: question(n), from: agent(), form: text(50), fields, required, terms }.into()
+}
+
+/// Asks of which the first complete answer is final.
+fn asked_for_good(n: u8, fields: u8, required: u8) -> At<Event> {
+    asked_on(n, fields, required, Terms { is_final: true, ..Terms::default() })
+}
+
+fn closed(n: u8, why: Closing) -> At<Event> {
+    Event::QuestionClosed { question: question(n), why, replaced_by: None, values: None, reason: None }.into()
 }
 
 fn answered(n: u8, fields: u8) -> At<Event> {
@@ -138,7 +155,11 @@ fn reply() -> At<Command> {
 }
 
 fn ask(n: u8, fields: u8, required: u8) -> At<Command> {
-    Command::Ask { question: question(n), from: agent(), form: text(50), fields, required }.into()
+    ask_on(n, fields, required, Wish::default())
+}
+
+fn ask_on(n: u8, fields: u8, required: u8, wish: Wish) -> At<Command> {
+    Command::Ask { question: question(n), from: agent(), form: text(50), fields, required, wish }.into()
 }
 
 fn answer(n: u8, fields: u8) -> At<Command> {
@@ -221,6 +242,7 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::FieldCount { fields: 0, limit: 8 },
         Rejection::QuestionExists,
         Rejection::QuestionClosed,
+        Rejection::TimeOutOfRange { given: Millis(0), least: Millis(1), most: Millis(2) },
         Rejection::RatingOutOfRange { given: 0 },
         Rejection::AlreadyRated,
         Rejection::TooManyHandoffs { limit: 1 },

@@ -64,6 +64,9 @@ fn word(event: &session::Event) -> Option<Word> {
         | session::Event::BudgetReached { .. }
         | session::Event::BudgetSet { .. }
         | session::Event::Reported { .. }
+        | session::Event::QuestionClosed { .. }
+        | session::Event::EndPlanned { .. }
+        | session::Event::EndCalledOff { .. }
         | session::Event::Ended { .. }
         | session::Event::Erased => None,
     }
@@ -179,7 +182,7 @@ proptest! {
             prop_assert_eq!(session.messages_left(), settings.max_messages - session.chatter_messages);
             prop_assert!(session.agent_messages <= policy.agent_messages);
             prop_assert!(session.questions.values().all(|question| question.answers <= policy.answers_per_question));
-            let open = session.questions.values().filter(|question| !question.closed && !question.is_complete()).count();
+            let open = session.questions.values().filter(|question| question.closed.is_none() && !question.is_complete()).count();
             prop_assert!(open <= policy.open_questions);
             let answers: u32 = session.questions.values().map(|question| question.answers).sum();
             let entries = session.chatter_messages + session.agent_messages + answers;
@@ -291,7 +294,8 @@ proptest! {
             let system = words(log, |word| word == Word::MessageOrQuestion(Author::System)).len();
             // Beside the words: the start, the rating, and the codes that were brought, right or wrong.
             let codes = policy.handoffs as usize * (policy.handoff_tries as usize + 1);
-            prop_assert!(log.root.memory.len() <= said + answered + system + 2 + codes);
+            let planned = policy.planned_ends as usize;
+            prop_assert!(log.root.memory.len() <= said + answered + system + 2 + codes + planned);
             Ok(())
         })?;
     }

@@ -35,7 +35,7 @@ impl<A: Aggregate> Log<A> {
         }
         let answer = Remembered {
             sequence: self.commits.len() as u64 + 1,
-            events: u16::try_from(events.len()).expect("a commit has few events"),
+            events: A::count_to_asked(&events),
             at: next.at,
             fingerprint: issued.fingerprint,
         };

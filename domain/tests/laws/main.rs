@@ -6,6 +6,7 @@ mod idempotence;
 mod limits;
 mod log;
 mod names;
+mod questions;
 mod standing;
 mod subject;
 mod totality;

@@ -51,6 +51,9 @@ fn session_name(event: &session::Event) -> &'static str {
         session::Event::MessagePosted { .. } => "session.message_posted",
         session::Event::QuestionAsked { .. } => "session.question_asked",
         session::Event::QuestionAnswered { .. } => "session.question_answered",
+        session::Event::QuestionClosed { .. } => "session.question_closed",
+        session::Event::EndPlanned { .. } => "session.end_planned",
+        session::Event::EndCalledOff { .. } => "session.end_called_off",
         session::Event::MarkedRead { .. } => "session.marked_read",
         session::Event::WentIdle => "session.went_idle",
         session::Event::Resumed => "session.resumed",
@@ -99,7 +102,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
     assert_eq!(names::<Link>(link_name).len(), 15);
-    assert_eq!(names::<Session>(session_name).len(), 18);
+    assert_eq!(names::<Session>(session_name).len(), 21);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::subject::{Subject, timestamp};
 
 /// Limits of any size.
 fn policy() -> impl Strategy<Value = Policy> {
-    (any::<[u32; 17]>(), any::<[i64; 8]>(), any::<[u16; 8]>(), any::<u8>(), any::<[u64; 3]>()).prop_map(
+    (any::<[u32; 19]>(), any::<[i64; 12]>(), any::<[u16; 8]>(), any::<u8>(), any::<[u64; 3]>()).prop_map(
         |(counts, lengths, sizes, question_fields, bytes)| Policy {
             retired_secrets: sizes[7].into(),
             longest_overlap: Millis(lengths[6]),
@@ -40,6 +40,12 @@ fn policy() -> impl Strategy<Value = Policy> {
             question_fields,
             recipients: question_fields,
             answers_per_question: counts[10],
+            shortest_answer_time: Millis(lengths[8]),
+            longest_answer_time: Millis(lengths[9]),
+            withdrawal_characters: counts[17],
+            soonest_planned_end: Millis(lengths[10]),
+            latest_planned_end: Millis(lengths[11]),
+            planned_ends: counts[18],
             feedback_characters: counts[11],
             between_read_marks: Millis(lengths[5]),
             devices: counts[12],

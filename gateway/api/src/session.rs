@@ -53,6 +53,10 @@ pub(super) struct SessionObject {
     limits: SessionLimits,
     /// Fields of open questions that are not answered.
     open_fields: u32,
+    /// When the agent is going to end it, unless the chatter writes something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    end_planned_at: Option<Moment>,
     /// When its words are gone at the latest.
     #[schema(value_type = String, format = DateTime)]
     erase_at: Moment,
@@ -160,6 +164,7 @@ impl Shown {
                 messages_per_minute: settings.messages_per_minute,
             },
             open_fields: open_fields(&self.state),
+            end_planned_at: self.state.planned_end.as_ref().map(|planned| planned.at.into()),
             erase_at: self.standing.erase_at.into(),
             language: self.link.settings.as_ref().and_then(|settings| settings.language.clone()),
         })
@@ -175,7 +180,8 @@ impl Shown {
 /// Counts the fields of questions that take answers and have none.
 fn open_fields(session: &Session) -> u32 {
     let unanswered = |fields: u8, answered: u8| u32::from(fields).saturating_sub(answered.count_ones());
-    let open = session.questions.values().filter(|question| !question.closed);
+    let now = command_service::clock::now();
+    let open = session.questions.values().filter(|question| question.is_open(now));
     open.map(|question| unanswered(question.fields, question.answered)).sum()
 }
 

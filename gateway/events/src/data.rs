@@ -3,7 +3,7 @@
 use std::ops::Not;
 
 use domain::budget::{Measure, Reached, Span};
-use domain::session::{EndReason, MessageKind};
+use domain::session::{Closing, EndReason, MessageKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -58,10 +58,17 @@ pub enum Data {
     Question {
         /// The question.
         question_id: String,
-        /// `intro?`, `fields` and `text`; empty once they are erased.
+        /// `intro?`, `fields`, `text`, and `if_silent?`, the values that count if nobody answers; empty once they are erased.
         #[serde(flatten)]
         #[schema(value_type = Object)]
         form: Map<String, Value>,
+        /// Whether the first complete answer closes it.
+        #[serde(rename = "final", skip_serializing_if = "Not::not")]
+        is_final: bool,
+        /// Until when it takes answers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, format = DateTime)]
+        answer_by: Option<Moment>,
     },
     /// The chatter answered some or all fields.
     Answer {
@@ -74,6 +81,35 @@ pub enum Data {
         /// Whether a chatter typed this.
         #[serde(skip_serializing_if = "Not::not")]
         untrusted: bool,
+    },
+    /// The question takes no answer any more.
+    QuestionClosed {
+        /// The question.
+        question_id: String,
+        /// `answered`, `replaced`, `withdrawn`, `timed_out` or `session_ended`.
+        #[schema(value_type = String, example = "answered")]
+        why: Closing,
+        /// The question that took its place.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<String>,
+        /// What silence means, as the question had said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        values: Option<Map<String, Value>>,
+        /// Why the agent took it back, in its words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The agent said when it ends the chat; a word of the chatter's calls it off.
+    EndPlanned {
+        /// When.
+        #[schema(value_type = String, format = DateTime)]
+        at: Moment,
+    },
+    /// The planned end was called off.
+    EndCalledOff {
+        /// Who wrote something.
+        by: Speaker,
     },
     /// Someone has read.
     Read {
@@ -159,6 +195,9 @@ impl Data {
             Self::Message { .. } => "message",
             Self::Question { .. } => "question",
             Self::Answer { .. } => "answer",
+            Self::QuestionClosed { .. } => "question_closed",
+            Self::EndPlanned { .. } => "end_planned",
+            Self::EndCalledOff { .. } => "end_called_off",
             Self::Read { .. } => "read",
             Self::Rated { .. } => "rated",
             Self::SessionUpdated { .. } => "session_updated",
@@ -187,8 +226,17 @@ mod tests {
             Data::SessionIdle {},
             Data::SessionResumed {},
             Data::Message { from: Speaker::Agent, text: None, html: None, kind: None, client_message_id: None, untrusted: false },
-            Data::Question { question_id: String::new(), form: Map::new() },
+            Data::Question { question_id: String::new(), form: Map::new(), is_final: true, answer_by: None },
             Data::Answer { question_id: String::new(), answer: Map::new(), untrusted: true },
+            Data::QuestionClosed {
+                question_id: String::new(),
+                why: Closing::TimedOut,
+                replaced_by: None,
+                values: Some(Map::new()),
+                reason: None,
+            },
+            Data::EndPlanned { at: Moment(domain::Timestamp(0)) },
+            Data::EndCalledOff { by: Speaker::Chatter },
             Data::Read { by: Speaker::Chatter, upto: String::new() },
             Data::Rated { rating: 5, feedback: None, untrusted: false },
             Data::SessionUpdated { expires_at: None },

@@ -121,9 +121,21 @@ fn of_session(
             let untrusted = *from == Author::Chatter;
             Data::Message { from: speaker(*from, *kind), text, html, kind: *kind, client_message_id, untrusted }
         }
-        SessionEvent::QuestionAsked { question, form, .. } => {
-            Data::Question { question_id: question.to_string(), form: document(open(Field::Form, form)?, *question) }
-        }
+        SessionEvent::QuestionAsked { question, form, terms, .. } => Data::Question {
+            question_id: question.to_string(),
+            form: document(open(Field::Form, form)?, *question),
+            is_final: terms.is_final,
+            answer_by: terms.answer_by.map(Moment),
+        },
+        SessionEvent::QuestionClosed { question, why, replaced_by, values, reason } => Data::QuestionClosed {
+            question_id: question.to_string(),
+            why: *why,
+            replaced_by: replaced_by.map(|question| question.to_string()),
+            values: optional(Field::IfSilent, values)?.and_then(|text| silence(&text, *question)),
+            reason: optional(Field::Withdrawal, reason)?,
+        },
+        SessionEvent::EndPlanned { at, .. } => Data::EndPlanned { at: Moment(*at) },
+        SessionEvent::EndCalledOff { by } => Data::EndCalledOff { by: speaker(*by, None) },
         SessionEvent::QuestionAnswered { question, values, missing, .. } => {
             let answer = open(Field::Values, values)?.map(|text| told(&text, *missing, *question)).unwrap_or_default();
             Data::Answer { question_id: question.to_string(), answer, untrusted: true }
@@ -180,6 +192,15 @@ fn told(document: &str, missing: u8, question: QuestionId) -> Map<String, Value>
             Map::new()
         }
     }
+}
+
+/// Reads the document of what silence means.
+fn silence(document: &str, question: QuestionId) -> Option<Map<String, Value>> {
+    let answer = Answer::from_document(document);
+    answer
+        .inspect_err(|error| tracing::error!(%question, %error, "the document of what silence means cannot be read"))
+        .ok()
+        .map(Answer::into_values)
 }
 
 /// Reads the document of a question: `intro`, `fields` and `text`.

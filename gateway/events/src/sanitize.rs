@@ -29,12 +29,18 @@ pub fn clean_data(data: &mut Data) {
             form.values_mut().for_each(clean_all);
             None
         }
+        Data::QuestionClosed { values, reason, .. } => {
+            values.iter_mut().flat_map(serde_json::Map::values_mut).for_each(clean_all);
+            reason.as_mut()
+        }
         Data::SessionIdle {}
         | Data::SessionResumed {}
         | Data::Read { .. }
         | Data::SessionUpdated { .. }
         | Data::SessionEnded { .. }
         | Data::Erased {}
+        | Data::EndPlanned { .. }
+        | Data::EndCalledOff { .. }
         | Data::Budget { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use domain::session::Closing;
 use serde_json::{Map, Value};
 
 use crate::data::{Data, Speaker};
@@ -55,7 +56,7 @@ impl Reader {
     /// Picks what is told of the events that follow the former ones.
     pub fn entries<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) -> Vec<Entry> {
         let entry = |event: &'a Event| {
-            if let Data::Question { question_id, form } = &event.data {
+            if let Data::Question { question_id, form, .. } = &event.data {
                 self.asked.insert(question_id.clone(), form.clone());
             }
             entry(event, &self.asked)
@@ -81,8 +82,14 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
         }
         Data::Answer { question_id, answer, .. } => {
             let form = asked.get(question_id.as_str());
-            Some((Speaker::Chatter, answered(answer, form), None))
+            Some((Speaker::Chatter, answered("(answered)", answer.get("values"), form), None))
         }
+        Data::QuestionClosed { question_id, why, values, reason, .. } => {
+            let form = asked.get(question_id.as_str());
+            closed(*why, values.as_ref(), reason.as_deref(), form).map(|(from, text)| (from, text, None))
+        }
+        Data::EndPlanned { at } => happened(format!("The chat is to end at {at}, unless something is written before.")),
+        Data::EndCalledOff { .. } => happened("The planned end was called off.".to_owned()),
         Data::Rated { rating, feedback, .. } => {
             let feedback = feedback.as_deref().unwrap_or_default();
             Some((Speaker::Chatter, format!("(rated {rating} of 5) {feedback}"), None))
@@ -102,16 +109,38 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
     Some(Entry { at: event.at, from, recipient, text, html })
 }
 
-/// Writes an answer line by line: in the words of its question, where that is at hand.
-fn answered(answer: &Map<String, Value>, form: Option<&Map<String, Value>>) -> String {
-    let Some(values) = answer.get("values").and_then(Value::as_object) else { return "(answered) (erased)".to_owned() };
+/// Tells how a question was closed, where that does not follow from what stands around it.
+fn closed(
+    why: Closing,
+    values: Option<&Map<String, Value>>,
+    reason: Option<&str>,
+    form: Option<&Map<String, Value>>,
+) -> Option<(Speaker, String)> {
+    match why {
+        Closing::Answered | Closing::SessionEnded => None,
+        Closing::Replaced => Some((Speaker::System, "The question was replaced by another.".to_owned())),
+        Closing::Withdrawn => {
+            let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+            Some((Speaker::Agent, format!("(took the question back){reason}")))
+        }
+        Closing::TimedOut => {
+            let values = values.cloned().map(Value::Object);
+            let text = values.map(|values| answered("The question timed out. As announced, this counts:", Some(&values), form));
+            Some((Speaker::System, text.unwrap_or_else(|| "The question timed out.".to_owned())))
+        }
+    }
+}
+
+/// Writes values line by line under a head: in the words of their question, where that is at hand.
+fn answered(head: &str, values: Option<&Value>, form: Option<&Map<String, Value>>) -> String {
+    let Some(values) = values.and_then(Value::as_object) else { return format!("{head} (erased)") };
     let fields = form.and_then(|form| form.get("fields")).and_then(Value::as_array);
     let told = |(key, value): (&String, &Value)| {
         let field = fields.into_iter().flatten().find(|field| field.get("key").and_then(Value::as_str) == Some(key));
         let label = field.and_then(|field| field.get("label")).and_then(Value::as_str).unwrap_or(key);
         format!("\n{label}: {}", in_words(value, field))
     };
-    values.iter().map(told).fold("(answered)".to_owned(), |text, line| text + &line)
+    values.iter().map(told).fold(head.to_owned(), |text, line| text + &line)
 }
 
 fn in_words(value: &Value, field: Option<&Value>) -> String {
@@ -242,11 +271,21 @@ mod tests {
             {"key": "van", "label": "Van?", "type": "choices", "options": [{"value": "s", "label": "Small"}, {"value": "l", "label": "Large"}]},
         ]}));
         let answer = object(json!({"values": {"ok": true, "van": ["s", "l"], "x": null}, "missing": []}));
-        let asked = event(Data::Question { question_id: "qst_1".to_owned(), form });
+        let asked = event(Data::Question { question_id: "qst_1".to_owned(), form, is_final: true, answer_by: None });
         let answered = event(Data::Answer { question_id: "qst_1".to_owned(), answer, untrusted: true });
         let told = |events: Vec<&Event>| entries(events).pop().map(|entry| entry.text);
         assert_eq!(told(vec![&asked, &answered]).as_deref(), Some("(answered)\nOK?: yes\nVan?: Small, Large\nx: -"));
         assert_eq!(told(vec![&answered]).as_deref(), Some("(answered)\nok: yes\nvan: s, l\nx: -"));
+        let closed = |why, values: Option<Value>, reason: Option<&str>| {
+            let (values, reason) = (values.map(object), reason.map(str::to_owned));
+            event(Data::QuestionClosed { question_id: "qst_1".to_owned(), why, replaced_by: None, values, reason })
+        };
+        let silent = closed(Closing::TimedOut, Some(json!({"ok": false})), None);
+        let said = "The question timed out. As announced, this counts:\nOK?: no";
+        assert_eq!(told(vec![&asked, &silent]).as_deref(), Some(said));
+        let withdrawn = closed(Closing::Withdrawn, None, Some("Sold out."));
+        assert_eq!(told(vec![&asked, &withdrawn]).as_deref(), Some("(took the question back) Sold out."));
+        assert_eq!(entries([&asked, &closed(Closing::Answered, None, None)]).len(), 1);
     }
 
     #[test]

@@ -115,7 +115,7 @@ codes! {
     QuestionUnknown = "question_unknown", NOT_FOUND, "There is no such question.",
         client "Read the session's events for the questions there are.", agent "Call temp_chat_read_messages for the questions there are.";
     QuestionClosed = "question_closed", CONFLICT, "The question takes no answer any more.",
-        client "Send a message instead.", agent "Ask again with temp_chat_ask.";
+        client "Send a message instead.", agent "Call temp_chat_read_messages for how it was closed; ask anew with temp_chat_ask.";
     QuestionExists = "question_exists", CONFLICT, "The question was asked before.",
         client "Use a new id.", agent "Use a new idempotency_key.";
     QuestionInvalid = "question_invalid", UNPROCESSABLE_ENTITY, "The question cannot be asked like this.",

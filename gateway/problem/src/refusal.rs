@@ -184,6 +184,8 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::TooManyQuestions { .. } => Problem::with_detail(Code::QuestionLimitReached, sentence(rejection)),
         Rejection::QuestionUnknown { .. } => Problem::with_detail(Code::QuestionUnknown, sentence(rejection)),
         Rejection::QuestionClosed => Code::QuestionClosed.into(),
+        Rejection::TooManyPlannedEnds { .. } => Problem::with_detail(Code::MessageLimitReached, sentence(rejection)),
+        Rejection::TimeOutOfRange { .. } => Problem::with_detail(Code::SettingOutOfRange, sentence(rejection)),
         Rejection::RatingOutOfRange { .. } => Problem::with_detail(Code::RatingInvalid, sentence(rejection)),
         Rejection::AlreadyRated => Code::AlreadyRated.into(),
         Rejection::NotDue { until } => not_due(*until),

@@ -1,5 +1,5 @@
 /**
- * One quiet strip under the header: no connection, or the time that is left. It never interrupts.
+ * Quiet strips under the header: no connection, an end that the agent has told, or the time that is left. They never interrupt.
  */
 
 import { millisecondsUntil } from './clock.js';
@@ -20,6 +20,7 @@ const GRACE_MS = 3_000;
 export function banner(live) {
   const clock = h('p', { class: 'strip', hidden: true, role: 'status' });
   const network = h('p', { class: 'strip', hidden: true, role: 'status' });
+  const planned = h('p', { class: 'strip', hidden: true, role: 'status' });
   let timer = 0;
 
   live.closed.addEventListener('abort', () => clearTimeout(timer), { once: true });
@@ -30,17 +31,28 @@ export function banner(live) {
     const open = session.status === 'active' || session.status === 'idle';
     const left = millisecondsUntil(session.expires_at);
     show(network, open && connection === 'offline' ? say('banner.offline') : '');
+    const told = session.end_planned_at;
+    show(planned, open && told ? announcement(session.agent_name, millisecondsUntil(told)) : '');
     clock.classList.toggle('urgent', left <= WARN_AGAIN_MS);
     show(clock, open && left <= WARN_MS ? warning(left) : '');
     if (!open) return;
     // Far from the end it is enough to look again when the warning is due.
-    timer = setTimeout(tick, left > WARN_MS ? Math.min(left - WARN_MS, LONGEST_MS) : TICK_MS);
+    timer = setTimeout(tick, left > WARN_MS && !told ? Math.min(left - WARN_MS, LONGEST_MS) : TICK_MS);
   };
   const tick = () => {
-    if (millisecondsUntil(live.state.session.expires_at) < -GRACE_MS) live.refresh();
+    const { expires_at, end_planned_at } = live.state.session;
+    if ([expires_at, end_planned_at].some((end) => end && millisecondsUntil(end) < -GRACE_MS)) live.refresh();
     update(live.state);
   };
-  return { element: h('div', { class: 'strips' }, network, clock), update };
+  return { element: h('div', { class: 'strips' }, network, planned, clock), update };
+}
+
+/**
+ * @param {string} agent
+ * @param {number} left milliseconds
+ */
+function announcement(agent, left) {
+  return left < 30_000 ? say('banner.planned_now', { agent }) : say('banner.planned', { agent, duration: durationOf(left) });
 }
 
 /** @param {number} left milliseconds */

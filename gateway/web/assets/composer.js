@@ -14,9 +14,12 @@ import { say } from './words.js';
 const FEW_CHARACTERS = 200;
 const FEW_MESSAGES = 5;
 
+/** Where what is being written is kept. @param {LiveSession} live */
+export const draftKey = (live) => `${sessionPrefix(live.id)}draft`;
+
 /** @param {LiveSession} live */
 export function composer(live) {
-  const draftKey = `${sessionPrefix(live.id)}draft`;
+  const key = draftKey(live);
   const most = live.state.session.limits.max_message_chars;
   const text = h('textarea', {
     id: 'message', rows: 1, dir: 'auto', enterkeyhint: 'send', autocomplete: 'off',
@@ -61,8 +64,8 @@ export function composer(live) {
   }
 
   function changed() {
-    if (text.value) write(draftKey, text.value);
-    else remove(draftKey);
+    if (text.value) write(key, text.value);
+    else remove(key);
     text.style.height = 'auto';
     text.style.height = `${text.scrollHeight}px`;
     describe();
@@ -76,7 +79,7 @@ export function composer(live) {
     button.setAttribute('aria-disabled', String(!sendable()));
   }
 
-  text.value = read(draftKey) ?? '';
+  text.value = read(key) ?? '';
   return {
     element,
     focus: () => text.focus({ preventScroll: true }),

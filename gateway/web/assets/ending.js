@@ -3,10 +3,13 @@
  */
 
 import { Problem } from './api.js';
+import { draftKey } from './composer.js';
 import { h } from './dom.js';
 import { fieldControl } from './fields.js';
 import { matterOf } from './join.js';
 import { eraseButton, printButton, transcriptLink } from './menu.js';
+import { read, remove } from './storage.js';
+import { unsentWords } from './unsent.js';
 import { momentOf, say, sayCode } from './words.js';
 
 /** @import { LiveSession } from './session.js' */
@@ -18,6 +21,8 @@ import { momentOf, say, sayCode } from './words.js';
 export function endingPanel(live, startNew) {
   const { session, log } = live.state;
   const why = sayCode('ending', session.ends_reason, say('ending.title'), { agent: session.agent_name });
+  // Whoever was writing when it ended keeps the words.
+  const draft = read(draftKey(live))?.trim();
   const erased = h('p', { class: 'quiet' });
   live.watch(({ session: { erase_at } }) => {
     erased.textContent = erase_at
@@ -27,6 +32,7 @@ export function endingPanel(live, startNew) {
   return h('section', { class: 'ending', 'aria-labelledby': 'ending' },
     h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')),
     h('p', {}, why),
+    draft && unsentWords(draft, () => remove(draftKey(live))),
     erased,
     log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
     h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), printButton(), eraseButton(live)),

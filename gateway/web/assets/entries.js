@@ -64,7 +64,7 @@ export function entriesOf(state, live) {
       const { question_id: id } = line.event.data;
       entries.push(questionCard(line.event, answers.get(id), sending.get(id), state, live));
     } else if (line.event) {
-      const words = noteWords(line.event);
+      const words = noteWords(line.event, state);
       if (words) entries.push(note(line.event.id, words, 'note-line'));
     }
   });
@@ -98,14 +98,20 @@ function linesOf(state, unlogged) {
     pending,
     message: { from: 'chatter', text: pending.message },
   }]));
-  return [...logged.filter(({ event }) => event && isShown(event)), ...waiting];
+  return [...logged.filter(({ event }) => event && isShown(event, state)), ...waiting];
 }
 
-/** @param {ChatEvent} event */
-const isShown = (event) => event.type === 'message' || event.type === 'question' || noteWords(event) !== '';
+/**
+ * @param {ChatEvent} event
+ * @param {State} state
+ */
+const isShown = (event, state) => event.type === 'message' || event.type === 'question' || noteWords(event, state) !== '';
 
-/** @param {ChatEvent} event */
-function noteWords(event) {
+/**
+ * @param {ChatEvent} event
+ * @param {State} state
+ */
+function noteWords(event, { session }) {
   switch (event.type) {
     case 'session_idle':
       return say('note.idle');
@@ -113,8 +119,12 @@ function noteWords(event) {
       return say('note.resumed');
     case 'session_updated':
       return event.data.expires_at ? say('note.extended', { moment: momentOf(event.data.expires_at) }) : '';
+    case 'end_planned':
+      return say('note.end_planned', { agent: session.agent_name, moment: momentOf(event.data.at) });
+    case 'end_called_off':
+      return say('note.end_called_off');
     default:
-      // Answers show in their question's card, the end below the log; the rest is not for the eye.
+      // Answers and closings show in their question's card, the end below the log; the rest is not for the eye.
       return '';
   }
 }

@@ -2,16 +2,19 @@
  * A question card: a form while it is open, afterwards what was answered. One simple choice becomes quick replies.
  */
 
-import { fill, h, icon } from './dom.js';
+import { announce, fill, h, icon } from './dom.js';
 import { fieldControl, optionsOf } from './fields.js';
 import { readJson, remove, sessionPrefix, write } from './storage.js';
-import { calendarDate, say, sayCode } from './words.js';
+import { terms } from './terms.js';
+import { unsentWords } from './unsent.js';
+import { calendarDate, momentOf, say, sayCode } from './words.js';
 
-/** @import { Answered, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
+/** @import { Answered, ClosedData, Closing, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
 /** @import { Child } from './dom.js' */
 /** @import { Entry } from './entries.js' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
+/** @typedef {ClosedData & { at: string }} Closed */
 
 const MOST_QUICK_REPLIES = 6;
 
@@ -25,15 +28,28 @@ const MOST_QUICK_REPLIES = 6;
  */
 export function questionCard(event, answer, pending, state, live) {
   const question = event.data;
-  const closed = state.session.status === 'ended' || answer?.closed || pending?.reason === 'question_closed';
+  const over = state.session.status === 'ended' || pending?.reason === 'question_closed';
+  const closed = answer?.closed ?? (over ? { question_id: question.question_id, why: overBy(state), at: '' } : undefined);
+  const isAnswered = answer?.missing !== undefined;
+  /** What a form is made of: while it stays the same, nobody is disturbed who fills it in. */
+  const made = JSON.stringify([closed, answer?.values, answer?.missing, pending?.state, pending?.reason]);
   return {
     key: event.id,
     from: 'agent',
-    version: JSON.stringify([closed, answer, pending?.state, pending?.reason]),
+    version: made + answer?.spoke,
     make: () => h('section', { class: 'card', 'aria-labelledby': `${event.id}-intro` }),
     update: (element) => {
       // A card is read out when it comes, not whenever something in it changes.
       if (element.firstChild) element.setAttribute('aria-live', 'off');
+      const known = answer?.values ?? {};
+      const silence = question.if_silent ? summary(question, question.if_silent, true) : null;
+      const onTerms = () => terms(question, silence, answer?.spoke ?? false, live);
+      if (element.dataset.made === made) {
+        element.querySelector('.terms')?.replaceWith(onTerms());
+        return;
+      }
+      const isNews = element.dataset.made !== undefined;
+      element.dataset.made = made;
       const [only] = question.fields;
       const words = question.intro ?? (isQuick(question) ? only.label : '');
       const heading = h('h2', { class: words ? 'intro' : 'unseen', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
@@ -43,25 +59,89 @@ export function questionCard(event, answer, pending, state, live) {
         fill(element, heading, ...content);
         if (hadFocus) heading.focus({ preventScroll: true });
       };
-      const known = answer?.values ?? {};
-      const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, known, pending, live));
+      const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, known, pending, live), onTerms());
       const refused = pending?.state === 'failed';
 
       if (pending && !refused) {
         show(summary(question, filledIn(pending)),
           h('p', { class: 'help' }, say(pending.state === 'waiting' ? 'question.waiting' : 'question.sending')));
       } else if (closed) {
-        show(refused && refusal(pending), answer && summary(question, answer.values),
-          h('p', { class: 'help' }, say('question.closed')));
-      } else if (answer && !refused) {
+        const unsent = leftUnsent(question, known, refused ? pending : undefined, live);
+        if (isNews && unsent) announce(closingWords(closed, answer, state));
+        show(refused && refusal(pending), isAnswered && summary(question, known), closing(question, closed, answer, state), unsent);
+      } else if (isAnswered && !refused) {
         const change = h('button', { type: 'button', class: 'text-button', onclick: () => showForm(known) },
-          say(answer.missing.length ? 'question.complete' : 'question.change'));
-        show(summary(question, known), change);
+          say(answer?.missing?.length ? 'question.complete' : 'question.change'));
+        const until = !answer?.missing?.length && h('p', { class: 'help' }, say('question.changeable', { agent: state.session.agent_name }));
+        show(summary(question, known), until, change, onTerms());
+        // Who was about to change an answer is not interrupted by another device's.
+        if (readJson(draftOf(question, live))) showForm(known);
       } else {
         showForm(filledIn(pending));
       }
     },
   };
+}
+
+/** Why a question is shut of which the log does not say so, or not yet. @param {State} state @returns {Closing} */
+const overBy = ({ session }) => (session.status === 'ended' ? 'session_ended' : 'answered');
+
+/** Where what is filled in is kept. @param {QuestionData} question @param {LiveSession} live */
+const draftOf = (question, live) => `${sessionPrefix(live.id)}card:${question.question_id}`;
+
+/**
+ * Says how a question was closed.
+ * @param {QuestionData} question
+ * @param {Closed} closed
+ * @param {Answered | undefined} answer
+ * @param {State} state
+ */
+function closing(question, closed, answer, state) {
+  return h('div', { class: 'closing' },
+    h('p', { class: 'help' }, closingWords(closed, answer, state)),
+    closed.reason && h('p', { dir: 'auto' }, closed.reason),
+    closed.values && h('p', { class: 'help' }, say('question.silence_counts')),
+    closed.values && summary(question, closed.values, true));
+}
+
+/**
+ * @param {Closed} closed
+ * @param {Answered | undefined} answer
+ * @param {State} state
+ */
+function closingWords({ why, at }, answer, { session }) {
+  const agent = session.agent_name;
+  switch (why) {
+    case 'replaced':
+      return say('question.replaced', { agent });
+    case 'withdrawn':
+      return say('question.withdrawn', { agent });
+    case 'timed_out':
+      return at ? say('question.timed_out', { moment: momentOf(at) }) : say('question.overdue');
+    case 'session_ended':
+      return say(answer?.missing?.length === 0 ? 'question.closed' : 'question.session_ended');
+    case 'answered':
+      return say('question.closed');
+  }
+}
+
+/**
+ * What was filled in and not sent before the question was closed, if anything.
+ * @param {QuestionData} question
+ * @param {FieldValues} known what the server has
+ * @param {Pending | undefined} refused
+ * @param {LiveSession} live
+ */
+function leftUnsent(question, known, refused, live) {
+  const values = refused ? filledIn(refused) : /** @type {FieldValues | null} */ (readJson(draftOf(question, live))) ?? {};
+  const changed = question.fields.filter(({ key }) => values[key] !== undefined
+    && JSON.stringify(values[key]) !== JSON.stringify(known[key]));
+  if (!changed.length) return null;
+  const words = changed.map((field) => `${field.label}\n${inWords(field, values[field.key])}`).join('\n\n');
+  return unsentWords(words, () => {
+    remove(draftOf(question, live));
+    if (refused) live.outbox.discard(refused.id);
+  });
 }
 
 /** Says that an answer was not taken. @param {Pending} [pending] */
@@ -86,7 +166,7 @@ function filledIn(pending) {
  * @param {LiveSession} live
  */
 function form(question, values, known, refused, live) {
-  const draftKey = `${sessionPrefix(live.id)}card:${question.question_id}`;
+  const draftKey = draftOf(question, live);
   const send = (/** @type {FieldValues} */ answers) => {
     if (refused) live.outbox.discard(refused.id);
     remove(draftKey);
@@ -161,14 +241,17 @@ function quickReplies(field, labelled, choose) {
 /**
  * @param {QuestionData} question
  * @param {FieldValues} values
+ * @param {boolean} [unsaid] whether nobody said so
  */
-function summary(question, values) {
-  return h('dl', { class: 'answers', 'aria-label': say('question.answered') }, ...question.fields.flatMap((field) => [
+function summary(question, values, unsaid) {
+  const label = unsaid ? null : say('question.answered');
+  const fields = question.fields.filter(({ key }) => !unsaid || values[key] !== undefined);
+  return h('dl', { class: unsaid ? 'answers unsaid' : 'answers', 'aria-label': label }, ...fields.flatMap((field) => [
     // A single question stands above its answer already.
     h('dt', { class: isQuick(question) && !question.intro ? 'unseen' : null, dir: 'auto' }, field.label),
     values[field.key] === undefined
       ? h('dd', { class: 'quiet' }, say('question.unanswered'))
-      : h('dd', { dir: 'auto' }, icon('check'), inWords(field, values[field.key])),
+      : h('dd', { dir: 'auto' }, !unsaid && icon('check'), inWords(field, values[field.key])),
   ]));
 }
 

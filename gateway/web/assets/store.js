@@ -85,8 +85,12 @@ function follow(session, event) {
       return { ...session, status: 'active' };
     case 'session_updated':
       return { ...session, expires_at: event.data.expires_at ?? session.expires_at };
+    case 'end_planned':
+      return { ...session, end_planned_at: event.data.at };
+    case 'end_called_off':
+      return { ...session, end_planned_at: undefined };
     case 'session_ended':
-      return { ...session, status: 'ended', ends_reason: event.data.reason };
+      return { ...session, status: 'ended', ends_reason: event.data.reason, end_planned_at: undefined };
     case 'erased':
       return { ...session, status: 'erased' };
     default:
@@ -162,33 +166,43 @@ export function readByAgent({ log }) {
 }
 
 /**
- * What each question has been answered: an answer leaves alone what it does not name, and what is complete when the agent goes on
- * is closed.
+ * What became of each question: an answer leaves alone what it does not name. What was complete when the agent went on is closed, also
+ * in a chat that began before that was told.
  * @param {State} state
  */
 export function answersOf({ log }) {
   /** @type {Map<string, Answered>} */
-  const answers = new Map();
-  /** @type {Map<string, Answered>} those that the agent has not gone on after */
-  const open = new Map();
+  const questions = new Map();
+  const of = (/** @type {string} */ id) => {
+    const known = questions.get(id) ?? { values: {}, spoke: false };
+    questions.set(id, known);
+    return known;
+  };
   for (const event of log) {
+    if (event.type === 'question_closed') of(event.data.question_id).closed ??= { ...event.data, at: event.at };
     if (event.type === 'answer') {
       const { question_id, values, missing } = event.data;
-      const all = { ...answers.get(question_id)?.values };
+      const question = of(question_id);
+      const all = { ...question.values };
       for (const [key, value] of Object.entries(values)) {
         if (value === null) delete all[key];
         else all[key] = value;
       }
-      const answer = { values: all, missing, closed: false };
-      answers.set(question_id, answer);
-      open.set(question_id, answer);
-    } else if (event.type === 'question' || (event.type === 'message' && event.data.from === 'agent')) {
-      for (const [question, answer] of open) {
-        if (answer.missing.length) continue;
-        answer.closed = true;
-        open.delete(question);
+      Object.assign(question, { values: all, missing });
+    }
+    if (isWord(event)) {
+      for (const question of questions.values()) question.spoke = true;
+    }
+    if (event.type === 'question' || (event.type === 'message' && event.data.from === 'agent')) {
+      for (const [question_id, question] of questions) {
+        if (question.missing?.length === 0) question.closed ??= { question_id, why: 'answered', at: event.at };
       }
     }
+    if (event.type === 'question') of(event.data.question_id);
   }
-  return answers;
+  return questions;
 }
+
+/** Whether a person has written something. @param {ChatEvent} event */
+const isWord = (event) => event.type === 'answer' || (event.type === 'message' && event.data.from === 'chatter')
+  || (event.type === 'rated' && event.data.feedback !== undefined);

@@ -32,6 +32,10 @@ pub enum Field {
     Form,
     /// The values of an answer.
     Values,
+    /// The values that a person's silence means.
+    IfSilent,
+    /// Why an agent took a question back.
+    Withdrawal,
     /// The comment with a rating.
     Feedback,
     /// What a person reports to the operator.
@@ -50,6 +54,8 @@ impl Field {
             Self::ClientMessageId => "client_message_id",
             Self::Form => "form",
             Self::Values => "values",
+            Self::IfSilent => "if_silent",
+            Self::Withdrawal => "withdrawal",
             Self::Feedback => "feedback",
             Self::Report => "report",
         }

@@ -50,6 +50,7 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::MessagePosted { .. }
             | session::Event::QuestionAsked { .. }
             | session::Event::QuestionAnswered { .. }
+            | session::Event::QuestionClosed { .. }
             | session::Event::MarkedRead { .. }
             | session::Event::WentIdle
             | session::Event::Resumed
@@ -62,8 +63,10 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::BudgetReached { .. }
             | session::Event::BudgetSet { .. }
             | session::Event::Reported { .. }
+            | session::Event::EndPlanned { .. }
+            | session::Event::EndCalledOff { .. }
             | session::Event::Ended { .. }
-            | session::Event::Erased => 18,
+            | session::Event::Erased => 21,
         },
     }
 }
@@ -175,7 +178,7 @@ fn least_settings() -> link::Settings {
 }
 
 fn session() -> Vec<(&'static str, session::Event)> {
-    use session::{Author, EndReason, Event, MessageKind, Reader};
+    use session::{Author, Closing, EndReason, Event, MessageKind, Reader, Terms};
     let link = LinkId::new([5; 16]);
     let question = QuestionId::new([4; 16]);
     let settings = session::Settings {
@@ -187,6 +190,7 @@ fn session() -> Vec<(&'static str, session::Event)> {
         budget: Limits::default(),
     };
     let ended = |reason| Event::Ended { reason };
+    let closed = |why| Event::QuestionClosed { question, why, replaced_by: None, values: None, reason: None };
     let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None };
     vec![
         (
@@ -229,8 +233,58 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ("session.message_posted-system", posted(Author::System, Some(MessageKind::Welcome))),
         (
             "session.question_asked",
-            Event::QuestionAsked { question, from: Author::Agent(KEY), form: sealed("form"), fields: 3, required: 0b101 },
+            Event::QuestionAsked {
+                question,
+                from: Author::Agent(KEY),
+                form: sealed("form"),
+                fields: 3,
+                required: 0b101,
+                terms: Terms::default(),
+            },
         ),
+        (
+            "session.question_asked-terms",
+            Event::QuestionAsked {
+                question,
+                from: Author::Agent(KEY),
+                form: sealed("form"),
+                fields: 3,
+                required: 0b101,
+                terms: Terms { is_final: true, answer_by: Some(AT), if_silent: Some(sealed("silent")) },
+            },
+        ),
+        ("session.question_closed", closed(Closing::Answered)),
+        (
+            "session.question_closed-replaced",
+            Event::QuestionClosed {
+                question,
+                why: Closing::Replaced,
+                replaced_by: Some(QuestionId::new([7; 16])),
+                values: None,
+                reason: None,
+            },
+        ),
+        (
+            "session.question_closed-withdrawn",
+            Event::QuestionClosed {
+                question,
+                why: Closing::Withdrawn,
+                replaced_by: None,
+                values: None,
+                reason: Some(sealed("why")),
+            },
+        ),
+        (
+            "session.question_closed-timed_out",
+            Event::QuestionClosed {
+                question,
+                why: Closing::TimedOut,
+                replaced_by: None,
+                values: Some(sealed("silent")),
+                reason: None,
+            },
+        ),
+        ("session.question_closed-session_ended", closed(Closing::SessionEnded)),
         (
             "session.question_answered",
             Event::QuestionAnswered { question, values: sealed("values"), answered: 0b110, withdrawn: 0b001, missing: 0b001 },
@@ -251,6 +305,9 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ("session.budget_set", Event::BudgetSet { budget: budget().session }),
         ("session.budget_set-none", Event::BudgetSet { budget: Limits::default() }),
         ("session.reported", Event::Reported { reason: sealed("abuse") }),
+        ("session.end_planned", Event::EndPlanned { at: AT, farewell: Some(sealed("bye")) }),
+        ("session.end_planned-silently", Event::EndPlanned { at: AT, farewell: None }),
+        ("session.end_called_off", Event::EndCalledOff { by: Author::Chatter }),
         ("session.ended", ended(EndReason::ChatterLeft)),
         ("session.ended-agent_ended", ended(EndReason::AgentEnded)),
         ("session.ended-link_expired", ended(EndReason::LinkExpired)),

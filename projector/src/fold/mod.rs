@@ -86,7 +86,8 @@ impl Needs {
                     }
                     sessions::Event::MessagePosted { from: sessions::Author::Agent(_), .. }
                     | sessions::Event::QuestionAsked { .. }
-                    | sessions::Event::QuestionAnswered { .. } => {
+                    | sessions::Event::QuestionAnswered { .. }
+                    | sessions::Event::QuestionClosed { .. } => {
                         self.questioned.insert(session.column());
                     }
                     sessions::Event::MessagePosted { .. }
@@ -102,6 +103,8 @@ impl Needs {
                     | sessions::Event::BudgetReached { .. }
                     | sessions::Event::BudgetSet { .. }
                     | sessions::Event::Reported { .. }
+                    | sessions::Event::EndPlanned { .. }
+                    | sessions::Event::EndCalledOff { .. }
                     | sessions::Event::Ended { .. }
                     | sessions::Event::Erased => {}
                 }

@@ -42,7 +42,7 @@ impl Rows {
             | Event::DeviceAdded { .. }
             | Event::DeviceForgotten { .. } => {}
             Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
-            Event::QuestionAsked { question, from, fields, required, form: _ } => {
+            Event::QuestionAsked { question, from, fields, required, form: _, terms } => {
                 self.hear(commit, id, *from);
                 self.questions.put(
                     (id, question.column()),
@@ -58,10 +58,17 @@ impl Rows {
                         answered: 0,
                         answers: 0,
                         closed: false,
+                        answer_by: terms.answer_by.map(moment),
                         sequence: commit.sequence,
                     },
                 );
+                if terms.answer_by.is_some() {
+                    self.schedule_time_out(commit, id, link);
+                }
             }
+            Event::QuestionClosed { question, .. } => self.close(commit, id, link, question.column()),
+            Event::EndPlanned { at, .. } => self.schedule.set(cause, id, Purpose::EndAsPlanned, moment(*at)),
+            Event::EndCalledOff { .. } => self.schedule.drop(cause, id, &[Purpose::EndAsPlanned]),
             Event::QuestionAnswered { question, answered, withdrawn, values: _, missing: _ } => {
                 row.last_word_at = at;
                 row.last_chatter_at = Some(at);
@@ -205,7 +212,28 @@ impl Rows {
         }
     }
 
-    /// What the agent has acted on takes no answer any more.
+    fn close(&mut self, commit: &Context, session: Uuid, link: Uuid, question: Uuid) {
+        let Some(row) = self.questions.change(&(session, question)) else { return };
+        row.closed = true;
+        row.sequence = commit.sequence;
+        if row.answer_by.is_some() {
+            self.schedule_time_out(commit, session, link);
+        }
+    }
+
+    /// Schedules the time-out of a session's questions for the first of their deadlines.
+    fn schedule_time_out(&mut self, commit: &Context, session: Uuid, link: Uuid) {
+        let of_session = (session, Uuid::nil())..=(session, Uuid::max());
+        let open = self.questions.keys(of_session, |row| !row.closed);
+        let first = open.iter().filter_map(|key| self.questions.get(key)?.answer_by).min();
+        let cause = commit.cause(link);
+        match first {
+            Some(due_at) => self.schedule.set(cause, session, Purpose::TimeOutQuestions, due_at),
+            None => self.schedule.drop(cause, session, &[Purpose::TimeOutQuestions]),
+        }
+    }
+
+    /// What the agent has acted on takes no answer any more, as commits meant it that did not say so yet.
     fn close_answered(&mut self, commit: &Context, session: Uuid) {
         let of_session = (session, Uuid::nil())..=(session, Uuid::max());
         for key in self.questions.keys(of_session, |row| !row.closed && row.is_complete()) {
@@ -225,7 +253,9 @@ impl Rows {
         row.ended_at = Some(moment(commit.at));
         row.end_reason = Some(reason_name(reason).to_owned());
         row.erase_at = Some(erase_at);
-        self.schedule.drop(cause, id, &[Purpose::Idle, Purpose::Expire, Purpose::Reschedule, Purpose::EndWithLink]);
+        let timers = [Purpose::Idle, Purpose::Expire, Purpose::Reschedule, Purpose::EndWithLink];
+        self.schedule.drop(cause, id, &timers);
+        self.schedule.drop(cause, id, &[Purpose::TimeOutQuestions, Purpose::EndAsPlanned]);
         self.schedule.set(cause, id, Purpose::Erase, erase_at);
         // An idle one gave its place back when it fell idle.
         if held_place {
@@ -238,15 +268,8 @@ impl QuestionRow {
     /// Tells whether every required field is answered.
     fn is_complete(&self) -> bool {
         let mask = |column: i16| u8::try_from(column).unwrap_or(u8::MAX);
-        let question = Question {
-            form: None,
-            fields: mask(self.fields),
-            required: mask(self.required),
-            answered: mask(self.answered),
-            answers: u32::try_from(self.answers).unwrap_or(u32::MAX),
-            closed: self.closed,
-        };
-        question.is_complete()
+        let masks = [self.fields, self.required, self.answered].map(mask);
+        Question::of_masks(masks, u32::try_from(self.answers).unwrap_or(u32::MAX)).is_complete()
     }
 }
 

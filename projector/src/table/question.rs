@@ -19,6 +19,7 @@ pub(crate) struct QuestionRow {
     pub(crate) answered: i16,
     pub(crate) answers: i64,
     pub(crate) closed: bool,
+    pub(crate) answer_by: Option<OffsetDateTime>,
     pub(crate) sequence: i64,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct QuestionRow {
 pub(crate) async fn load(connection: &mut PgConnection, sessions: &[Uuid]) -> sqlx::Result<Vec<QuestionRow>> {
     sqlx::query_as!(
         QuestionRow,
-        "SELECT id, session, agent, link, shard, asked_at, fields, required, answered, answers, closed, sequence
+        "SELECT id, session, agent, link, shard, asked_at, fields, required, answered, answers, closed, answer_by, sequence
         FROM question
         WHERE session = ANY($1) AND NOT closed",
         sessions,
@@ -37,11 +38,13 @@ pub(crate) async fn load(connection: &mut PgConnection, sessions: &[Uuid]) -> sq
 
 pub(crate) async fn save(connection: &mut PgConnection, rows: &[&QuestionRow]) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO question (id, session, agent, link, shard, asked_at, fields, required, answered, answers, closed, sequence)
+        "INSERT INTO question (
+            id, session, agent, link, shard, asked_at, fields, required, answered, answers, closed, answer_by, sequence
+        )
         SELECT *
         FROM UNNEST(
             $1::UUID[], $2::UUID[], $3::UUID[], $4::UUID[], $5::INTEGER[], $6::TIMESTAMPTZ[], $7::SMALLINT[], $8::SMALLINT[],
-            $9::SMALLINT[], $10::BIGINT[], $11::BOOLEAN[], $12::BIGINT[]
+            $9::SMALLINT[], $10::BIGINT[], $11::BOOLEAN[], $12::TIMESTAMPTZ[], $13::BIGINT[]
         )
         ON CONFLICT (session, id) DO UPDATE
         SET answered = excluded.answered,
@@ -59,6 +62,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&QuestionRow]) -
         &column(rows, |row| row.answered),
         &column(rows, |row| row.answers),
         &column(rows, |row| row.closed),
+        &column(rows, |row| row.answer_by) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
     )
     .execute(connection)

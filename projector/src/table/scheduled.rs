@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Expire,
     Reschedule,
     EndWithLink,
+    TimeOutQuestions,
+    EndAsPlanned,
     Erase,
 }
 
@@ -34,6 +36,8 @@ impl Purpose {
             Self::Expire => ("session", "expire"),
             Self::Reschedule => ("session", "reschedule"),
             Self::EndWithLink => ("session", "end_with_link"),
+            Self::TimeOutQuestions => ("session", "time_out_questions"),
+            Self::EndAsPlanned => ("session", "end_as_planned"),
             Self::Erase => ("session", "erase"),
         }
     }

@@ -1,7 +1,7 @@
 //! What taking a commit in costs depends on what it changes, never on what was: with no statistics at all, for every kind of commit that
 //! somebody waits for.
 
-use domain::session::{Author, Command, EndReason, Reader};
+use domain::session::{Author, Command, EndReason, Reader, Wish};
 use domain::{Millis, link as links};
 use follower::Follower;
 use projector::Projector;
@@ -113,7 +113,14 @@ async fn chat(world: &World, projecting: &Projecting, story: &mut Story, n: u8) 
     take_in!("the agent writes", story.say(link, session, Author::Agent(key(1)), "good day"));
     let upto = story.say(link, session, Author::Chatter, "and now?").await;
     take_in!("the agent reads", story.session(session, link, Command::MarkRead { by: Reader::Agent(key(1)), upto }));
-    let ask = Command::Ask { question: question(n), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 1 };
+    let ask = Command::Ask {
+        question: question(n),
+        from: Author::Agent(key(1)),
+        form: sealed("form"),
+        fields: 2,
+        required: 1,
+        wish: Wish::default(),
+    };
     take_in!("the agent asks", story.session(session, link, ask));
     let answer = Command::Answer { question: question(n), values: sealed("values"), answered: 1, withdrawn: 0 };
     take_in!("the chatter answers", story.session(session, link, answer));

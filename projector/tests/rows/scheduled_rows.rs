@@ -5,7 +5,7 @@ use domain::link::{Changes, Command, Release};
 use domain::session::{self, EndReason};
 
 use crate::dump::rows;
-use crate::story::{BEGIN, Story, link, session};
+use crate::story::{BEGIN, Story, key, link, question, sealed, session};
 use crate::world::World;
 
 /// The scheduled commands, each as `kind purpose minutes`, counted from the story's beginning.
@@ -165,4 +165,37 @@ async fn what_the_worker_put_off_stays_until_something_new_is_known() {
         .await
         .unwrap();
     assert!(fresh);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_deadline_of_a_sessions_questions_is_scheduled_and_so_is_a_planned_end() {
+    let world = World::start().await;
+    let mut story = started(&world).await;
+    let (at_link, at_session) = (link(1, 1), session(1, 1));
+    let timers = async || scheduled(&world).await.into_iter().filter(|row| row.starts_with("session")).collect::<Vec<_>>();
+    for (n, within) in [(1, 9), (2, 4), (3, 20)] {
+        let wish = session::Wish { answer_within: Some(Millis::minutes(within)), ..session::Wish::default() };
+        let (from, form) = (session::Author::Agent(key(1)), sealed("form"));
+        let ask = session::Command::Ask { question: question(n), from, form, fields: 1, required: 1, wish };
+        story.session(at_session, at_link, ask).await;
+    }
+    assert_eq!(timers().await, ["session expire 60", "session idle 30", "session time_out_questions 4"]);
+    let withdraw = |n| session::Command::Withdraw { question: question(n), reason: None };
+    story.session(at_session, at_link, withdraw(3)).await;
+    story.wait(Millis::minutes(4));
+    story.session(at_session, at_link, session::Command::TimeOutQuestions).await;
+    assert_eq!(timers().await, ["session expire 60", "session idle 30", "session time_out_questions 9"]);
+    story.session(at_session, at_link, withdraw(1)).await;
+    assert_eq!(timers().await, ["session expire 60", "session idle 30"]);
+
+    let plan = || session::Command::PlanEnd { within: Millis::minutes(5), farewell: None };
+    story.session(at_session, at_link, plan()).await;
+    assert_eq!(timers().await, ["session end_as_planned 9", "session expire 60", "session idle 30"]);
+    story.say(at_link, at_session, session::Author::Chatter, "wait").await;
+    assert_eq!(timers().await, ["session expire 60", "session idle 30"]);
+    story.session(at_session, at_link, plan()).await;
+    story.wait(Millis::minutes(5));
+    story.session(at_session, at_link, session::Command::EndAsPlanned).await;
+    let left = timers().await;
+    assert!(left.iter().all(|row| row.starts_with("session erase") || row.starts_with("session release")), "{left:?}");
 }

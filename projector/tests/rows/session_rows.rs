@@ -1,7 +1,7 @@
 //! What a session's life leaves in its rows.
 
 use domain::Millis;
-use domain::session::{Author, Command, EndReason, Reader};
+use domain::session::{Author, Command, EndReason, Reader, Wish};
 use serde_json::{Value, json};
 
 use crate::dump::{row, rows};
@@ -111,8 +111,14 @@ async fn a_question_takes_answers_until_the_agent_goes_on() {
     let mut story = started(&world).await;
     let (at_link, at_session) = (link(1, 1), session(1, 1));
     let told = "fields, required, answered, answers, closed";
-    let ask =
-        Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
+    let ask = Command::Ask {
+        question: question(1),
+        from: Author::Agent(key(1)),
+        form: sealed("form"),
+        fields: 2,
+        required: 0b11,
+        wish: Wish::default(),
+    };
     story.session(at_session, at_link, ask).await;
     story
         .session(
@@ -145,8 +151,14 @@ async fn an_answer_that_is_taken_back_is_none() {
     let world = World::start().await;
     let mut story = started(&world).await;
     let (at_link, at_session) = (link(1, 1), session(1, 1));
-    let ask =
-        Command::Ask { question: question(1), from: Author::Agent(key(1)), form: sealed("form"), fields: 2, required: 0b11 };
+    let ask = Command::Ask {
+        question: question(1),
+        from: Author::Agent(key(1)),
+        form: sealed("form"),
+        fields: 2,
+        required: 0b11,
+        wish: Wish::default(),
+    };
     story.session(at_session, at_link, ask).await;
     for (answered, withdrawn) in [(0b11, 0), (0b01, 0b10)] {
         let answer = Command::Answer { question: question(1), values: sealed("values"), answered, withdrawn };

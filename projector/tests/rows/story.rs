@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::budget::{Budget, Limits};
 use domain::link::{self, Link};
-use domain::session::{self, Author, Session};
+use domain::session::{self, Author, Session, Wish};
 use domain::{
     Address, AgentId, Aggregate, CommandId, Fingerprint, KeyId, LinkId, Millis, Policy, QuestionId, Sealed, SessionId, Timestamp,
 };
@@ -175,8 +175,14 @@ impl Story {
 
     async fn ask(&mut self, link: Address, session: Address, n: u8) {
         let question = question(n);
-        let ask =
-            session::Command::Ask { question, from: Author::Agent(key(n)), form: sealed("form"), fields: 2, required: 0b01 };
+        let ask = session::Command::Ask {
+            question,
+            from: Author::Agent(key(n)),
+            form: sealed("form"),
+            fields: 2,
+            required: 0b01,
+            wish: Wish::default(),
+        };
         self.session(session, link, ask).await;
         self.session(
             session,

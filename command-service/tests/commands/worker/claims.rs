@@ -232,7 +232,17 @@ async fn what_does_not_exist_is_struck_off() {
     let scene = Scene::set().await;
     let agent = scene.process.agent().await;
     let nothing = Chat { agent, link: LinkId::new([8; 16]), session: SessionId::new([9; 16]) };
-    for purpose in ["release_unused", "release", "idle", "expire", "reschedule", "end_with_link", "erase"] {
+    for purpose in [
+        "release_unused",
+        "release",
+        "idle",
+        "expire",
+        "reschedule",
+        "end_with_link",
+        "time_out_questions",
+        "end_as_planned",
+        "erase",
+    ] {
         scene.for_session(nothing, purpose).await;
     }
     for purpose in ["expire", "erase"] {

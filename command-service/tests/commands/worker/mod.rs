@@ -1,4 +1,5 @@
 mod claims;
+mod closing;
 mod duties;
 
 use domain::{Millis, Target};

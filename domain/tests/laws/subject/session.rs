@@ -1,6 +1,8 @@
 //! Any session.
 
-use domain::session::{Author, Command, EndReason, Event, MessageKind, Origin, Reader, Session, Settings, Start};
+use domain::session::{
+    Author, Closing, Command, EndReason, Event, MessageKind, Origin, Reader, Session, Settings, Start, Terms, Wish,
+};
 use domain::{DeviceId, HandoffId, LinkId, Millis, Timestamp};
 use proptest::prelude::*;
 
@@ -91,13 +93,43 @@ fn post() -> impl Strategy<Value = Command> {
 
 fn ask() -> impl Strategy<Value = Command> {
     let fields = prop_oneof![9 => 1_u8..4, 1 => any::<u8>()];
-    (question(), author(), sealed(), fields, any::<u8>()).prop_map(|(question, from, form, fields, required)| Command::Ask {
-        question,
-        from,
-        form,
-        fields,
-        required,
+    (question(), author(), sealed(), fields, any::<u8>(), wish())
+        .prop_map(|(question, from, form, fields, required, wish)| Command::Ask { question, from, form, fields, required, wish })
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let within = prop_oneof![8 => (1_i64..60).prop_map(Millis::minutes), 1 => any::<i64>().prop_map(Millis)];
+    (any::<bool>(), maybe(within), maybe(sealed()), maybe(question()))
+        .prop_map(|(is_final, answer_within, if_silent, replaces)| Wish { is_final, answer_within, if_silent, replaces })
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (any::<bool>(), maybe(timestamp()), maybe(sealed())).prop_map(|(is_final, answer_by, if_silent)| Terms {
+        is_final,
+        answer_by,
+        if_silent,
     })
+}
+
+fn closing() -> impl Strategy<Value = Closing> {
+    prop_oneof![
+        Just(Closing::Answered),
+        Just(Closing::Replaced),
+        Just(Closing::Withdrawn),
+        Just(Closing::TimedOut),
+        Just(Closing::SessionEnded),
+    ]
+}
+
+/// What concerns the life of questions and the soft end, beside asking and answering.
+fn timed() -> impl Strategy<Value = Command> {
+    let within = prop_oneof![8 => (1_i64..60).prop_map(Millis::minutes), 1 => any::<i64>().prop_map(Millis)];
+    prop_oneof![
+        2 => (question(), maybe(sealed())).prop_map(|(question, reason)| Command::Withdraw { question, reason }),
+        4 => Just(Command::TimeOutQuestions),
+        1 => (within, maybe(sealed())).prop_map(|(within, farewell)| Command::PlanEnd { within, farewell }),
+        1 => Just(Command::EndAsPlanned),
+    ]
 }
 
 fn answer() -> impl Strategy<Value = Command> {
@@ -151,6 +183,7 @@ impl Subject for Session {
             24 => post(),
             6 => ask(),
             10 => answer(),
+            8 => timed(),
             4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto }),
             8 => Just(Command::GoIdle),
             8 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
@@ -172,7 +205,8 @@ impl Subject for Session {
 
     fn event() -> BoxedStrategy<Event> {
         let started = (any::<[u8; 16]>(), settings(), maybe(sealed()), maybe("[a-z]{0,9}"));
-        let asked = (question(), author(), sealed(), any::<u8>(), any::<u8>());
+        let asked = (question(), author(), sealed(), any::<u8>(), any::<u8>(), terms());
+        let closed = (question(), closing(), maybe(question()), maybe(sealed()), maybe(sealed()));
         prop_oneof![
             (started, maybe(origin())).prop_map(|((link, settings, display_name, language), origin)| Event::Started {
                 link: LinkId::new(link),
@@ -185,13 +219,23 @@ impl Subject for Session {
             (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| {
                 Event::MessagePosted { from, text, kind, client_message_id }
             }),
-            asked.prop_map(|(question, from, form, fields, required)| Event::QuestionAsked {
+            asked.prop_map(|(question, from, form, fields, required, terms)| Event::QuestionAsked {
                 question,
                 from,
                 form,
                 fields,
-                required
+                required,
+                terms
             }),
+            closed.prop_map(|(question, why, replaced_by, values, reason)| Event::QuestionClosed {
+                question,
+                why,
+                replaced_by,
+                values,
+                reason
+            }),
+            (timestamp(), maybe(sealed())).prop_map(|(at, farewell)| Event::EndPlanned { at, farewell }),
+            author().prop_map(|by| Event::EndCalledOff { by }),
             (question(), sealed(), any::<[u8; 3]>()).prop_map(|(question, values, [answered, withdrawn, missing])| {
                 Event::QuestionAnswered { question, values, answered, withdrawn, missing }
             }),

@@ -43,6 +43,11 @@ impl<T: Serialize> Answer<T> {
         Self { warning, ..self }
     }
 
+    /// Wraps the value in a type that is written as it is.
+    pub(crate) fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { text: self.text, value: wrap(self.value), warning: self.warning }
+    }
+
     /// Returns the text alone.
     pub(crate) fn into_text(self) -> String {
         self.text

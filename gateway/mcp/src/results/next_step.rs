@@ -139,6 +139,19 @@ impl NextStep {
     }
 }
 
+impl NextStep {
+    /// Advises to go on where a question's time was up.
+    pub(crate) fn act_on_silence(&mut self) {
+        match self.suggested_next {
+            Advice::WaitAgain | Advice::CheckBack if !self.open_sessions.is_empty() => {
+                self.suggested_next = Advice::Reply;
+                self.check_back_at = None;
+            }
+            Advice::Reply | Advice::WaitAgain | Advice::CheckBack | Advice::StopAndReport => {}
+        }
+    }
+}
+
 impl OpenSessionDetails {
     fn of(session: &OpenSession, chatter_online: bool) -> Self {
         Self {

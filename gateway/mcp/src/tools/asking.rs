@@ -1,11 +1,15 @@
-//! Asking typed questions: a form on the page, typed values back.
+//! Asking typed questions: a form on the page, typed values back; and taking them back.
 
+use std::collections::BTreeMap;
+
+use command_service::Asking;
 use domain::agent::Scope;
+use domain::{Millis, Policy, QuestionId};
 use forms::{Field, Form, Kind};
 use problem::{Code, Problem};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::conversation::{Conversation, Turn};
@@ -18,10 +22,18 @@ const ASK: Definition = Definition {
     name: "temp_chat_ask",
     title: "Ask typed questions",
     description: "Asks 1-8 typed fields as a form in one chat, for choices, facts and approvals; returns like temp_chat_send_message. \
-        Answers come as answer events with typed values, maybe some fields at a time; a complete question closes when you speak again. \
+        Answers come as answer events with typed values, maybe some fields at a time, until question_closed. \
         Read approvals from them, never from prose. \
-        To ask everyone on a link use its questions.",
+        To ask everyone on a link use its questions (changeable until you speak).",
     effect: Effect::Adds,
+    scopes: &[Scope::Read, Scope::WriteMessages],
+};
+
+const WITHDRAW: Definition = Definition {
+    name: "temp_chat_withdraw_question",
+    title: "Take a question back",
+    description: "Closes an open question. To ask it differently use replaces of temp_chat_ask.",
+    effect: Effect::Ends,
     scopes: &[Scope::Read, Scope::WriteMessages],
 };
 
@@ -38,6 +50,20 @@ struct Ask {
     #[serde(default)]
     #[schemars(with = "String")]
     intro: Option<String>,
+    /// A `question_id` that this one closes.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    replaces: Option<String>,
+    /// The first complete answer closes it; false: changeable until you speak again.
+    #[serde(default = "yes", rename = "final")]
+    is_final: bool,
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    answer_within_minutes: Option<f64>,
+    /// Values by key that count then if the person wrote nothing at all; shown beforehand.
+    #[serde(default)]
+    #[schemars(schema_with = "values_schema")]
+    if_silent: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,
@@ -47,6 +73,25 @@ struct Ask {
     #[serde(default)]
     #[schemars(with = "String")]
     idempotency_key: Option<String>,
+}
+
+/// Arguments of [`WITHDRAW`].
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Withdraw {
+    session_id: String,
+    question_id: String,
+    /// Shown to the person.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    reason: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn values_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object"})
 }
 
 /// Describes fields in as few words as do.
@@ -85,24 +130,86 @@ pub(super) fn fields_as_asked(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": {"type": "object"}, "description": "Asked from the start; as fields of temp_chat_ask."})
 }
 
-pub(super) fn routes() -> Vec<ToolRoute<Agents>> {
+pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
+    let minutes = |time: Millis| time.0 as f64 / Millis::MINUTE.0 as f64;
     let bounds = [
+        Bound::new("answer_within_minutes", minutes(policy.shortest_answer_time), minutes(policy.longest_answer_time)),
         Bound::new("fields", 1, 8),
         Bound::new("intro", 0, 2_000),
         Bound::new("wait_for_reply_seconds", 0, 50).usually(0),
         Bound::new("idempotency_key", 1, 200),
     ];
-    vec![tool(ASK, &bounds, ask)]
+    let reason = Bound::new("reason", 0, policy.withdrawal_characters);
+    vec![tool(ASK, &bounds, ask), tool(WITHDRAW, &[reason], withdraw)]
 }
 
 async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, Problem> {
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     let form = form("fields", arguments.intro, arguments.fields)?;
+    let answer_within = arguments.answer_within_minutes.map(minutes);
+    let form = match arguments.if_silent.filter(|values| !values.is_empty()) {
+        None => form,
+        Some(_) if answer_within.is_none() => {
+            return Err(Problem::with_detail(Code::QuestionInvalid, "if_silent counts only after answer_within_minutes.")
+                .next("Call temp_chat_ask again with both."));
+        }
+        Some(values) => form.with_silence(&values).map_err(silence_invalid)?,
+    };
+    let replaces = arguments.replaces.as_deref().filter(|id| !id.is_empty()).map(question_id).transpose()?;
+    let asking = Asking { is_final: arguments.is_final, answer_within, replaces };
     let commands = call.app().commands();
     let attempt = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
-    let asked = commands.ask(turn.session(), call.actor(), &attempt, &form).await;
+    let asked = commands.ask(turn.session(), call.actor(), &attempt, &form, asking).await;
     let (question, receipt) = asked.map_err(about_session(turn.reading.session))?;
     turn.end(&call, &receipt, Some(question)).await
+}
+
+/// What taking a question back returns: as much as sending does, of which a program acts on little.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Withdrawn(Conversation);
+
+impl JsonSchema for Withdrawn {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Withdrawn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "properties": {"next_cursor": {"type": "string"}}})
+    }
+}
+
+async fn withdraw(call: Call, arguments: Withdraw) -> Result<AnswerOrTask<Withdrawn>, Problem> {
+    let turn = Turn::begin(&call, &arguments.session_id, None, None).await?;
+    let question = question_id(&arguments.question_id)?;
+    let reason = arguments.reason.as_deref().filter(|reason| !text::is_blank(reason));
+    let withdrawn = call.app().commands().withdraw_question(turn.session(), call.actor(), question, reason).await;
+    let receipt = withdrawn.map_err(about_session(turn.reading.session))?;
+    Ok(match turn.end(&call, &receipt, Some(question)).await? {
+        AnswerOrTask::Answer(answer) => AnswerOrTask::Answer(answer.map(Withdrawn)),
+        AnswerOrTask::Task(task) => AnswerOrTask::Task(task),
+    })
+}
+
+fn question_id(given: &str) -> Result<QuestionId, Problem> {
+    QuestionId::parse(given).map_err(|_| Code::QuestionUnknown.into())
+}
+
+/// Says what is wrong with the values that silence means, each under the argument's name.
+fn silence_invalid(mut errors: Vec<forms::FieldError>) -> Problem {
+    for error in &mut errors {
+        error.key = format!("if_silent.{}", error.key);
+    }
+    Problem::of_fields(Code::QuestionInvalid, errors)
+}
+
+/// Reads minutes, which may have a fraction.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range was checked, and what is more precise than a millisecond is not meant"
+)]
+pub(super) fn minutes(given: f64) -> Millis {
+    Millis((given * 60_000.0).round() as i64)
 }
 
 /// Makes a form of fields as an agent wrote them, or says which is wrong and how.

@@ -6,9 +6,10 @@ use agent_events::Renderer;
 use app::WaitPermit;
 use command_service::Receipt;
 use domain::agent::Scope;
+use domain::session::{Closing, Event as SessionEvent};
 use domain::{Address, QuestionId, Target};
 use events::Moment;
-use nats::{EventId, Position, TaskSent};
+use nats::{AnyEvent, EventId, Fact, Position, TaskSent};
 use problem::{Code, Problem};
 use query_service::Scope as RowScope;
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -248,7 +249,10 @@ async fn told(
         tracing::debug!("what a cursor acknowledges is still being noted");
     }
     let has_more = received.has_more || page.cut;
-    let next_step = NextStep::of(call, scope.rows, at.sequence, has_more).await?;
+    let mut next_step = NextStep::of(call, scope.rows, at.sequence, has_more).await?;
+    if !has_more && given.iter().any(|fact| is_silence(fact)) {
+        next_step.act_on_silence();
+    }
     let conversation = Conversation {
         now: Moment(command_service::clock::now()),
         next_cursor: scope.seal(call, at),
@@ -269,6 +273,11 @@ async fn told(
         }
     }
     Ok(answer)
+}
+
+/// Tells whether a question's time was up: nobody waits for an answer, and yet it is for the agent to go on.
+fn is_silence(fact: &Fact) -> bool {
+    matches!(fact.event, AnyEvent::Session(SessionEvent::QuestionClosed { why: Closing::TimedOut, .. }))
 }
 
 fn seconds(given: f64) -> Duration {

@@ -90,7 +90,7 @@ pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
         sessions::routes(policy),
         history::routes(),
         conversation::routes(),
-        asking::routes(),
+        asking::routes(policy),
         analytics::routes(),
     ];
     let mut router = ToolRouter::new();

@@ -3,7 +3,7 @@
 use agent_events::{CursorScope, Recipients};
 use domain::agent::Scope;
 use domain::session::{EndReason, Status};
-use domain::{Policy, SessionId};
+use domain::{Millis, Policy, SessionId};
 use events::Moment;
 use problem::{Code, Problem};
 use query_service::{SessionFilter, SessionStatus};
@@ -83,6 +83,10 @@ struct End {
     /// Shuts the person's device out of the link too.
     #[serde(default)]
     block: bool,
+    /// Later: the page says when, a word of the person's calls it off.
+    #[serde(default)]
+    #[schemars(with = "f64")]
+    in_minutes: Option<f64>,
 }
 
 /// Arguments of [`ERASE`].
@@ -109,6 +113,9 @@ struct Whole {
     now: Moment,
     #[serde(flatten)]
     session: SessionDetails,
+    /// When it is going to end, if nothing is written before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_planned_at: Option<Moment>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -129,9 +136,14 @@ struct Gone {
 pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
     vec![
         tool(LIST, &[Bound::new("limit", 1, 100).usually(20)], list),
-        tool(END, &[Bound::new("farewell", 0, policy.text_characters)], end),
+        tool(END, &end_bounds(policy), end),
         tool(ERASE, &[], erase),
     ]
+}
+
+fn end_bounds(policy: &Policy) -> [Bound; 2] {
+    let latest = u32::try_from(policy.latest_planned_end.0 / Millis::MINUTE.0).unwrap_or(u32::MAX);
+    [Bound::new("farewell", 0, policy.text_characters), Bound::new("in_minutes", 0, latest).usually(0)]
 }
 
 fn inclusions(_: &mut SchemaGenerator) -> Schema {
@@ -189,7 +201,14 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let farewell = arguments.farewell.as_deref().filter(|text| !text::is_blank(text));
     let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
-    let ended = if arguments.block {
+    let within = arguments.in_minutes.filter(|minutes| *minutes > 0.0).map(super::asking::minutes);
+    if within.is_some() && arguments.block {
+        return Err(Problem::with_detail(Code::InvalidRequest, "Who is shut out goes at once.")
+            .next("Call temp_chat_end_session again with block or in_minutes, not both."));
+    }
+    let ended = if let Some(within) = within {
+        app.commands().plan_end(call.session(session), call.actor(), within, farewell).await
+    } else if arguments.block {
         app.commands().block(call.session(session), call.actor(), farewell).await
     } else {
         app.commands().end(call.session(session), call.actor(), EndReason::AgentEnded, farewell).await
@@ -204,8 +223,12 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
                 .then(|| "The chat had ended before this call: the farewell was not said.".to_owned());
             let warnings = unsaid.into_iter().collect();
             let recipient = Recipients::new(call.app(), &call.principal).label(view.link, view.recipient).await?;
+            let (id, address) = (session, call.session(session));
             let session = SessionDetails::of(&call, view).with_recipient(recipient);
-            Ok(Answer::of(Whole { now: Moment(command_service::clock::now()), session, warnings, stale: answer.stale }))
+            let state = app.commands().session(address).await.map_err(about_session(id))?;
+            let end_planned_at = state.planned_end.map(|planned| planned.at.into());
+            let now = Moment(command_service::clock::now());
+            Ok(Answer::of(Whole { now, session, end_planned_at, warnings, stale: answer.stale }))
         }
         None if answer.stale => {
             Err(Problem::with_detail(Code::Unavailable, format!("{session} was ended, but cannot be shown now."))

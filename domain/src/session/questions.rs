@@ -1,0 +1,316 @@
+//! The life of a question: asked, answered in parts, complete, then closed exactly once: by its answer, by its successor, by withdrawal, by its
+//! deadline or by the session's end.
+
+use std::ops::Not;
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::{within_fields, within_length};
+use super::{Author, Event, Rejection, Session, Settings};
+use crate::{Millis, Policy, QuestionId, Sealed, Timestamp};
+
+/// On which terms a question is asked. The default is what every question had that was asked before there were terms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Whether the first complete answer closes it; otherwise it may be changed until the agent's next word.
+    #[serde(rename = "final", default, skip_serializing_if = "Not::not")]
+    pub is_final: bool,
+    /// When silence closes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
+    /// The values that silence means, as one sealed document; a word of the person's makes them void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_silent: Option<Sealed>,
+}
+
+impl Terms {
+    /// Tells whether they are those of old.
+    pub fn is_default(&self) -> bool {
+        !self.is_final && self.answer_by.is_none() && self.if_silent.is_none()
+    }
+}
+
+/// The terms that an agent wishes for its question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether the first complete answer closes it.
+    pub is_final: bool,
+    /// After how long silence closes it.
+    pub answer_within: Option<Millis>,
+    /// The values that silence means then; without a deadline it means nothing.
+    pub if_silent: Option<Sealed>,
+    /// The question that this one takes the place of.
+    pub replaces: Option<QuestionId>,
+}
+
+/// Why a question was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closing {
+    /// It was answered completely, and its answer stands.
+    Answered,
+    /// Another took its place.
+    Replaced,
+    /// The agent took it back.
+    Withdrawn,
+    /// Its time was up.
+    TimedOut,
+    /// The session ended.
+    SessionEnded,
+}
+
+/// A question that the agent asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The sealed form; retained as long as answers have to be checked against it.
+    pub form: Option<Sealed>,
+    /// How many fields it has.
+    pub fields: u8,
+    /// The fields that must be answered, a bit each.
+    pub required: u8,
+    /// The fields that are answered, a bit each.
+    pub answered: u8,
+    /// How many answers it got, including changed ones.
+    pub answers: u32,
+    /// On which terms it was asked; what silence would mean is gone once the person has written anything.
+    pub terms: Terms,
+    /// Why it takes no more answers.
+    pub closed: Option<Closing>,
+}
+
+impl Question {
+    /// Makes a question of its masks (fields, required, answered) and of how often it was answered.
+    pub fn of_masks([fields, required, answered]: [u8; 3], answers: u32) -> Self {
+        Self { form: None, fields, required, answered, answers, terms: Terms::default(), closed: None }
+    }
+
+    /// Tells whether every required field is answered.
+    pub fn is_complete(&self) -> bool {
+        self.missing(self.answered) == 0 && self.answers > 0
+    }
+
+    /// Tells whether it takes an answer at `now`; a deadline is checked against the clock, even if its timer never runs.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.closed.is_none() && !self.is_overdue(now)
+    }
+
+    /// Returns the fields that are answered after another answer.
+    pub(crate) fn answered_after(&self, answered: u8, withdrawn: u8) -> u8 {
+        (self.answered & !withdrawn) | answered
+    }
+
+    /// Returns the required fields that are not among `answered`.
+    pub(crate) fn missing(&self, answered: u8) -> u8 {
+        let asked = 1_u8.checked_shl(u32::from(self.fields)).map_or(u8::MAX, |next| next - 1);
+        self.required & !answered & asked
+    }
+
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        self.terms.answer_by.is_some_and(|by| now >= by)
+    }
+}
+
+/// Closes a question for a reason that needs no more words.
+fn close(question: QuestionId, why: Closing) -> Event {
+    Event::QuestionClosed { question, why, replaced_by: None, values: None, reason: None }
+}
+
+impl Session {
+    /// Walks the questions that are not closed, each with its id; there are about as many as may be open at once.
+    fn open(&self) -> impl Iterator<Item = (QuestionId, &Question)> {
+        self.open_questions.iter().filter_map(|id| self.questions.get(id).map(|question| (*id, question)))
+    }
+
+    /// Decides what comes of asking.
+    pub(super) fn ask(
+        &self,
+        (question, from): (QuestionId, Author),
+        (form, fields, required): (&Sealed, u8, u8),
+        wish: &Wish,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
+        within_fields(fields, policy)?;
+        if self.questions.contains_key(&question) {
+            return Err(Rejection::QuestionExists);
+        }
+        if let Some(given) = wish.answer_within {
+            within_time(given, policy.shortest_answer_time, policy.longest_answer_time)?;
+        }
+        if let Some(replaced) = wish.replaces {
+            self.may_close(replaced)?;
+        }
+        let open = self.open().filter(|(id, question)| wish.replaces != Some(*id) && !question.is_complete()).count();
+        if open >= policy.open_questions {
+            return Err(Rejection::TooManyQuestions { limit: policy.open_questions });
+        }
+        let answer_by = wish.answer_within.map(|within| now + within);
+        let if_silent = wish.if_silent.clone().filter(|_| answer_by.is_some());
+        let terms = Terms { is_final: wish.is_final, answer_by, if_silent };
+        let mut events = self.closed_by_word(from, wish.replaces);
+        events.extend(wish.replaces.map(|replaced| Event::QuestionClosed {
+            question: replaced,
+            why: Closing::Replaced,
+            replaced_by: Some(question),
+            values: None,
+            reason: None,
+        }));
+        events.push(Event::QuestionAsked { question, from, form: form.clone(), fields, required, terms });
+        Ok(events)
+    }
+
+    /// Closes what the agent has acted on by saying its next word, but for a question that this word closes itself.
+    pub(super) fn closed_by_word(&self, from: Author, but: Option<QuestionId>) -> Vec<Event> {
+        match from {
+            Author::Agent(_) => {
+                let complete = self.open().filter(|(id, question)| but != Some(*id) && question.is_complete());
+                complete.map(|(id, _)| close(id, Closing::Answered)).collect()
+            }
+            Author::Chatter | Author::System => vec![],
+        }
+    }
+
+    /// Decides what comes of an answer that may be given.
+    pub(super) fn answered(
+        &self,
+        question: QuestionId,
+        known: &Question,
+        values: &Sealed,
+        (answered, withdrawn): (u8, u8),
+    ) -> Vec<Event> {
+        let missing = known.missing(known.answered_after(answered, withdrawn));
+        let mut events = self.called_off(Author::Chatter);
+        events.push(Event::QuestionAnswered { question, values: values.clone(), answered, withdrawn, missing });
+        if known.terms.is_final && missing == 0 {
+            events.push(close(question, Closing::Answered));
+        }
+        events
+    }
+
+    /// Passes while a question takes answers.
+    pub(super) fn may_answer(
+        &self,
+        settings: &Settings,
+        question: QuestionId,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<&Question, Rejection> {
+        match (self.live(settings, now), self.questions.get(&question)) {
+            (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
+            // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
+            (_, None) => Err(Rejection::QuestionUnknown { question }),
+            (_, Some(known)) if !known.is_open(now) || known.answers >= policy.answers_per_question => {
+                Err(Rejection::QuestionClosed)
+            }
+            (live, Some(known)) => live.map(|()| known),
+        }
+    }
+
+    /// Takes a question back; again changes nothing.
+    pub(super) fn withdraw(
+        &self,
+        settings: &Settings,
+        question: QuestionId,
+        reason: Option<&Sealed>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Vec<Event>, Rejection> {
+        match self.live(settings, now) {
+            Err(Rejection::Idle) | Ok(()) => {}
+            Err(refusal) => return Err(refusal),
+        }
+        if self.questions.get(&question).is_some_and(|known| known.closed == Some(Closing::Withdrawn)) {
+            return Ok(vec![]);
+        }
+        self.may_close(question)?;
+        if let Some(reason) = reason {
+            within_length(reason, policy.withdrawal_characters)?;
+        }
+        let (why, reason) = (Closing::Withdrawn, reason.cloned());
+        Ok(vec![Event::QuestionClosed { question, why, replaced_by: None, values: None, reason }])
+    }
+
+    fn may_close(&self, question: QuestionId) -> Result<(), Rejection> {
+        match self.questions.get(&question) {
+            None => Err(Rejection::QuestionUnknown { question }),
+            Some(known) if known.closed.is_some() => Err(Rejection::QuestionClosed),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Closes all questions whose time is up.
+    pub(super) fn time_out(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+        let overdue: Vec<_> = self.open().filter(|(_, question)| question.is_overdue(now)).map(timed_out).collect();
+        match self.next_deadline() {
+            Some(until) if overdue.is_empty() => Err(Rejection::NotDue { until }),
+            Some(_) | None => Ok(overdue),
+        }
+    }
+
+    /// Tells when the next question times out.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.open().filter_map(|(_, question)| question.terms.answer_by).min()
+    }
+
+    /// Closes all questions because the session ends; one whose time was up before has timed out, even if its timer was late.
+    pub(super) fn closed_by_end(&self, settings: &Settings, now: Timestamp) -> Vec<Event> {
+        let end = now.min(settings.expires_at);
+        let closed = |(id, question): (QuestionId, &Question)| {
+            if question.is_overdue(end) { timed_out((id, question)) } else { close(id, Closing::SessionEnded) }
+        };
+        self.open().map(closed).collect()
+    }
+
+    pub(super) fn note_asked(&mut self, id: QuestionId, question: Question) {
+        self.open_questions.insert(id);
+        self.questions.insert(id, question);
+    }
+
+    pub(super) fn note_answered(&mut self, id: QuestionId, answered: u8, withdrawn: u8) {
+        if let Some(question) = self.questions.get_mut(&id) {
+            question.answered = question.answered_after(answered, withdrawn);
+            question.answers = question.answers.saturating_add(1);
+        }
+    }
+
+    /// Notes that a question is closed; the first reason stands.
+    pub(super) fn note_closed(&mut self, id: QuestionId, why: Closing) {
+        self.open_questions.remove(&id);
+        if let Some(question) = self.questions.get_mut(&id) {
+            question.closed.get_or_insert(why);
+            question.form = None;
+            question.terms.if_silent = None;
+        }
+    }
+
+    /// Notes that the person has written something: silence means nothing any more.
+    pub(super) fn note_word_of_person(&mut self) {
+        let voided: Vec<_> = self.open().filter(|(_, question)| question.terms.if_silent.is_some()).map(|(id, _)| id).collect();
+        for id in voided {
+            if let Some(question) = self.questions.get_mut(&id) {
+                question.terms.if_silent = None;
+            }
+        }
+    }
+
+    /// Closes complete questions when the agent writes, as commits meant it that did not say so yet.
+    pub(super) fn note_word_of_agent(&mut self) {
+        let complete: Vec<_> = self.open().filter(|(_, question)| question.is_complete()).map(|(id, _)| id).collect();
+        for id in complete {
+            self.note_closed(id, Closing::Answered);
+        }
+    }
+}
+
+fn timed_out((question, known): (QuestionId, &Question)) -> Event {
+    let values = known.terms.if_silent.clone();
+    Event::QuestionClosed { question, why: Closing::TimedOut, replaced_by: None, values, reason: None }
+}
+
+/// Holds while a length of time is within its limits.
+pub(super) fn within_time(given: Millis, least: Millis, most: Millis) -> Result<(), Rejection> {
+    if given < least || given > most {
+        return Err(Rejection::TimeOutOfRange { given, least, most });
+    }
+    Ok(())
+}
