@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use command_service::Asking;
 use domain::agent::Scope;
-use domain::{Millis, Policy, QuestionId};
+use domain::{Policy, QuestionId};
 use forms::{Field, Form, Kind};
 use problem::{Code, Problem};
 use rmcp::handler::server::router::tool::ToolRoute;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::conversation::{Conversation, Turn};
+use super::link_settings::{millis, minutes};
 use super::{AnswerOrTask, Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
@@ -131,7 +132,6 @@ pub(super) fn fields_as_asked(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
-    let minutes = |time: Millis| time.0 as f64 / Millis::MINUTE.0 as f64;
     let bounds = [
         Bound::new("answer_within_minutes", minutes(policy.shortest_answer_time), minutes(policy.longest_answer_time)),
         Bound::new("fields", 1, 8),
@@ -146,7 +146,7 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, Problem> {
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     let form = form("fields", arguments.intro, arguments.fields)?;
-    let answer_within = arguments.answer_within_minutes.map(minutes);
+    let answer_within = arguments.answer_within_minutes.map(millis);
     let form = match arguments.if_silent.filter(|values| !values.is_empty()) {
         None => form,
         Some(_) if answer_within.is_none() => {
@@ -201,15 +201,6 @@ fn silence_invalid(mut errors: Vec<forms::FieldError>) -> Problem {
         error.key = format!("if_silent.{}", error.key);
     }
     Problem::of_fields(Code::QuestionInvalid, errors)
-}
-
-/// Reads minutes, which may have a fraction.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the range was checked, and what is more precise than a millisecond is not meant"
-)]
-pub(super) fn minutes(given: f64) -> Millis {
-    Millis((given * 60_000.0).round() as i64)
 }
 
 /// Makes a form of fields as an agent wrote them, or says which is wrong and how.

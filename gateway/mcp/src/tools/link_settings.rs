@@ -272,12 +272,12 @@ fn wrong(happened: String) -> Problem {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
-fn minutes(length: Millis) -> f64 {
+pub(super) fn minutes(length: Millis) -> f64 {
     length.0 as f64 / 60_000.0
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
-fn millis(minutes: f64) -> Millis {
+pub(super) fn millis(minutes: f64) -> Millis {
     Millis((minutes * 60_000.0).round() as i64)
 }
 

@@ -3,7 +3,7 @@
 use agent_events::{CursorScope, Recipients};
 use domain::agent::Scope;
 use domain::session::{EndReason, Status};
-use domain::{Millis, Policy, SessionId};
+use domain::{Policy, SessionId};
 use events::Moment;
 use problem::{Code, Problem};
 use query_service::{SessionFilter, SessionStatus};
@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::link_settings::{millis, minutes};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
@@ -142,8 +143,8 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
 }
 
 fn end_bounds(policy: &Policy) -> [Bound; 2] {
-    let latest = u32::try_from(policy.latest_planned_end.0 / Millis::MINUTE.0).unwrap_or(u32::MAX);
-    [Bound::new("farewell", 0, policy.text_characters), Bound::new("in_minutes", 0, latest).usually(0)]
+    let farewell = Bound::new("farewell", 0, policy.text_characters);
+    [farewell, Bound::new("in_minutes", 0, minutes(policy.latest_planned_end)).usually(0)]
 }
 
 fn inclusions(_: &mut SchemaGenerator) -> Schema {
@@ -201,7 +202,7 @@ async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
     let (app, agent) = (call.app(), call.principal.agent);
     let farewell = arguments.farewell.as_deref().filter(|text| !text::is_blank(text));
     let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
-    let within = arguments.in_minutes.filter(|minutes| *minutes > 0.0).map(super::asking::minutes);
+    let within = arguments.in_minutes.filter(|minutes| *minutes > 0.0).map(millis);
     if within.is_some() && arguments.block {
         return Err(Problem::with_detail(Code::InvalidRequest, "Who is shut out goes at once.")
             .next("Call temp_chat_end_session again with block or in_minutes, not both."));
