@@ -171,7 +171,9 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::Erased => Code::SessionErased.into(),
         Rejection::TextEmpty => Code::TextEmpty.into(),
         Rejection::TextTooLong { .. } => Problem::with_detail(Code::TextTooLong, sentence(rejection)),
-        Rejection::MessageLimit { .. } => Problem::with_detail(Code::MessageLimitReached, sentence(rejection)),
+        Rejection::MessageLimit { .. } | Rejection::TooManyPlannedEnds { .. } => {
+            Problem::with_detail(Code::MessageLimitReached, sentence(rejection))
+        }
         Rejection::BudgetReached(_) => Problem::with_detail(Code::LinkBudgetReached, sentence(rejection)),
         // The commands draw by themselves: it was drawn and spent by others again and again.
         Rejection::NeedsGrant { .. } => Code::Busy.into(),
@@ -184,7 +186,6 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::TooManyQuestions { .. } => Problem::with_detail(Code::QuestionLimitReached, sentence(rejection)),
         Rejection::QuestionUnknown { .. } => Problem::with_detail(Code::QuestionUnknown, sentence(rejection)),
         Rejection::QuestionClosed => Code::QuestionClosed.into(),
-        Rejection::TooManyPlannedEnds { .. } => Problem::with_detail(Code::MessageLimitReached, sentence(rejection)),
         Rejection::TimeOutOfRange { .. } => Problem::with_detail(Code::SettingOutOfRange, sentence(rejection)),
         Rejection::RatingOutOfRange { .. } => Problem::with_detail(Code::RatingInvalid, sentence(rejection)),
         Rejection::AlreadyRated => Code::AlreadyRated.into(),

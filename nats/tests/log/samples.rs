@@ -177,6 +177,7 @@ fn least_settings() -> link::Settings {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one sample of each event")]
 fn session() -> Vec<(&'static str, session::Event)> {
     use session::{Author, Closing, EndReason, Event, MessageKind, Reader, Terms};
     let link = LinkId::new([5; 16]);
