@@ -103,14 +103,15 @@ trait Reply {
     /// What the tool answers in the end.
     type Value: JsonSchema + Serialize;
 
-    fn into_response(self) -> CallToolResponse;
+    /// Writes it for the caller, with a warning of names that were ignored; a task is answered later, without.
+    fn into_response(self, ignored: &[String]) -> CallToolResponse;
 }
 
 impl<T: JsonSchema + Serialize> Reply for Answer<T> {
     type Value = T;
 
-    fn into_response(self) -> CallToolResponse {
-        CallToolResult::from(self).into()
+    fn into_response(self, ignored: &[String]) -> CallToolResponse {
+        CallToolResult::from(self.warning_of_ignored(ignored)).into()
     }
 }
 
@@ -124,9 +125,9 @@ enum AnswerOrTask<T> {
 impl<T: JsonSchema + Serialize> Reply for AnswerOrTask<T> {
     type Value = T;
 
-    fn into_response(self) -> CallToolResponse {
+    fn into_response(self, ignored: &[String]) -> CallToolResponse {
         match self {
-            Self::Answer(answer) => answer.into_response(),
+            Self::Answer(answer) => answer.into_response(ignored),
             Self::Task(task) => (*task).into(),
         }
     }
@@ -155,14 +156,14 @@ where
                 call.has(definition.name, definition.scopes)?;
                 let Read { arguments, ignored } = read?;
                 call.has_done().await;
-                run(call, arguments).await.map(|answer| answer.warning_of_ignored(&ignored))
+                run(call, arguments).await.map(|reply| reply.into_response(&ignored))
             };
             let id = id.unwrap_or_else(RequestId::draw);
             let answered = carry(id, definition.name, answer).await;
             if let (Err(problem), Some(caller)) = (&answered, &caller) {
                 caller.was_refused(definition.name, problem);
             }
-            Ok(answered.map_or_else(|problem| refused(&problem).into(), Reply::into_response))
+            Ok(answered.unwrap_or_else(|problem| refused(&problem).into()))
         }
         .boxed()
     })
