@@ -244,8 +244,8 @@ mod tests {
         }
     }
 
-    fn sent(question: Option<QuestionId>) -> Option<TaskSent> {
-        Some(TaskSent { event: EventId::from_bytes([5; 16]), question, replayed: question.is_none() })
+    fn sent(question: Option<QuestionId>) -> TaskSent {
+        TaskSent { event: EventId::from_bytes([5; 16]), question, replayed: question.is_none() }
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let names = names(&fixed(), 9);
         let agent = AgentId::new([1; 16]);
         for scope in [Address::agent(agent), name().scope, Address::session(agent, SessionId::new([8; 16]))] {
-            for sent in [None, sent(None), sent(Some(QuestionId::new([6; 16])))] {
+            for sent in [None, Some(sent(None)), Some(sent(Some(QuestionId::new([6; 16]))))] {
                 let name = TaskName { scope, sent, named_session: sent.is_some(), ..name() };
                 let sealed = names.seal(&name);
                 assert_eq!(names.open(&sealed), Some(name), "{sealed}");
