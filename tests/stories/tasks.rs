@@ -126,11 +126,11 @@ async fn many_tasks_of_one_key_take_no_place_and_no_memory() {
     println!("400 waiting tasks: {grown} bytes more");
     // A connection that waits costs more than 10 kB, so these would be 4 MB; a key may have 50 of them.
     assert!(grown < 2 << 20, "{grown} bytes");
-    let began = Instant::now();
+    let start = Instant::now();
     for task in &tasks {
         assert_eq!(here.looks(task).await["status"], "working");
     }
-    println!("a look at one: {:?}", began.elapsed() / 400);
+    println!("a look at one: {:?}", start.elapsed() / 400);
     chatter.say("One word for all").await;
     for task in [&tasks[0], &tasks[399]] {
         assert!(ended(&here, task).await["result"].to_string().contains("One word for all"));
