@@ -4,7 +4,7 @@
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::number;
+use super::schema::number;
 
 /// What hosts add to the arguments of every call, for themselves; beside these, whatever begins with an underscore.
 const OF_HOSTS: [&str; 18] = [

@@ -6,7 +6,7 @@ use agent_events::Renderer;
 use app::WaitPermit;
 use command_service::Receipt;
 use domain::agent::Scope;
-use domain::{Address, QuestionId, Target};
+use domain::{Address, QuestionId};
 use events::Moment;
 use nats::{EventId, Position, TaskSent};
 use problem::{Code, Problem};
@@ -259,15 +259,7 @@ async fn told(
         next_step,
     };
     let answer = Answer::fitted(conversation, |conversation| conversation.next_step.open_sessions.pop().is_some());
-    // An abandoned call has given nothing.
-    if !call.is_abandoned() {
-        for fact in given {
-            if let Target::Session(session) = fact.address.target {
-                let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
-                call.agents.positions.give(reading, fact.position.sequence);
-            }
-        }
-    }
+    call.has_given(given);
     Ok(answer)
 }
 
