@@ -69,7 +69,7 @@ fn tidy(property: &mut JsonObject, bound: Option<&Bound>) {
 
 /// Writes a number, a whole one without a fraction.
 pub(crate) fn number(value: f64) -> Value {
-    serde_json::from_str(&value.to_string()).unwrap_or_else(|_| json!(value))
+    value.to_string().parse().map_or_else(|_| json!(value), Value::Number)
 }
 
 #[cfg(test)]
