@@ -5,10 +5,10 @@
 //! link's and a session's own budgets are decided by the log.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use domain::budget::day;
 use domain::{AgentId, Timestamp};
+use parking_lot::Mutex;
 
 /// The agents that are counted; what others write on a day that has so many is not.
 const MOST: usize = 100_000;
@@ -22,13 +22,13 @@ pub(crate) struct AgentDays {
 impl AgentDays {
     /// Returns how many bytes an agent's links were granted on the day of `now`.
     pub(crate) fn on(&self, agent: AgentId, now: Timestamp) -> u64 {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.newest.lock();
         if newest.0 == day(now) { newest.1.get(&agent).copied().unwrap_or(0) } else { 0 }
     }
 
     /// Adds bytes that an agent's link has granted at `at`.
     pub(crate) fn add(&self, agent: AgentId, bytes: u64, at: Timestamp) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock();
         if newest.0 < day(at) {
             *newest = (day(at), HashMap::new());
         }

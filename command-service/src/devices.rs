@@ -7,7 +7,6 @@ use domain::{Address, AgentId, DeviceId, Root, SessionId, Target, Timestamp};
 use nats::{Actor, HandoffCode};
 
 use crate::executor::Request;
-use crate::shutting_out::client_hash;
 use crate::talking::SESSIONS_SEEN_WITHIN;
 use crate::{Commands, Receipt, Refusal};
 
@@ -77,7 +76,8 @@ impl Commands {
 
     /// Adds a client's device to the session that offered the code; a repeat by the same client gets the first answer.
     ///
-    /// A code that is wrong, used, expired or unknown gets the same refusal.
+    /// A code that is wrong, used, expired or unknown gets the same refusal, and so does a device that was shut out of the link: it is not told
+    /// that a code would be right.
     pub async fn take_handoff(&self, code: &HandoffCode, client_id: &str) -> Result<HandedOver, Refusal> {
         let unknown = || Refusal::Session(Rejection::HandoffUnknown);
         let address = self.inner.backbone.handoffs().find(code).await?.ok_or_else(unknown)?;
@@ -87,11 +87,10 @@ impl Commands {
         let hash = self.inner.derived.handoff(session, code);
         // Another process may have offered the code a moment ago: read the newest state.
         let link = self.inner.sessions.look(address, Duration::ZERO, |root| root.state.link).await?;
-        let key = match link {
-            Some(link) => self.key(Address::link(address.agent, link)).await?,
+        let client = match link {
+            Some(link) => self.client_of(Address::link(address.agent, link), client_id).await?,
             None => None,
         };
-        let client = key.map(|key| client_hash(&key, client_id));
         let command = Command::TakeHandoff { code: hash, device, client };
         let sent = self.send_session(address, Request::new(id, Actor::Chatter, command)).await;
         let receipt = sent.map_err(|refusal| match refusal {

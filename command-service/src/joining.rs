@@ -2,7 +2,7 @@
 
 use domain::link::{self, Entry, Link, Passcode, TextSetting};
 use domain::session::{Command, Origin, Rejection, Session, Settings, Start, Status};
-use domain::{Address, AgentId, LinkId, Millis, Sealed, SessionId};
+use domain::{Address, AgentId, Fingerprint, LinkId, Millis, Sealed, SessionId};
 use nats::{Actor, Field};
 
 use crate::admissions::RESERVED_FOR;
@@ -129,9 +129,9 @@ impl Commands {
                     let (at_link, ended) = (Address::link(join.agent, join.link), Address::session(join.agent, known.session));
                     self.release(at_link, ended).await?;
                 }
-                Box::pin(self.start(join, &link, ordinal)).await
+                Box::pin(self.start(join, &link, ordinal, origin)).await
             }
-            None => Box::pin(self.start(join, &link, ordinal)).await,
+            None => Box::pin(self.start(join, &link, ordinal, origin)).await,
         }
     }
 
@@ -157,14 +157,14 @@ impl Commands {
         Ok(Joined::Existing(known.session))
     }
 
-    async fn start(&self, join: &Join, link: &Link, ordinal: u32) -> Result<Joined, Refusal> {
+    async fn start(&self, join: &Join, link: &Link, ordinal: u32, origin: Option<Origin>) -> Result<Joined, Refusal> {
         let limit = self.inner.policy.display_name_characters;
         let characters = join.display_name.as_ref().map_or(0, |name| u32::try_from(name.chars().count()).unwrap_or(u32::MAX));
         if characters > limit {
             return Err(Refusal::Session(Rejection::TextTooLong { characters, limit }));
         }
         let session = self.inner.derived.session(join.link, &client(&join.client_id, join.recipient), ordinal);
-        self.reserve(join, link, session).await?;
+        self.reserve(join, link, session, origin.map(|origin| origin.client)).await?;
 
         // Read again after the reservation: the settings in force then are copied.
         let link = self.link(join.agent, join.link).await?;
@@ -188,7 +188,7 @@ impl Commands {
             welcome: seal.optional(Field::Message, welcome.as_deref()),
             question: self.asked(at_link, settings, &seal).await?,
             recipient: join.recipient,
-            origin: self.origin(join).await?,
+            origin,
         }));
         match self.send_session(address, Request::new(id, Actor::Chatter, command)).await {
             Ok(receipt) => {
@@ -203,14 +203,13 @@ impl Commands {
     }
 
     /// Reserves an admission for a session that is about to start.
-    async fn reserve(&self, join: &Join, link: &Link, session: SessionId) -> Result<(), Refusal> {
+    async fn reserve(&self, join: &Join, link: &Link, session: SessionId, client: Option<Fingerprint>) -> Result<(), Refusal> {
         let (at_link, at_session) = (Address::link(join.agent, join.link), Address::session(join.agent, session));
         let now = clock::now();
         if link.admissions.get(&session).is_some_and(|held| now >= held.start_before) {
             // An earlier attempt did not start in time, and the worker has not released it yet.
             self.release(at_link, at_session).await?;
         }
-        let client = self.origin(join).await?.map(|origin| origin.client);
         let admit = async |passcode| {
             let start_before = clock::now() + RESERVED_FOR;
             let recipient = join.recipient;

@@ -37,6 +37,16 @@ impl Commands {
         let (is_blocked, is_near) = self.inner.links.look(at_link, LINKS_SEEN_WITHIN, view).await?;
         if is_blocked { Err(Refusal::Link(link::Rejection::Blocked)) } else { Ok(is_near) }
     }
+
+    /// Returns a client's hash at a link, none once that is erased; who was shut out gets the refusal of an unknown code.
+    pub(crate) async fn client_of(&self, at_link: Address, client_id: &str) -> Result<Option<Fingerprint>, Refusal> {
+        let Some(key) = self.key(at_link).await? else { return Ok(None) };
+        let client = client_hash(&key, client_id);
+        if self.inner.links.look(at_link, LINKS_SEEN_WITHIN, |root| root.state.has_blocked(&client)).await? {
+            return Err(Refusal::Session(session::Rejection::HandoffUnknown));
+        }
+        Ok(Some(client))
+    }
 }
 
 /// Hashes a client's secret id under its link's key.

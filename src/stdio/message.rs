@@ -1,6 +1,6 @@
 //! Messages of the host (JSON-RPC 2.0), as far as a bridge reads them.
 
-use body::{JsonError, read_json};
+use body::{JsonError, read_json, without_halves};
 use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(super) enum MessageError {
 impl Message {
     /// Reads a line.
     pub(super) fn parse(line: &[u8]) -> Result<Self, MessageError> {
-        let body: Value = read_json(line)?;
+        let body: Value = read_json(&without_halves(line))?;
         let Some(method) = body.get("method").and_then(Value::as_str) else {
             if body.get("result").is_some() || body.get("error").is_some() {
                 return Ok(Self::Answer);
@@ -125,6 +125,12 @@ mod tests {
         for wrong in ["", "[]", "1", "{}", "{\"id\": 1}", "{\"method\": 1}"] {
             assert!(Message::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn half_a_letter_loses_no_message() {
+        let cut = Message::parse(br#"{"method": "a", "params": "b\ud83d"}"#).unwrap();
+        assert_eq!(cut, Message::Notification { body: json!({"method": "a", "params": "b\u{fffd}"}) });
     }
 
     #[test]

@@ -53,6 +53,23 @@ async fn a_device_that_came_by_a_code_is_shut_out_too() {
 }
 
 #[tokio::test]
+async fn nobody_is_let_in_again_by_a_friends_code() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"max_sessions_at_once": 5})).await;
+    let chatter = installation.visitor().enter(&link).await;
+    let friend = installation.visitor().enter(&link).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "block": true})).await;
+    let code = friend.post("/handoff", &json!({})).await.expect(200)["code"].clone();
+    let bring = async |visitor: &Visitor| {
+        visitor.post("/api/v1/sessions", &json!({"client_id": visitor.client_id(), "handoff_code": code})).await
+    };
+    // It is told nothing of the code, which is good for others all the same.
+    bring(&chatter.visitor).await.refused(404, "handoff_unknown");
+    bring(&installation.visitor()).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_key_of_one_link_shuts_out_and_a_block_outlives_a_restart() {
     let installation = Installation::start();
     let agent = installation.agent().await;

@@ -174,7 +174,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let unreadable = || Problem::with_detail(Code::InvalidRequest, "The body could not be read.");
             of_status(rejection.status()).unwrap_or_else(unreadable)
         })?;
-        Ok(Self(read_json(&without_halves(bytes))?))
+        Ok(Self(read_json(&without_halves(&bytes))?))
     }
 }
 

@@ -1,15 +1,15 @@
 //! Half of a surrogate pair, which is left where a text was cut within an emoji: JSON may hold it (RFC 8259, section 8.2), a text of ours cannot.
 
-use bytes::Bytes;
+use std::borrow::Cow;
 
 /// What stands for what cannot be written.
 const REPLACEMENT: &[u8] = b"FFFD";
 
 /// Replaces each escaped half of a surrogate pair by U+FFFD, and leaves all else as it is.
-pub fn without_halves(body: Bytes) -> Bytes {
-    let halves = halves(&body);
+pub fn without_halves(body: &[u8]) -> Cow<'_, [u8]> {
+    let halves = halves(body);
     if halves.is_empty() {
-        return body;
+        return body.into();
     }
     let mut mended = body.to_vec();
     for at in halves {
@@ -53,8 +53,8 @@ fn unit(escaped: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn mended(text: &'static str) -> String {
-        String::from_utf8(without_halves(Bytes::from_static(text.as_bytes())).to_vec()).unwrap()
+    fn mended(text: &str) -> String {
+        String::from_utf8(without_halves(text.as_bytes()).into_owned()).unwrap()
     }
 
     #[test]

@@ -6,8 +6,8 @@ use auth::KeyWatch;
 use command_service::Principal;
 use domain::agent::Scope;
 use domain::link::{self, Link};
-use domain::{Address, LinkId, SessionId, session};
-use nats::{Actor, Position};
+use domain::{Address, LinkId, SessionId, Target, session};
+use nats::{Actor, Fact, Position};
 use problem::{Code, Problem};
 use query_service::{Freshness, ScopeView, Viewer};
 use rmcp::RoleServer;
@@ -16,6 +16,7 @@ use text::clean;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
+use super::position::Reading;
 
 /// Cancelled as soon as the caller's connection is gone, or the answer is out. rmcp lets a call go on for seconds after that.
 #[derive(Debug, Clone)]
@@ -49,6 +50,19 @@ impl Call {
         tokio::select! {
             () = self.request.ct.cancelled() => {}
             () = self.gone.0.cancelled() => {}
+        }
+    }
+
+    /// Notes that the caller was given what happened; an abandoned call has given nothing.
+    pub(super) fn has_given(&self, facts: &[&Fact]) {
+        if self.is_abandoned() {
+            return;
+        }
+        for fact in facts {
+            if let Target::Session(session) = fact.address.target {
+                let reading = Reading { agent: self.principal.agent, key: self.principal.key, session };
+                self.agents.positions.give(reading, fact.position.sequence);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The way in: `/mcp`, for holders of a valid key only.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use agent_events::AgentCursors;
@@ -103,20 +104,26 @@ async fn answer(request: Request, app: &App, key: KeyId, next: Next) -> Result<R
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
-/// Tells whether a message is the first of a client.
+/// Tells whether a message is the first of a client. Only what has the word in it is read for that.
 fn begins(body: &[u8]) -> bool {
+    const WORD: &[u8] = b"\"initialize\"";
     #[derive(serde::Deserialize)]
     struct Message {
         method: Option<String>,
     }
-    body::read_json(body).is_ok_and(|message: Message| message.method.as_deref() == Some("initialize"))
+    body.windows(WORD.len()).any(|part| part == WORD)
+        && body::read_json(body).is_ok_and(|message: Message| message.method.as_deref() == Some("initialize"))
 }
 
 /// Reads the body of a message, and refuses one that is too long, too slow or beyond the bounds of [`check_json`], before anything is built of it.
 async fn bounded(body: Body, app: &App, key: KeyId) -> Result<Bytes, Response> {
     let body = body::read(body, BODY, app.config().head_patience).await.map_err(IntoResponse::into_response)?;
     app.key_bytes(key, body.len()).map_err(IntoResponse::into_response)?;
-    let body = without_halves(body);
+    let mended = match without_halves(&body) {
+        Cow::Owned(mended) => Some(mended),
+        Cow::Borrowed(_) => None,
+    };
+    let body = mended.map_or(body, Bytes::from);
     check_json(&body).map_err(|error| {
         let code = match error {
             JsonError::Syntax(_) => ErrorCode::PARSE_ERROR,

@@ -215,6 +215,7 @@ impl Code {
                 | Self::TooManyAttempts
                 | Self::SessionUnknown
                 | Self::HandoffUnknown
+                | Self::Blocked
                 | Self::KeyInvalid
                 | Self::KeyExpired
                 | Self::ScopeMissing

@@ -1,6 +1,6 @@
 //! Bodies: whatever bytes come, reading them ends, within the stack and with what they say.
 
-use body::{check_json, read_json};
+use body::{check_json, read_json, without_halves};
 use rmcp::model::ClientJsonRpcMessage;
 use serde_json::Value;
 
@@ -13,5 +13,8 @@ pub(crate) fn run(bytes: &[u8]) {
         assert!(check_json(&again).is_ok());
         let _form = serde_json::from_value::<forms::Form>(value);
     }
+    // Half letters are mended in their places, once.
+    let mended = without_halves(bytes);
+    assert_eq!((mended.len(), without_halves(&mended).as_ref()), (bytes.len(), mended.as_ref()));
     let _message = read_json::<ClientJsonRpcMessage>(bytes);
 }

@@ -3,25 +3,32 @@
 use std::sync::LazyLock;
 
 use domain::{AgentId, DeviceId, KeyId, LinkId, SessionId};
-use nats::{ApiKeys, Carrier, HandoffCode, LinkTokens, Secrets, SessionCredentials};
+use nats::{ApiKeys, Carrier, Epoch, HandoffCode, LinkTokens, Secrets, SessionCredentials, Shard, TaskNames};
 
 struct Makers {
     links: LinkTokens,
     sessions: SessionCredentials,
     keys: ApiKeys,
+    tasks: TaskNames,
 }
 
 /// Keys of their own for each run: what passes by chance in one does not in the next.
 static MAKERS: LazyLock<Makers> = LazyLock::new(|| {
     let secrets = Secrets::generate();
-    Makers { links: LinkTokens::new(&secrets), sessions: SessionCredentials::new(&secrets), keys: ApiKeys::new(&secrets) }
+    Makers {
+        links: LinkTokens::new(&secrets),
+        sessions: SessionCredentials::new(&secrets),
+        keys: ApiKeys::new(&secrets),
+        tasks: TaskNames::new(&secrets, [(Shard(0), Epoch([7; 16]))]),
+    }
 });
 
 pub(crate) fn run(bytes: &[u8]) {
-    let Makers { links, sessions, keys } = &*MAKERS;
+    let Makers { links, sessions, keys, tasks } = &*MAKERS;
     if let Ok(text) = str::from_utf8(bytes) {
         assert!(links.check(text).is_none(), "{text:?} was made up");
         assert!(sessions.check(Carrier::Bearer, text).is_none() && sessions.check(Carrier::Cookie, text).is_none());
+        assert!(tasks.open(text).is_none(), "{text:?} was made up");
         // Keys of the first form carry no tag: those are for the log to refuse.
         assert!(keys.parse(text).is_none() || text.starts_with("tc_1_"), "{text:?} was made up");
         if let Some(code) = HandoffCode::parse(text) {

@@ -1,10 +1,11 @@
 //! What hosts and models send, read as it is meant: numbers, truth, lists and objects written as text, one item in place of a list, nothing
 //! written as an empty text. A value that could mean two things is left as it came, and refused by its schema.
 
+use body::read_json;
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::number;
+use super::schema::number;
 
 /// What hosts add to the arguments of every call, for themselves; beside these, whatever begins with an underscore.
 const OF_HOSTS: [&str; 18] = [
@@ -121,7 +122,7 @@ fn truth(text: &str) -> Option<Value> {
 }
 
 fn json(text: &str) -> Option<Value> {
-    text.starts_with(['[', '{']).then(|| serde_json::from_str(text).ok()).flatten()
+    text.starts_with(['[', '{']).then(|| read_json(text.as_bytes()).ok()).flatten()
 }
 
 #[cfg(test)]

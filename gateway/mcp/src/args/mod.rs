@@ -1,20 +1,22 @@
 //! What a tool takes: one schema, listed for models and held to when a call comes. A wrong call is told what would be right.
 
 mod as_sent;
+mod schema;
+mod words;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use problem::{Code, Problem};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use text::{clean, is_blank};
+use serde_json::Value;
+use text::is_blank;
 
-/// How much of a wrong value is told back, in characters.
-const TOLD: usize = 60;
+use words::{down, listed, shown, snake, told, up};
+
+pub(super) use schema::{Bound, number};
+
 /// How many names that were ignored are told back.
 const IGNORED: usize = 10;
 /// How near a name must be to be what was meant, of 1.
@@ -39,28 +41,6 @@ pub(super) struct Read<A> {
     pub(super) ignored: Vec<String>,
 }
 
-/// The range of a number, of a text's characters, or of a list's items; and the value in force where none is given.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bound {
-    pub(super) argument: &'static str,
-    pub(super) least: f64,
-    pub(super) most: f64,
-    pub(super) usual: Option<f64>,
-}
-
-impl Bound {
-    /// Makes a range without a usual value.
-    pub(super) fn new(argument: &'static str, least: impl Into<f64>, most: impl Into<f64>) -> Self {
-        Self { argument, least: least.into(), most: most.into(), usual: None }
-    }
-
-    /// Adds the value in force where none is given.
-    pub(super) fn usually(self, usual: impl Into<f64>) -> Self {
-        // An operator may have narrowed the range.
-        Self { usual: Some(usual.into().clamp(self.least, self.most)), ..self }
-    }
-}
-
 /// A tool's arguments.
 #[derive(Debug, Clone)]
 pub(super) struct Arguments {
@@ -72,23 +52,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Takes the shape from `A` and the ranges from `bounds`.
     pub(super) fn of<A: JsonSchema>(tool: &'static str, empty: Empty, bounds: &[Bound]) -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        let mut schema = settings.into_generator().into_root_schema_for::<A>();
-        for noise in ["$schema", "title", "description"] {
-            schema.remove(noise);
-        }
-        let mut schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
-        schema.insert("additionalProperties".to_owned(), false.into());
-        schema.entry("properties").or_insert_with(|| json!({}));
-        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-            for (name, property) in properties {
-                let bound = bounds.iter().find(|bound| bound.argument == name);
-                if let Some(property) = property.as_object_mut() {
-                    tidy(property, bound);
-                }
-            }
-        }
-        Self { tool, empty, schema: Arc::new(schema) }
+        Self { tool, empty, schema: Arc::new(schema::of::<A>(bounds)) }
     }
 
     /// Returns the schema as it is listed.
@@ -264,80 +228,14 @@ impl Arguments {
     }
 }
 
-/// Takes out what tells a model nothing, and puts in the range.
-fn tidy(property: &mut JsonObject, bound: Option<&Bound>) {
-    property.remove("format");
-    property.retain(|key, value| key != "default" || !value.is_null());
-    let Some(bound) = bound else { return };
-    let (least, most) = match property.get("type").and_then(Value::as_str) {
-        Some("string") => ("minLength", "maxLength"),
-        Some("array") => ("minItems", "maxItems"),
-        _ => ("minimum", "maximum"),
-    };
-    if bound.least > 0.0 || least == "minimum" {
-        property.insert(least.to_owned(), number(bound.least));
-    }
-    property.insert(most.to_owned(), number(bound.most));
-    if let Some(usual) = bound.usual {
-        property.insert("default".to_owned(), number(usual));
-    }
-}
-
-/// Writes a number, a whole one without a fraction.
-pub(super) fn number(value: f64) -> Value {
-    serde_json::from_str(&value.to_string()).unwrap_or_else(|_| json!(value))
-}
-
 fn size(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
-}
-
-/// Writes the least allowed number; never one that is too small.
-fn up(value: f64) -> f64 {
-    (value * 1e4).ceil() / 1e4
-}
-
-/// Writes the most allowed number; never one that is too large.
-fn down(value: f64) -> f64 {
-    (value * 1e4).floor() / 1e4
-}
-
-/// Writes a name as arguments are written: `linkId` as `link_id`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for letter in name.chars().take(TOLD) {
-        if letter.is_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.extend(if letter == '-' || letter == ' ' { '_' } else { letter }.to_lowercase());
-    }
-    snake
-}
-
-/// Tells a name back, cut.
-fn shown(name: &str) -> String {
-    clean(name).chars().take(TOLD).collect()
-}
-
-/// Tells a wrong value back, cut.
-fn told(value: &Value) -> String {
-    let text = clean(&value.to_string());
-    match text.char_indices().nth(TOLD) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>, between: &str) -> String {
-    names.enumerate().fold(String::new(), |mut list, (index, name)| {
-        let _ = write!(list, "{}{name}", if index == 0 { "" } else { between });
-        list
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
 
@@ -497,10 +395,5 @@ mod tests {
         ] {
             assert_eq!(read(&given).unwrap_err(), told);
         }
-    }
-
-    #[test]
-    fn a_narrowed_range_narrows_the_usual_value() {
-        assert_eq!(Bound::new("minutes", 1, 5).usually(60).usual, Some(5.0));
     }
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::outcome::Burst;
 use crate::call::Call;
-use crate::position::Reading;
 use crate::results::answer::{Answer, MOST, fitting, refused, value};
 use crate::results::event::{Named, result_event};
 use crate::results::sent::Sent;
@@ -55,15 +54,7 @@ pub(super) async fn received(call: &Call, name: &TaskName, burst: Burst) -> Resu
     let has_more = burst.is_cut || page.cut;
     let result =
         written(Finished { events: page.items, next_cursor, has_more, timed_out: false, sent: name.sent.map(Sent::from) });
-    // An abandoned call has given nothing.
-    if !call.is_abandoned() {
-        for fact in given {
-            if let Target::Session(session) = fact.address.target {
-                let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
-                call.agents.positions.give(reading, fact.position.sequence);
-            }
-        }
-    }
+    call.has_given(given);
     Ok(result)
 }
 

@@ -263,15 +263,7 @@ async fn told(
         next_step,
     };
     let answer = Answer::fitted(conversation, |conversation| conversation.next_step.open_sessions.pop().is_some());
-    // An abandoned call has given nothing.
-    if !call.is_abandoned() {
-        for fact in given {
-            if let Target::Session(session) = fact.address.target {
-                let reading = Reading { agent: call.principal.agent, key: call.principal.key, session };
-                call.agents.positions.give(reading, fact.position.sequence);
-            }
-        }
-    }
+    call.has_given(given);
     Ok(answer)
 }
 

@@ -115,7 +115,9 @@ fn bound(range: Range) -> Bound {
 pub(super) fn bounds_of_changes(policy: &Policy) -> Vec<Bound> {
     let removable = ["max_sessions_total", "passcode"];
     let least = |bound: &Bound| if removable.contains(&bound.argument) { 0.0 } else { bound.least };
-    bounds(policy).into_iter().map(|bound| Bound { least: least(&bound), usual: None, ..bound }).collect()
+    let of_settings = bounds(policy).into_iter().map(|bound| Bound { least: least(&bound), usual: None, ..bound });
+    // An end cannot be removed: an empty one is none.
+    of_settings.chain([Bound::new("expires_at", 1, 64)]).collect()
 }
 
 impl Settings {

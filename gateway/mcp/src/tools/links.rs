@@ -265,8 +265,6 @@ async fn update(call: Call, arguments: Update) -> Result<Answer<Whole>, Problem>
     let Update { link_id: link, title, settings, expires_at, status, add_recipients } = arguments;
     let link = call.link_id(&link)?;
     let (commands, agent) = (call.app().commands(), call.principal.agent);
-    // An end cannot be removed.
-    let expires_at = expires_at.filter(|at| !at.is_empty());
     if expires_at.is_some() && settings.expires_in_minutes.is_some() {
         return Err(Problem::with_detail(Code::InvalidRequest, "Both expires_at and expires_in_minutes were given.")
             .next("Call temp_chat_update_link again with one of them."));
