@@ -7,7 +7,7 @@ use app::WaitPermit;
 use command_service::Receipt;
 use domain::agent::Scope;
 use domain::session::{Closing, Event as SessionEvent};
-use domain::{Address, QuestionId, Target};
+use domain::{Address, QuestionId};
 use events::Moment;
 use nats::{AnyEvent, EventId, Fact, Position, TaskSent};
 use problem::{Code, Problem};
