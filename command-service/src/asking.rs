@@ -55,7 +55,7 @@ impl Commands {
         Ok((question, receipt))
     }
 
-    /// Takes a question back; again changes nothing.
+    /// Takes a question back; again changes nothing, and gets the first answer.
     pub async fn withdraw_question(
         &self,
         session: Address,
@@ -63,15 +63,11 @@ impl Commands {
         question: QuestionId,
         reason: Option<&str>,
     ) -> Result<Receipt, Refusal> {
-        let id = CommandId::new(random::bytes());
-        let reason = match reason {
-            None => None,
-            Some(text) => {
-                let key = self.session_key(session).await?;
-                Seal { key: &key, address: session, id }.optional(Field::Withdrawal, Some(text))
-            }
-        };
-        self.send_session(session, Request::new(id, actor, Command::Withdraw { question, reason })).await
+        let key = self.session_key(session).await?;
+        let id = self.inner.derived.command(&session, &command_name(actor, &format!("withdraw:{question}")));
+        let fingerprint = key.fingerprint(&[b"withdraw", question.bytes()]);
+        let reason = Seal { key: &key, address: session, id }.optional(Field::Withdrawal, reason);
+        self.send_session(session, Request { id, fingerprint, actor, command: Command::Withdraw { question, reason } }).await
     }
 
     /// Answers some or all fields of a question. A repeat with the same id and values gets the first answer, whatever has

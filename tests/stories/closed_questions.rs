@@ -106,7 +106,8 @@ async fn a_question_is_replaced_taken_back_and_shut_by_the_end() {
     scene.chatter.post("/answers", &Scene::answer(&first, json!({"ok": true}))).await.refused(409, "question_closed");
     let withdrawn = scene.withdraw(&second).await;
     assert_eq!((&withdrawn["sent"]["question_id"], &withdrawn["open_sessions"][0]["open_fields"]), (&second, &json!(0)));
-    scene.withdraw(&second).await;
+    let again = scene.withdraw(&second).await;
+    assert_eq!((&again["sent"]["event_id"], &again["sent"]["replayed"]), (&withdrawn["sent"]["event_id"], &json!(true)));
     let third = id(&scene.ask(json!({})).await);
     let unknown = json!({"session_id": scene.chatter.session, "question_id": "qst_nothing"});
     assert!(scene.agent.is_refused("temp_chat_withdraw_question", unknown).await.starts_with("question_unknown: "));

@@ -9,7 +9,7 @@ const BEARERS: &str = "return Object.keys(localStorage).filter((key) => key.ends
 
 /// Opens the menu and takes what it calls `words`, tapping so often.
 async fn choose(browser: &Browser, words: &str, taps: usize) {
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     let find = format!("[...document.querySelectorAll('.menu button')].find((button) => button.innerText.includes('{words}'))");
     browser.run(&format!("const button = {find}; for (let n = 0; n < {taps}; n += 1) button.click()")).await;
 }
@@ -97,7 +97,7 @@ async fn a_chat_in_another_sites_page_stays_between_two() {
     assert_eq!(browser.run(BEARERS).await, 1);
     // A copy is saved without a cookie, too.
     browser.run("const make = URL.createObjectURL; URL.createObjectURL = (blob) => (blob.text().then((text) => window.saved = text), make(blob))").await;
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu a").await;
     browser.becomes("return Boolean(window.saved?.includes('A tree full.'))").await;
     browser.click(".menu-place > button").await;

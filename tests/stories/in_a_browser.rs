@@ -75,7 +75,7 @@ async fn a_person_ends_the_chat_and_deletes_it() {
     let heard = agent.wait(&link, None).await;
     let session = heard["open_sessions"][0]["session_id"].as_str().unwrap().to_owned();
 
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu .end").await;
     browser.click(".menu .end").await;
     browser.shows(".ending", "You ended it.").await;

@@ -243,7 +243,7 @@ async fn conversation(installation: &Installation, agent: &Agent, browser: &Brow
     browser.find(".message.theirs table").await;
     look("rich-answer").await;
 
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     look("menu").await;
     browser.click(".menu-place > button").await;
 
@@ -257,7 +257,7 @@ async fn conversation(installation: &Installation, agent: &Agent, browser: &Brow
     browser.shows(".strip.urgent", "This chat ends").await;
     look("ending-soon").await;
 
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu .end").await;
     browser.click(".menu .end").await;
     browser.shows(".ending", "You ended it").await;
@@ -277,13 +277,13 @@ async fn other_devices(installation: &Installation, agent: &Agent, browser: &Bro
     visit(browser, &link(agent, json!({})).await).await;
     browser.click("form button[type=submit]").await;
     browser.find("#message").await;
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu button[aria-haspopup=dialog]").await;
     browser.shows(".handoff .code", "-").await;
     look("another-device").await;
     browser.click(".handoff button.primary").await;
 
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu .forget").await;
     look("forget-me").await;
     browser.click(".menu .forget").await;

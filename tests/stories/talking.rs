@@ -211,7 +211,7 @@ async fn notices_are_asked_for_on_a_tap_only_and_tell_who_wrote_but_not_what() {
     browser.run(&look("hidden")).await;
     talk.hear("Nobody is told of this").await;
     assert_eq!(browser.run("return [asked, told]").await, json!([0, []]));
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu .switch + .switch").await;
     browser.find(".menu .switch + .switch[aria-pressed=true]").await;
     talk.hear("A secret").await;

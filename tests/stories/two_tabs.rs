@@ -63,7 +63,7 @@ async fn two_tabs_show_the_same_and_end_together() {
     browser.shows(".card .answers", "No").await;
     assert_eq!(browser.texts(".message.mine .bubble").await, ["From the first tab", "From the second tab"]);
 
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click()").await;
     browser.shows(".ending", "You ended it").await;
     browser.other_tab().await;
@@ -115,7 +115,7 @@ async fn a_deletion_without_a_network_is_not_taken_for_one() {
     twice.write("My number is 5550199").await;
     browser.shows(".message.mine .meta", "Sent").await;
     twice.network.cut();
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.click(".menu .danger").await;
     browser.shows(".menu .danger", "What Ada has already read is outside our control").await;
     browser.click(".menu .danger").await;
@@ -176,7 +176,7 @@ async fn a_reload_at_any_moment_loses_and_doubles_nothing() {
         .await;
     browser.shows(".message.mine .meta", "Sent").await;
     // With a code on screen.
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.run("[...document.querySelectorAll('.menu button')].find(({ innerText }) => innerText.includes('another device')).click()").await;
     browser.shows(".handoff .code", "-").await;
     browser.reload().await;
@@ -193,10 +193,10 @@ async fn a_reload_at_any_moment_loses_and_doubles_nothing() {
     browser.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))").await;
     browser.shows(".message.theirs", "While you were away").await;
     // In the middle of the end.
-    browser.click(".menu-place > button").await;
+    browser.open_menu().await;
     browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click(); location.reload()").await;
     until("it has ended, or asks again", async || {
-        if browser.count(".ending").await == 0 && browser.count(".menu-place > button").await == 1 {
+        if browser.count(".ending").await == 0 && browser.count(".menu .end").await == 1 {
             browser.run("const end = document.querySelector('.menu .end'); end.click(); end.click()").await;
         }
         (browser.count(".ending").await == 1).then_some(())

@@ -108,6 +108,12 @@ impl Browser {
         until(selector, async || self.client.find(Locator::Css(selector)).await.ok()).await
     }
 
+    /// Opens the chat's menu, which may have to be fetched first.
+    pub(crate) async fn open_menu(&self) {
+        self.click(".menu-place > button").await;
+        self.find(".menu .danger").await;
+    }
+
     /// Clicks an element once it is there.
     pub(crate) async fn click(&self, selector: &str) {
         until(selector, async || self.client.find(Locator::Css(selector)).await.ok()?.click().await.ok()).await;

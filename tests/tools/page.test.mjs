@@ -51,11 +51,20 @@ test('what is so already makes no other state', () => {
   assert.equal(reduce(state, { type: 'connection', connection: 'live' }).connection, 'live');
 });
 
-test('an answer is closed once the agent goes on after all of it', () => {
+test('what was complete is closed once the agent goes on, also where the log does not say so', () => {
   const answer = (n, missing, values) => ({ id: `evt_a${n}`, type: 'answer', data: { question_id: 'q', values, missing } });
   const log = [answer(1, ['b'], { a: 1 }), message(1), answer(2, [], { b: 2 }), message(2, 'chatter')];
-  assert.deepEqual(answersOf({ log }).get('q'), { values: { a: 1, b: 2 }, missing: [], closed: false });
-  assert.equal(answersOf({ log: [...log, message(3)] }).get('q').closed, true);
+  const open = { values: { a: 1, b: 2 }, missing: [], spoke: true };
+  assert.deepEqual(answersOf({ log }).get('q'), open);
+  const spoken = { ...message(3), at: '2026-11-28T08:00:00.000Z' };
+  const closed = { question_id: 'q', why: 'answered', at: spoken.at };
+  assert.deepEqual(answersOf({ log: [...log, spoken] }).get('q'), { ...open, closed });
+});
+
+test('a question is closed once: what the log says first is so', () => {
+  const closed = (why) => ({ id: `evt_${why}`, type: 'question_closed', at: '2026-11-28T08:00:00.000Z', data: { question_id: 'q', why } });
+  const log = [closed('withdrawn'), closed('timed_out')];
+  assert.equal(answersOf({ log }).get('q').closed.why, 'withdrawn');
 });
 
 test('a request leaves no listener behind', async () => {

@@ -125,6 +125,20 @@ export function announce(text) {
 }
 
 /**
+ * Lets a button say what becomes of its tap, in the place of its name.
+ * @param {HTMLElement} button
+ * @param {string} words
+ * @param {{ stays?: boolean }} [options] otherwise the name comes back after a while
+ */
+export function tell(button, words, { stays } = {}) {
+  const text = /** @type {HTMLElement} */ (button.querySelector('span'));
+  const name = text.dataset.name ??= text.textContent ?? '';
+  text.textContent = words;
+  announce(words);
+  if (!stays) setTimeout(() => text.textContent === words && (text.textContent = name), 6000);
+}
+
+/**
  * Shows a whole screen and moves the focus to its heading.
  * @param {...Child} children
  */

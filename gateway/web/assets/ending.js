@@ -7,7 +7,7 @@ import { draftKey } from './composer.js';
 import { h } from './dom.js';
 import { fieldControl } from './fields.js';
 import { matterOf } from './join.js';
-import { eraseButton, printButton, transcriptLink } from './menu.js';
+import { eraseButton, printButton, transcriptLink } from './record.js';
 import { read, remove } from './storage.js';
 import { unsentWords } from './unsent.js';
 import { momentOf, say, sayCode } from './words.js';

@@ -37,7 +37,7 @@ export function questionCard(event, answer, pending, state, live) {
     key: event.id,
     from: 'agent',
     version: made + answer?.spoke,
-    make: () => h('section', { class: 'card', 'aria-labelledby': `${event.id}-intro` }),
+    make: () => h('div', { class: 'card', role: 'group', 'aria-labelledby': `${event.id}-intro` }),
     update: (element) => {
       // A card is read out when it comes, not whenever something in it changes.
       if (element.firstChild) element.setAttribute('aria-live', 'off');

@@ -30,7 +30,7 @@ export function unsentWords(words, discard) {
       element.remove();
     },
   }, say('mark.discard'));
-  const element = h('section', { class: 'unsent', 'aria-label': say('unsent.title') },
+  const element = h('div', { class: 'unsent', role: 'group', 'aria-label': say('unsent.title') },
     h('h3', {}, say('unsent.title')), shown, h('div', { class: 'actions' }, copy, remove));
   return element;
 }

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': 'لم ترسل هذا',
 
+  'menu.failed': 'تعذّر تحميل القائمة. حاول مرة أخرى بعد قليل.',
   'menu.txt': 'حفظ كنص',
   'menu.md': 'حفظ بصيغة Markdown',
   'menu.print': 'طباعة',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': 'Das hattest du nicht gesendet',
 
+  'menu.failed': 'Das Menü konnte nicht geladen werden. Versuche es gleich noch einmal.',
   'menu.txt': 'Als Text sichern',
   'menu.md': 'Als Markdown sichern',
   'menu.print': 'Drucken',

@@ -154,6 +154,7 @@ export const words = {
 
   'unsent.title': 'You had not sent this',
 
+  'menu.failed': 'The menu could not be loaded. Try again in a moment.',
   'menu.txt': 'Save as text',
   'menu.md': 'Save as Markdown',
   'menu.print': 'Print',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': 'No habías enviado esto',
 
+  'menu.failed': 'No se pudo cargar el menú. Inténtalo de nuevo en un momento.',
   'menu.txt': 'Guardar como texto',
   'menu.md': 'Guardar como Markdown',
   'menu.print': 'Imprimir',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': 'Vous n’aviez pas envoyé ceci',
 
+  'menu.failed': 'Le menu n’a pas pu être chargé. Réessayez dans un instant.',
   'menu.txt': 'Enregistrer en texte',
   'menu.md': 'Enregistrer en Markdown',
   'menu.print': 'Imprimer',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': '送信していない内容',
 
+  'menu.failed': 'メニューを読み込めませんでした。少ししてからもう一度お試しください。',
   'menu.txt': 'テキストで保存',
   'menu.md': 'Markdown で保存',
   'menu.print': '印刷',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': 'Você não tinha enviado isto',
 
+  'menu.failed': 'Não foi possível carregar o menu. Tente de novo em instantes.',
   'menu.txt': 'Salvar como texto',
   'menu.md': 'Salvar como Markdown',
   'menu.print': 'Imprimir',

@@ -147,6 +147,7 @@ export const words = {
 
   'unsent.title': '你还没有发送这些',
 
+  'menu.failed': '菜单未能加载，请稍后再试。',
   'menu.txt': '保存为文本',
   'menu.md': '保存为 Markdown',
   'menu.print': '打印',

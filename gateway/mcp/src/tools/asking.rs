@@ -61,10 +61,10 @@ struct Ask {
     #[serde(default)]
     #[schemars(with = "f64")]
     answer_within_minutes: Option<f64>,
-    /// Values by key that count then if the person wrote nothing at all; shown beforehand.
+    /// Values that count then if the person wrote nothing at all; shown beforehand.
     #[serde(default)]
     #[schemars(schema_with = "values_schema")]
-    if_silent: Option<BTreeMap<String, Value>>,
+    if_silent: Option<Vec<BTreeMap<String, Value>>>,
     #[serde(default)]
     #[schemars(with = "String")]
     after: Option<String>,
@@ -91,12 +91,37 @@ fn yes() -> bool {
     true
 }
 
+/// Describes values by key in a form that every host takes: some refuse an object whose properties are not listed.
 fn values_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "object"})
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "key": {"type": "string"},
+                "value": {"anyOf": [
+                    {"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "array", "items": {"type": "string"}},
+                ]},
+            },
+            "required": ["key", "value"],
+        },
+    })
+}
+
+/// Reads values by key, as they are described or as one object of them.
+fn by_key(given: Vec<BTreeMap<String, Value>>) -> BTreeMap<String, Value> {
+    let parts = given.into_iter().flat_map(|mut part| {
+        let key = part.get("key").and_then(Value::as_str).filter(|_| part.len() == 2 && part.contains_key("value"));
+        match key.map(str::to_owned) {
+            Some(key) => BTreeMap::from([(key, part.remove("value").unwrap_or_default())]),
+            None => part,
+        }
+    });
+    parts.collect()
 }
 
 /// Describes fields in as few words as do.
-fn fields_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn fields_schema(_: &mut SchemaGenerator) -> Schema {
     let kinds = Kind::ALL.map(Kind::as_str);
     json_schema!({
         "type": "array",
@@ -117,18 +142,13 @@ fn fields_schema(_: &mut SchemaGenerator) -> Schema {
                         "required": ["value"],
                     },
                 },
-                "min": {"anyOf": [{"type": "number"}, {"type": "string"}], "description": "Of number, date"},
+                "min": {"anyOf": [{"type": "number"}, {"type": "string"}]},
                 "max": {"anyOf": [{"type": "number"}, {"type": "string"}]},
                 "max_length": {"type": "integer"},
             },
             "required": ["key", "label", "type"],
         },
     })
-}
-
-/// Describes fields that are written as those of [`ASK`].
-pub(super) fn fields_as_asked(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "array", "items": {"type": "object"}, "description": "Asked from the start; as fields of temp_chat_ask."})
 }
 
 pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
@@ -147,7 +167,7 @@ async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, P
     let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
     let form = form("fields", arguments.intro, arguments.fields)?;
     let answer_within = arguments.answer_within_minutes.map(millis);
-    let form = match arguments.if_silent.filter(|values| !values.is_empty()) {
+    let form = match arguments.if_silent.map(by_key).filter(|values| !values.is_empty()) {
         None => form,
         Some(_) if answer_within.is_none() => {
             return Err(Problem::with_detail(Code::QuestionInvalid, "if_silent counts only after answer_within_minutes.")
@@ -299,6 +319,15 @@ mod tests {
         let schema = fields_schema(&mut SchemaGenerator::default());
         let listed = schema.as_value()["items"]["properties"].as_object().unwrap();
         assert!(PARTS.iter().all(|part| listed.contains_key(*part)) && listed.len() == PARTS.len());
+    }
+
+    #[test]
+    fn what_silence_means_is_read_as_it_is_described_and_as_an_object() {
+        let read = |given: Value| json!(by_key(serde_json::from_value(given).unwrap()));
+        let meant = json!({"ok": false, "why": "none"});
+        assert_eq!(read(json!([{"key": "ok", "value": false}, {"key": "why", "value": "none"}])), meant);
+        assert_eq!(read(json!([{"ok": false, "why": "none"}])), meant);
+        assert_eq!(read(json!([{"key": "a"}])), json!({"key": "a"}));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use super::asking::{fields_as_asked, form};
+use super::asking::{fields_schema, form};
 use super::budgets::{budget, budget_as_given};
 use crate::args::Bound;
 
@@ -81,8 +81,9 @@ pub(super) struct Settings {
     #[serde(default)]
     #[schemars(schema_with = "budget_as_given")]
     budget: Option<Value>,
+    /// Asked from the start.
     #[serde(default)]
-    #[schemars(schema_with = "fields_as_asked")]
+    #[schemars(schema_with = "fields_schema")]
     questions: Option<Vec<Value>>,
 }
 

@@ -172,6 +172,7 @@ where
 #[cfg(test)]
 mod tests {
     use rmcp::model::ListToolsResult;
+    use serde_json::Value;
     use tiktoken_rs::o200k_base_singleton;
 
     use super::*;
@@ -193,5 +194,37 @@ mod tests {
         let all = tokens(&ListToolsResult::with_all_items(tools));
         println!("{all:>5} tokens of o200k_base in all");
         assert!(all < TOKENS, "{all} tokens");
+    }
+
+    /// What hosts' models publish about the schemas they take: an object names its properties, an array its items, and `anyOf` stands alone
+    /// (Gemini's function declarations); every kind is named once, and nothing is referred to elsewhere.
+    fn refused_by_hosts(place: &str, schema: &Value, refused: &mut Vec<String>) {
+        let Some(parts) = schema.as_object() else { return refused.push(format!("{place} is {schema}")) };
+        let has = |part: &str| parts.contains_key(part);
+        let is_whole = match parts.get("type").and_then(Value::as_str) {
+            Some("object") => parts.get("properties").and_then(Value::as_object).is_some_and(|known| !known.is_empty()),
+            Some("array") => has("items"),
+            Some(kind) => ["string", "number", "integer", "boolean"].contains(&kind),
+            None => has("anyOf") && parts.len() == 1,
+        };
+        if !is_whole || ["$ref", "oneOf", "allOf", "not", "const", "$defs"].iter().any(|part| has(part)) {
+            refused.push(format!("{place}: {schema}"));
+        }
+        for (name, property) in parts.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            refused_by_hosts(&format!("{place}.{name}"), property, refused);
+        }
+        let choices = parts.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+        for inner in parts.get("items").into_iter().chain(choices) {
+            refused_by_hosts(&format!("{place}[]"), inner, refused);
+        }
+    }
+
+    #[test]
+    fn every_host_takes_the_schemas_of_the_arguments() {
+        let mut refused = Vec::new();
+        for tool in router(&Policy::default()).list_all() {
+            refused_by_hosts(&tool.name, &Value::Object((*tool.input_schema).clone()), &mut refused);
+        }
+        assert_eq!(refused, [""; 0]);
     }
 }
