@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::link::Questions;
 use domain::session::{Asked, Command, Question, Rejection, Session, Wish};
-use domain::{Address, CommandId, Millis, QuestionId, Rejected, Root, Sealed, link};
+use domain::{Address, Millis, QuestionId, Rejected, Root, Sealed, link};
 use forms::{Answer, Form};
 use nats::{Actor, Field, Text};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::executor::{Outcome, Request};
 use crate::seal::Seal;
 use crate::talking::{SESSIONS_SEEN_WITHIN, author, command_name};
-use crate::{Commands, Receipt, Refusal, random};
+use crate::{Commands, Receipt, Refusal};
 
 /// On which terms an agent asks; what silence means is said by the form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

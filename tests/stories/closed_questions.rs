@@ -37,7 +37,7 @@ impl Scene {
         self.agent.ask("temp_chat_withdraw_question", arguments).await
     }
 
-    fn answer(question: &Value, values: Value) -> Value {
+    fn answer(question: &Value, values: &Value) -> Value {
         json!({"client_message_id": uuid(), "question_id": question, "values": values})
     }
 
@@ -66,13 +66,13 @@ async fn the_first_complete_answer_is_final_unless_the_agent_says_otherwise() {
     let scene = Scene::open().await;
     let asked = scene.ask(json!({})).await;
     let question = id(&asked);
-    scene.chatter.post("/answers", &Scene::answer(&question, json!({"note": "Hm"}))).await.expect(201);
-    let last = Scene::answer(&question, json!({"ok": true}));
+    scene.chatter.post("/answers", &Scene::answer(&question, &json!({"note": "Hm"}))).await.expect(201);
+    let last = Scene::answer(&question, &json!({"ok": true}));
     let answered = scene.chatter.post("/answers", &last).await.expect(201)["event"].clone();
     assert_eq!((&answered["type"], &answered["data"]["missing"]), (&json!("answer"), &json!([])));
     // The same once more is the same; anything else comes too late.
     assert_eq!(scene.chatter.post("/answers", &last).await.expect(200)["event"]["id"], answered["id"]);
-    scene.chatter.post("/answers", &Scene::answer(&question, json!({"ok": false}))).await.refused(409, "question_closed");
+    scene.chatter.post("/answers", &Scene::answer(&question, &json!({"ok": false}))).await.refused(409, "question_closed");
     assert_eq!(scene.closings().await, [json!({"question_id": question, "why": "answered"})]);
     let heard = scene.hear(&asked).await;
     assert_eq!(kinds(&heard), ["answer", "answer", "question_closed"]);
@@ -90,12 +90,12 @@ async fn what_may_be_changed_is_closed_by_the_agents_next_word_which_says_so() {
     let scene = Scene::open().await;
     let question = id(&scene.ask(json!({"final": "false"})).await);
     for ok in [true, false] {
-        scene.chatter.post("/answers", &Scene::answer(&question, json!({"ok": ok}))).await.expect(201);
+        scene.chatter.post("/answers", &Scene::answer(&question, &json!({"ok": ok}))).await.expect(201);
     }
     assert_eq!(scene.closings().await, [Value::Null; 0]);
     scene.agent.say(&scene.chatter.session, "Then not.").await;
     assert_eq!(scene.closings().await, [json!({"question_id": question, "why": "answered"})]);
-    scene.chatter.post("/answers", &Scene::answer(&question, json!({"ok": true}))).await.refused(409, "question_closed");
+    scene.chatter.post("/answers", &Scene::answer(&question, &json!({"ok": true}))).await.refused(409, "question_closed");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_question_is_replaced_taken_back_and_shut_by_the_end() {
     let scene = Scene::open().await;
     let first = id(&scene.ask(json!({})).await);
     let second = id(&scene.ask(json!({"replaces": first})).await);
-    scene.chatter.post("/answers", &Scene::answer(&first, json!({"ok": true}))).await.refused(409, "question_closed");
+    scene.chatter.post("/answers", &Scene::answer(&first, &json!({"ok": true}))).await.refused(409, "question_closed");
     let withdrawn = scene.withdraw(&second).await;
     assert_eq!((&withdrawn["sent"]["question_id"], &withdrawn["open_sessions"][0]["open_fields"]), (&second, &json!(0)));
     let again = scene.withdraw(&second).await;
@@ -141,7 +141,7 @@ async fn silence_means_what_was_announced() {
     let heard = scene.hear(&asked).await;
     assert_eq!(heard["events"][0]["data"], json!({"question_id": question, "why": "timed_out", "values": {"ok": false}}));
     assert_eq!(heard["suggested_next"], "reply");
-    scene.chatter.post("/answers", &Scene::answer(&question, json!({"ok": true}))).await.refused(409, "question_closed");
+    scene.chatter.post("/answers", &Scene::answer(&question, &json!({"ok": true}))).await.refused(409, "question_closed");
     let listed = json!({"link_id": scene.link["link_id"], "include": ["answers"]});
     let answers = scene.agent.ask("temp_chat_list_sessions", listed).await["items"][0]["answers"].clone();
     assert_eq!(

@@ -82,7 +82,10 @@ async fn another_agents_ids_are_told_as_unknown_ones_by_every_tool() {
             for after in [None, Some(&cursor)].into_iter().filter(|after| after.is_none() || properties.contains_key("after")) {
                 let of = async |id: &str| {
                     let mut arguments = arguments_of(&tool, &json!(NO_LINK), &json!(NO_SESSION));
-                    arguments.as_object_mut().unwrap().retain(|known, _| known == name || !["link_id", "session_id"].contains(&known.as_str()));
+                    arguments
+                        .as_object_mut()
+                        .unwrap()
+                        .retain(|known, _| known == name || !["link_id", "session_id"].contains(&known.as_str()));
                     arguments[name] = json!(id);
                     if let Some(after) = after {
                         arguments["after"] = after.clone();

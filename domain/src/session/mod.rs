@@ -313,6 +313,7 @@ impl Aggregate for Session {
             | Event::Rated { .. }
             | Event::Reported { .. }
             | Event::EndPlanned { .. }
+            | Event::QuestionClosed { why: Closing::Withdrawn, .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
             Event::WentIdle
@@ -323,7 +324,10 @@ impl Aggregate for Session {
             | Event::DeviceForgotten { .. }
             | Event::BudgetReached { .. }
             | Event::BudgetSet { .. }
-            | Event::QuestionClosed { .. }
+            | Event::QuestionClosed {
+                why: Closing::Answered | Closing::Replaced | Closing::TimedOut | Closing::SessionEnded,
+                ..
+            }
             | Event::EndCalledOff { .. }
             | Event::Ended { .. }
             | Event::Erased => false,

@@ -121,7 +121,7 @@ fn by_key(given: Vec<BTreeMap<String, Value>>) -> BTreeMap<String, Value> {
 }
 
 /// Describes fields in as few words as do.
-pub(super) fn fields_schema(_: &mut SchemaGenerator) -> Schema {
+fn fields_schema(_: &mut SchemaGenerator) -> Schema {
     let kinds = Kind::ALL.map(Kind::as_str);
     json_schema!({
         "type": "array",
@@ -145,6 +145,24 @@ pub(super) fn fields_schema(_: &mut SchemaGenerator) -> Schema {
                 "min": {"anyOf": [{"type": "number"}, {"type": "string"}]},
                 "max": {"anyOf": [{"type": "number"}, {"type": "string"}]},
                 "max_length": {"type": "integer"},
+            },
+            "required": ["key", "label", "type"],
+        },
+    })
+}
+
+/// Describes the same fields in fewer words, where they are not what a tool is about: every part of them is taken.
+pub(super) fn fields_in_short(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "key": {"type": "string"},
+                "label": {"type": "string"},
+                "type": {"type": "string", "enum": Kind::ALL.map(Kind::as_str)},
+                "required": {"type": "boolean"},
+                "options": {"type": "array", "items": {"type": "string"}},
             },
             "required": ["key", "label", "type"],
         },

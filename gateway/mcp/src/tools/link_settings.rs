@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use super::asking::{fields_schema, form};
+use super::asking::{fields_in_short, form};
 use super::budgets::{budget, budget_as_given};
 use crate::args::Bound;
 
@@ -81,9 +81,9 @@ pub(super) struct Settings {
     #[serde(default)]
     #[schemars(schema_with = "budget_as_given")]
     budget: Option<Value>,
-    /// Asked from the start.
+    /// Asked from the start; more as fields of `temp_chat_ask`.
     #[serde(default)]
-    #[schemars(schema_with = "fields_schema")]
+    #[schemars(schema_with = "fields_in_short")]
     questions: Option<Vec<Value>>,
 }
 
