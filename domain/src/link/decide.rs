@@ -2,6 +2,7 @@
 
 use super::settings::{lifetime, within};
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
+use crate::abuse::Reason;
 use crate::agent::Webhook;
 use crate::budget::Tally;
 use crate::time::full_minute;
@@ -9,6 +10,8 @@ use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
 
 /// What may pass between the reckoning of a link's end and the decision.
 const CLOCK_SLACK: Millis = Millis::seconds(10);
+/// How often the agent is told that strangers still do the same.
+const NOTICED_EVERY: Millis = Millis::minutes(24 * 60);
 
 impl Link {
     pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
@@ -29,13 +32,16 @@ impl Link {
                 | Command::Admit { .. }
                 | Command::Draw { .. }
                 | Command::Block { .. }
+                | Command::NoticeAbuse { .. }
                 | Command::Release { .. }
                 | Command::Erase
                 | Command::SetWebhook { .. } => Err(Rejection::Unknown),
             },
             (Status::Erased, _) => match command {
                 Command::Open(_) => Err(Rejection::AlreadyOpen),
-                Command::Erase | Command::Warn | Command::Expire | Command::Release { .. } => Ok(vec![]),
+                Command::Erase | Command::Warn | Command::Expire | Command::NoticeAbuse { .. } | Command::Release { .. } => {
+                    Ok(vec![])
+                }
                 Command::Update(_)
                 | Command::Pause
                 | Command::Resume
@@ -113,6 +119,7 @@ impl Link {
             }
             Command::Draw { session, spent, cost } => self.draw(settings, (*session, spent), *cost, now, policy),
             Command::Block { session, clients, network } => Ok(self.block(*session, clients, *network)),
+            Command::NoticeAbuse { reason } => Ok(self.notice_abuse(settings, *reason, now)),
             Command::Release { session, reason, spent } => self.release(*session, *reason, *spent, now),
             Command::Erase => self.erase(now),
             Command::SetWebhook { webhook } => self.set_webhook(webhook.as_ref(), policy),
@@ -151,6 +158,12 @@ impl Link {
             // Nothing is ahead any more, or it was said.
             (Ok(()), None) | (Err(_), _) => Ok(vec![]),
         }
+    }
+
+    /// Tells the agent once a day: whoever makes the noise does not fill the log with it.
+    fn notice_abuse(&self, settings: &Settings, reason: Reason, now: Timestamp) -> Vec<Event> {
+        let was_told = self.noticed.get(&reason).is_some_and(|at| now < *at + NOTICED_EVERY);
+        if was_told || self.open(settings, now).is_err() { vec![] } else { vec![Event::AbuseNoticed { reason }] }
     }
 
     fn revoke(&self, end_sessions: bool, farewell: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {

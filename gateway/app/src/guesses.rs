@@ -1,12 +1,12 @@
-//! What is priced by proof of work and never refused for what others did: guesses at secrets that people type, of which a few are free, and
-//! coming in from a network out of which somebody was shut out of the link.
+//! What is priced by proof of work and never refused for what others did: guesses at secrets that people type, of which a few are free;
+//! coming in from a network out of which somebody was shut out of the link, or very many came; and messages where abuse is suspected.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use domain::LinkId;
+use domain::{LinkId, SessionId};
 use moka::sync::Cache;
 use nats::Secrets;
 use parking_lot::Mutex;
@@ -25,6 +25,8 @@ const TRACKED: u64 = 32_768;
 const DOUBLES_FOR_NETWORK: u32 = 2;
 /// Further wrong guesses of everybody until the price doubles for everybody.
 const DOUBLES_FOR_ALL: u32 = 8;
+/// Messages of a session until the price doubles.
+const DOUBLES_FOR_MESSAGES: u32 = 4;
 /// Newcomers of a network until the price doubles.
 const DOUBLES_FOR_NEWCOMERS: u32 = 8;
 
@@ -61,12 +63,18 @@ pub struct Guesses {
 pub struct Guess {
     counts: Vec<Arc<AtomicU32>>,
     is_paid: bool,
+    has_used_up: bool,
 }
 
 impl Guess {
     /// Tells whether it was paid for by proof of work.
     pub fn is_paid(&self) -> bool {
         self.is_paid
+    }
+
+    /// Tells whether it was the last free one of everybody at a link, or of a network.
+    pub fn has_used_up(&self) -> bool {
+        self.has_used_up
     }
 
     /// Takes it back: it was right, or nobody looked at it.
@@ -101,12 +109,15 @@ impl Guesses {
             Some(_) | None => None,
         };
         if level == Level::FREE || paid == Some(Ok(())) {
-            let counts = self.guessers(priced, client).map(|(guesser, _)| self.count(priced, guesser));
-            let counts: Vec<_> = counts.collect();
-            for count in &counts {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            return Ok(Guess { counts, is_paid: level > Level::FREE });
+            let mut has_used_up = false;
+            let counts = self.guessers(priced, client).map(|(guesser, free)| {
+                let count = self.count(priced, guesser);
+                let before = count.fetch_add(1, Ordering::Relaxed);
+                has_used_up |= tells(priced, guesser) && before.saturating_add(1) == free.tries;
+                count
+            });
+            let counts = counts.collect();
+            return Ok(Guess { counts, is_paid: level > Level::FREE, has_used_up });
         }
         drop(pricing);
         metrics::counter!("tempchat_limit_refusals_total", "limit" => limit).increment(1);
@@ -117,6 +128,12 @@ impl Guesses {
             }
             (_, Priced::Entry(_)) => {
                 "Somebody from your network was shut out here, so coming in costs some work of your machine.".to_owned()
+            }
+            (_, Priced::Crowd(_)) => {
+                "Many have come in from your network, so coming in costs some work of your machine.".to_owned()
+            }
+            (_, Priced::Message(_)) => {
+                "What was sent here looks like abuse, so each message costs some work of your machine; after some minutes none does.".to_owned()
             }
         };
         let problem = Problem::with_detail(Code::ProofRequired, told);
@@ -129,7 +146,8 @@ impl Guesses {
         let tracked = u32::try_from(self.wrong.entry_count()).unwrap_or(u32::MAX);
         metrics::gauge!("tempchat_limit_tracked", "limit" => "guesses").set(f64::from(tracked));
         let any = LinkId::new([0; 16]);
-        for priced in [Priced::Passcode(any), Priced::HandoffCode, Priced::Entry(any)] {
+        let message = Priced::Message(SessionId::new([0; 16]));
+        for priced in [Priced::Passcode(any), Priced::HandoffCode, Priced::Entry(any), Priced::Crowd(any), message] {
             for (_, free) in self.guessers(priced, Client::UNREADABLE) {
                 metrics::counter!("tempchat_limit_refusals_total", "limit" => free.name).increment(0);
             }
@@ -149,34 +167,47 @@ impl Guesses {
     /// Lists who is counted.
     fn guessers(&self, priced: Priced, client: Client) -> impl Iterator<Item = (Guesser, Free)> + use<> {
         let Rates { free_passcodes, free_passcodes_of_network, free_passcodes_of_link, .. } = self.rates;
-        let Rates { free_handoff_codes, free_handoff_codes_of_network, dearest_proof, dearest_entry, .. } = self.rates;
+        let Rates { free_handoff_codes, free_handoff_codes_of_network, free_newcomers_of_network, .. } = self.rates;
+        let Rates { dearest_proof, dearest_entry, dearest_message, .. } = self.rates;
         let guesses =
             |name, tries: NonZeroU32, doubles_after| Free { name, tries: tries.get(), doubles_after, dearest: dearest_proof };
+        let newcomers = |name, tries| Free { name, tries, doubles_after: DOUBLES_FOR_NEWCOMERS, dearest: dearest_entry };
         let (address, network, everybody) = match priced {
             Priced::Passcode(_) => (
                 Some(guesses("free_passcodes", free_passcodes, 1)),
-                guesses("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK),
+                Some(guesses("free_passcodes_of_network", free_passcodes_of_network, DOUBLES_FOR_NETWORK)),
                 Some(guesses("free_passcodes_of_link", free_passcodes_of_link, DOUBLES_FOR_ALL)),
             ),
             // A code is drawn from 2^40 and good for five minutes: what everybody tries needs no price for everybody.
             Priced::HandoffCode => (
                 Some(guesses("free_handoff_codes", free_handoff_codes, 1)),
-                guesses("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK),
+                Some(guesses("free_handoff_codes_of_network", free_handoff_codes_of_network, DOUBLES_FOR_NETWORK)),
                 None,
             ),
-            Priced::Entry(_) => {
-                let name = "dearest_entry";
-                (None, Free { name, tries: 0, doubles_after: DOUBLES_FOR_NEWCOMERS, dearest: dearest_entry }, None)
+            Priced::Entry(_) => (None, Some(newcomers("dearest_entry", 0)), None),
+            Priced::Crowd(_) => (None, Some(newcomers("free_newcomers_of_network", free_newcomers_of_network.get())), None),
+            // Of one session, whatever address it comes from.
+            Priced::Message(_) => {
+                let (name, dearest) = ("dearest_message", dearest_message);
+                (None, None, Some(Free { name, tries: 0, doubles_after: DOUBLES_FOR_MESSAGES, dearest }))
             }
         };
-        let network = (Guesser::Network(client.neighbourhood()), network);
+        let network = network.map(|free| (Guesser::Network(client.neighbourhood()), free));
         let address = address.map(|free| (Guesser::Address(client), free));
         let everybody = everybody.map(|free| (Guesser::Everybody, free));
-        address.into_iter().chain([network]).chain(everybody)
+        address.into_iter().chain(network).chain(everybody)
     }
 
     fn count(&self, priced: Priced, guesser: Guesser) -> Arc<AtomicU32> {
         self.wrong.get_with((priced, guesser), Arc::default)
+    }
+}
+
+/// Tells whether the agent is to know when this one's free tries are used up.
+fn tells(priced: Priced, guesser: Guesser) -> bool {
+    match (priced, guesser) {
+        (Priced::Passcode(_), Guesser::Everybody) | (Priced::Crowd(_), Guesser::Network(_)) => true,
+        (Priced::Passcode(_) | Priced::Crowd(_) | Priced::HandoffCode | Priced::Entry(_) | Priced::Message(_), _) => false,
     }
 }
 

@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': 'الرسالة أطول من اللازم',
   'refused.link_full': 'المكان مشغول حاليًا، حاول لاحقًا',
   'refused.question_closed': 'أُغلق السؤال',
+  'refused.called_off': 'لم تُرسل لأنك ألغيت. بعد بضع دقائق لن يلزم أي تحقق',
+  'refused.proof_required': 'تعذّر عرض التحقق هنا، حاول مرة أخرى',
   'refused.answer_invalid': 'يرجى التحقق من إجابتك',
   'refused.other': 'رفضها الخادم',
 

@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': 'sie ist zu lang',
   'refused.link_full': 'der Platz ist gerade vergeben, versuche es später noch einmal',
   'refused.question_closed': 'die Frage ist geschlossen',
+  'refused.called_off': 'nicht gesendet, weil du abgebrochen hast. Nach einigen Minuten ist keine Prüfung mehr nötig',
+  'refused.proof_required': 'die Prüfung konnte hier nicht angezeigt werden, versuche es noch einmal',
   'refused.answer_invalid': 'bitte prüfe deine Antwort',
   'refused.other': 'der Server hat sie abgelehnt',
 

@@ -100,6 +100,8 @@ export const words = {
   'refused.text_too_long': 'it is too long',
   'refused.link_full': 'the place is taken for the moment, try again later',
   'refused.question_closed': 'the question is closed',
+  'refused.called_off': 'not sent, because you cancelled. After some minutes no check is needed',
+  'refused.proof_required': 'the check could not be shown here, try again',
   'refused.answer_invalid': 'please check your answer',
   'refused.other': 'the server refused it',
 

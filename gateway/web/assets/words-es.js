@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': 'es demasiado largo',
   'refused.link_full': 'el lugar está ocupado por el momento, inténtalo más tarde',
   'refused.question_closed': 'la pregunta está cerrada',
+  'refused.called_off': 'no se envió porque lo cancelaste. En unos minutos ya no hará falta la comprobación',
+  'refused.proof_required': 'aquí no se pudo mostrar la comprobación, inténtalo de nuevo',
   'refused.answer_invalid': 'revisa tu respuesta',
   'refused.other': 'el servidor lo rechazó',
 

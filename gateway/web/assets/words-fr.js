@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': 'il est trop long',
   'refused.link_full': 'la place est prise pour le moment, réessayez plus tard',
   'refused.question_closed': 'la question est close',
+  'refused.called_off': 'non envoyé, car vous avez annulé. Dans quelques minutes, aucune vérification ne sera nécessaire',
+  'refused.proof_required': 'la vérification n’a pas pu s’afficher ici, réessayez',
   'refused.answer_invalid': 'vérifiez votre réponse',
   'refused.other': 'le serveur l’a refusé',
 

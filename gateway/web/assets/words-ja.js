@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': '長すぎます',
   'refused.link_full': 'ただいま満席です。後でもう一度お試しください',
   'refused.question_closed': '質問は締め切られました',
+  'refused.called_off': 'キャンセルされたため送信されませんでした。数分後には確認なしで送れます',
+  'refused.proof_required': 'ここでは確認を表示できませんでした。もう一度お試しください',
   'refused.answer_invalid': '回答をお確かめください',
   'refused.other': 'サーバーが受け付けませんでした',
 

@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': 'é longa demais',
   'refused.link_full': 'o lugar está ocupado no momento, tente mais tarde',
   'refused.question_closed': 'a pergunta está encerrada',
+  'refused.called_off': 'não foi enviada porque você cancelou. Em alguns minutos a verificação não será mais necessária',
+  'refused.proof_required': 'a verificação não pôde ser mostrada aqui, tente de novo',
   'refused.answer_invalid': 'confira sua resposta',
   'refused.other': 'o servidor recusou',
 

@@ -93,6 +93,8 @@ export const words = {
   'refused.text_too_long': '内容太长',
   'refused.link_full': '名额暂时已满，请稍后再试',
   'refused.question_closed': '问题已关闭',
+  'refused.called_off': '您已取消，因此未发送。几分钟后将不再需要验证',
+  'refused.proof_required': '此处无法显示验证，请重试',
   'refused.answer_invalid': '请检查您的回答',
   'refused.other': '服务器拒绝了它',
 

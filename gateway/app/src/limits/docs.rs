@@ -29,7 +29,9 @@ TEMPCHAT_LIMITS_VISITS='{burst=2400,per_minute=4800}' TEMPCHAT_LIMITS_FREE_PASSC
 Guesses at passcodes and hand-off codes are never refused. Beyond what is free each costs proof of work: the answer is 403 `proof_required` with a `challenge`
 ([ALTCHA](https://altcha.org) proof of work, version 2, PBKDF2/SHA-256), which a client solves and sends again as `proof`. The price doubles with each further wrong guess of an
 address, every second of its network, and every eighth of the link; a day after the first all is forgotten. A challenge is good for five minutes, for its
-link or for hand-off codes, and once. Where somebody was shut out of a link, newcomers from that network pay in the same way from the first on, up to `dearest_entry`. Its `counter` lies below `parameters.data.counters`, so that the work has an end that is known.
+link or for hand-off codes, and once. Its `counter` lies below `parameters.data.counters`, so that the work has an end that is known.
+Newcomers to a link pay in the same way, up to `dearest_entry`, where they come out of a network from which somebody was shut out of it (from the first on), or from which more have come than are
+free; and so does each message of a chat that is suspected of abuse: that ends by itself within minutes, and `Retry-After` says when.
 
 Each of these is a counter in `/metrics`, `tempchat_limit_refusals_total{limit=\"…\"}`, and a gauge of how many are tracked, `tempchat_limit_tracked{limit=\"…\"}`.
 
