@@ -55,6 +55,18 @@ pub enum Reason {
     ManyFromOneNetwork,
 }
 
+impl Reason {
+    const fn bit(self) -> i16 {
+        match self {
+            Self::RepeatedText => 8,
+            Self::ManyAddresses => 16,
+            Self::Flood => 32,
+            // They are told of links.
+            Self::PasscodeGuesses | Self::ManyFromOneNetwork => 0,
+        }
+    }
+}
+
 /// What is done about a suspicion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,14 +116,38 @@ pub struct Signs {
 }
 
 /// What an agent was told of a chatter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noticed {
     /// What is done about it.
     pub level: Level,
     /// Why.
     pub reasons: BTreeSet<Reason>,
-    /// When it was noticed.
-    pub at: Timestamp,
+}
+
+impl Noticed {
+    /// Writes it as a number for rows: the level from 1 in the lowest three bits, and a bit for each reason of a chat.
+    pub fn to_bits(&self) -> i16 {
+        let level = match self.level {
+            Level::Noticed => 1,
+            Level::Slowed => 2,
+            Level::Priced => 3,
+            Level::Closed => 4,
+        };
+        self.reasons.iter().fold(level, |bits, reason| bits | reason.bit())
+    }
+
+    /// Reads what [`Self::to_bits`] wrote.
+    pub fn from_bits(bits: i16) -> Option<Self> {
+        let level = match bits & 7 {
+            1 => Level::Noticed,
+            2 => Level::Slowed,
+            3 => Level::Priced,
+            4 => Level::Closed,
+            _ => return None,
+        };
+        let reasons = [Reason::RepeatedText, Reason::ManyAddresses, Reason::Flood];
+        Some(Self { level, reasons: reasons.into_iter().filter(|reason| bits & reason.bit() != 0).collect() })
+    }
 }
 
 /// How much a chatter is suspected of abuse.

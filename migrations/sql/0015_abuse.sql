@@ -1,5 +1,6 @@
--- What a session is suspected of, as its agent was told last: a JSON document, `{level, reasons, at}`.
-ALTER TABLE session ADD COLUMN abuse TEXT;
+-- What a session is suspected of, as its agent was told last. Lowest three bits: 1 noticed, 2 slowed, 3 priced, 4 closed; then a bit for each
+-- reason: 8 repeated text, 16 many addresses, 32 flood. Two bytes and no document: rows without statistics are planned by their width.
+ALTER TABLE session ADD COLUMN abuse SMALLINT;
 
 -- Up to when the operator has seen what people report. Nothing follows from the log: a rebuild leaves it as it is.
 CREATE TABLE reports_seen (

@@ -55,8 +55,8 @@ pub(crate) fn end_reason(value: &str) -> Result<EndReason, Error> {
 }
 
 /// Reads what a session is suspected of.
-pub(crate) fn abuse(value: Option<&str>) -> Result<Option<Noticed>, Error> {
-    let read = |value: &str| serde_json::from_str(value).map_err(|_| Error::Column { column: "abuse", value: value.to_owned() });
+pub(crate) fn abuse(value: Option<i16>) -> Result<Option<Noticed>, Error> {
+    let read = |value| Noticed::from_bits(value).ok_or_else(|| Error::Column { column: "abuse", value: value.to_string() });
     value.map(read).transpose()
 }
 

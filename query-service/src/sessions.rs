@@ -218,7 +218,7 @@ pub(crate) struct SessionRow {
     pub(crate) ended_at: Option<OffsetDateTime>,
     pub(crate) end_reason: Option<String>,
     pub(crate) erased_at: Option<OffsetDateTime>,
-    pub(crate) abuse: Option<String>,
+    pub(crate) abuse: Option<i16>,
     pub(crate) sequence: i64,
     pub(crate) open_fields: i64,
 }
@@ -282,7 +282,7 @@ impl SessionRow {
             last_chatter_at: self.last_chatter_at.map(timestamp),
             last_agent_at: self.last_agent_at.map(timestamp),
             open_fields: count(self.open_fields),
-            abuse: abuse(self.abuse.as_deref())?,
+            abuse: abuse(self.abuse)?,
             rating: self.rating.and_then(|rating| u8::try_from(rating).ok()),
             position: Position { shard, sequence: sequence(self.started_sequence), index: 0 },
             sequence: sequence(self.sequence),

@@ -12,7 +12,7 @@ const COUNTER: usize = 10;
 /// Writes a long text so that others that say the same are written alike: without case, blanks and signs, and without digits where they are
 /// few. None of a short one.
 pub fn likeness(text: &str) -> Option<String> {
-    let is_sign = |letter: &char| letter.is_whitespace() || letter.is_ascii_punctuation();
+    let is_sign = |letter: &char| letter.is_whitespace() || letter.is_ascii_punctuation() || *letter == '\u{fffd}';
     let letters: String = clean(text).chars().filter(|letter| !is_sign(letter)).flat_map(char::to_lowercase).collect();
     let is_digit = |letter: &char| letter.is_numeric();
     let count = letters.chars().count();

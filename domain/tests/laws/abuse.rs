@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::abuse::{FLOOD_STEP, Level, Reason, Signs, Suspicion};
+use domain::abuse::{FLOOD_STEP, Level, Noticed, Reason, Signs, Suspicion};
 use domain::session::{Author, Command, Event, Session};
 use domain::{Aggregate, Millis, Policy, Timestamp};
 use proptest::collection::vec;
@@ -176,4 +176,15 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_was_noticed_is_written_as_a_number_and_read_again() {
+    for level in [Level::Noticed, Level::Slowed, Level::Priced, Level::Closed] {
+        for reasons in [vec![], vec![Reason::Flood], vec![Reason::RepeatedText, Reason::ManyAddresses, Reason::Flood]] {
+            let noticed = Noticed { level, reasons: reasons.into_iter().collect() };
+            assert_eq!(Noticed::from_bits(noticed.to_bits()), Some(noticed));
+        }
+    }
+    assert_eq!((Noticed::from_bits(0), Noticed::from_bits(7)), (None, None));
 }

@@ -44,8 +44,7 @@ impl Rows {
             | Event::DeviceAdded { .. }
             | Event::DeviceForgotten { .. } => {}
             Event::AbuseNoticed { level, reasons } => {
-                let noticed = Noticed { level: *level, reasons: reasons.clone(), at: commit.at };
-                row.abuse = Some(serde_json::to_string(&noticed).expect("names and a time are JSON"));
+                row.abuse = Some(Noticed { level: *level, reasons: reasons.clone() }.to_bits());
             }
             Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
             Event::QuestionAsked { question, from, fields, required, form: _, terms } => {

@@ -66,7 +66,7 @@ pub(crate) struct SessionRow {
     pub(crate) end_reason: Option<String>,
     pub(crate) erase_at: Option<OffsetDateTime>,
     pub(crate) erased_at: Option<OffsetDateTime>,
-    pub(crate) abuse: Option<String>,
+    pub(crate) abuse: Option<i16>,
     pub(crate) sequence: i64,
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
             $10::BIGINT[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
             $17::BIGINT[], $18::TIMESTAMPTZ[], $19::TIMESTAMPTZ[], $20::TIMESTAMPTZ[], $21::TIMESTAMPTZ[], $22::TIMESTAMPTZ[],
             $23::TIMESTAMPTZ[], $24::SMALLINT[], $25::TIMESTAMPTZ[], $26::TEXT[], $27::TIMESTAMPTZ[], $28::TIMESTAMPTZ[], $29::BIGINT[],
-            $30::SMALLINT[], $31::TEXT[]
+            $30::SMALLINT[], $31::SMALLINT[]
         )
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status,
@@ -172,7 +172,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         &column(rows, |row| row.erased_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
         &column(rows, |row| row.recipient) as &[Option<i16>],
-        &column(rows, |row| row.abuse.clone()) as &[Option<String>],
+        &column(rows, |row| row.abuse) as &[Option<i16>],
     )
     .execute(connection)
     .await?;

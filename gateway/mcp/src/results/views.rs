@@ -269,7 +269,6 @@ pub(crate) struct SessionDetails {
 struct AbuseDetails {
     level: Level,
     reasons: BTreeSet<Reason>,
-    at: Moment,
 }
 
 impl SessionDetails {
@@ -305,7 +304,7 @@ impl SessionDetails {
             last_agent_at: at(session.last_agent_at),
             rating: session.rating,
             feedback: words(session.feedback),
-            abuse: session.abuse.map(|Noticed { level, reasons, at }| AbuseDetails { level, reasons, at: at.into() }),
+            abuse: session.abuse.map(|Noticed { level, reasons }| AbuseDetails { level, reasons }),
         }
     }
 }
