@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::abuse::FLOOD_STEP;
+use domain::abuse::THRESHOLDS;
 use domain::{CommandId, SessionId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -12,11 +12,11 @@ use moka::sync::Cache;
 /// Sessions that are looked at; the longest untouched are forgotten first.
 const SESSIONS: u64 = 16_384;
 /// Messages of one session that may wait at once without a sign.
-const MAY_WAIT: usize = 8;
+const MAY_WAIT: usize = THRESHOLDS.may_wait as usize;
 /// Messages that are told apart; whoever has more of them sends new ones.
 const TOLD_APART: usize = 64;
 /// How long a refused message waits.
-const WAITS: Duration = Duration::from_mins(1);
+const WAITS: Duration = Duration::from_mins(THRESHOLDS.waits as u64);
 
 /// What was refused of each session, in this process.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Floods {
             waiting.messages.push((message, at));
         }
         waiting.on_top += u32::from(is_on_top);
-        (waiting.on_top >= FLOOD_STEP).then(|| std::mem::take(&mut waiting.on_top))
+        (waiting.on_top >= THRESHOLDS.flood_step).then(|| std::mem::take(&mut waiting.on_top))
     }
 
     /// Notes that a message waits no more.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::abuse::{Reason, Signs};
+use domain::abuse::{Reason, Signs, THRESHOLDS};
 use domain::session::{Command, EndReason, Rejection};
 use domain::{Address, AgentId, CommandId, LinkId, Target, link};
 use nats::{Actor, DataKey};
@@ -73,7 +73,7 @@ impl Commands {
 
 /// Finds what can be told of a message without its words.
 pub(crate) fn signs(key: &DataKey, text: &str) -> Option<Signs> {
-    let likeness = text::likeness(text).map(|text| {
+    let likeness = text::likeness(text, THRESHOLDS.likeness_letters).map(|text| {
         let [a, b, c, d, ..] = *key.fingerprint(&[b"likeness", text.as_bytes()]).bytes();
         u32::from_be_bytes([a, b, c, d])
     });

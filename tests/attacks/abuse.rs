@@ -260,7 +260,7 @@ async fn a_page_pays_for_its_words_and_loses_none() {
     browser.type_into("#message", "These words are paid for\u{e007}").await;
     agent.hears(&link, "These words are paid for").await;
     let seen = browser.run("return window.seen.join('');").await.to_string();
-    assert!(seen.contains("Checking that you are not a robot") && seen.contains("progress"), "{seen}");
+    assert!(seen.contains("looked like abuse, perhaps wrongly") && seen.contains("progress"), "{seen}");
     assert_eq!(told(&agent, &link, "priced").await["reasons"], json!(["repeated_text"]));
 
     // Called off, the words stay, with a way to send them after all.

@@ -4,20 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::clean;
 
-/// Characters, blanks and signs apart, from which on a text is long: shorter ones come again in any chat.
-const LONG: usize = 24;
 /// Of so many characters one may be a digit of a counter; where there are more, the numbers are what is said.
 const COUNTER: usize = 10;
 
 /// Writes a long text so that others that say the same are written alike: without case, blanks and signs, and without digits where they are
-/// few. None of a short one.
-pub fn likeness(text: &str) -> Option<String> {
+/// few. None of a text with fewer letters than `least`.
+pub fn likeness(text: &str, least: u32) -> Option<String> {
     let is_sign = |letter: &char| letter.is_whitespace() || letter.is_ascii_punctuation() || *letter == '\u{fffd}';
     let letters: String = clean(text).chars().filter(|letter| !is_sign(letter)).flat_map(char::to_lowercase).collect();
     let is_digit = |letter: &char| letter.is_numeric();
     let count = letters.chars().count();
     let digits = letters.chars().filter(is_digit).count();
-    if count - digits < LONG {
+    if count - digits < least as usize {
         return None;
     }
     Some(if digits * COUNTER <= count { letters.chars().filter(|letter| !is_digit(letter)).collect() } else { letters })
@@ -42,6 +40,10 @@ pub fn count_addresses(text: &str) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn likeness(text: &str) -> Option<String> {
+        super::likeness(text, 24)
+    }
 
     #[test]
     fn what_people_say_again_and_again_is_short() {

@@ -2,7 +2,7 @@
 
 use super::settings::{lifetime, within};
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
-use crate::abuse::Reason;
+use crate::abuse::{Reason, THRESHOLDS};
 use crate::agent::Webhook;
 use crate::budget::Tally;
 use crate::time::full_minute;
@@ -10,8 +10,6 @@ use crate::{Millis, Policy, Sealed, SessionId, Timestamp};
 
 /// What may pass between the reckoning of a link's end and the decision.
 const CLOCK_SLACK: Millis = Millis::seconds(10);
-/// How often the agent is told that strangers still do the same.
-const NOTICED_EVERY: Millis = Millis::minutes(24 * 60);
 
 impl Link {
     pub(super) fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
@@ -162,7 +160,8 @@ impl Link {
 
     /// Tells the agent once a day: whoever makes the noise does not fill the log with it.
     fn notice_abuse(&self, settings: &Settings, reason: Reason, now: Timestamp) -> Vec<Event> {
-        let was_told = self.noticed.get(&reason).is_some_and(|at| now < *at + NOTICED_EVERY);
+        let told_again = Millis::minutes(i64::from(THRESHOLDS.link_told_again));
+        let was_told = self.noticed.get(&reason).is_some_and(|at| now < *at + told_again);
         if was_told || self.open(settings, now).is_err() { vec![] } else { vec![Event::AbuseNoticed { reason }] }
     }
 

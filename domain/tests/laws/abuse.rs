@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::abuse::{FLOOD_STEP, Level, Noticed, Reason, Signs, Suspicion};
+use domain::abuse::{Level, Noticed, Reason, Signs, Suspicion, THRESHOLDS};
 use domain::session::{Author, Command, Event, Session};
 use domain::{Aggregate, Millis, Policy, Timestamp};
 use proptest::collection::vec;
@@ -105,7 +105,7 @@ fn lists_of_addresses_without_end_are_a_bomb() {
 fn a_flood_that_never_ends_is_closed_out_however_slow_it_is() {
     let mut suspicion = Suspicion::default();
     let times = (1..1_000).map(|n| Timestamp(0) + Millis::minutes(n * 60)).find(|now| {
-        suspicion.add_flood(FLOOD_STEP, *now);
+        suspicion.add_flood(THRESHOLDS.flood_step, *now);
         suspicion.level(*now) == Some(Level::Closed)
     });
     assert_eq!(times, Some(Timestamp(0) + Millis::minutes(100 * 60)));
@@ -127,7 +127,7 @@ fn a_level_is_told_once_and_again_after_it_has_faded() {
     let mut told = 0;
     for _ in 0..3 {
         for _ in 0..2 {
-            suspicion.add_flood(FLOOD_STEP, now);
+            suspicion.add_flood(THRESHOLDS.flood_step, now);
             if let Some((level, _)) = suspicion.news(now) {
                 suspicion.note_told(level, now);
                 told += 1;
@@ -150,6 +150,9 @@ proptest! {
             if before.suspicion.is_closed() {
                 prop_assert!(session.suspicion.is_closed());
                 prop_assert_eq!(session.chatter_messages, before.chatter_messages);
+                if let Command::Answer { .. } = &issued.command {
+                    prop_assert_eq!(&session.questions, &before.questions);
+                }
             }
             if let Command::Post { from: Author::Agent(_) | Author::System, .. } = &issued.command {
                 prop_assert_eq!(&session.suspicion, &before.suspicion);

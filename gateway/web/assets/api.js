@@ -93,19 +93,20 @@ async function call(method, path, { body, signal, patience = PATIENCE_MS } = {})
  * @param {string} path
  * @param {object} body
  * @param {() => Element | null | undefined} place where the work is shown; without a place the refusal stands
+ * @param {'proof.working' | 'proof.suspected'} why what is said of it there
  * @param {Proof} [proof]
  * @returns {Promise<any>}
  */
-async function callPaying(path, body, place, proof) {
+async function callPaying(path, body, place, why, proof) {
   try {
     return await call('POST', path, { body: { ...body, proof } });
   } catch (problem) {
     const shown = problem instanceof Problem && problem.challenge && place();
     if (!(problem instanceof Problem && problem.challenge && shown)) throw problem;
     const { prove } = await import('./proof.js');
-    const found = await prove(problem.challenge, shown);
+    const found = await prove(problem.challenge, shown, why);
     if (!found) throw new Problem(problem.status, { code: 'called_off' });
-    return callPaying(path, body, place, found);
+    return callPaying(path, body, place, why, found);
   }
 }
 
@@ -140,7 +141,7 @@ export const takeHandoff = (body, place) => enterSession(body, place);
  * @returns {Promise<Joined>}
  */
 async function enterSession(body, place) {
-  const joined = await callPaying('/sessions', { ...body, credential: carrier.credential }, () => place);
+  const joined = await callPaying('/sessions', { ...body, credential: carrier.credential }, () => place, 'proof.working');
   carrier.keep(joined);
   return joined;
 }
@@ -186,7 +187,7 @@ export function openStream(id, after, signal) {
  * @param {() => Element | null | undefined} place where work is shown that a message may cost
  * @returns {Promise<{ event: ChatEvent }>}
  */
-export const postMessage = (id, body, place) => callPaying(`${at(id)}/messages`, body, place);
+export const postMessage = (id, body, place) => callPaying(`${at(id)}/messages`, body, place, 'proof.suspected');
 
 /**
  * @param {string} id

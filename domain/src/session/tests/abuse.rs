@@ -66,6 +66,8 @@ fn who_is_closed_out_says_nothing_and_the_agent_still_may() {
     let closed = || given([started(), noticed(Level::Closed)]);
     closed().when(spam(true)).rejects(Rejection::Abuse);
     closed().when(reply()).then([replied()]);
+    let asked_and_closed = given([started(), asked(1, 1, 1), noticed(Level::Closed)]);
+    asked_and_closed.when(answer(1, 1)).rejects(Rejection::Abuse);
     closed().when(Command::NoteFlood { messages: 10 }).does_nothing();
 }
 
