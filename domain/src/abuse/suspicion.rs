@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Level, Reason, Signs, THRESHOLDS};
 use crate::{Millis, Timestamp};
 
-/// A thousandth of a point, and of an address, is the unit in which they are reckoned, so that they fade evenly.
-const POINT: u32 = 1_000;
+/// Points and addresses are reckoned in five-hundredths, so that they fade evenly, and nothing within a second or two.
+const POINT: u32 = 500;
 /// Scores stop here: beyond it nothing is left to happen.
 const MOST: u32 = 5 * THRESHOLDS.closed * POINT;
 /// Addresses that are no sign.

@@ -43,9 +43,9 @@ thresholds! {
     remembered_texts = 16 "texts", "The newest ones that the next is compared with.";
     remembered_for = 15 "minutes", "For how long: who asks the same an hour later asks anew.";
     free_repeats = 4 "times", "One long text may be sent so often without a sign: once, and again by whoever sees no answer, or by an impatient app.";
-    repeat = 2 "points", "Each further time that it comes within those minutes. The seventh time is noticed, the tenth slowed, the fourteenth priced.";
+    repeat = 2 "points", "Each further time that it comes within those minutes. In quick succession the seventh time is noticed, the tenth slowed, the fourteenth priced, the twenty-fourth closed.";
     addresses_of_message = 50 "addresses", "Counted of one message at most, each once: a pasted list is one thing to say, however long.";
-    free_addresses = 150 "addresses", "Three long lists in a row, or one address in each message for ever; they fade as a score does.";
+    free_addresses = 150 "addresses", "Three long lists in a row, or one address in each of ten messages a minute for twenty minutes; they fade as a score does.";
     many_addresses = 3 "points", "Each message with addresses while more than those have come.";
     waits = 1 "minutes", "So long a refused message counts as one that waits to be sent again.";
     may_wait = 8 "messages", "Refused ones of a session that may wait at once: the page has one for each device, and a session has nine devices. A repeat of one that waits is the same message.";
