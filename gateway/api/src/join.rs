@@ -1,7 +1,7 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use app::audit::about;
-use app::{App, Client, Guess, Priced};
+use app::{App, Attempt, Client, Priced};
 use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -202,11 +202,11 @@ async fn enter(
     client: Client,
     &LinkToken { agent, link, recipient, .. }: &LinkToken,
     request: &JoinRequest,
-    guess: Option<&Guess>,
-) -> Result<(Option<Known>, Option<Guess>), Problem> {
+    guess: Option<&Attempt>,
+) -> Result<(Option<Known>, Option<Attempt>), Problem> {
     let known = app.commands().known_session(agent, link, recipient, &request.client_id);
     // Who has paid is not held up by what others did at the same address or link.
-    if guess.is_some_and(Guess::is_paid) {
+    if guess.is_some_and(Attempt::is_paid) {
         return Ok((known.await?, None));
     }
     app.visit(client, link)?;
@@ -215,9 +215,9 @@ async fn enter(
     if known.is_none() || request.start_new {
         if app.commands().must_prove(agent, link, &request.client_id, &network(client)).await? {
             // It counts, however it ends: the next from this network pay more.
-            let _counted = app.guesses().begin(Priced::Entry(link), client, request.proof.as_ref())?;
+            let _counted = app.prices().begin(Priced::Entry(link), client, request.proof.as_ref())?;
         } else {
-            entry = Some(app.guesses().begin(Priced::Crowd(link), client, request.proof.as_ref())?);
+            entry = Some(app.prices().begin(Priced::Crowd(link), client, request.proof.as_ref())?);
         }
         app.new_session(client, link)?;
     }
@@ -237,10 +237,10 @@ fn network(client: Client) -> String {
 }
 
 /// Lets a passcode be tried, where the link asks for one and the token is its newest.
-async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Guess>, Problem> {
+async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Attempt>, Problem> {
     let link = app.commands().link(token.agent, token.link).await?;
     let asks = link.rotation == token.rotation && link.settings.is_some_and(|settings| settings.passcode.is_some());
-    asks.then(|| app.guesses().begin(Priced::Passcode(token.link), client, proof)).transpose()
+    asks.then(|| app.prices().begin(Priced::Passcode(token.link), client, proof)).transpose()
 }
 
 fn carrier(credential: Credential) -> Carrier {

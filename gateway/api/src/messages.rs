@@ -99,7 +99,7 @@ async fn say(
     let post = |is_paid| app.commands().post_paid(chatter.address(), Actor::Chatter, message_id, text, is_paid);
     match post(false).await {
         Err(Refusal::Session(Rejection::ProofRequired { free_at })) => {
-            let begun = app.guesses().begin(Priced::Message(chatter.session), client, proof);
+            let begun = app.prices().begin(Priced::Message(chatter.session), client, proof);
             // Who has no machine to work with waits instead.
             let _counted = begun.map_err(|problem| problem.after(until(free_at)))?;
             Ok(post(true).await?)
