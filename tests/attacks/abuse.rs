@@ -35,7 +35,12 @@ async fn abuse_on(agent: &Agent, link: &Value) -> Vec<Value> {
         let asked = json!({"link_id": link["link_id"], "after": after, "limit": 100, "timeout_seconds": 0});
         let heard = agent.ask("temp_chat_wait_for_messages", asked).await;
         let events = heard["events"].as_array().unwrap();
-        all.extend(events.iter().filter(|event| event["type"] == "abuse").map(|event| event["data"].clone()));
+        for event in events.iter().filter(|event| event["type"] == "abuse") {
+            // Level and reasons, and not a word of what was sent: nothing in it is anybody's text.
+            let data = event["data"].as_object().unwrap();
+            assert!(data.keys().all(|key| ["level", "reasons"].contains(&key.as_str())), "{event}");
+            all.push(event["data"].clone());
+        }
         if heard["has_more"] != true {
             return all;
         }
@@ -288,5 +293,21 @@ async fn a_neighbour_of_somebody_shut_out_comes_in_by_a_page_that_pays_by_itself
     browser.becomes("return Boolean(document.querySelector('#message'));").await;
     browser.type_into("#message", "I am somebody else\u{e007}").await;
     agent.hears(&link, "I am somebody else").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_page_says_that_a_message_waits_its_turn() {
+    let installation = Installation::shared();
+    let agent = installation.agent().await;
+    let link = agent.link(json!({"messages_per_minute": 3})).await;
+    let browser = Browser::open().await;
+    browser.visit(link["url"].as_str().unwrap()).await;
+    browser.click("main.invitation button[type=submit]").await;
+    browser.becomes("return Boolean(document.querySelector('#message'));").await;
+    for n in 1..=4 {
+        browser.type_into("#message", &format!("quick {n}\u{e007}")).await;
+    }
+    browser.shows(".message.mine .meta", "Waiting its turn").await;
     browser.close().await;
 }
