@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::access::AccessOptions;
 use crate::config::ListenOptions;
-use crate::{agent, log, mcp_config, prune, rebuild, schedule, serve, up};
+use crate::{agent, log, mcp_config, prune, rebuild, reports, schedule, serve, up};
 
 /// Temporary chats between an AI agent and a person without an account.
 ///
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Rebuild(rebuild::Options),
     /// Take erased links out of the log now, those whose time has come (prune_after_days); a running installation does so by itself
     Prune(prune::Options),
+    /// List the chats that people have reported as abuse, and note that they were seen
+    Reports(reports::Options),
     /// List what falls due and what failed for good, and try that again
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -72,6 +74,7 @@ impl Command {
             | Self::Stdio(_)
             | Self::Rebuild(_)
             | Self::Prune(_)
+            | Self::Reports(_)
             | Self::Schedule(_)
             | Self::Log(_) => None,
         }
@@ -86,6 +89,7 @@ impl Command {
             | Self::Stdio(_)
             | Self::Rebuild(_)
             | Self::Prune(_)
+            | Self::Reports(_)
             | Self::Schedule(_)
             | Self::Log(_) => false,
         }

@@ -16,6 +16,7 @@ mod output;
 mod process_limits;
 mod prune;
 mod rebuild;
+mod reports;
 mod schedule;
 mod serve;
 mod stdio;
@@ -66,6 +67,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Agent(command) => agent::run(config, command, cli.json).await,
         Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
         Command::Prune(options) => prune::run(config, options, cli.json).await,
+        Command::Reports(options) => reports::run(config, options, cli.json).await,
         Command::Schedule(command) => schedule::run(config, command, cli.json).await,
         Command::Log(command) => log::run(config, command, cli.json).await,
         Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),

@@ -100,7 +100,8 @@ impl Commands {
             let Some(known) = known else { continue };
             let seal = Seal { key: &key, address: session, id };
             let command = self.checked(&seal, question, &known, values).await?;
-            return self.send_spending(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
+            let answered = self.send_spending(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
+            return self.watch(session, id, false, answered).await;
         }
         Err(Refusal::Session(Rejection::QuestionUnknown { question }))
     }

@@ -51,7 +51,8 @@ impl CacheWeight for Session {
         let farewell = self.planned_end.as_ref().and_then(|planned| planned.farewell.as_ref()).map_or(0, sealed);
         let entries = self.questions.len() + self.open_questions.len() + self.read.len();
         let entries = entries + self.devices.len() + self.forgotten.len() + self.clients.len();
-        AGGREGATE + moments + forms + farewell + entries * ENTRY
+        let suspicion = self.suspicion.len() * size_of::<(u32, i64)>();
+        AGGREGATE + moments + forms + farewell + suspicion + entries * ENTRY
     }
 }
 

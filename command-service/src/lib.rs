@@ -14,6 +14,7 @@ pub mod clock;
 mod devices;
 mod ending;
 mod executor;
+mod floods;
 mod joining;
 mod links;
 mod passcode;
@@ -26,6 +27,7 @@ mod sending;
 mod shutting_out;
 mod spending;
 mod state_cache;
+mod suspecting;
 mod talking;
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,7 @@ pub use webhooks::NewWebhook;
 
 use agent_days::AgentDays;
 use executor::Executor;
+use floods::Floods;
 use passcode::Passcodes;
 
 /// How much memory cached states may take, in bytes.
@@ -73,6 +76,7 @@ struct Inner {
     derived: Derived,
     passcodes: Passcodes,
     agent_days: AgentDays,
+    floods: Floods,
     policy: Arc<Policy>,
 }
 
@@ -90,6 +94,7 @@ impl Commands {
             derived: Derived::new(secrets),
             passcodes: Passcodes::default(),
             agent_days: AgentDays::default(),
+            floods: Floods::default(),
             policy,
             backbone,
         };

@@ -64,6 +64,7 @@ impl Commands {
             | link::Command::Warn
             | link::Command::Admit { .. }
             | link::Command::Draw { .. }
+            | link::Command::NoticeAbuse { .. }
             | link::Command::SetWebhook { .. } => Reserve::Ordinary,
         };
         let outcome = Box::pin(self.inner.links.execute(address, request, reserve)).await?;
@@ -103,6 +104,7 @@ impl Commands {
             | session::Command::OfferHandoff { .. }
             | session::Command::TakeHandoff { .. }
             | session::Command::Report { .. }
+            | session::Command::NoteFlood { .. }
             | session::Command::SetBudget { .. }
             | session::Command::Spend { .. } => Reserve::Ordinary,
         };

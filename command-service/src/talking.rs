@@ -8,6 +8,7 @@ use nats::{Actor, DataKey, Field};
 
 use crate::executor::Request;
 use crate::seal::Seal;
+use crate::suspecting::signs;
 use crate::{Commands, Receipt, Refusal, random};
 
 /// How old a session's state may be where no decision depends on it.
@@ -16,15 +17,29 @@ pub(crate) const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 impl Commands {
     /// Posts a message; a repeat with the same id and text gets the first answer. A chatter's message resumes an idle session.
     pub async fn post(&self, session: Address, actor: Actor, message_id: &str, text: &str) -> Result<Receipt, Refusal> {
+        self.post_paid(session, actor, message_id, text, false).await
+    }
+
+    /// Posts a message for which proof of work was done, or not.
+    pub async fn post_paid(
+        &self,
+        session: Address,
+        actor: Actor,
+        message_id: &str,
+        text: &str,
+        is_paid: bool,
+    ) -> Result<Receipt, Refusal> {
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &command_name(actor, message_id));
         let seal = Seal { key: &key, address: session, id };
+        let signs = if actor == Actor::Chatter { signs(&key, text) } else { None };
         let text = seal.text(Field::Message, text);
         // Only a chatter's ids are stored: an agent's are not shown to anyone.
         let client_message_id = (actor == Actor::Chatter).then(|| seal.text(Field::ClientMessageId, message_id));
         let fingerprint = text.fingerprint;
-        let command = Command::Post { from: author(actor), text, kind: None, client_message_id };
-        self.send_spending(session, Request { id, fingerprint, actor, command }).await
+        let command = Command::Post { from: author(actor), text, kind: None, client_message_id, signs, is_paid };
+        let posted = self.send_spending(session, Request { id, fingerprint, actor, command }).await;
+        if actor == Actor::Chatter { self.watch(session, id, signs.is_some(), posted).await } else { posted }
     }
 
     /// Makes the id of an agent's attempt that has none.

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws a random number, does IO, or knows HTTP, NATS or SQL.
 //! Text arrives sealed: no rule needs to read it.
 
+pub mod abuse;
 pub mod agent;
 mod aggregate;
 pub mod budget;

@@ -1,5 +1,6 @@
 //! Conversions between columns and the domain's values.
 
+use domain::abuse::Noticed;
 use domain::session::EndReason;
 use domain::{KeyId, Timestamp};
 use nats::Actor;
@@ -51,6 +52,12 @@ pub(crate) fn recipient(value: Option<i16>) -> Option<u8> {
 pub(crate) fn end_reason(value: &str) -> Result<EndReason, Error> {
     let text: StrDeserializer<'_, ValueError> = value.into_deserializer();
     EndReason::deserialize(text).map_err(|_| Error::Column { column: "end_reason", value: value.to_owned() })
+}
+
+/// Reads what a session is suspected of.
+pub(crate) fn abuse(value: Option<i16>) -> Result<Option<Noticed>, Error> {
+    let read = |value| Noticed::from_bits(value).ok_or_else(|| Error::Column { column: "abuse", value: value.to_string() });
+    value.map(read).transpose()
 }
 
 /// Reads who caused a commit.

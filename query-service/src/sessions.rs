@@ -1,5 +1,6 @@
 //! Sessions, as their agent and their chatter see them.
 
+use domain::abuse::Noticed;
 use domain::link::TextSetting;
 use domain::session::{EndReason, Standing, Status};
 use domain::{Address, AgentId, LinkId, Millis, SessionId, Timestamp};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-use crate::columns::{count, end_reason, moment, recipient, sequence, timestamp, uuid};
+use crate::columns::{abuse, count, end_reason, moment, recipient, sequence, timestamp, uuid};
 use crate::freshness::Snapshot;
 use crate::vaults::Owner;
 use crate::{Answer, Error, Freshness, PlainText, Queries, Vaults, Viewer, clock};
@@ -108,6 +109,8 @@ pub struct SessionView {
     pub last_agent_at: Option<Timestamp>,
     /// Fields of open questions without an answer.
     pub open_fields: u32,
+    /// What the chatter is suspected of, as the agent was told last.
+    pub abuse: Option<Noticed>,
     /// The chatter's rating, 1 to 5.
     pub rating: Option<u8>,
     /// The chatter's comment with it.
@@ -156,6 +159,7 @@ macro_rules! session_rows {
                 session.ended_at,
                 session.end_reason,
                 session.erased_at,
+                session.abuse,
                 session.sequence AS "sequence!",
                 open.fields AS "open_fields!"
             FROM (
@@ -214,6 +218,7 @@ pub(crate) struct SessionRow {
     pub(crate) ended_at: Option<OffsetDateTime>,
     pub(crate) end_reason: Option<String>,
     pub(crate) erased_at: Option<OffsetDateTime>,
+    pub(crate) abuse: Option<i16>,
     pub(crate) sequence: i64,
     pub(crate) open_fields: i64,
 }
@@ -277,6 +282,7 @@ impl SessionRow {
             last_chatter_at: self.last_chatter_at.map(timestamp),
             last_agent_at: self.last_agent_at.map(timestamp),
             open_fields: count(self.open_fields),
+            abuse: abuse(self.abuse)?,
             rating: self.rating.and_then(|rating| u8::try_from(rating).ok()),
             position: Position { shard, sequence: sequence(self.started_sequence), index: 0 },
             sequence: sequence(self.sequence),

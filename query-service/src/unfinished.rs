@@ -19,11 +19,11 @@ pub struct Unfinished {
     pub passed_over: u32,
     /// Calls to webhooks that were given up.
     pub dead_deliveries: u32,
-    /// Chats that people have reported lately, each time they did.
+    /// Reports of chats by people that came lately and that the operator has not seen.
     pub reports: u32,
 }
 
-/// How long a report is told of: nobody marks it as read.
+/// How long a report is told of that nobody has marked as seen.
 const REPORTED_LATELY: Millis = Millis::minutes(7 * 24 * 60);
 
 impl Unfinished {
@@ -51,7 +51,7 @@ impl Queries {
                     SELECT FROM webhook_delivery WHERE dead_at IS NOT NULL LIMIT $1
                 ) AS counted) AS \"dead_deliveries!\",
                 (SELECT count(*) FROM (
-                    SELECT FROM event WHERE type = 'session.reported' AND at > $4 LIMIT $1
+                    SELECT FROM event WHERE type = 'session.reported' AND at > greatest($4, (SELECT upto FROM reports_seen)) LIMIT $1
                 ) AS counted) AS \"reports!\"",
             i64::from(Unfinished::COUNTED),
             moment(clock::now() - LATE_AFTER),

@@ -104,6 +104,7 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | link::Event::BudgetDrawn { .. }
             | link::Event::BudgetReached { .. }
             | link::Event::Blocked { .. }
+            | link::Event::AbuseNoticed { .. }
             | link::Event::Released { .. }
             | link::Event::Erased
             | link::Event::WebhookSet { .. },
@@ -120,6 +121,8 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             | session::Event::BudgetReached { .. }
             | session::Event::BudgetSet { .. }
             | session::Event::EndCalledOff { .. }
+            | session::Event::Flooded { .. }
+            | session::Event::AbuseNoticed { .. }
             | session::Event::Ended { .. }
             | session::Event::Erased,
         ) => None,

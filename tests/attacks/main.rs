@@ -5,6 +5,7 @@
 #![cfg(test)]
 #![expect(clippy::large_futures, reason = "an attack is one long wait, and runs once")]
 
+mod abuse;
 mod audit;
 mod blocked;
 mod bodies;

@@ -50,7 +50,39 @@ async fn a_report_reaches_the_operator_and_never_the_agent() {
     });
     assert_eq!(warning.await["count"], 5);
 
+    // The listing has no words unless it is asked for them, and then the audit is told.
+    let listed = |arguments: &[&str]| installation.json(&[&["reports"], arguments].concat())[0]["chats"][0].clone();
+    let wordless = listed(&[]);
+    assert_eq!((&wordless["session_id"], &wordless["agent_id"]), (&json!(chatter.session), &json!(agent.id())), "{wordless}");
+    assert_eq!((&wordless["link_id"], &wordless["reports"], &wordless["unseen"]), (&link["link_id"], &json!(5), &json!(5)));
+    assert!(!wordless.to_string().contains("bank password") && wordless["texts"].is_null(), "{wordless}");
+    let looks = || {
+        installation
+            .json(&["log", "show", "--audit"])
+            .iter()
+            .filter(|entry| entry.to_string().contains("reports --with-text"))
+            .count()
+    };
+    assert_eq!(looks(), 0);
+    assert_eq!(listed(&["--with-text"])["texts"][0], REASON);
+    assert_eq!(looks(), 1);
+    // Seen, they warn no more; the next report warns again.
+    let warned = async || {
+        let ready: Value = installation.visitor().get("/readyz").await.expect(200);
+        ready["warnings"].as_array().is_some_and(|all| all.iter().any(|warning| warning["code"] == "reports"))
+    };
+    assert_eq!(listed(&["--seen"])["unseen"], 0);
+    assert!(!warned().await);
+    assert_eq!(listed(&[])["unseen"], 0);
+    let other = installation.visitor().enter(&agent.link(json!({})).await).await;
+    other.post("/report", &json!({"reason": "This one too"})).await;
+    until("a warning of the next report", async || warned().await.then_some(())).await;
+    assert_eq!(listed(&["--agent", &agent.id()])["session_id"], json!(other.session));
+
     // Sealed like every word: gone with the chat.
     chatter.erase().await.expect(200);
-    assert!(reports().iter().all(|event| event["text"] == "(erased)"));
+    let of_chat = reports().into_iter().filter(|event| event["target"] == json!(chatter.session)).collect::<Vec<_>>();
+    assert!(of_chat.len() == 5 && of_chat.iter().all(|event| event["text"] == "(erased)"), "{of_chat:?}");
+    let listed = installation.json(&["reports", "--with-text"]);
+    assert!(!listed[0].to_string().contains("bank password"), "{listed:?}");
 }

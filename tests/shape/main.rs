@@ -81,7 +81,7 @@ const USES: [(&str, &[&str]); 28] = [
     ("body", &["problem", "text"]),
     ("problem", &["events", "command-service", "query-service", "nats", "domain", "forms"]),
     ("events", &["nats", "domain", "forms", "text"]),
-    ("command-service", &["nats", "domain", "forms"]),
+    ("command-service", &["nats", "domain", "forms", "text"]),
     ("query-service", &["nats", "domain"]),
     ("follower", &["nats", "domain"]),
     ("projector", &["follower", "nats", "domain"]),

@@ -1,6 +1,7 @@
 //! What one may ask of a link.
 
 use super::{Changes, Settings};
+use crate::abuse::Reason;
 use crate::agent::Webhook;
 use crate::budget::{Amounts, Tally};
 use crate::{Fingerprint, Sealed, SessionId, Timestamp};
@@ -61,6 +62,11 @@ pub enum Command {
         clients: Vec<Fingerprint>,
         /// The network they came from, likewise.
         network: Option<Fingerprint>,
+    },
+    /// Notes what strangers do to the link, for the agent.
+    NoticeAbuse {
+        /// What they do.
+        reason: Reason,
     },
     /// Gives a place back.
     Release {

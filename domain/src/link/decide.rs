@@ -2,6 +2,7 @@
 
 use super::settings::{lifetime, within};
 use super::{Changes, Command, Event, Link, Passcode, Rejection, Release, Settings, Status};
+use crate::abuse::{Reason, THRESHOLDS};
 use crate::agent::Webhook;
 use crate::budget::Tally;
 use crate::time::full_minute;
@@ -29,13 +30,16 @@ impl Link {
                 | Command::Admit { .. }
                 | Command::Draw { .. }
                 | Command::Block { .. }
+                | Command::NoticeAbuse { .. }
                 | Command::Release { .. }
                 | Command::Erase
                 | Command::SetWebhook { .. } => Err(Rejection::Unknown),
             },
             (Status::Erased, _) => match command {
                 Command::Open(_) => Err(Rejection::AlreadyOpen),
-                Command::Erase | Command::Warn | Command::Expire | Command::Release { .. } => Ok(vec![]),
+                Command::Erase | Command::Warn | Command::Expire | Command::NoticeAbuse { .. } | Command::Release { .. } => {
+                    Ok(vec![])
+                }
                 Command::Update(_)
                 | Command::Pause
                 | Command::Resume
@@ -113,6 +117,7 @@ impl Link {
             }
             Command::Draw { session, spent, cost } => self.draw(settings, (*session, spent), *cost, now, policy),
             Command::Block { session, clients, network } => Ok(self.block(*session, clients, *network)),
+            Command::NoticeAbuse { reason } => Ok(self.notice_abuse(settings, *reason, now)),
             Command::Release { session, reason, spent } => self.release(*session, *reason, *spent, now),
             Command::Erase => self.erase(now),
             Command::SetWebhook { webhook } => self.set_webhook(webhook.as_ref(), policy),
@@ -151,6 +156,13 @@ impl Link {
             // Nothing is ahead any more, or it was said.
             (Ok(()), None) | (Err(_), _) => Ok(vec![]),
         }
+    }
+
+    /// Tells the agent once a day: whoever makes the noise does not fill the log with it.
+    fn notice_abuse(&self, settings: &Settings, reason: Reason, now: Timestamp) -> Vec<Event> {
+        let told_again = Millis::minutes(i64::from(THRESHOLDS.link_told_again));
+        let was_told = self.noticed.get(&reason).is_some_and(|at| now < *at + told_again);
+        if was_told || self.open(settings, now).is_err() { vec![] } else { vec![Event::AbuseNoticed { reason }] }
     }
 
     fn revoke(&self, end_sessions: bool, farewell: Option<&Sealed>, policy: &Policy) -> Result<Vec<Event>, Rejection> {

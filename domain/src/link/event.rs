@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use crate::abuse::Reason;
 use crate::agent::Webhook;
 use crate::aggregate::domain_event;
 use crate::budget::{Amounts, Reached, Tally};
@@ -94,6 +95,12 @@ pub enum Event {
         /// The network they came from, likewise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         network: Option<Fingerprint>,
+    },
+    /// What strangers do to the link was noticed.
+    #[serde(rename = "link.abuse_noticed")]
+    AbuseNoticed {
+        /// What they do.
+        reason: Reason,
     },
     /// A place was given back.
     #[serde(rename = "link.released")]

@@ -52,6 +52,9 @@ impl Link {
             Event::BudgetDrawn { session, drawn } => self.note_drawn(*session, *drawn, at),
             Event::BudgetReached { .. } => {}
             Event::Blocked { session: _, clients, network } => self.note_blocked(clients, *network),
+            Event::AbuseNoticed { reason } => {
+                self.noticed.insert(*reason, at);
+            }
             Event::Released { session, unused, spent } => {
                 if let Some(spent) = spent {
                     self.settle(*session, spent, at);

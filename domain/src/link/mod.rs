@@ -22,6 +22,7 @@ pub use standing::{Entry, Standing};
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+use crate::abuse::Reason;
 use crate::agent::Webhook;
 use crate::budget::{Reached, Tally};
 use crate::{Aggregate, Fingerprint, Policy, Sealed, SessionId, Timestamp};
@@ -61,6 +62,9 @@ pub struct Link {
     pub blocked: Vector<Fingerprint>,
     /// The networks that they came from, likewise.
     pub blocked_networks: Vector<Fingerprint>,
+    /// What strangers did to it, and when the agent was told.
+    #[serde(default)]
+    pub noticed: OrdMap<Reason, Timestamp>,
 }
 
 /// How an agent took a link back.
@@ -231,6 +235,7 @@ impl Aggregate for Link {
             | Event::BudgetDrawn { .. }
             | Event::BudgetReached { .. }
             | Event::Blocked { .. }
+            | Event::AbuseNoticed { .. }
             | Event::Erased => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::questions::Wish;
 use super::{Author, EndReason, MessageKind, Origin, Reader, Settings};
+use crate::abuse::Signs;
 use crate::budget::{Limits, Tally};
 use crate::{DeviceId, Fingerprint, HandoffId, LinkId, Millis, QuestionId, Sealed, Timestamp};
 
@@ -20,6 +21,10 @@ pub enum Command {
         kind: Option<MessageKind>,
         /// The id under which the chatter's client sends it.
         client_message_id: Option<Sealed>,
+        /// What can be told of it without its words.
+        signs: Option<Signs>,
+        /// Whether proof of work was done for it.
+        is_paid: bool,
     },
     /// Asks typed questions.
     Ask {
@@ -105,6 +110,11 @@ pub enum Command {
     Report {
         /// What is wrong with it.
         reason: Sealed,
+    },
+    /// Notes that messages were refused on top of others that wait.
+    NoteFlood {
+        /// How many.
+        messages: u32,
     },
     /// Sets the session's own budget to the link's new one.
     SetBudget {

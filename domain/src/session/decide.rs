@@ -15,6 +15,7 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         Command::GoIdle
         | Command::Reschedule { .. }
         | Command::ForgetDevice { .. }
+        | Command::NoteFlood { .. }
         | Command::SetBudget { .. }
         | Command::TimeOutQuestions
         | Command::End { .. }
@@ -58,6 +59,7 @@ impl Session {
                 | Command::TakeHandoff { .. }
                 | Command::ForgetDevice { .. }
                 | Command::Report { .. }
+                | Command::NoteFlood { .. }
                 | Command::SetBudget { .. }
                 | Command::Spend { .. }
                 | Command::End { .. }
@@ -69,12 +71,19 @@ impl Session {
         };
         match command {
             Command::Start(_) => Err(Rejection::AlreadyStarted),
-            Command::Post { from, text, kind, client_message_id } => {
-                self.may_post(settings, *from, text, now, policy)?;
+            Command::Post { from, text, kind, client_message_id, signs, is_paid } => {
+                let allowed = self.may_post(settings, *from, text, now, policy);
+                if !matches!(allowed, Ok(()) | Err(Rejection::Idle)) {
+                    return allowed.map(|()| vec![]);
+                }
+                // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
+                let noticed = self.suspect(*from, *signs, *is_paid, now)?;
+                allowed?;
                 let (text, client_message_id) = (text.clone(), client_message_id.clone());
-                let mut events = self.called_off(*from);
+                let mut events: Vec<Event> = noticed.into_iter().collect();
+                events.extend(self.called_off(*from));
                 events.extend(self.closed_by_word(*from, None));
-                events.push(Event::MessagePosted { from: *from, text, kind: *kind, client_message_id });
+                events.push(Event::MessagePosted { from: *from, text, kind: *kind, client_message_id, signs: *signs });
                 Ok(events)
             }
             Command::Ask { question, from, form, fields, required, wish } => {
@@ -105,6 +114,7 @@ impl Session {
             Command::TakeHandoff { code, device, client } => self.take(settings, *code, *device, *client, now, policy),
             Command::ForgetDevice { device } => Ok(self.forget(*device)),
             Command::Report { reason } => self.report(reason, policy),
+            Command::NoteFlood { messages } => Ok(self.note_flood(*messages, now)),
             Command::SetBudget { budget } => Ok(self.set_budget(settings, *budget)),
             Command::Spend { command, .. } => self.decide(command, now, policy),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
@@ -149,7 +159,10 @@ impl Session {
             (live, _) => live?,
         }
         let (said, limit, recent, rate) = match from {
-            Author::Chatter => (self.chatter_messages, settings.max_messages, &self.recent_chatter, settings.messages_per_minute),
+            Author::Chatter => {
+                let rate = self.suspicion.slow_down(settings.messages_per_minute, now);
+                (self.chatter_messages, settings.max_messages, &self.recent_chatter, rate)
+            }
             Author::Agent(_) => {
                 (self.agent_messages, policy.agent_messages, &self.recent_agent, policy.agent_messages_per_minute)
             }
@@ -335,7 +348,7 @@ pub(super) fn within_fields(fields: u8, policy: &Policy) -> Result<(), Rejection
 }
 
 fn system_message(text: &Sealed, kind: MessageKind) -> Event {
-    Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(kind), client_message_id: None }
+    Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(kind), client_message_id: None, signs: None }
 }
 
 pub(super) fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {

@@ -1,8 +1,11 @@
 //! The events of a session. The names and fields are a storage format.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::questions::{Closing, Terms};
+use crate::abuse::{Level, Reason, Signs};
 use crate::aggregate::domain_event;
 use crate::budget::{Limits, Reached};
 use crate::{DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
@@ -40,6 +43,9 @@ pub enum Event {
         /// The id under which the chatter's client sent it, so that the client recognizes its own message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_message_id: Option<Sealed>,
+        /// What can be told of it without its words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signs: Option<Signs>,
     },
     /// The agent asked typed questions.
     #[serde(rename = "session.question_asked")]
@@ -180,6 +186,20 @@ pub enum Event {
         /// Whose word did it.
         by: Author,
     },
+    /// Messages were refused on top of others that waited.
+    #[serde(rename = "session.flooded")]
+    Flooded {
+        /// How many.
+        messages: u32,
+    },
+    /// The chatter is suspected of abuse, more than before.
+    #[serde(rename = "session.abuse_noticed")]
+    AbuseNoticed {
+        /// What is done about it.
+        level: Level,
+        /// Why.
+        reasons: BTreeSet<Reason>,
+    },
     /// The session ended.
     #[serde(rename = "session.ended")]
     Ended {
@@ -263,6 +283,7 @@ impl Event {
             | Self::DeviceAdded { .. }
             | Self::DeviceForgotten { .. }
             | Self::BudgetSet { .. }
+            | Self::Flooded { .. }
             | Self::Reported { .. } => false,
             Self::Started { .. }
             | Self::MessagePosted { .. }
@@ -276,6 +297,7 @@ impl Event {
             | Self::BudgetReached { .. }
             | Self::EndPlanned { .. }
             | Self::EndCalledOff { .. }
+            | Self::AbuseNoticed { .. }
             | Self::Ended { .. }
             | Self::Erased => true,
         }

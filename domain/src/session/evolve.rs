@@ -17,7 +17,14 @@ impl Session {
                 self.started_at = at;
                 self.last_word_at = at;
             }
-            Event::MessagePosted { from, .. } => self.hear(*from, at),
+            Event::MessagePosted { from, signs, .. } => {
+                self.hear(*from, at);
+                if let (Author::Chatter, Some(signs)) = (from, signs) {
+                    self.suspicion.add_message(*signs, at);
+                }
+            }
+            Event::Flooded { messages } => self.suspicion.add_flood(*messages, at),
+            Event::AbuseNoticed { level, reasons: _ } => self.suspicion.note_told(*level, at),
             Event::QuestionAsked { question, from, form, fields, required, terms } => {
                 self.hear(*from, at);
                 let (form, terms) = (Some(form.clone()), terms.clone());

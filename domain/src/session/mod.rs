@@ -1,5 +1,6 @@
 //! The session: one chatter's chat with the agent, from its start to its erasure.
 
+mod abuse;
 mod command;
 mod decide;
 mod devices;
@@ -21,6 +22,7 @@ pub use standing::Standing;
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
+use crate::abuse::Suspicion;
 use crate::budget::{Amounts, Reached, Tally};
 use crate::{Aggregate, DeviceId, Fingerprint, HandoffId, LinkId, Millis, Policy, QuestionId, Timestamp};
 
@@ -77,6 +79,9 @@ pub struct Session {
     pub network: Option<Fingerprint>,
     /// How often it was reported to the operator.
     pub reports: u32,
+    /// How much the chatter is suspected of abuse.
+    #[serde(default)]
+    pub suspicion: Suspicion,
 }
 
 /// The status of a session.
@@ -179,6 +184,15 @@ pub enum Rejection {
         /// The limit.
         limit: u32,
     },
+    /// The message costs proof of work, because the chatter is suspected of abuse.
+    #[error("what was sent here looks like abuse")]
+    ProofRequired {
+        /// From when on messages are free again.
+        free_at: Timestamp,
+    },
+    /// The chatter is to be shut out for abuse.
+    #[error("what was sent here is taken for abuse")]
+    Abuse,
     /// Too many messages within a minute.
     #[error("too many messages within a minute")]
     RateLimited {
@@ -314,6 +328,7 @@ impl Aggregate for Session {
             | Event::Reported { .. }
             | Event::EndPlanned { .. }
             | Event::QuestionClosed { why: Closing::Withdrawn, .. }
+            | Event::Flooded { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
             Event::WentIdle
@@ -329,6 +344,7 @@ impl Aggregate for Session {
                 ..
             }
             | Event::EndCalledOff { .. }
+            | Event::AbuseNoticed { .. }
             | Event::Ended { .. }
             | Event::Erased => false,
         }
@@ -368,6 +384,8 @@ impl Aggregate for Session {
             | Rejection::MessageLimit { .. }
             | Rejection::BudgetReached(_)
             | Rejection::NeedsGrant { .. }
+            | Rejection::ProofRequired { .. }
+            | Rejection::Abuse
             | Rejection::TooManyReports { .. }
             | Rejection::FieldCount { .. }
             | Rejection::QuestionExists

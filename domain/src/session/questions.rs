@@ -197,6 +197,8 @@ impl Session {
     ) -> Result<&Question, Rejection> {
         match (self.live(settings, now), self.questions.get(&question)) {
             (Err(refusal), _) if refusal != Rejection::Idle => Err(refusal),
+            // Slowed and priced are messages only: how many answers there can be is for the agent to say, who asks.
+            _ if self.suspicion.is_closed() => Err(Rejection::Abuse),
             // Checked before `Idle` is returned, so that no admission is reserved for a command that is rejected anyway.
             (_, None) => Err(Rejection::QuestionUnknown { question }),
             (_, Some(known)) if !known.is_open(now) || known.answers >= policy.answers_per_question => {

@@ -76,6 +76,7 @@ fn spent_by(command: &Command) -> Option<Amounts> {
         | Command::TakeHandoff { .. }
         | Command::ForgetDevice { .. }
         | Command::Report { .. }
+        | Command::NoteFlood { .. }
         | Command::SetBudget { .. }
         | Command::Spend { .. }
         | Command::End { .. }
@@ -106,10 +107,11 @@ pub(super) fn cost(event: &Event) -> Amounts {
         | Event::DeviceAdded { .. }
         | Event::DeviceForgotten { .. }
         | Event::BudgetSet { .. }
+        | Event::Flooded { .. }
         | Event::Ended { .. }
         | Event::Erased => Amounts::bytes(COMMIT),
         // They come in the commit of what brought them about.
-        Event::BudgetReached { .. } | Event::EndCalledOff { .. } => Amounts::default(),
+        Event::BudgetReached { .. } | Event::EndCalledOff { .. } | Event::AbuseNoticed { .. } => Amounts::default(),
     }
 }
 

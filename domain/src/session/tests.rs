@@ -1,5 +1,6 @@
 //! The session's rules, one a test.
 
+mod abuse;
 mod budgets;
 mod closing;
 mod devices;
@@ -74,7 +75,7 @@ fn started_with(change: impl FnOnce(&mut Settings)) -> At<Event> {
 }
 
 fn said_by(from: Author) -> At<Event> {
-    Event::MessagePosted { from, text: text(5), kind: None, client_message_id: None }.into()
+    Event::MessagePosted { from, text: text(5), kind: None, client_message_id: None, signs: None }.into()
 }
 
 fn said() -> At<Event> {
@@ -86,7 +87,14 @@ fn replied() -> At<Event> {
 }
 
 fn welcomed() -> At<Event> {
-    Event::MessagePosted { from: Author::System, text: text(5), kind: Some(MessageKind::Welcome), client_message_id: None }.into()
+    Event::MessagePosted {
+        from: Author::System,
+        text: text(5),
+        kind: Some(MessageKind::Welcome),
+        client_message_id: None,
+        signs: None,
+    }
+    .into()
 }
 
 fn asked(n: u8, fields: u8, required: u8) -> At<Event> {
@@ -143,7 +151,7 @@ fn erased() -> At<Event> {
 }
 
 fn post_as(from: Author, text: Sealed) -> At<Command> {
-    Command::Post { from, text, kind: None, client_message_id: None }.into()
+    Command::Post { from, text, kind: None, client_message_id: None, signs: None, is_paid: false }.into()
 }
 
 fn say() -> At<Command> {

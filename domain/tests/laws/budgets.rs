@@ -192,7 +192,7 @@ proptest! {
             }
             let from = if by_chatter { Author::Chatter } else { Author::Agent(KeyId::new([1; 16])) };
             let before = world.sessions[n].0.state.clone();
-            world.say(n, &session::Command::Post { from, text, kind: None, client_message_id: None }, is_stale, at);
+            world.say(n, &session::Command::Post { from, text, kind: None, client_message_id: None, signs: None, is_paid: false }, is_stale, at);
             today = today.plus(spent_between(&before, &world.sessions[n].0.state));
             let all = world.sessions.iter().fold(Amounts::default(), |sum, (root, _)| sum.plus(root.state.spent.all));
             for (limits, used) in [(link, all), (day, today)] {

@@ -67,6 +67,8 @@ fn word(event: &session::Event) -> Option<Word> {
         | session::Event::QuestionClosed { .. }
         | session::Event::EndPlanned { .. }
         | session::Event::EndCalledOff { .. }
+        | session::Event::Flooded { .. }
+        | session::Event::AbuseNoticed { .. }
         | session::Event::Ended { .. }
         | session::Event::Erased => None,
     }
@@ -137,7 +139,7 @@ proptest! {
                     link::Event::Opened { .. } | link::Event::Updated { .. } | link::Event::Paused | link::Event::Resumed
                     | link::Event::TokenRotated { .. } | link::Event::Revoked { .. } | link::Event::Expiring { .. } | link::Event::Expired
                     | link::Event::Erased | link::Event::WebhookSet { .. } | link::Event::BudgetDrawn { .. } | link::Event::BudgetReached { .. }
-                    | link::Event::Blocked { .. } => {}
+                    | link::Event::Blocked { .. } | link::Event::AbuseNoticed { .. } => {}
                 }
             }
             prop_assert_eq!(log.root.state.admissions.keys().copied().collect::<Vec<_>>(), places.into_keys().collect::<Vec<_>>());

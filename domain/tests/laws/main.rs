@@ -1,5 +1,6 @@
 //! What holds of every history, whatever is asked of an agent, a link or a session, and whenever.
 
+mod abuse;
 mod budgets;
 mod folding;
 mod idempotence;

@@ -39,6 +39,7 @@ fn link_name(event: &link::Event) -> &'static str {
         link::Event::BudgetDrawn { .. } => "link.budget_drawn",
         link::Event::BudgetReached { .. } => "link.budget_reached",
         link::Event::Blocked { .. } => "link.blocked",
+        link::Event::AbuseNoticed { .. } => "link.abuse_noticed",
         link::Event::Released { .. } => "link.released",
         link::Event::Erased => "link.erased",
         link::Event::WebhookSet { .. } => "link.webhook_set",
@@ -66,6 +67,8 @@ fn session_name(event: &session::Event) -> &'static str {
         session::Event::BudgetReached { .. } => "session.budget_reached",
         session::Event::BudgetSet { .. } => "session.budget_set",
         session::Event::Reported { .. } => "session.reported",
+        session::Event::Flooded { .. } => "session.flooded",
+        session::Event::AbuseNoticed { .. } => "session.abuse_noticed",
         session::Event::Ended { .. } => "session.ended",
         session::Event::Erased => "session.erased",
     }
@@ -101,8 +104,8 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 #[test]
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
-    assert_eq!(names::<Link>(link_name).len(), 15);
-    assert_eq!(names::<Session>(session_name).len(), 21);
+    assert_eq!(names::<Link>(link_name).len(), 16);
+    assert_eq!(names::<Session>(session_name).len(), 23);
 }
 
 #[test]

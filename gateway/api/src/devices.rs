@@ -67,7 +67,7 @@ pub(super) async fn take(
     client_id: &str,
     carrier: Carrier,
 ) -> Result<Chatter, Problem> {
-    let guess = app.guesses().begin(Priced::HandoffCode, client, proof)?;
+    let guess = app.prices().begin(Priced::HandoffCode, client, proof)?;
     let code = HandoffCode::parse(code).ok_or(Code::HandoffUnknown)?;
     // A code that leads to a session costs a look at that, and a note in the log: the time must not tell.
     let taken = quantize_refusal(REFUSED_IN, async { Ok(app.commands().take_handoff(&code, client_id).await?) }).await;

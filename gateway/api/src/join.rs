@@ -1,12 +1,14 @@
 //! Joining: the tap that starts a session, or gives a client back the one it has.
 
 use app::audit::about;
-use app::{App, Client, Guess, Priced};
+use app::{App, Attempt, Client, Priced};
 use auth::{Chatter, presented};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use body::Json;
 use command_service::{Join, Joined, Known};
+use domain::abuse::Reason;
+use domain::{AgentId, LinkId};
 use events::{Event, Moment};
 use http::header::{ACCEPT_LANGUAGE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
@@ -129,8 +131,8 @@ pub(super) async fn join(
         Some(_) => guess(&app, client, &token, request.proof.as_ref()).await?,
         None => None,
     };
-    let known = match enter(&app, client, &token, &request, guess.as_ref()).await {
-        Ok(known) => known,
+    let (known, entry) = match enter(&app, client, &token, &request, guess.as_ref()).await {
+        Ok(entered) => entered,
         Err(problem) => {
             // Nobody looked at the passcode.
             if let Some(guess) = guess {
@@ -165,8 +167,19 @@ pub(super) async fn join(
         .map_err(Problem::from);
     // A session that is there already is given again for the passcode alone, and refused in other words.
     let was_wrong = |problem: &Problem| matches!(problem.code, Code::PasscodeWrong | Code::ClientIdUsed);
-    if let Some(guess) = guess.filter(|_| !joined.as_ref().is_err_and(was_wrong)) {
-        guess.forgive();
+    if let Some(guess) = guess {
+        if !joined.as_ref().is_err_and(was_wrong) {
+            guess.forgive();
+        } else if guess.has_used_up() {
+            notice(&app, agent, link, Reason::PasscodeGuesses).await;
+        }
+    }
+    if let Some(entry) = entry {
+        if !matches!(joined, Ok(Joined::Started(..))) {
+            entry.forgive();
+        } else if entry.has_used_up() {
+            notice(&app, agent, link, Reason::ManyFromOneNetwork).await;
+        }
     }
     let joined = joined?;
     let started = match &joined {
@@ -182,29 +195,40 @@ pub(super) async fn join(
     welcome(&app, &chatter, started).await.map(IntoResponse::into_response)
 }
 
-/// Lets somebody in as far as it does not depend on the link, and returns the session that the client has.
+/// Lets somebody in as far as it does not depend on the link, and returns the session that the client has, and how a newcomer counts among
+/// those of the network.
 async fn enter(
     app: &App,
     client: Client,
     &LinkToken { agent, link, recipient, .. }: &LinkToken,
     request: &JoinRequest,
-    guess: Option<&Guess>,
-) -> Result<Option<Known>, Problem> {
+    guess: Option<&Attempt>,
+) -> Result<(Option<Known>, Option<Attempt>), Problem> {
     let known = app.commands().known_session(agent, link, recipient, &request.client_id);
     // Who has paid is not held up by what others did at the same address or link.
-    if guess.is_some_and(Guess::is_paid) {
-        return Ok(known.await?);
+    if guess.is_some_and(Attempt::is_paid) {
+        return Ok((known.await?, None));
     }
     app.visit(client, link)?;
     let known = known.await?;
+    let mut entry = None;
     if known.is_none() || request.start_new {
         if app.commands().must_prove(agent, link, &request.client_id, &network(client)).await? {
             // It counts, however it ends: the next from this network pay more.
-            let _counted = app.guesses().begin(Priced::Entry(link), client, request.proof.as_ref())?;
+            let _counted = app.prices().begin(Priced::Entry(link), client, request.proof.as_ref())?;
+        } else {
+            entry = Some(app.prices().begin(Priced::Crowd(link), client, request.proof.as_ref())?);
         }
         app.new_session(client, link)?;
     }
-    Ok(known)
+    Ok((known, entry))
+}
+
+/// Tells the agent what strangers do to its link; they are answered whether or not that can be told.
+async fn notice(app: &App, agent: AgentId, link: LinkId, reason: Reason) {
+    if let Err(error) = app.commands().notice_abuse(agent, link, reason).await {
+        tracing::warn!(%error, ?reason, "an agent could not be told of abuse");
+    }
 }
 
 /// Names the network that a client comes from, as links know it.
@@ -213,10 +237,10 @@ fn network(client: Client) -> String {
 }
 
 /// Lets a passcode be tried, where the link asks for one and the token is its newest.
-async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Guess>, Problem> {
+async fn guess(app: &App, client: Client, token: &LinkToken, proof: Option<&Value>) -> Result<Option<Attempt>, Problem> {
     let link = app.commands().link(token.agent, token.link).await?;
     let asks = link.rotation == token.rotation && link.settings.is_some_and(|settings| settings.passcode.is_some());
-    asks.then(|| app.guesses().begin(Priced::Passcode(token.link), client, proof)).transpose()
+    asks.then(|| app.prices().begin(Priced::Passcode(token.link), client, proof)).transpose()
 }
 
 fn carrier(credential: Credential) -> Carrier {

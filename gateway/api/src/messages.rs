@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use app::{App, Client, WaitPermit};
+use app::{App, Client, Priced, WaitPermit};
 use auth::Chatter;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use body::Json;
+use command_service::{Receipt, Refusal};
+use domain::session::Rejection;
 use events::{Audience, Event, Moment, message_of_chatter, present};
 use http::StatusCode;
 use hub::{AgentState, Delivery, Entry, Subscription};
 use nats::{Actor, Position};
-use problem::{Code, Problem};
+use problem::{Code, Problem, until};
 use query_service::Range;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 use utoipa::{IntoParams, ToSchema};
 
@@ -37,6 +40,9 @@ pub(super) struct NewMessage {
     client_message_id: String,
     /// The words.
     text: String,
+    /// With `proof_required` answered before: `{challenge, solution}`, the challenge as it came with its `solution`, `{counter, derivedKey}`.
+    #[schema(value_type = Option<Object>)]
+    proof: Option<Value>,
 }
 
 /// The event that was asked for.
@@ -53,6 +59,7 @@ pub(super) struct Posted {
         (status = 201, body = Posted),
         (status = 200, description = "It was said before.", body = Posted),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
+        (status = 403, description = "proof_required", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 409, description = "session_ended, message_limit_reached, link_budget_reached, agent_budget_reached, id_reused, link_full", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 410, description = "session_erased", body = problem::Body<'static>, content_type = "application/problem+json"),
         (status = 422, description = "text_empty, text_too_long", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -65,19 +72,40 @@ pub(super) async fn post(
     chatter: Chatter,
     Json(message): Json<NewMessage>,
 ) -> Result<impl IntoResponse, Problem> {
-    let NewMessage { client_message_id, text } = message;
+    let NewMessage { client_message_id, text, proof } = message;
     chosen_id("client_message_id", &client_message_id)?;
     let link = app.link_of(chatter.address()).await?;
     app.message(client, link)?;
     if text::is_blank(&text) {
         return Err(Code::TextEmpty.into());
     }
-    let receipt = app.commands().post(chatter.address(), Actor::Chatter, &client_message_id, &text).await?;
+    let receipt = say(&app, client, &chatter, &client_message_id, &text, proof.as_ref()).await?;
     app.wrote(chatter.agent, &receipt);
     let place = (receipt.event, receipt.at.into(), receipt.position);
     let event = message_of_chatter((link, chatter.session), place, text, client_message_id, app.cursors());
     let status = if receipt.replayed { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(Posted { event })))
+}
+
+/// Posts a message, and takes its price where abuse is suspected. A repeat of what was said costs nothing.
+async fn say(
+    app: &App,
+    client: Client,
+    chatter: &Chatter,
+    message_id: &str,
+    text: &str,
+    proof: Option<&Value>,
+) -> Result<Receipt, Problem> {
+    let post = |is_paid| app.commands().post_paid(chatter.address(), Actor::Chatter, message_id, text, is_paid);
+    match post(false).await {
+        Err(Refusal::Session(Rejection::ProofRequired { free_at })) => {
+            let begun = app.prices().begin(Priced::Message(chatter.session), client, proof);
+            // Who has no machine to work with waits instead.
+            let _counted = begun.map_err(|problem| problem.after(until(free_at)))?;
+            Ok(post(true).await?)
+        }
+        posted => Ok(posted?),
+    }
 }
 
 /// Which part of a session's history is wanted.

@@ -14,9 +14,9 @@ use query_service::{Freshness, Queries, Viewer};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::guesses::Guesses;
 use crate::key_uses::KeyUses;
 use crate::limits::Limits;
+use crate::prices::Prices;
 use crate::probes::Probes;
 use crate::read_your_writes::ReadYourWrites;
 use crate::waits::Waits;
@@ -43,7 +43,7 @@ struct Inner {
     config: Config,
     probes: Probes,
     limits: Limits,
-    guesses: Guesses,
+    prices: Prices,
     waits: Arc<Waits>,
     written: ReadYourWrites,
     key_uses: KeyUses,
@@ -63,7 +63,7 @@ impl App {
         let inner = Inner {
             hub: Hub::new(backbone.clone()),
             limits: Limits::new(&config.rates),
-            guesses: Guesses::new(&config.rates, secrets),
+            prices: Prices::new(&config.rates, secrets),
             waits: Waits::within(config.waits),
             written: ReadYourWrites::default(),
             key_uses: KeyUses::default(),
@@ -123,15 +123,15 @@ impl App {
         &self.inner.limits
     }
 
-    /// Returns what prices guesses at secrets that people type.
-    pub fn guesses(&self) -> &Guesses {
-        &self.inner.guesses
+    /// Returns what asks proof of work of guesses, newcomers and messages.
+    pub fn prices(&self) -> &Prices {
+        &self.inner.prices
     }
 
     /// Forgets what counts no more, and tells the metrics.
     pub fn tidy(&self) {
         self.limits().tidy();
-        self.guesses().tidy();
+        self.prices().tidy();
     }
 
     /// Returns what tells an API key of ours from one that was made up.

@@ -1,6 +1,7 @@
-//! What can cost proof of work: guesses at what people type to get in, and coming in where somebody was shut out.
+//! What can cost proof of work: guesses at what people type to get in, coming in where somebody was shut out or a crowd came
+//! out of one network, and each message where abuse is suspected.
 
-use domain::LinkId;
+use domain::{LinkId, SessionId};
 
 /// What is priced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,4 +12,8 @@ pub enum Priced {
     HandoffCode,
     /// A newcomer to a link, from a network out of which somebody was shut out of it.
     Entry(LinkId),
+    /// A newcomer to a link, from a network out of which many have come to it.
+    Crowd(LinkId),
+    /// A message of a chatter who is suspected of abuse.
+    Message(SessionId),
 }

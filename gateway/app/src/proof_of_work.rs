@@ -147,6 +147,8 @@ impl Proofs {
             Priced::Passcode(link) => hasher.update(b"passcode").update(link.bytes()),
             Priced::HandoffCode => hasher.update(b"handoff code"),
             Priced::Entry(link) => hasher.update(b"entry").update(link.bytes()),
+            Priced::Crowd(link) => hasher.update(b"crowd").update(link.bytes()),
+            Priced::Message(session) => hasher.update(b"message").update(session.bytes()),
         };
         let mut keys = Zeroizing::new([0; 64]);
         hasher.finalize_xof().fill(keys.as_mut());

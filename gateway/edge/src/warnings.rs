@@ -87,7 +87,7 @@ fn describe(unfinished: &Unfinished) -> [Warning; 6] {
             reports,
             "report of a chat by a person in the last seven days",
             "reports of chats by people in the last seven days",
-            "`tempchat log show` has them as session.reported, `--with-text` with what they say; `tempchat agent key revoke` stops an agent.",
+            "`tempchat reports` lists them, `--with-text` with what they say, and `--seen` ends this warning; `tempchat agent key revoke` stops an agent.",
         ),
     ]
 }

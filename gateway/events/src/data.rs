@@ -1,7 +1,9 @@
 //! What goes with each type of event. An object that holds what a chatter typed says so: `"untrusted": true`.
 
+use std::collections::BTreeSet;
 use std::ops::Not;
 
+use domain::abuse::{Level, Reason};
 use domain::budget::{Measure, Reached, Span};
 use domain::session::{Closing, EndReason, MessageKind};
 use serde::{Deserialize, Serialize};
@@ -165,6 +167,16 @@ pub enum Data {
         /// 80 or 100.
         at_percent: u8,
     },
+    /// Somebody is suspected of abuse; for agents only.
+    Abuse {
+        /// What is done about it: `noticed` (nothing yet), `slowed`, `priced` (proof of work) or `closed`; none about a link.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, example = "slowed")]
+        level: Option<Level>,
+        /// `repeated_text`, `many_addresses`, `flood`; of a link `passcode_guesses`, `many_from_one_network`.
+        #[schema(value_type = Vec<String>)]
+        reasons: BTreeSet<Reason>,
+    },
     /// The link takes nobody new any more; for agents only.
     LinkClosed {
         /// `expired` or `revoked`.
@@ -205,6 +217,7 @@ impl Data {
             Self::Erased {} => "erased",
             Self::LinkExpiring { .. } => "link_expiring",
             Self::Budget { .. } => "budget",
+            Self::Abuse { .. } => "abuse",
             Self::LinkClosed { .. } => "link_closed",
         }
     }
@@ -244,6 +257,7 @@ mod tests {
             Data::Erased {},
             Data::LinkExpiring { expires_at: Moment(domain::Timestamp(0)) },
             Data::Budget { what: Measure::Messages, of: Span::Day, used: 8, limit: 10, at_percent: 80 },
+            Data::Abuse { level: Some(Level::Slowed), reasons: [Reason::Flood].into() },
             Data::LinkClosed { reason: "expired" },
         ] {
             let sent = serde_json::to_value(&data).unwrap();

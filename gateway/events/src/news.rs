@@ -23,6 +23,7 @@ pub const NEWS: &[&str] = &[
     "session.budget_reached",
     "session.end_planned",
     "session.end_called_off",
+    "session.abuse_noticed",
     "session.ended",
     "session.erased",
 ];
@@ -40,6 +41,7 @@ pub fn is_news(event: &AnyEvent) -> bool {
                     | link::Event::Expired
                     | link::Event::Revoked { .. }
                     | link::Event::BudgetReached { .. }
+                    | link::Event::AbuseNoticed { .. }
             )
         }
         // A link's own welcome and questions are the agent's words.
@@ -131,7 +133,8 @@ mod tests {
         let mark = SessionEvent::MarkedRead { by: domain::session::Reader::Agent(KeyId::new([4; 16])), upto: 1 };
         assert_eq!(payload(&fact(mark), None, &cursors()), Ok(None));
         let text = Sealed { bytes: vec![1; 80].into(), characters: 1, fingerprint: domain::Fingerprint::new([0; 16]) };
-        let welcome = SessionEvent::MessagePosted { from: Author::System, text, kind: None, client_message_id: None };
+        let welcome =
+            SessionEvent::MessagePosted { from: Author::System, text, kind: None, client_message_id: None, signs: None };
         assert_eq!(payload(&fact(welcome), None, &cursors()), Ok(None));
     }
 }

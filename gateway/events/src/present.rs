@@ -73,6 +73,7 @@ fn of_link(event: &LinkEvent) -> Option<Data> {
         LinkEvent::Expired => Some(Data::LinkClosed { reason: "expired" }),
         LinkEvent::Revoked { .. } => Some(Data::LinkClosed { reason: "revoked" }),
         LinkEvent::BudgetReached { reached, at_percent } => Some(Data::budget(reached, *at_percent)),
+        LinkEvent::AbuseNoticed { reason } => Some(Data::Abuse { level: None, reasons: [*reason].into() }),
         LinkEvent::Opened { .. }
         | LinkEvent::Updated { .. }
         | LinkEvent::Paused
@@ -107,7 +108,7 @@ fn of_session(
             // The caller adds the label: it is sealed with the link.
             Data::SessionStarted { display_name, language: language.clone(), recipient: None, untrusted }
         }
-        SessionEvent::MessagePosted { from, text, kind, client_message_id } => {
+        SessionEvent::MessagePosted { from, text, kind, client_message_id, signs: _ } => {
             let text = open(Field::Message, text)?;
             let html = match (from, audience) {
                 // A welcome and a farewell are the agent's words too.
@@ -161,9 +162,14 @@ fn of_session(
             Audience::Agent => Data::budget(reached, *at_percent),
             Audience::Chatter => return Ok(None),
         },
+        SessionEvent::AbuseNoticed { level, reasons } => match audience {
+            Audience::Agent => Data::Abuse { level: Some(*level), reasons: reasons.clone() },
+            Audience::Chatter => return Ok(None),
+        },
         // A report is between the person and the operator, and nobody is told on which devices a person reads.
         SessionEvent::Reported { .. }
         | SessionEvent::BudgetSet { .. }
+        | SessionEvent::Flooded { .. }
         | SessionEvent::HandoffOffered { .. }
         | SessionEvent::HandoffMissed
         | SessionEvent::DeviceAdded { .. }
@@ -275,7 +281,8 @@ mod tests {
 
     #[test]
     fn what_a_chatter_typed_is_marked() {
-        let message = |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None, client_message_id: None };
+        let message =
+            |from| SessionEvent::MessagePosted { from, text: sealed(), kind: None, client_message_id: None, signs: None };
         assert_eq!(shown(message(Author::Chatter), Audience::Agent)["data"]["untrusted"], true);
         assert_eq!(shown(message(Author::Agent(KEY)), Audience::Agent)["data"].get("untrusted"), None);
         let answer = SessionEvent::QuestionAnswered {
@@ -291,7 +298,7 @@ mod tests {
     #[test]
     fn erased_words_are_left_out() {
         let (from, kind) = (Author::System, Some(MessageKind::Welcome));
-        let message = SessionEvent::MessagePosted { from, text: sealed(), kind, client_message_id: None };
+        let message = SessionEvent::MessagePosted { from, text: sealed(), kind, client_message_id: None, signs: None };
         assert_eq!(shown(message, Audience::Chatter)["data"], json!({"from": "agent", "kind": "welcome"}));
         let settings = Settings {
             expires_at: Timestamp(1),

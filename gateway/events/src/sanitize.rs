@@ -42,6 +42,7 @@ pub fn clean_data(data: &mut Data) {
         | Data::EndPlanned { .. }
         | Data::EndCalledOff { .. }
         | Data::Budget { .. }
+        | Data::Abuse { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     };

@@ -102,6 +102,7 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
         | Data::Read { .. }
         | Data::Erased {}
         | Data::Budget { .. }
+        | Data::Abuse { .. }
         | Data::LinkExpiring { .. }
         | Data::LinkClosed { .. } => None,
     }?;

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 pub use code::Code;
+pub use refusal::until;
 
 /// The media type of a problem (RFC 9457, section 3).
 const MEDIA_TYPE: &str = "application/problem+json";

@@ -101,7 +101,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Says how long it is until `at`.
-fn until(at: Timestamp) -> Duration {
+pub fn until(at: Timestamp) -> Duration {
     let wait = at - command_service::clock::now();
     Duration::from_millis(u64::try_from(wait.0).unwrap_or(0))
 }
@@ -178,6 +178,11 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         // The commands draw by themselves: it was drawn and spent by others again and again.
         Rejection::NeedsGrant { .. } => Code::Busy.into(),
         Rejection::TooManyReports { .. } => Problem::with_detail(Code::ReportLimitReached, sentence(rejection)),
+        // Chatters get a challenge with it.
+        Rejection::ProofRequired { free_at } => {
+            Problem::with_detail(Code::ProofRequired, sentence(rejection)).after(until(*free_at))
+        }
+        Rejection::Abuse => Problem::with_detail(Code::SessionEnded, sentence(rejection)),
         Rejection::RateLimited { retry_at } | Rejection::ReadTooSoon { retry_at } => {
             Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at))
         }

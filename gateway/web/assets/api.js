@@ -88,6 +88,28 @@ async function call(method, path, { body, signal, patience = PATIENCE_MS } = {})
   }
 }
 
+/**
+ * Sends what may cost proof of work, and pays as often as the price has gone up meanwhile.
+ * @param {string} path
+ * @param {object} body
+ * @param {() => Element | null | undefined} place where the work is shown; without a place the refusal stands
+ * @param {'proof.working' | 'proof.suspected'} why what is said of it there
+ * @param {Proof} [proof]
+ * @returns {Promise<any>}
+ */
+async function callPaying(path, body, place, why, proof) {
+  try {
+    return await call('POST', path, { body: { ...body, proof } });
+  } catch (problem) {
+    const shown = problem instanceof Problem && problem.challenge && place();
+    if (!(problem instanceof Problem && problem.challenge && shown)) throw problem;
+    const { prove } = await import('./proof.js');
+    const found = await prove(problem.challenge, shown, why);
+    if (!found) throw new Problem(problem.status, { code: 'called_off' });
+    return callPaying(path, body, place, why, found);
+  }
+}
+
 /** @param {string} sessionId */
 const at = (sessionId) => `/sessions/${encodeURIComponent(sessionId)}`;
 
@@ -113,24 +135,15 @@ export const joinSession = (body, place) => enterSession(body, place);
 export const takeHandoff = (body, place) => enterSession(body, place);
 
 /**
- * Enters, and pays for it as often as the price has gone up meanwhile.
+ * Enters, and keeps the credential.
  * @param {object} body
  * @param {Element} [place]
- * @param {Proof} [proof]
  * @returns {Promise<Joined>}
  */
-async function enterSession(body, place, proof) {
-  try {
-    const joined = await call('POST', '/sessions', { body: { ...body, credential: carrier.credential, proof } });
-    carrier.keep(joined);
-    return joined;
-  } catch (problem) {
-    if (!(problem instanceof Problem && problem.challenge && place)) throw problem;
-    const { prove } = await import('./proof.js');
-    const found = await prove(problem.challenge, place);
-    if (!found) throw new Problem(0, { code: 'called_off' });
-    return enterSession(body, place, found);
-  }
+async function enterSession(body, place) {
+  const joined = await callPaying('/sessions', { ...body, credential: carrier.credential }, () => place, 'proof.working');
+  carrier.keep(joined);
+  return joined;
 }
 
 /**
@@ -171,9 +184,10 @@ export function openStream(id, after, signal) {
 /**
  * @param {string} id
  * @param {{ client_message_id: string, text: string }} body
+ * @param {() => Element | null | undefined} place where work is shown that a message may cost
  * @returns {Promise<{ event: ChatEvent }>}
  */
-export const postMessage = (id, body) => call('POST', `${at(id)}/messages`, { body });
+export const postMessage = (id, body, place) => callPaying(`${at(id)}/messages`, body, place, 'proof.suspected');
 
 /**
  * @param {string} id

@@ -29,7 +29,7 @@ export function showChat(live, startNew) {
   const strip = banner(live);
   const menu = chatMenu(live);
   const writer = composer(live);
-  const foot = h('footer', { class: 'foot' }, writer.element);
+  const foot = h('footer', { class: 'foot' }, h('div', { class: 'proof' }), writer.element);
 
   showScreen(
     h('div', { class: 'chat' },

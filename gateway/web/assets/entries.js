@@ -262,7 +262,10 @@ function marks(mark, pending, live) {
   }
   const retry = h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.retry(pending.id) },
     say(mark === 'failed' ? 'mark.retry' : 'mark.try_now'));
-  if (mark === 'waiting') return [h('span', { class: 'mark' }, icon('clock'), words), retry];
+  if (mark === 'waiting') {
+    const why = pending.reason === 'rate_limited' ? say('mark.too_fast') : words;
+    return [h('span', { class: 'mark' }, icon('clock'), why), retry];
+  }
   const failure = `${words}: ${sayCode('refused', pending.reason, say('refused.other'))}`;
   announce(failure);
   return [

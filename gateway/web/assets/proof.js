@@ -1,6 +1,7 @@
 /**
- * Proof of work: what a guess costs where there were many wrong ones. The machine works, the person waits and may call it
- * off; there is no puzzle. Loaded only when it is asked for.
+ * Proof of work: what a guess costs where there were many wrong ones, coming in where a network did harm, and a message where
+ * abuse is suspected. The machine works, the person waits and may call it off; there is no puzzle. Loaded only when it is
+ * asked for.
  */
 
 import { fill, h } from './dom.js';
@@ -18,16 +19,17 @@ const SHOWN_EVERY_MS = 250;
  * Works a challenge out, and says so meanwhile in `place`; nothing where the person calls it off.
  * @param {Challenge} challenge
  * @param {Element} place
+ * @param {'proof.working' | 'proof.suspected'} why
  * @returns {Promise<Proof | undefined>}
  */
-export async function prove(challenge, place) {
+export async function prove(challenge, place, why) {
   const off = new AbortController();
   const { counters } = challenge.parameters.data;
-  const bar = h('progress', { max: counters, value: 0, 'aria-label': say('proof.working') });
+  const bar = h('progress', { max: counters, value: 0, 'aria-label': say(why) });
   // The words come after the place for them: then they are read out.
   const told = h('p', { role: 'status' });
   fill(place, told, bar, h('button', { type: 'button', class: 'quiet plain', onclick: () => off.abort() }, say('proof.stop')));
-  told.textContent = say('proof.working');
+  told.textContent = say(why);
   let shownAt = 0;
   try {
     const solution = await search(challenge.parameters, off.signal, (tried) => {

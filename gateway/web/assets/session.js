@@ -153,7 +153,7 @@ export class LiveSession {
   async #deliver({ id, message, answer }) {
     const { event } = answer
       ? await postAnswer(this.id, { client_message_id: id, ...answer })
-      : await postMessage(this.id, { client_message_id: id, text: message ?? '' });
+      : await postMessage(this.id, { client_message_id: id, text: message ?? '' }, () => document.querySelector('.foot .proof'));
     // What can be sent can be heard.
     if (this.state.connection === 'offline') this.#stream?.wake(false);
     return event;

@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'ابدأ المحادثة',
   'join.starting': 'جارٍ البدء…',
   'proof.working': 'نتحقق من أنك لست روبوتًا… قد يستغرق ذلك دقيقة، وليس عليك فعل أي شيء.',
+  'proof.suspected': 'بدا ما أُرسل من هنا إساءة استخدام، وقد يكون ذلك خطأ. لبضع دقائق سيُتحقق من كل رسالة قبل إرسالها، وليس عليك فعل أي شيء.',
   'proof.stop': 'إلغاء',
   'join.promise': 'لا حساب ولا تطبيق. المحادثة مؤقتة: تنتهي مع الرابط، ثم تُحذف كلماتها.',
   'join.welcome_from': 'كلمة من {agent}',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': 'جارٍ الإرسال…',
   'mark.waiting': 'بانتظار الإرسال',
+  'mark.too_fast': 'تنتظر دورها: وصلت رسائل كثيرة في وقت قصير. ستُرسل من تلقاء نفسها',
   'mark.sent': 'أُرسلت',
   'mark.read': 'قُرئت',
   'mark.failed': 'لم تُرسل',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': 'الرسالة أطول من اللازم',
   'refused.link_full': 'المكان مشغول حاليًا، حاول لاحقًا',
   'refused.question_closed': 'أُغلق السؤال',
+  'refused.called_off': 'لم تُرسل لأنك ألغيت. بعد بضع دقائق لن يلزم أي تحقق',
+  'refused.proof_required': 'تعذّر عرض التحقق هنا، حاول مرة أخرى',
   'refused.answer_invalid': 'يرجى التحقق من إجابتك',
   'refused.other': 'رفضها الخادم',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': 'انتهى وقتها.',
   'ending.link_revoked': 'سُحب الرابط.',
   'ending.message_limit': 'استُخدمت جميع رسائلها.',
-  'ending.blocked': 'أنهاها {agent} ولم يعد يستقبل رسائل من هنا.',
+  'ending.blocked': 'أُغلقت، ولم يعد يُقبل أي شيء من هذا الجهاز.',
   'ending.erased': 'تم حذفها.',
   'ending.erase_at': 'تُحفظ كلماتها حتى {moment} ثم تُحذف. حتى ذلك الحين يمكنك حفظ نسخة.',
   'ending.erase_unknown': 'ستُحذف كلماتها قريبًا. حتى ذلك الحين يمكنك حفظ نسخة.',

@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'Chat beginnen',
   'join.starting': 'Es geht los…',
   'proof.working': 'Wir prüfen, dass du kein Roboter bist … Das kann eine Minute dauern, und du musst nichts tun.',
+  'proof.suspected': 'Was hier gesendet wurde, sah nach Missbrauch aus, vielleicht zu Unrecht. Einige Minuten lang wird jede Nachricht vor dem Senden geprüft, und du musst nichts tun.',
   'proof.stop': 'Abbrechen',
   'join.promise': 'Kein Konto, keine App. Der Chat ist auf Zeit: Er endet mit dem Link, und danach werden seine Worte gelöscht.',
   'join.welcome_from': 'Ein Wort von {agent}',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': 'Wird gesendet…',
   'mark.waiting': 'Wartet auf Versand',
+  'mark.too_fast': 'Wartet, bis sie an der Reihe ist: In kurzer Zeit kamen viele Nachrichten. Sie wird von selbst gesendet',
   'mark.sent': 'Gesendet',
   'mark.read': 'Gelesen',
   'mark.failed': 'Nicht gesendet',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': 'sie ist zu lang',
   'refused.link_full': 'der Platz ist gerade vergeben, versuche es später noch einmal',
   'refused.question_closed': 'die Frage ist geschlossen',
+  'refused.called_off': 'nicht gesendet, weil du abgebrochen hast. Nach einigen Minuten ist keine Prüfung mehr nötig',
+  'refused.proof_required': 'die Prüfung konnte hier nicht angezeigt werden, versuche es noch einmal',
   'refused.answer_invalid': 'bitte prüfe deine Antwort',
   'refused.other': 'der Server hat sie abgelehnt',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': 'Seine Zeit war um.',
   'ending.link_revoked': 'Der Link wurde zurückgezogen.',
   'ending.message_limit': 'Alle Nachrichten waren verbraucht.',
-  'ending.blocked': '{agent} hat ihn beendet und nimmt von hier keine Nachrichten mehr an.',
+  'ending.blocked': 'Er wurde geschlossen, und von diesem Gerät wird nichts mehr angenommen.',
   'ending.erased': 'Er wurde gelöscht.',
   'ending.erase_at': 'Seine Worte bleiben bis {moment} und werden dann gelöscht. Bis dahin kannst du eine Kopie sichern.',
   'ending.erase_unknown': 'Seine Worte werden bald gelöscht. Bis dahin kannst du eine Kopie sichern.',

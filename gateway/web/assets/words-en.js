@@ -20,6 +20,7 @@ export const words = {
   'join.start': 'Start chatting',
   'join.starting': 'Starting…',
   'proof.working': 'Checking that you are not a robot… This can take a minute, and there is nothing for you to do.',
+  'proof.suspected': 'What was sent here looked like abuse, perhaps wrongly. For some minutes each message is checked before it is sent, and there is nothing for you to do.',
   'proof.stop': 'Cancel',
   'join.promise': 'No account, no app. The chat is temporary: it ends with the link, and its words are deleted afterwards.',
   'join.welcome_from': 'A word from {agent}',
@@ -87,6 +88,7 @@ export const words = {
 
   'mark.sending': 'Sending…',
   'mark.waiting': 'Waiting to be sent',
+  'mark.too_fast': 'Waiting its turn: many messages came in a short time. It is sent by itself',
   'mark.sent': 'Sent',
   'mark.read': 'Read',
   'mark.failed': 'Not sent',
@@ -100,6 +102,8 @@ export const words = {
   'refused.text_too_long': 'it is too long',
   'refused.link_full': 'the place is taken for the moment, try again later',
   'refused.question_closed': 'the question is closed',
+  'refused.called_off': 'not sent, because you cancelled. After some minutes no check is needed',
+  'refused.proof_required': 'the check could not be shown here, try again',
   'refused.answer_invalid': 'please check your answer',
   'refused.other': 'the server refused it',
 
@@ -204,7 +208,7 @@ export const words = {
   'ending.link_expired': 'Its time was up.',
   'ending.link_revoked': 'The link was withdrawn.',
   'ending.message_limit': 'All its messages were used.',
-  'ending.blocked': '{agent} ended it and takes no more messages from here.',
+  'ending.blocked': 'It was closed, and nothing more is taken from this device.',
   'ending.erased': 'It was deleted.',
   'ending.erase_at': 'Its words are kept until {moment}, then deleted. Until then you can save a copy.',
   'ending.erase_unknown': 'Its words are deleted soon. Until then you can save a copy.',

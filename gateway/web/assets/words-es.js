@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'Empezar a chatear',
   'join.starting': 'Empezando…',
   'proof.working': 'Comprobamos que no eres un robot… Puede tardar un minuto y no tienes que hacer nada.',
+  'proof.suspected': 'Lo que se envió desde aquí parecía un abuso, quizá por error. Durante unos minutos se comprueba cada mensaje antes de enviarlo, y no tienes que hacer nada.',
   'proof.stop': 'Cancelar',
   'join.promise': 'Sin cuenta y sin aplicación. El chat es temporal: termina con el enlace y después se borran sus palabras.',
   'join.welcome_from': 'Unas palabras de {agent}',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': 'Enviando…',
   'mark.waiting': 'Pendiente de envío',
+  'mark.too_fast': 'Espera su turno: llegaron muchos mensajes en poco tiempo. Se enviará solo',
   'mark.sent': 'Enviado',
   'mark.read': 'Leído',
   'mark.failed': 'No enviado',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': 'es demasiado largo',
   'refused.link_full': 'el lugar está ocupado por el momento, inténtalo más tarde',
   'refused.question_closed': 'la pregunta está cerrada',
+  'refused.called_off': 'no se envió porque lo cancelaste. En unos minutos ya no hará falta la comprobación',
+  'refused.proof_required': 'aquí no se pudo mostrar la comprobación, inténtalo de nuevo',
   'refused.answer_invalid': 'revisa tu respuesta',
   'refused.other': 'el servidor lo rechazó',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': 'Se acabó su tiempo.',
   'ending.link_revoked': 'Se retiró el enlace.',
   'ending.message_limit': 'Se usaron todos sus mensajes.',
-  'ending.blocked': '{agent} lo terminó y no acepta más mensajes desde aquí.',
+  'ending.blocked': 'Se cerró y ya no se acepta nada de este dispositivo.',
   'ending.erased': 'Se borró.',
   'ending.erase_at': 'Sus palabras se guardan hasta {moment} y después se borran. Hasta entonces puedes guardar una copia.',
   'ending.erase_unknown': 'Sus palabras se borrarán pronto. Hasta entonces puedes guardar una copia.',

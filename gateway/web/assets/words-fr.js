@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'Commencer',
   'join.starting': 'C’est parti…',
   'proof.working': 'Nous vérifions que vous n’êtes pas un robot… Cela peut prendre une minute, et vous n’avez rien à faire.',
+  'proof.suspected': 'Ce qui a été envoyé d’ici ressemblait à un abus, peut-être à tort. Pendant quelques minutes, chaque message est vérifié avant l’envoi, et vous n’avez rien à faire.',
   'proof.stop': 'Annuler',
   'join.promise': 'Ni compte ni application. La discussion est temporaire : elle prend fin avec le lien, et ses mots sont ensuite supprimés.',
   'join.welcome_from': 'Un mot de {agent}',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': 'Envoi…',
   'mark.waiting': 'En attente d’envoi',
+  'mark.too_fast': 'Attend son tour : beaucoup de messages sont arrivés en peu de temps. Il sera envoyé tout seul',
   'mark.sent': 'Envoyé',
   'mark.read': 'Lu',
   'mark.failed': 'Non envoyé',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': 'il est trop long',
   'refused.link_full': 'la place est prise pour le moment, réessayez plus tard',
   'refused.question_closed': 'la question est close',
+  'refused.called_off': 'non envoyé, car vous avez annulé. Dans quelques minutes, aucune vérification ne sera nécessaire',
+  'refused.proof_required': 'la vérification n’a pas pu s’afficher ici, réessayez',
   'refused.answer_invalid': 'vérifiez votre réponse',
   'refused.other': 'le serveur l’a refusé',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': 'Son temps était écoulé.',
   'ending.link_revoked': 'Le lien a été retiré.',
   'ending.message_limit': 'Tous ses messages étaient utilisés.',
-  'ending.blocked': '{agent} y a mis fin et n’accepte plus de messages d’ici.',
+  'ending.blocked': 'Elle a été fermée, et plus rien n’est accepté de cet appareil.',
   'ending.erased': 'Elle a été supprimée.',
   'ending.erase_at': 'Ses mots sont gardés jusqu’à {moment}, puis supprimés. D’ici là, vous pouvez en garder une copie.',
   'ending.erase_unknown': 'Ses mots seront bientôt supprimés. D’ici là, vous pouvez en garder une copie.',

@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'チャットを始める',
   'join.starting': '始めています…',
   'proof.working': 'ロボットではないことを確かめています… 1分ほどかかることがありますが、何もする必要はありません。',
+  'proof.suspected': 'ここから送られた内容が迷惑行為とみなされました（誤りかもしれません）。数分間、各メッセージは送信前に確認されます。何もする必要はありません。',
   'proof.stop': '中止',
   'join.promise': 'アカウントもアプリも不要です。チャットは一時的なもので、リンクとともに終わり、その後内容は削除されます。',
   'join.welcome_from': '{agent} からのひとこと',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': '送信中…',
   'mark.waiting': '送信待ち',
+  'mark.too_fast': '順番待ち：短い時間に多くのメッセージが届きました。自動的に送信されます',
   'mark.sent': '送信済み',
   'mark.read': '既読',
   'mark.failed': '未送信',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': '長すぎます',
   'refused.link_full': 'ただいま満席です。後でもう一度お試しください',
   'refused.question_closed': '質問は締め切られました',
+  'refused.called_off': 'キャンセルされたため送信されませんでした。数分後には確認なしで送れます',
+  'refused.proof_required': 'ここでは確認を表示できませんでした。もう一度お試しください',
   'refused.answer_invalid': '回答をお確かめください',
   'refused.other': 'サーバーが受け付けませんでした',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': '時間になりました。',
   'ending.link_revoked': 'リンクが取り消されました。',
   'ending.message_limit': 'メッセージを使い切りました。',
-  'ending.blocked': '{agent} が終了し、ここからのメッセージを受け付けなくなりました。',
+  'ending.blocked': 'チャットは閉じられ、この端末からはもう何も受け付けられません。',
   'ending.erased': '削除されました。',
   'ending.erase_at': '内容は {moment} まで保存され、その後削除されます。それまでは控えを保存できます。',
   'ending.erase_unknown': '内容はまもなく削除されます。それまでは控えを保存できます。',

@@ -13,6 +13,7 @@ export const words = {
   'join.start': 'Começar a conversa',
   'join.starting': 'Começando…',
   'proof.working': 'Verificando que você não é um robô… Isso pode levar um minuto, e você não precisa fazer nada.',
+  'proof.suspected': 'O que foi enviado daqui pareceu abuso, talvez por engano. Por alguns minutos, cada mensagem é verificada antes do envio, e você não precisa fazer nada.',
   'proof.stop': 'Cancelar',
   'join.promise': 'Sem conta e sem aplicativo. A conversa é temporária: termina com o link, e depois suas palavras são apagadas.',
   'join.welcome_from': 'Uma palavra de {agent}',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': 'Enviando…',
   'mark.waiting': 'Aguardando envio',
+  'mark.too_fast': 'Aguardando a vez: chegaram muitas mensagens em pouco tempo. Ela será enviada sozinha',
   'mark.sent': 'Enviada',
   'mark.read': 'Lida',
   'mark.failed': 'Não enviada',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': 'é longa demais',
   'refused.link_full': 'o lugar está ocupado no momento, tente mais tarde',
   'refused.question_closed': 'a pergunta está encerrada',
+  'refused.called_off': 'não foi enviada porque você cancelou. Em alguns minutos a verificação não será mais necessária',
+  'refused.proof_required': 'a verificação não pôde ser mostrada aqui, tente de novo',
   'refused.answer_invalid': 'confira sua resposta',
   'refused.other': 'o servidor recusou',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': 'O tempo dela acabou.',
   'ending.link_revoked': 'O link foi retirado.',
   'ending.message_limit': 'Todas as mensagens foram usadas.',
-  'ending.blocked': '{agent} a encerrou e não aceita mais mensagens daqui.',
+  'ending.blocked': 'Ela foi encerrada, e nada mais é aceito deste aparelho.',
   'ending.erased': 'Foi apagada.',
   'ending.erase_at': 'Suas palavras ficam guardadas até {moment} e depois são apagadas. Até lá você pode salvar uma cópia.',
   'ending.erase_unknown': 'Suas palavras serão apagadas em breve. Até lá você pode salvar uma cópia.',

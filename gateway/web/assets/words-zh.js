@@ -13,6 +13,7 @@ export const words = {
   'join.start': '开始聊天',
   'join.starting': '正在开始…',
   'proof.working': '正在确认您不是机器人… 这可能需要一分钟，您无需进行任何操作。',
+  'proof.suspected': '从这里发送的内容看起来像滥用，也可能是误判。几分钟内，每条消息发送前都会先验证，您无需进行任何操作。',
   'proof.stop': '取消',
   'join.promise': '无需账号，无需安装应用。聊天是临时的：随链接结束，之后内容会被删除。',
   'join.welcome_from': '{agent} 的留言',
@@ -80,6 +81,7 @@ export const words = {
 
   'mark.sending': '正在发送…',
   'mark.waiting': '等待发送',
+  'mark.too_fast': '正在排队：短时间内消息过多，稍后会自动发送',
   'mark.sent': '已发送',
   'mark.read': '已读',
   'mark.failed': '未发送',
@@ -93,6 +95,8 @@ export const words = {
   'refused.text_too_long': '内容太长',
   'refused.link_full': '名额暂时已满，请稍后再试',
   'refused.question_closed': '问题已关闭',
+  'refused.called_off': '您已取消，因此未发送。几分钟后将不再需要验证',
+  'refused.proof_required': '此处无法显示验证，请重试',
   'refused.answer_invalid': '请检查您的回答',
   'refused.other': '服务器拒绝了它',
 
@@ -197,7 +201,7 @@ export const words = {
   'ending.link_expired': '时间已到。',
   'ending.link_revoked': '链接已被撤回。',
   'ending.message_limit': '消息已全部用完。',
-  'ending.blocked': '{agent} 结束了聊天，并不再接收来自这里的消息。',
+  'ending.blocked': '聊天已被关闭，不再接收来自此设备的任何内容。',
   'ending.erased': '聊天已被删除。',
   'ending.erase_at': '内容保留至 {moment}，之后删除。在此之前您可以保存副本。',
   'ending.erase_unknown': '内容很快会被删除。在此之前您可以保存副本。',

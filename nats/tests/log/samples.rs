@@ -1,5 +1,6 @@
 //! One event of every kind, with every field filled; those with optional fields twice. A new event must get its sample here.
 
+use domain::abuse::{Level, Reason, Signs};
 use domain::budget::{Amounts, Limits, Measure, Reached, Span, Tally};
 use domain::session::Origin;
 use domain::{
@@ -41,9 +42,10 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | link::Event::BudgetDrawn { .. }
             | link::Event::BudgetReached { .. }
             | link::Event::Blocked { .. }
+            | link::Event::AbuseNoticed { .. }
             | link::Event::Released { .. }
             | link::Event::Erased
-            | link::Event::WebhookSet { .. } => 15,
+            | link::Event::WebhookSet { .. } => 16,
         },
         AnyEvent::Session(event) => match event {
             session::Event::Started { .. }
@@ -65,8 +67,10 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::Reported { .. }
             | session::Event::EndPlanned { .. }
             | session::Event::EndCalledOff { .. }
+            | session::Event::Flooded { .. }
+            | session::Event::AbuseNoticed { .. }
             | session::Event::Ended { .. }
-            | session::Event::Erased => 21,
+            | session::Event::Erased => 23,
         },
     }
 }
@@ -116,6 +120,7 @@ fn link() -> Vec<(&'static str, link::Event)> {
             Event::Admitted { session, returning: false, start_before: AT, recipient: Some(1), bytes: 0 },
         ),
         ("link.admitted-bytes", Event::Admitted { session, returning: false, start_before: AT, recipient: None, bytes: 70_000 }),
+        ("link.abuse_noticed", Event::AbuseNoticed { reason: Reason::PasscodeGuesses }),
         ("link.released", Event::Released { session, unused: false, spent: None }),
         ("link.released-unused", Event::Released { session, unused: true, spent: None }),
         ("link.released-spent", Event::Released { session, unused: false, spent: Some(spent) }),
@@ -192,7 +197,7 @@ fn session() -> Vec<(&'static str, session::Event)> {
     };
     let ended = |reason| Event::Ended { reason };
     let closed = |why| Event::QuestionClosed { question, why, replaced_by: None, values: None, reason: None };
-    let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None };
+    let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None, signs: None };
     vec![
         (
             "session.started",
@@ -228,6 +233,17 @@ fn session() -> Vec<(&'static str, session::Event)> {
                 text: sealed("hello"),
                 kind: None,
                 client_message_id: Some(sealed("0b8a9e3c-7f0d-4c58-9a52-0d4d1f6f2b11")),
+                signs: None,
+            },
+        ),
+        (
+            "session.message_posted-signs",
+            Event::MessagePosted {
+                from: Author::Chatter,
+                text: sealed("hello"),
+                kind: None,
+                client_message_id: None,
+                signs: Some(Signs { likeness: Some(0x0102_0304), addresses: 3 }),
             },
         ),
         ("session.message_posted-agent", posted(Author::Agent(KEY), Some(MessageKind::Farewell))),
@@ -309,6 +325,11 @@ fn session() -> Vec<(&'static str, session::Event)> {
         ("session.end_planned", Event::EndPlanned { at: AT, farewell: Some(sealed("bye")) }),
         ("session.end_planned-silently", Event::EndPlanned { at: AT, farewell: None }),
         ("session.end_called_off", Event::EndCalledOff { by: Author::Chatter }),
+        ("session.flooded", Event::Flooded { messages: 10 }),
+        (
+            "session.abuse_noticed",
+            Event::AbuseNoticed { level: Level::Slowed, reasons: [Reason::Flood, Reason::RepeatedText].into() },
+        ),
         ("session.ended", ended(EndReason::ChatterLeft)),
         ("session.ended-agent_ended", ended(EndReason::AgentEnded)),
         ("session.ended-link_expired", ended(EndReason::LinkExpired)),

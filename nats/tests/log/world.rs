@@ -59,7 +59,7 @@ pub(crate) fn sealed(text: &str) -> Sealed {
 }
 
 pub(crate) fn posted(text: &str) -> Event {
-    Event::MessagePosted { from: Author::Chatter, text: sealed(text), kind: None, client_message_id: None }
+    Event::MessagePosted { from: Author::Chatter, text: sealed(text), kind: None, client_message_id: None, signs: None }
 }
 
 /// The id of the `n`th command on an address.

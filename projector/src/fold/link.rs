@@ -29,7 +29,8 @@ impl Rows {
             | Event::WebhookSet { .. }
             | Event::BudgetDrawn { .. }
             | Event::BudgetReached { .. }
-            | Event::Blocked { .. } => {}
+            | Event::Blocked { .. }
+            | Event::AbuseNoticed { .. } => {}
             Event::Updated { settings } => {
                 let moved = row.settings.expires_at != settings.expires_at;
                 row.settings.clone_from(settings);

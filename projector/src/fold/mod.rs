@@ -75,6 +75,7 @@ impl Needs {
                     | links::Event::BudgetDrawn { .. }
                     | links::Event::BudgetReached { .. }
                     | links::Event::Blocked { .. }
+                    | links::Event::AbuseNoticed { .. }
                     | links::Event::Erased => {}
                 }
             }
@@ -105,6 +106,8 @@ impl Needs {
                     | sessions::Event::Reported { .. }
                     | sessions::Event::EndPlanned { .. }
                     | sessions::Event::EndCalledOff { .. }
+                    | sessions::Event::Flooded { .. }
+                    | sessions::Event::AbuseNoticed { .. }
                     | sessions::Event::Ended { .. }
                     | sessions::Event::Erased => {}
                 }

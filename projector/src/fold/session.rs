@@ -1,5 +1,6 @@
 //! What a session's events change.
 
+use domain::abuse::Noticed;
 use domain::session::{Author, EndReason, Event, Question, Reader, Settings};
 use domain::{LinkId, Millis, Sealed, SessionId};
 use follower::{Id, moment, sealed, signed};
@@ -37,10 +38,14 @@ impl Rows {
             | Event::BudgetReached { .. }
             | Event::BudgetSet { .. }
             | Event::Reported { .. }
+            | Event::Flooded { .. }
             | Event::HandoffOffered { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. }
             | Event::DeviceForgotten { .. } => {}
+            Event::AbuseNoticed { level, reasons } => {
+                row.abuse = Some(Noticed { level: *level, reasons: reasons.clone() }.to_bits());
+            }
             Event::MessagePosted { from, .. } => self.hear(commit, id, *from),
             Event::QuestionAsked { question, from, fields, required, form: _, terms } => {
                 self.hear(commit, id, *from);
@@ -159,6 +164,7 @@ impl Rows {
                 end_reason: None,
                 erase_at: None,
                 erased_at: None,
+                abuse: None,
                 sequence: commit.sequence,
             },
         );

@@ -66,6 +66,7 @@ pub(crate) struct SessionRow {
     pub(crate) end_reason: Option<String>,
     pub(crate) erase_at: Option<OffsetDateTime>,
     pub(crate) erased_at: Option<OffsetDateTime>,
+    pub(crate) abuse: Option<i16>,
     pub(crate) sequence: i64,
 }
 
@@ -76,7 +77,7 @@ pub(crate) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::R
             id, agent, link, shard, status AS "status: SessionStatus", display_name, feedback, language, started_at, started_sequence,
             expires_at, max_messages, messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages,
             last_word_at, last_chatter_at, last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason,
-            erase_at, erased_at, sequence, recipient
+            erase_at, erased_at, sequence, recipient, abuse
         FROM session
         WHERE id = ANY($1)"#,
         ids,
@@ -111,7 +112,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
             id, agent, link, shard, status, display_name, feedback, language, started_at, started_sequence, expires_at, max_messages,
             messages_per_minute, idle_timeout_ms, keep_after_end_ms, chatter_messages, agent_messages, last_word_at, last_chatter_at,
             last_agent_at, first_chatter_at, first_reply_at, owed_since, rating, ended_at, end_reason, erase_at, erased_at, sequence,
-            recipient
+            recipient, abuse
         )
         SELECT *
         FROM UNNEST(
@@ -119,7 +120,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
             $10::BIGINT[], $11::TIMESTAMPTZ[], $12::BIGINT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[],
             $17::BIGINT[], $18::TIMESTAMPTZ[], $19::TIMESTAMPTZ[], $20::TIMESTAMPTZ[], $21::TIMESTAMPTZ[], $22::TIMESTAMPTZ[],
             $23::TIMESTAMPTZ[], $24::SMALLINT[], $25::TIMESTAMPTZ[], $26::TEXT[], $27::TIMESTAMPTZ[], $28::TIMESTAMPTZ[], $29::BIGINT[],
-            $30::SMALLINT[]
+            $30::SMALLINT[], $31::SMALLINT[]
         )
         ON CONFLICT (id) DO UPDATE
         SET status = excluded.status,
@@ -139,6 +140,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
             end_reason = excluded.end_reason,
             erase_at = excluded.erase_at,
             erased_at = excluded.erased_at,
+            abuse = excluded.abuse,
             sequence = excluded.sequence",
         &column(rows, |row| row.id),
         &column(rows, |row| row.agent),
@@ -170,6 +172,7 @@ pub(crate) async fn save(connection: &mut PgConnection, rows: &[&SessionRow]) ->
         &column(rows, |row| row.erased_at) as &[Option<OffsetDateTime>],
         &column(rows, |row| row.sequence),
         &column(rows, |row| row.recipient) as &[Option<i16>],
+        &column(rows, |row| row.abuse) as &[Option<i16>],
     )
     .execute(connection)
     .await?;

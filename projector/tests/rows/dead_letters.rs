@@ -106,6 +106,7 @@ async fn one_unknown_commit_among_more_than_one_batch_holds() {
             text: sealed("hello"),
             kind: None,
             client_message_id: None,
+            signs: None,
         };
         head = story.record::<Session>(session(1, 1), None, &head, vec![said]).await;
     }

@@ -131,8 +131,9 @@ impl Story {
     }
 
     pub(crate) async fn say(&mut self, link: Address, session: Address, from: Author, text: &str) -> u64 {
-        self.session(session, link, session::Command::Post { from, text: sealed(text), kind: None, client_message_id: None })
-            .await
+        let text = sealed(text);
+        let post = session::Command::Post { from, text, kind: None, client_message_id: None, signs: None, is_paid: false };
+        self.session(session, link, post).await
     }
 
     pub(crate) async fn release(&mut self, link: Address, session: Address, reason: link::Release) {

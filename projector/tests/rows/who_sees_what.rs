@@ -79,6 +79,7 @@ async fn world() -> World {
         SELECT id, id, shard, 'https://example.org', false, 0 FROM agent;
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
         SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1;
+        INSERT INTO reports_seen (upto) VALUES (now());
         INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
     let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";

@@ -166,7 +166,14 @@ impl World {
         let key = self.backbone.keys().create(address).await.unwrap();
         for (text, index) in texts.iter().zip(0_u16..) {
             let text = key.seal(&address, command(sequence), Field::Message, 0, text);
-            self.event(at, sequence, index, from, Event::MessagePosted { from, text, kind: None, client_message_id: None }).await;
+            self.event(
+                at,
+                sequence,
+                index,
+                from,
+                Event::MessagePosted { from, text, kind: None, client_message_id: None, signs: None },
+            )
+            .await;
         }
         sequence
     }

@@ -12,6 +12,7 @@ fn farewell(characters: u32) -> At<Event> {
         text: text(characters),
         kind: Some(MessageKind::Farewell),
         client_message_id: None,
+        signs: None,
     }
     .into()
 }

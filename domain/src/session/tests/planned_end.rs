@@ -42,8 +42,13 @@ fn it_ends_then_with_the_last_words() {
     given([started()]).when(end_as_planned(6)).then([]);
     given([started(), planned(6), ended(EndReason::ChatterLeft)]).when(end_as_planned(6)).then([]);
     let with_words = Event::EndPlanned { at: minutes(6), farewell: Some(text(5)) };
-    let farewell =
-        Event::MessagePosted { from: Author::System, text: text(5), kind: Some(MessageKind::Farewell), client_message_id: None };
+    let farewell = Event::MessagePosted {
+        from: Author::System,
+        text: text(5),
+        kind: Some(MessageKind::Farewell),
+        client_message_id: None,
+        signs: None,
+    };
     given([started(), with_words.into(), asked(1, 1, 1)]).when(end_as_planned(6)).then([
         farewell.into(),
         closed(1, Closing::SessionEnded),

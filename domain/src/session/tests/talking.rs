@@ -19,7 +19,8 @@ fn a_message_says_something() {
 
 #[test]
 fn a_chatters_message_has_at_most_4000_characters() {
-    let longest = Event::MessagePosted { from: Author::Chatter, text: text(4_000), kind: None, client_message_id: None };
+    let longest =
+        Event::MessagePosted { from: Author::Chatter, text: text(4_000), kind: None, client_message_id: None, signs: None };
     given([started()]).when(post_as(Author::Chatter, text(4_000))).then([longest.into()]);
     given([started()])
         .when(post_as(Author::Chatter, text(4_001)))
@@ -28,7 +29,7 @@ fn a_chatters_message_has_at_most_4000_characters() {
 
 #[test]
 fn an_agents_message_has_at_most_8000_characters() {
-    let longest = Event::MessagePosted { from: agent(), text: text(8_000), kind: None, client_message_id: None };
+    let longest = Event::MessagePosted { from: agent(), text: text(8_000), kind: None, client_message_id: None, signs: None };
     given([started()]).when(post_as(agent(), text(8_000))).then([longest.into()]);
     given([started()]).when(post_as(agent(), text(8_001))).rejects(Rejection::TextTooLong { characters: 8_001, limit: 8_000 });
 }

@@ -1,5 +1,6 @@
 //! Any link.
 
+use domain::abuse::Reason;
 use domain::link::{Changes, Command, Event, Link, MoreRecipients, Passcode, Recipients, Release, Settings};
 use domain::{Budget, Millis, Timestamp};
 use proptest::collection::vec;
@@ -143,6 +144,7 @@ impl Subject for Link {
             8 => draw(),
             1 => (session_id(), vec(hash(), 0..3), maybe(hash()))
                 .prop_map(|(session, clients, network)| Command::Block { session, clients, network }),
+            1 => Just(Command::NoticeAbuse { reason: Reason::PasscodeGuesses }),
             1 => Just(Command::RotateToken),
             1 => (any::<bool>(), maybe(sealed())).prop_map(|(end_sessions, farewell)| Command::Revoke { end_sessions, farewell }),
             2 => Just(Command::Warn),
@@ -180,6 +182,7 @@ impl Subject for Link {
                 clients,
                 network
             }),
+            Just(Event::AbuseNoticed { reason: Reason::ManyFromOneNetwork }),
             (session_id(), any::<bool>(), maybe(tally())).prop_map(|(session, unused, spent)| Event::Released {
                 session,
                 unused,

@@ -1,5 +1,6 @@
 //! Any session.
 
+use domain::abuse::{Level, Reason, Signs};
 use domain::session::{
     Author, Closing, Command, EndReason, Event, MessageKind, Origin, Reader, Session, Settings, Start, Terms, Wish,
 };
@@ -78,17 +79,30 @@ fn reason() -> impl Strategy<Value = EndReason> {
     ]
 }
 
+fn level() -> impl Strategy<Value = Level> {
+    prop_oneof![Just(Level::Noticed), Just(Level::Slowed), Just(Level::Priced), Just(Level::Closed)]
+}
+
 fn upto() -> impl Strategy<Value = u64> {
     prop_oneof![9 => 0_u64..50, 1 => any::<u64>()]
 }
 
 fn post() -> impl Strategy<Value = Command> {
-    (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| Command::Post {
-        from,
-        text,
-        kind,
-        client_message_id,
-    })
+    (author(), sealed(), maybe(kind()), maybe(sealed()), maybe(signs()), any::<bool>()).prop_map(
+        |(from, text, kind, client_message_id, signs, is_paid)| Command::Post {
+            from,
+            text,
+            kind,
+            client_message_id,
+            signs,
+            is_paid,
+        },
+    )
+}
+
+/// Few texts, so that they come again.
+fn signs() -> impl Strategy<Value = Signs> {
+    (maybe(0_u32..2), any::<u8>()).prop_map(|(likeness, addresses)| Signs { likeness, addresses })
 }
 
 fn ask() -> impl Strategy<Value = Command> {
@@ -193,6 +207,7 @@ impl Subject for Session {
             6 => (code(), device(), maybe(hash()))
                 .prop_map(|(code, device, client)| Command::TakeHandoff { code, device, client }),
             2 => sealed().prop_map(|reason| Command::Report { reason }),
+            2 => (0_u32..50).prop_map(|messages| Command::NoteFlood { messages }),
             2 => limits().prop_map(|budget| Command::SetBudget { budget }),
             6 => spend(),
             2 => device().prop_map(|device| Command::ForgetDevice { device }),
@@ -216,9 +231,17 @@ impl Subject for Session {
                 recipient: None,
                 origin,
             }),
-            (author(), sealed(), maybe(kind()), maybe(sealed())).prop_map(|(from, text, kind, client_message_id)| {
-                Event::MessagePosted { from, text, kind, client_message_id }
-            }),
+            (author(), sealed(), maybe(kind()), maybe(sealed()), maybe(signs())).prop_map(
+                |(from, text, kind, client_message_id, signs)| Event::MessagePosted {
+                    from,
+                    text,
+                    kind,
+                    client_message_id,
+                    signs
+                }
+            ),
+            any::<u32>().prop_map(|messages| Event::Flooded { messages }),
+            level().prop_map(|level| Event::AbuseNoticed { level, reasons: [Reason::Flood].into() }),
             asked.prop_map(|(question, from, form, fields, required, terms)| Event::QuestionAsked {
                 question,
                 from,

@@ -180,6 +180,8 @@ limits! {
         free_passcodes_of_link = "link", 30, "The same for everybody: from then on a guess costs on every address, the holder's too.";
         free_handoff_codes = "address", 5, "Wrong hand-off codes a day until guesses cost proof of work.";
         free_handoff_codes_of_network = "network (/24, /48)", 20, "The same for all addresses of a network.";
+        free_newcomers_of_network = "link and network (/24, /48)", 200, "Sessions begun on one link a day until coming in costs proof of work: a full lecture hall.";
+        dearest_message = "session", 5, "How often the price of a message doubles at most, where abuse is suspected: at 5 a second or two of a phone.";
         dearest_entry = "newcomer", 5, "How often the price of coming in doubles at most, in a network (/24, /48) from which somebody was shut out of the link: at 5 a second or two of a phone.";
         dearest_proof = "guess", 10, "How often the price of a guess doubles at most: at 10 the work is 82 million rounds of PBKDF2 on average.";
     }

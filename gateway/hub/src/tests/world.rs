@@ -86,7 +86,7 @@ pub(crate) fn ended() -> Event {
 /// A message whose words nobody can open: enough where nobody wants to.
 pub(crate) fn posted(bytes: usize) -> Event {
     let text = Sealed { bytes: vec![7; bytes].into(), characters: 3, fingerprint: Fingerprint::new([7; 16]) };
-    Event::MessagePosted { from: Author::Chatter, text, kind: None, client_message_id: None }
+    Event::MessagePosted { from: Author::Chatter, text, kind: None, client_message_id: None, signs: None }
 }
 
 /// Writes commits, each where the last one of its aggregate stands; one pen for an aggregate.
@@ -131,6 +131,7 @@ impl Pen {
             text: key.seal(&session, id, Field::Message, index, text),
             kind: None,
             client_message_id: None,
+            signs: None,
         };
         // Every message of a commit is sealed as its field's first.
         let events = words.iter().zip(std::iter::repeat(0)).map(said).collect();

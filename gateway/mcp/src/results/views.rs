@@ -1,8 +1,10 @@
 //! Links and sessions as agents see them: whole, with what is in force; never a passcode.
 
+use std::collections::BTreeSet;
 use std::ops::Not;
 
 use agent_events::CursorScope;
+use domain::abuse::{Level, Noticed, Reason};
 use domain::link::Standing;
 use domain::session::EndReason;
 use domain::{Budget, LinkId, Millis, SessionId, Timestamp};
@@ -247,6 +249,10 @@ pub(crate) struct SessionDetails {
     rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     feedback: Option<String>,
+    /// What they are suspected of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    abuse: Option<AbuseDetails>,
     /// What they answered, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Vec<AnswerDetails>>,
@@ -256,6 +262,13 @@ pub(crate) struct SessionDetails {
     /// Whether a chatter typed some of this.
     #[serde(skip_serializing_if = "Not::not")]
     untrusted: bool,
+}
+
+/// What a chatter is suspected of.
+#[derive(Debug, Serialize)]
+struct AbuseDetails {
+    level: Level,
+    reasons: BTreeSet<Reason>,
 }
 
 impl SessionDetails {
@@ -291,6 +304,7 @@ impl SessionDetails {
             last_agent_at: at(session.last_agent_at),
             rating: session.rating,
             feedback: words(session.feedback),
+            abuse: session.abuse.map(|Noticed { level, reasons }| AbuseDetails { level, reasons }),
         }
     }
 }
