@@ -1,13 +1,13 @@
 //! A form: fields that have been checked, so that every answer can be.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::field::date;
 use crate::plain_text::plain_text;
-use crate::{Answer, Choice, Field, FieldError, Kind, Limit, MOST_FIELDS, Values};
+use crate::{Choice, Field, FieldError, Kind, Limit, MOST_FIELDS};
 
 /// Characters of an intro.
 const INTRO: usize = 2_000;
@@ -37,7 +37,7 @@ pub struct Form {
     fields: Vec<Field>,
     /// What it means if nobody answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    if_silent: Option<Map<String, Value>>,
+    pub(crate) if_silent: Option<Map<String, Value>>,
 }
 
 impl Form {
@@ -65,26 +65,6 @@ impl Form {
             errors.extend(size_fault(&fields));
         }
         if errors.is_empty() { Ok(Self { intro, fields, if_silent: None }) } else { Err(errors) }
-    }
-
-    /// Sets what it means if nobody answers: values as complete as an answer that is given.
-    pub fn with_silence(mut self, given: &BTreeMap<String, Value>) -> Result<Self, Vec<FieldError>> {
-        let mut checked = self.check(given)?;
-        checked.values.retain(|_, value| !value.is_null());
-        let missing = self.fields.iter().filter(|field| field.required && !checked.values.contains_key(&field.key));
-        let told = |field: &Field| FieldError::new(&field.key, "missing", "What silence means must answer every required field.");
-        let errors: Vec<_> = missing.map(told).collect();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        self.if_silent = Some(checked.values);
-        Ok(self)
-    }
-
-    /// Returns what silence means, as an answer is stored.
-    pub fn silence(&self) -> Option<Answer> {
-        let values = self.if_silent.clone()?;
-        Some(Answer::new(self, Values { values, answered: 0, withdrawn: 0 }))
     }
 
     /// Reads a form as [`Self::to_document`] wrote it.
@@ -246,28 +226,6 @@ mod tests {
         .unwrap();
         assert_eq!(Form::from_document(&form.to_document()).unwrap(), form);
         assert_eq!((form.count(), form.required()), (3, 0b101));
-    }
-
-    #[test]
-    fn what_silence_means_is_a_whole_answer() {
-        let asked = || {
-            form(json!([
-                {"key": "ok", "label": "Fine?", "type": "yes_no"},
-                {"key": "why", "label": "Why?", "type": "text", "required": false},
-            ]))
-            .unwrap()
-        };
-        let silent = |given: Value| asked().with_silence(&serde_json::from_value(given).unwrap());
-        let whole = silent(json!({"ok": false, "why": ""})).unwrap();
-        assert_eq!(whole.silence().map(Answer::into_values).map(Value::Object), Some(json!({"ok": false})));
-        assert_eq!(Form::from_document(&whole.to_document()).unwrap(), whole);
-        assert_eq!(asked().silence(), None);
-        let wrong =
-            |given: Value| silent(given).unwrap_err().into_iter().map(|error| (error.key, error.code)).collect::<Vec<_>>();
-        assert_eq!(wrong(json!({"why": "x"})), [("ok".to_owned(), "missing")]);
-        assert_eq!(wrong(json!({"ok": null})), [("ok".to_owned(), "missing")]);
-        assert_eq!(wrong(json!({"ok": "no"})), [("ok".to_owned(), "wrong_type")]);
-        assert_eq!(wrong(json!({"ok": true, "no": 1})), [("no".to_owned(), "unknown_field")]);
     }
 
     #[test]

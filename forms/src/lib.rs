@@ -8,6 +8,7 @@ mod check;
 mod field;
 mod form;
 mod plain_text;
+mod silence;
 
 use serde::Serialize;
 

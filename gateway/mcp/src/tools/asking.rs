@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::conversation::{Conversation, Turn};
-use super::link_settings::{millis, minutes};
+use super::lengths::{millis, minutes};
 use super::{AnswerOrTask, Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;

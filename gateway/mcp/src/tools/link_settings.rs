@@ -14,6 +14,7 @@ use url::Url;
 
 use super::asking::{fields_in_short, form};
 use super::budgets::{budget, budget_as_given};
+use super::lengths::{millis, minutes};
 use crate::args::Bound;
 
 /// From how many characters on a passcode is not warned of.
@@ -272,16 +273,6 @@ fn is_origin(url: &Url) -> bool {
 
 fn wrong(happened: String) -> Problem {
     Problem::with_detail(Code::InvalidRequest, happened)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a length of some weeks is far below 2^52 milliseconds")]
-pub(super) fn minutes(length: Millis) -> f64 {
-    length.0 as f64 / 60_000.0
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
-pub(super) fn millis(minutes: f64) -> Millis {
-    Millis((minutes * 60_000.0).round() as i64)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod asking;
 mod budgets;
 mod conversation;
 mod history;
+mod lengths;
 mod link_settings;
 mod links;
 mod sessions;

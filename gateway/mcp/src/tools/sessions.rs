@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::link_settings::{millis, minutes};
+use super::lengths::{millis, minutes};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
