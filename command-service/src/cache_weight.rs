@@ -2,7 +2,7 @@
 
 use domain::agent::{Agent, Retired};
 use domain::link::Link;
-use domain::session::{Question, Session};
+use domain::session::{EventPosition, Question, Session};
 use domain::{Fingerprint, Memory, Sealed};
 
 /// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
@@ -51,7 +51,8 @@ impl CacheWeight for Session {
         let farewell = self.planned_end.as_ref().and_then(|planned| planned.farewell.as_ref()).map_or(0, sealed);
         let entries = self.questions.len() + self.open_questions.len() + self.read.len();
         let entries = entries + self.devices.len() + self.forgotten.len() + self.clients.len();
-        AGGREGATE + moments + forms + farewell + entries * ENTRY
+        let words = self.words.len() * size_of::<EventPosition>();
+        AGGREGATE + moments + words + forms + farewell + entries * ENTRY
     }
 }
 

@@ -21,7 +21,7 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         | Command::EndAsPlanned
         | Command::Expire
         | Command::Erase { .. } => Ok(vec![]),
-        Command::Spend { command, .. } => decide_pruned(command),
+        Command::Spend { command, .. } | Command::IfRead { command, .. } => decide_pruned(command),
         Command::Post { .. }
         | Command::Ask { .. }
         | Command::Answer { .. }
@@ -60,6 +60,7 @@ impl Session {
                 | Command::Report { .. }
                 | Command::SetBudget { .. }
                 | Command::Spend { .. }
+                | Command::IfRead { .. }
                 | Command::End { .. }
                 | Command::PlanEnd { .. }
                 | Command::EndAsPlanned
@@ -87,7 +88,7 @@ impl Session {
             }
             Command::Withdraw { question, reason } => self.withdraw(settings, *question, reason.as_ref(), now, policy),
             Command::TimeOutQuestions => self.time_out(now),
-            Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
+            Command::MarkRead { by, upto } => self.mark_read(*by, self.read_whole(*upto), now, policy),
             Command::GoIdle => self.go_idle(settings, now),
             Command::Resume { start_before } => match self.live(settings, now) {
                 Err(Rejection::Idle) if now >= *start_before => Err(Rejection::TooLate { start_before: *start_before }),
@@ -106,7 +107,7 @@ impl Session {
             Command::ForgetDevice { device } => Ok(self.forget(*device)),
             Command::Report { reason } => self.report(reason, policy),
             Command::SetBudget { budget } => Ok(self.set_budget(settings, *budget)),
-            Command::Spend { command, .. } => self.decide(command, now, policy),
+            Command::Spend { command, .. } | Command::IfRead { command, .. } => self.decide(command, now, policy),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::PlanEnd { within, farewell } => self.plan_end(settings, *within, farewell.as_ref(), now, policy),
             Command::EndAsPlanned => self.end_as_planned(settings, now, policy),

@@ -69,11 +69,14 @@ impl Rows {
             Event::QuestionClosed { question, .. } => self.close(commit, id, link, question.column()),
             Event::EndPlanned { at, .. } => self.schedule.set(cause, id, Purpose::EndAsPlanned, moment(*at)),
             Event::EndCalledOff { .. } => self.schedule.drop(cause, id, &[Purpose::EndAsPlanned]),
-            Event::QuestionAnswered { question, answered, withdrawn, values: _, missing: _ } => {
+            Event::QuestionAnswered { question, answered, withdrawn, values: _, missing } => {
                 row.last_word_at = at;
                 row.last_chatter_at = Some(at);
                 row.first_chatter_at.get_or_insert(at);
-                row.owed_since.get_or_insert(at);
+                // Whoever has answered in part is not done.
+                if *missing == 0 {
+                    row.owed_since.get_or_insert(at);
+                }
                 if let Some(question) = self.questions.change(&(id, question.column())) {
                     question.answered = (question.answered & !i16::from(*withdrawn)) | i16::from(*answered);
                     question.answers += 1;
