@@ -174,13 +174,17 @@ impl Agent {
             let turn = turns.entry(session.clone()).and_modify(|turn| *turn += 1).or_insert(0);
             let words = event.data.text.as_deref().unwrap_or_default();
             match answer(words, *turn) {
+                // Where the person has written again meanwhile, both are held: the next turn has those words, and answers them.
                 Answer::Say(text) => {
-                    let _: Value = self.call("temp_chat_send_message", json!({"session_id": session, "text": text})).await?;
+                    let send = json!({"session_id": session, "text": text, "after": waited.next_cursor});
+                    let _: Value = self.call("temp_chat_send_message", send).await?;
                 }
                 Answer::End(farewell) => {
-                    let _: Value =
-                        self.call("temp_chat_end_session", json!({"session_id": session, "farewell": farewell})).await?;
-                    turns.remove(&session);
+                    let end = json!({"session_id": session, "farewell": farewell, "after": waited.next_cursor});
+                    let ended: Value = self.call("temp_chat_end_session", end).await?;
+                    if ended.get("held").is_none() {
+                        turns.remove(&session);
+                    }
                 }
             }
         }

@@ -24,7 +24,7 @@ const SETTLES: Duration = Duration::from_secs(3);
 /// How many calls begin at once.
 const AT_ONCE: usize = 32;
 /// How long a call waits for the end of a burst once it has something: part of every measured time.
-const QUIET_MS: u64 = 300;
+const QUIET_MS: u64 = 30;
 /// Within how long all messages are sent: no wait may end before.
 const SPREAD: Duration = Duration::from_secs(30);
 const WAIT: &str = "temp_chat_wait_for_messages";

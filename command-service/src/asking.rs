@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::executor::{Outcome, Request};
 use crate::seal::Seal;
 use crate::talking::{SESSIONS_SEEN_WITHIN, author, command_name};
-use crate::{Commands, Receipt, Refusal};
+use crate::{Commands, Issuer, Receipt, Refusal};
 
 /// On which terms an agent asks; what silence means is said by the form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,16 +28,19 @@ pub struct Asking {
 }
 
 impl Commands {
-    /// Asks a question; a repeat of the same attempt with the same form and terms gets the first answer.
+    /// Asks a question; a repeat of the same attempt with the same form and terms gets the first answer. It is held where the agent has not
+    /// read what it says that it has.
     pub async fn ask(
         &self,
         session: Address,
-        actor: Actor,
+        issuer: impl Into<Issuer>,
         attempt: &str,
         form: &Form,
         asking: Asking,
     ) -> Result<(QuestionId, Receipt), Refusal> {
         let Asking { is_final, answer_within, replaces } = asking;
+        let issuer = issuer.into();
+        let actor = issuer.actor;
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &command_name(actor, attempt));
         let question = QuestionId::new(*self.inner.derived.command(&session, &format!("question:{id}")).bytes());
@@ -50,24 +53,28 @@ impl Commands {
         let (from, fields, required) = (author(actor), form.count(), form.required());
         let form = seal.text(Field::Form, &document);
         let wish = Wish { is_final, answer_within, if_silent, replaces };
-        let command = Command::Ask { question, from, form, fields, required, wish };
+        let command = issuer.bind(Command::Ask { question, from, form, fields, required, wish });
         let receipt = self.send_spending(session, Request { id, fingerprint, actor, command }).await?;
         Ok((question, receipt))
     }
 
-    /// Takes a question back; again changes nothing, and gets the first answer.
+    /// Takes a question back; again changes nothing, and gets the first answer. It is held where the agent has not read what it says that it
+    /// has.
     pub async fn withdraw_question(
         &self,
         session: Address,
-        actor: Actor,
+        issuer: impl Into<Issuer>,
         question: QuestionId,
         reason: Option<&str>,
     ) -> Result<Receipt, Refusal> {
+        let issuer = issuer.into();
+        let actor = issuer.actor;
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &command_name(actor, &format!("withdraw:{question}")));
         let fingerprint = key.fingerprint(&[b"withdraw", question.bytes()]);
         let reason = Seal { key: &key, address: session, id }.optional(Field::Withdrawal, reason);
-        self.send_session(session, Request { id, fingerprint, actor, command: Command::Withdraw { question, reason } }).await
+        let command = issuer.bind(Command::Withdraw { question, reason });
+        self.send_session(session, Request { id, fingerprint, actor, command }).await
     }
 
     /// Answers some or all fields of a question. A repeat with the same id and values gets the first answer, whatever has

@@ -2,7 +2,7 @@
 
 use domain::agent::{Agent, Retired};
 use domain::link::Link;
-use domain::session::{Question, Session};
+use domain::session::{EventPosition, Question, Session};
 use domain::{Fingerprint, Memory, Sealed};
 
 /// An aggregate's own structures, its entry in the cache, and the first node of each of its maps, in bytes (measured).
@@ -52,7 +52,8 @@ impl CacheWeight for Session {
         let entries = self.questions.len() + self.open_questions.len() + self.read.len();
         let entries = entries + self.devices.len() + self.forgotten.len() + self.clients.len();
         let suspicion = self.suspicion.len() * size_of::<(u32, i64)>();
-        AGGREGATE + moments + forms + farewell + suspicion + entries * ENTRY
+        let words = self.words.len() * size_of::<EventPosition>();
+        AGGREGATE + moments + words + forms + farewell + suspicion + entries * ENTRY
     }
 }
 

@@ -10,17 +10,18 @@ use nats::{Actor, Field};
 
 use crate::executor::Request;
 use crate::seal::Seal;
-use crate::{Commands, Receipt, Refusal, clock, random};
+use crate::{Commands, Issuer, Receipt, Refusal, clock, random};
 
 impl Commands {
-    /// Ends the chat; ending it again changes nothing.
+    /// Ends the chat; ending it again changes nothing. It is held where an agent has not read what it says that it has.
     pub async fn end(
         &self,
         session: Address,
-        actor: Actor,
+        issuer: impl Into<Issuer>,
         reason: EndReason,
         farewell: Option<&str>,
     ) -> Result<Receipt, Refusal> {
+        let issuer = issuer.into();
         let id = CommandId::new(random::bytes());
         let farewell = match farewell {
             None => None,
@@ -29,21 +30,22 @@ impl Commands {
                 Seal { key: &key, address: session, id }.optional(Field::Message, Some(text))
             }
         };
-        self.send_session(session, Request::new(id, actor, Command::End { reason, farewell })).await
+        self.send_session(session, Request::new(id, issuer.actor, issuer.bind(Command::End { reason, farewell }))).await
     }
 
-    /// Says when the chat ends; any word of the person's calls it off, and another call moves it.
+    /// Says when the chat ends; any word of the person's calls it off, and another call moves it. It is held as the end is.
     pub async fn plan_end(
         &self,
         session: Address,
-        actor: Actor,
+        issuer: impl Into<Issuer>,
         within: Millis,
         farewell: Option<&str>,
     ) -> Result<Receipt, Refusal> {
+        let issuer = issuer.into();
         let id = CommandId::new(random::bytes());
         let key = self.session_key(session).await?;
         let farewell = Seal { key: &key, address: session, id }.optional(Field::Message, farewell);
-        self.send_session(session, Request::new(id, actor, Command::PlanEnd { within, farewell })).await
+        self.send_session(session, Request::new(id, issuer.actor, issuer.bind(Command::PlanEnd { within, farewell }))).await
     }
 
     /// Ends the chat if it is open, destroys the key of its texts, and only then appends that they are erased. A repeat finishes

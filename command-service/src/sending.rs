@@ -83,31 +83,7 @@ impl Commands {
 
     /// Sends a request to a session.
     pub(crate) async fn send_session(&self, address: Address, request: Request<session::Command>) -> Result<Receipt, Refusal> {
-        let reserve = match request.command {
-            session::Command::Rate { .. }
-            | session::Command::ForgetDevice { .. }
-            | session::Command::End { .. }
-            | session::Command::EndAsPlanned
-            | session::Command::Expire
-            | session::Command::Erase { .. } => Reserve::Ending,
-            session::Command::Start(_)
-            | session::Command::Post { .. }
-            | session::Command::Ask { .. }
-            | session::Command::Answer { .. }
-            | session::Command::Withdraw { .. }
-            | session::Command::TimeOutQuestions
-            | session::Command::PlanEnd { .. }
-            | session::Command::MarkRead { .. }
-            | session::Command::GoIdle
-            | session::Command::Resume { .. }
-            | session::Command::Reschedule { .. }
-            | session::Command::OfferHandoff { .. }
-            | session::Command::TakeHandoff { .. }
-            | session::Command::Report { .. }
-            | session::Command::NoteFlood { .. }
-            | session::Command::SetBudget { .. }
-            | session::Command::Spend { .. } => Reserve::Ordinary,
-        };
+        let reserve = reserve_of(&request.command);
         let outcome = Box::pin(self.inner.sessions.execute(address, request, reserve)).await?;
         Ok(self.receipt(address.agent, &outcome))
     }
@@ -121,5 +97,35 @@ impl Commands {
             at: outcome.answer.at,
             replayed: outcome.replayed,
         }
+    }
+}
+
+/// Returns which space of the log a command to a session may use.
+fn reserve_of(command: &session::Command) -> Reserve {
+    match command {
+        session::Command::IfRead { command, .. } => reserve_of(command),
+        session::Command::Rate { .. }
+        | session::Command::ForgetDevice { .. }
+        | session::Command::End { .. }
+        | session::Command::EndAsPlanned
+        | session::Command::Expire
+        | session::Command::Erase { .. } => Reserve::Ending,
+        session::Command::Start(_)
+        | session::Command::Post { .. }
+        | session::Command::Ask { .. }
+        | session::Command::Answer { .. }
+        | session::Command::Withdraw { .. }
+        | session::Command::TimeOutQuestions
+        | session::Command::PlanEnd { .. }
+        | session::Command::MarkRead { .. }
+        | session::Command::GoIdle
+        | session::Command::Resume { .. }
+        | session::Command::Reschedule { .. }
+        | session::Command::OfferHandoff { .. }
+        | session::Command::TakeHandoff { .. }
+        | session::Command::Report { .. }
+        | session::Command::NoteFlood { .. }
+        | session::Command::SetBudget { .. }
+        | session::Command::Spend { .. } => Reserve::Ordinary,
     }
 }

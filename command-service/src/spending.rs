@@ -28,7 +28,10 @@ impl Commands {
                     has_resumed = true;
                 }
                 Err(Refusal::Session(Rejection::NeedsGrant { spent, cost })) if began.elapsed() < DRAWN_FOR => {
-                    self.draw(session, spent, cost).await?;
+                    // Sent again without more, what is held is told so.
+                    if self.is_still_read(session, &request.command).await? {
+                        self.draw(session, spent, cost).await?;
+                    }
                 }
                 Err(Refusal::Session(Rejection::NeedsGrant { .. })) => return Err(Refusal::Busy),
                 Err(refusal @ Refusal::Session(Rejection::BudgetReached(Reached { of: Span::Session, .. }))) => {
@@ -52,6 +55,12 @@ impl Commands {
         let command = Command::Spend { granted, command: Box::new(request.command.clone()) };
         let Request { id, fingerprint, actor, .. } = *request;
         self.send_session(session, Request { id, fingerprint, actor, command }).await
+    }
+
+    /// Tells whether an agent's command has nothing unread before it, on the newest state: what is held draws nothing.
+    async fn is_still_read(&self, session: Address, command: &Command) -> Result<bool, Refusal> {
+        let Command::IfRead { read, .. } = command else { return Ok(true) };
+        Ok(self.inner.sessions.look(session, Duration::ZERO, |root| root.state.is_read(*read)).await?)
     }
 
     /// Draws what a session is about to spend. No key is the author of what is told of a budget then: every key hears of it.

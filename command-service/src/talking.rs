@@ -2,33 +2,42 @@
 
 use std::time::Duration;
 
-use domain::session::{Author, Command, Reader, Rejection, Session, Status};
-use domain::{Address, CommandId};
+use domain::session::{Author, Command, EventPosition, Reader, Rejection, Session, Status};
+use domain::{Address, CommandId, KeyId, Root};
 use nats::{Actor, DataKey, Field};
 
 use crate::executor::Request;
 use crate::seal::Seal;
 use crate::suspecting::signs;
-use crate::{Commands, Receipt, Refusal, random};
+use crate::{Commands, Issuer, Receipt, Refusal, random};
 
 /// How old a session's state may be where no decision depends on it.
 pub(crate) const SESSIONS_SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Commands {
     /// Posts a message; a repeat with the same id and text gets the first answer. A chatter's message resumes an idle session.
-    pub async fn post(&self, session: Address, actor: Actor, message_id: &str, text: &str) -> Result<Receipt, Refusal> {
-        self.post_paid(session, actor, message_id, text, false).await
+    /// An agent's is held where it has not read what it says that it has.
+    pub async fn post(
+        &self,
+        session: Address,
+        issuer: impl Into<Issuer>,
+        message_id: &str,
+        text: &str,
+    ) -> Result<Receipt, Refusal> {
+        self.post_paid(session, issuer, message_id, text, false).await
     }
 
     /// Posts a message for which proof of work was done, or not.
     pub async fn post_paid(
         &self,
         session: Address,
-        actor: Actor,
+        issuer: impl Into<Issuer>,
         message_id: &str,
         text: &str,
         is_paid: bool,
     ) -> Result<Receipt, Refusal> {
+        let issuer = issuer.into();
+        let actor = issuer.actor;
         let key = self.session_key(session).await?;
         let id = self.inner.derived.command(&session, &command_name(actor, message_id));
         let seal = Seal { key: &key, address: session, id };
@@ -37,7 +46,7 @@ impl Commands {
         // Only a chatter's ids are stored: an agent's are not shown to anyone.
         let client_message_id = (actor == Actor::Chatter).then(|| seal.text(Field::ClientMessageId, message_id));
         let fingerprint = text.fingerprint;
-        let command = Command::Post { from: author(actor), text, kind: None, client_message_id, signs, is_paid };
+        let command = issuer.bind(Command::Post { from: author(actor), text, kind: None, client_message_id, signs, is_paid });
         let posted = self.send_spending(session, Request { id, fingerprint, actor, command }).await;
         if actor == Actor::Chatter { self.watch(session, id, signs.is_some(), posted).await } else { posted }
     }
@@ -47,13 +56,29 @@ impl Commands {
         CommandId::new(random::bytes()).to_string()
     }
 
+    /// Returns up to where a key has read a session: what it has acknowledged, or was given since. To be asked when its call arrives: what
+    /// another of its calls acknowledges later, this one did not know.
+    pub async fn read_by(&self, session: Address, key: KeyId, given: Option<EventPosition>) -> Result<EventPosition, Refusal> {
+        let view = |root: &Root<Session>| {
+            let read = root.state.read_by(key, given);
+            (read, root.state.is_read(read))
+        };
+        let (read, is_all) = self.inner.sessions.look(session, SESSIONS_SEEN_WITHIN, view).await?;
+        if is_all {
+            return Ok(read);
+        }
+        // Another process may have written its mark a moment ago.
+        let (read, _) = self.inner.sessions.look(session, Duration::ZERO, view).await?;
+        Ok(read)
+    }
+
     /// Records how far a reader has read.
-    pub async fn mark_read(&self, session: Address, by: Reader, upto: u64) -> Result<Receipt, Refusal> {
+    pub async fn mark_read(&self, session: Address, by: Reader, upto: impl Into<EventPosition>) -> Result<Receipt, Refusal> {
         let actor = match by {
             Reader::Chatter => Actor::Chatter,
             Reader::Agent(key) => Actor::Agent(key),
         };
-        self.ask_session(session, actor, Command::MarkRead { by, upto }).await
+        self.ask_session(session, actor, Command::MarkRead { by, upto: upto.into() }).await
     }
 
     /// Rates the chat, once; also after its end, until it is erased.

@@ -29,6 +29,9 @@ pub trait Aggregate: Default + Clone + Debug + PartialEq + Serialize + Deseriali
     /// Applies an event that happened at `at`; total: every recorded event can be applied.
     fn evolve(&mut self, event: &Self::Event, at: Timestamp);
 
+    /// Notes where a recorded commit stands in the log, after its events were applied.
+    fn recorded(&mut self, _sequence: u64, _events: &[Self::Event]) {}
+
     /// Tells whether a repeat of the command behind `event` must get its first answer; other commands can be decided again
     /// without harm.
     fn must_remember(event: &Self::Event) -> bool;
@@ -171,8 +174,9 @@ impl<A: Aggregate> Root<A> {
         self.remember(id, answer, events);
     }
 
-    /// Remembers a command whose events are already applied, once its commit is acknowledged.
+    /// Remembers a command whose events are already applied, and where its commit stands, once that is acknowledged.
     pub fn remember(&mut self, id: CommandId, answer: Remembered, events: &[A::Event]) {
+        self.state.recorded(answer.sequence, events);
         if events.iter().any(A::must_remember) {
             self.memory.remember(id, answer, A::REMEMBERS);
         }

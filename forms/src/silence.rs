@@ -11,7 +11,7 @@ impl Form {
     pub fn with_silence(mut self, given: &BTreeMap<String, Value>) -> Result<Self, Vec<FieldError>> {
         let mut checked = self.check(given)?;
         checked.values.retain(|_, value| !value.is_null());
-        let missing = self.fields.iter().filter(|field| field.required && !checked.values.contains_key(&field.key));
+        let missing = self.fields().iter().filter(|field| field.required && !checked.values.contains_key(&field.key));
         let told = |field: &Field| FieldError::new(&field.key, "missing", "What silence means must answer every required field.");
         let errors: Vec<_> = missing.map(told).collect();
         if !errors.is_empty() {

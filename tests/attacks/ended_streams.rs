@@ -34,7 +34,7 @@ async fn a_stream_ends_within_a_second_after_the_chat_whatever_ended_it() {
         chatter.say("Hello").await;
         let mut stream = chatter.follow(None).await;
         stream.words(1).await;
-        let session = json!({"session_id": chatter.session});
+        let session = json!({"session_id": chatter.session, "even_if_unread": true});
         match end {
             "leave" => drop(chatter.post("/end", &json!({})).await.expect(200)),
             "end" => drop(agent.ask("temp_chat_end_session", session).await),

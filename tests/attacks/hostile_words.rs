@@ -117,7 +117,7 @@ async fn no_trick_hides_in_answers_or_in_what_somebody_else_is_quoted_with() {
     let values = json!({"why": tricks(), "which": quoted("one")});
     let body = json!({"client_message_id": uuid(), "question_id": asked["data"]["question_id"], "values": values});
     chatter.post("/answers", &body).await.expect(201);
-    let again = json!({"session_id": chatter.session, "fields": fields, "intro": quoted("Once more")});
+    let again = json!({"session_id": chatter.session, "fields": fields, "intro": quoted("Once more"), "even_if_unread": true});
     agent.ask("temp_chat_ask", again).await;
 
     let mut told = vec![("what it made".to_owned(), link.clone())];

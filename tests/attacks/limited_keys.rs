@@ -91,7 +91,8 @@ impl Place {
         let chatter = Chatter::of(visitor.clone(), &joined);
         chatter.say(&format!("Words of {name}")).await;
         let fields = json!([{"key": "ok", "label": "OK?", "type": "yes_no"}]);
-        let asked = agent.ask("temp_chat_ask", json!({"session_id": chatter.session, "fields": fields})).await;
+        let ask = json!({"session_id": chatter.session, "fields": fields, "even_if_unread": true});
+        let asked = agent.ask("temp_chat_ask", ask).await;
         Self { name, link, chatter, question: asked["sent"]["question_id"].clone() }
     }
 
@@ -374,7 +375,7 @@ async fn an_idempotency_key_of_another_link_means_nothing_to_a_limited_key() {
     let agent = Installation::shared().another_agent("Same again").await;
     let (theirs, mine) = (Place::of(&agent, "theirs").await, Place::of(&agent, "mine").await);
     let limited = holder(&agent, &mine, &["--link", "MINE"]).await;
-    let said = |place: &Place| json!({"session_id": place.chatter.session, "text": "Hello", "idempotency_key": "1"});
+    let said = |place: &Place| json!({"session_id": place.chatter.session, "text": "Hello", "idempotency_key": "1", "even_if_unread": true});
     let first = agent.ask("temp_chat_send_message", said(&theirs)).await;
     let second = limited.ask("temp_chat_send_message", said(&mine)).await;
     assert_eq!((&first["sent"]["replayed"], &second["sent"]["replayed"]), (&json!(false), &json!(false)));

@@ -19,10 +19,11 @@ impl Scene {
         Self { agent, link, chatter }
     }
 
-    /// Asks whether a van is to be booked; `more` says on which terms.
+    /// Asks whether a van is to be booked, whatever the person has said meanwhile; `more` says on which terms.
     async fn ask(&self, more: Value) -> Value {
         let mut question = json!({
             "session_id": self.chatter.session,
+            "even_if_unread": true,
             "fields": [
                 {"key": "ok", "label": "Book the van?", "type": "yes_no"},
                 {"key": "note", "label": "Anything else?", "type": "text", "required": false},
@@ -251,7 +252,7 @@ async fn a_deadline_and_what_silence_means_are_told_beforehand() {
     browser.shows(".card:last-of-type .terms", "nothing is decided by silence").await;
     // Whoever fills it in was not disturbed.
     assert_eq!(browser.run("return document.querySelector('.card textarea').value").await, "A draft");
-    let withdraw = json!({"session_id": session, "question_id": asked["sent"]["question_id"], "reason": "All is clear."});
+    let withdraw = json!({"session_id": session, "question_id": asked["sent"]["question_id"], "reason": "All is clear.", "even_if_unread": true});
     agent.ask("temp_chat_withdraw_question", withdraw).await;
     browser.shows(".card .closing", "Van Hire has taken this question back.").await;
     browser.shows(".card .closing", "All is clear.").await;

@@ -57,7 +57,8 @@ async fn long_answers_come_whole_and_of_very_many_the_newest() {
     ]);
     let mut asked = Value::Null;
     for _ in 0..3 {
-        asked = agent.ask("temp_chat_ask", json!({"session_id": chatter.session, "fields": long})).await;
+        let ask = json!({"session_id": chatter.session, "fields": long, "even_if_unread": true});
+        asked = agent.ask("temp_chat_ask", ask).await;
         let values = json!({"one": "ä".repeat(4_000), "two": "b".repeat(4_000)});
         let question = &asked["sent"]["question_id"];
         let answer = json!({"client_message_id": uuid(), "question_id": question, "values": values});

@@ -234,6 +234,6 @@ async fn an_answer_after_the_end_is_told_that_it_ended() {
     chatter.post("/answers", &answer(true)).await.expect(201);
     agent.say(&chatter.session, "Thanks.").await;
     chatter.post("/answers", &answer(false)).await.refused(409, "question_closed");
-    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session})).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": chatter.session, "even_if_unread": true})).await;
     chatter.post("/answers", &answer(false)).await.refused(409, "session_ended");
 }

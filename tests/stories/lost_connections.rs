@@ -111,7 +111,7 @@ impl Chat {
             let wait = self.rng.random_range(0..2);
             let send = json!({
                 "session_id": self.chatter.session, "text": text, "idempotency_key": format!("answer-{run}"),
-                "wait_for_reply_seconds": wait,
+                "wait_for_reply_seconds": wait, "even_if_unread": true,
             });
             ("temp_chat_send_message", self.with_place(send))
         };

@@ -23,6 +23,7 @@ mod erasure;
 mod errors_to_act_on;
 mod figures;
 mod for_everyone;
+mod held;
 mod in_a_browser;
 mod joining;
 mod keys;

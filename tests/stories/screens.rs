@@ -191,7 +191,7 @@ async fn question_lives(agent: &Agent, browser: &Browser, (link, session): (&Val
         let silent = minutes.map(|_| json!({"note": "At the door"}));
         let question = json!({
             "session_id": session, "intro": "One last thing", "fields": [field], "answer_within_minutes": minutes,
-            "if_silent": silent, "replaces": replaces,
+            "if_silent": silent, "replaces": replaces, "even_if_unread": true,
         });
         agent.ask("temp_chat_ask", question).await["sent"]["question_id"].clone()
     };
@@ -202,25 +202,26 @@ async fn question_lives(agent: &Agent, browser: &Browser, (link, session): (&Val
     let other = ask(None, Some(&timed)).await;
     browser.shows(".card .unsent", "At the blue gate").await;
     look("question-replaced-while-editing").await;
-    let withdraw = json!({"session_id": session, "question_id": other, "reason": "We found the bell on the map."});
+    let withdraw =
+        json!({"session_id": session, "question_id": other, "reason": "We found the bell on the map.", "even_if_unread": true});
     agent.ask("temp_chat_withdraw_question", withdraw).await;
     browser.shows(".card:last-child .closing", "the bell").await;
     look("question-withdrawn").await;
     ask(Some(0.03), None).await;
     browser.shows(".card:last-child .closing", "As announced").await;
     look("question-timed-out").await;
-    let yes = json!({"session_id": session, "fields": [{"key": "ok", "label": "All clear?", "type": "yes_no"}]});
+    let yes = json!({"session_id": session, "fields": [{"key": "ok", "label": "All clear?", "type": "yes_no"}], "even_if_unread": true});
     agent.ask("temp_chat_ask", yes).await;
     browser.click(".card:last-child .option").await;
     browser.shows(".card:last-child .closing", "This question is closed").await;
     look("question-answered-for-good").await;
     ask(None, None).await;
     browser.find(".card:last-child textarea").await;
-    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 5})).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 5, "even_if_unread": true})).await;
     browser.shows(".strip", "will end this chat in 5 minutes").await;
     look("end-planned").await;
     browser.type_into("#message", "What I still wanted to sa").await;
-    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 0.02})).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 0.02, "even_if_unread": true})).await;
     browser.shows(".ending .unsent", "What I still wanted to sa").await;
     look("ended-while-writing").await;
     drop(agent.wait(link, None).await);

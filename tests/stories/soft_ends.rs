@@ -47,7 +47,7 @@ async fn the_page_warns_and_keeps_what_was_not_sent() {
     browser.click("form button[type=submit]").await;
     browser.find("#message").await;
     let session: Value = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
-    let end = |minutes: f64| json!({"session_id": session, "in_minutes": minutes});
+    let end = |minutes: f64| json!({"session_id": session, "in_minutes": minutes, "even_if_unread": true});
     agent.ask("temp_chat_end_session", end(5.0)).await;
     browser.shows(".strip", "Van Hire will end this chat in 5 minutes. Write something if it should go on.").await;
     // Whoever comes back is told too.

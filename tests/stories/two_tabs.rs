@@ -49,7 +49,8 @@ async fn two_tabs_show_the_same_and_end_together() {
     browser.shows(".message.mine", "From the first tab").await;
     twice.write("From the second tab").await;
     let fields = json!([{"key": "lift", "label": "Is there a lift?", "type": "yes_no"}]);
-    twice.agent.ask("temp_chat_ask", json!({"session_id": twice.session, "fields": fields, "final": false})).await;
+    let ask = json!({"session_id": twice.session, "fields": fields, "final": false, "even_if_unread": true});
+    twice.agent.ask("temp_chat_ask", ask).await;
     browser.click(".card .option:nth-child(1)").await;
     browser.shows(".card .text-button", "Change").await;
     browser.other_tab().await;
@@ -226,7 +227,7 @@ async fn two_quick_taps_are_one_and_a_passcode_is_asked_for_again() {
     browser.type_into("#message", "Hello\u{e007}").await;
     browser.shows(".message.mine .meta", "Sent").await;
     let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
-    agent.ask("temp_chat_end_session", json!({"session_id": session})).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "even_if_unread": true})).await;
     browser.find(".anew button").await;
     browser.run("const anew = document.querySelector('.anew button'); anew.click(); anew.click()").await;
     browser.type_into("#message", "Anew\u{e007}").await;
@@ -234,7 +235,7 @@ async fn two_quick_taps_are_one_and_a_passcode_is_asked_for_again() {
     assert_eq!(browser.texts(".message.mine .bubble").await, ["Anew"]);
     // Where the page does not know the passcode any more, it asks for it again.
     let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
-    agent.ask("temp_chat_end_session", json!({"session_id": session})).await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "even_if_unread": true})).await;
     browser.visit(link["url"].as_str().unwrap()).await;
     browser.click(".anew button").await;
     browser.type_into("#passcode", "plum jam\u{e007}").await;

@@ -34,7 +34,7 @@ impl Scene {
     }
 
     async fn ask(&self, fields: Value) -> Value {
-        let arguments = json!({"session_id": self.chatter.session, "fields": fields, "final": false});
+        let arguments = json!({"session_id": self.chatter.session, "fields": fields, "final": false, "even_if_unread": true});
         self.agent.ask("temp_chat_ask", arguments).await
     }
 

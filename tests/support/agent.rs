@@ -150,6 +150,12 @@ impl Agent {
 
     /// Waits for what comes where the arguments of a wait say; that nothing came in its time is no answer.
     pub(crate) async fn hear(&self, mut arguments: Value) -> Value {
+        // Somebody who came and was greeted wakes nobody; a look tells of them.
+        arguments["timeout_seconds"] = json!(0);
+        let there = self.ask("temp_chat_wait_for_messages", arguments.clone()).await;
+        if there["events"] != json!([]) {
+            return there;
+        }
         arguments["timeout_seconds"] = json!(WAITS);
         let heard = until("something to hear", async || {
             let heard = self.ask("temp_chat_wait_for_messages", arguments.clone()).await;
@@ -172,9 +178,12 @@ impl Agent {
         self.ask("temp_chat_list_links", json!({"limit": 1})).await;
     }
 
-    /// Says something in a session.
+    /// Says something in a session, whatever the person has said meanwhile: for stories of something else.
     pub(crate) async fn say(&self, session: &str, text: &str) -> Value {
-        self.ask("temp_chat_send_message", json!({"session_id": session, "text": text})).await
+        let message = json!({"session_id": session, "text": text, "even_if_unread": true});
+        let sent = self.ask("temp_chat_send_message", message).await;
+        assert!(sent["sent"]["event_id"].is_string(), "{sent}");
+        sent
     }
 }
 

@@ -71,7 +71,7 @@ impl LiveChat {
         };
         chat.post("first", "Hello! Is Friday at ten still free?").await?;
         chat.post("second", "Or at eleven?").await?;
-        chat.call(SEND, &json!({"session_id": session, "text": "Ten is free."})).await?;
+        chat.call(SEND, &json!({"session_id": session, "text": "Ten is free.", "even_if_unread": true})).await?;
         chat.acknowledge_all().await?;
         Ok(chat)
     }

@@ -16,6 +16,7 @@ mod replays;
 mod rows;
 mod schedule;
 mod staleness;
+mod unread;
 mod unused_keys;
 mod worker;
 mod world;

@@ -1,7 +1,7 @@
 //! The commands to a session.
 
-use super::questions::Wish;
-use super::{Author, EndReason, MessageKind, Origin, Reader, Settings};
+use super::question::Wish;
+use super::{Author, EndReason, EventPosition, MessageKind, Origin, Reader, Settings};
 use crate::abuse::Signs;
 use crate::budget::{Limits, Tally};
 use crate::{DeviceId, Fingerprint, HandoffId, LinkId, Millis, QuestionId, Sealed, Timestamp};
@@ -65,8 +65,8 @@ pub enum Command {
     MarkRead {
         /// The reader.
         by: Reader,
-        /// The log sequence of the last event read.
-        upto: u64,
+        /// The last event read.
+        upto: EventPosition,
     },
     /// Makes the session idle after a long silence, so that its admission can be released.
     GoIdle,
@@ -125,6 +125,13 @@ pub enum Command {
     Spend {
         /// What the link has granted, at the most; of what it does not limit, more than anybody spends.
         granted: Tally,
+        /// The command.
+        command: Box<Command>,
+    },
+    /// Carries out an agent's command, unless the person has said something that the agent's key has not read.
+    IfRead {
+        /// The last event that it has.
+        read: EventPosition,
         /// The command.
         command: Box<Command>,
     },

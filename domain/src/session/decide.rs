@@ -1,5 +1,6 @@
 //! The decisions of a session.
 
+use super::within::{within_fields, within_length};
 use super::{Asked, Author, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Status, Terms};
 use crate::budget::Limits;
 use crate::time::full_minute;
@@ -22,7 +23,7 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         | Command::EndAsPlanned
         | Command::Expire
         | Command::Erase { .. } => Ok(vec![]),
-        Command::Spend { command, .. } => decide_pruned(command),
+        Command::Spend { command, .. } | Command::IfRead { command, .. } => decide_pruned(command),
         Command::Post { .. }
         | Command::Ask { .. }
         | Command::Answer { .. }
@@ -62,6 +63,7 @@ impl Session {
                 | Command::NoteFlood { .. }
                 | Command::SetBudget { .. }
                 | Command::Spend { .. }
+                | Command::IfRead { .. }
                 | Command::End { .. }
                 | Command::PlanEnd { .. }
                 | Command::EndAsPlanned
@@ -96,7 +98,7 @@ impl Session {
             }
             Command::Withdraw { question, reason } => self.withdraw(settings, *question, reason.as_ref(), now, policy),
             Command::TimeOutQuestions => self.time_out(now),
-            Command::MarkRead { by, upto } => self.mark_read(*by, *upto, now, policy),
+            Command::MarkRead { by, upto } => self.mark_read(*by, self.read_whole(*upto), now, policy),
             Command::GoIdle => self.go_idle(settings, now),
             Command::Resume { start_before } => match self.live(settings, now) {
                 Err(Rejection::Idle) if now >= *start_before => Err(Rejection::TooLate { start_before: *start_before }),
@@ -116,7 +118,7 @@ impl Session {
             Command::Report { reason } => self.report(reason, policy),
             Command::NoteFlood { messages } => Ok(self.note_flood(*messages, now)),
             Command::SetBudget { budget } => Ok(self.set_budget(settings, *budget)),
-            Command::Spend { command, .. } => self.decide(command, now, policy),
+            Command::Spend { command, .. } | Command::IfRead { command, .. } => self.decide(command, now, policy),
             Command::End { reason, farewell } => self.end(settings, *reason, farewell.as_ref(), now, policy),
             Command::PlanEnd { within, farewell } => self.plan_end(settings, *within, farewell.as_ref(), now, policy),
             Command::EndAsPlanned => self.end_as_planned(settings, now, policy),
@@ -340,23 +342,8 @@ fn begin(start: &Start, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, R
     Ok(events)
 }
 
-pub(super) fn within_fields(fields: u8, policy: &Policy) -> Result<(), Rejection> {
-    if fields == 0 || fields > policy.question_fields {
-        return Err(Rejection::FieldCount { fields, limit: policy.question_fields });
-    }
-    Ok(())
-}
-
 fn system_message(text: &Sealed, kind: MessageKind) -> Event {
     Event::MessagePosted { from: Author::System, text: text.clone(), kind: Some(kind), client_message_id: None, signs: None }
-}
-
-pub(super) fn within_length(text: &Sealed, limit: u32) -> Result<(), Rejection> {
-    match text.characters {
-        0 => Err(Rejection::TextEmpty),
-        characters if characters > limit => Err(Rejection::TextTooLong { characters, limit }),
-        _ => Ok(()),
-    }
 }
 
 /// Reduces a language tag to language, script and region (RFC 5646, section 2.1). The tag is stored unsealed and shown to the

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::questions::{Closing, Terms};
+use super::question::{Closing, Terms};
 use crate::abuse::{Level, Reason, Signs};
 use crate::aggregate::domain_event;
 use crate::budget::{Limits, Reached};

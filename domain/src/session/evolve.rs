@@ -32,10 +32,13 @@ impl Session {
                 self.note_asked(*question, Question { form, terms, ..Question::of_masks(masks, 0) });
             }
             Event::QuestionClosed { question, why, .. } => self.note_closed(*question, *why),
-            Event::QuestionAnswered { question, answered, withdrawn, .. } => {
+            Event::QuestionAnswered { question, answered, withdrawn, missing, .. } => {
                 self.note_answered(*question, *answered, *withdrawn);
                 self.note_word_of_person();
-                self.owed_since.get_or_insert(at);
+                // Whoever has answered in part is not done.
+                if *missing == 0 {
+                    self.owed_since.get_or_insert(at);
+                }
                 self.last_word_at = at;
             }
             Event::MarkedRead { by, upto } => {

@@ -7,17 +7,21 @@ mod devices;
 mod event;
 mod evolve;
 mod planned_end;
+mod question;
 mod questions;
 mod spending;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod unread;
+mod within;
 
 pub use command::{Asked, Command, Start};
 pub use event::{Author, EndReason, Event, MessageKind, Origin, Reader, Settings};
 pub use planned_end::PlannedEnd;
-pub use questions::{Closing, Question, Terms, Wish};
+pub use question::{Closing, Question, Terms, Wish};
 pub use standing::Standing;
+pub use unread::EventPosition;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
@@ -82,6 +86,8 @@ pub struct Session {
     /// How much the chatter is suspected of abuse.
     #[serde(default)]
     pub suspicion: Suspicion,
+    /// Where the person's newest words are in the log: messages and answers.
+    pub words: Vector<EventPosition>,
 }
 
 /// The status of a session.
@@ -268,6 +274,14 @@ pub enum Rejection {
         /// The limit.
         limit: u32,
     },
+    /// The person has said something that the agent's key has not read.
+    #[error("{count} of the person's words are unread")]
+    Unread {
+        /// How many words; at most 100 are counted.
+        count: u32,
+        /// The last of them.
+        last: EventPosition,
+    },
     /// The code is wrong, used, expired, or none was offered: the rejection does not tell which.
     #[error("this code opens nothing")]
     HandoffUnknown,
@@ -311,11 +325,15 @@ impl Aggregate for Session {
     type Rejection = Rejection;
 
     fn decide(&self, command: &Command, now: Timestamp, policy: &Policy) -> Result<Vec<Event>, Rejection> {
-        self.decide_within_budgets(command, now, policy)
+        self.decide_within(command, spending::Bounds::default(), now, policy)
     }
 
     fn evolve(&mut self, event: &Event, at: Timestamp) {
         self.evolve(event, at);
+    }
+
+    fn recorded(&mut self, sequence: u64, events: &[Event]) {
+        self.note_words(sequence, events);
     }
 
     fn must_remember(event: &Event) -> bool {
@@ -327,7 +345,7 @@ impl Aggregate for Session {
             | Event::Rated { .. }
             | Event::Reported { .. }
             | Event::EndPlanned { .. }
-            | Event::QuestionClosed { why: Closing::Withdrawn, .. }
+            | Event::QuestionClosed { why: Closing::Withdrawn | Closing::TimedOut, .. }
             | Event::Flooded { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. } => true,
@@ -339,10 +357,7 @@ impl Aggregate for Session {
             | Event::DeviceForgotten { .. }
             | Event::BudgetReached { .. }
             | Event::BudgetSet { .. }
-            | Event::QuestionClosed {
-                why: Closing::Answered | Closing::Replaced | Closing::TimedOut | Closing::SessionEnded,
-                ..
-            }
+            | Event::QuestionClosed { why: Closing::Answered | Closing::Replaced | Closing::SessionEnded, .. }
             | Event::EndCalledOff { .. }
             | Event::AbuseNoticed { .. }
             | Event::Ended { .. }
@@ -372,6 +387,7 @@ impl Aggregate for Session {
             | Rejection::QuestionUnknown { .. }
             | Rejection::ReadTooSoon { .. }
             | Rejection::HandoffUnknown
+            | Rejection::Unread { .. }
             | Rejection::NotDue { .. }
             | Rejection::StillOpen => true,
             // The cached state says that the time is up, but another process may have extended it.

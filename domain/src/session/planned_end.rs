@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::within_length;
-use super::questions::within_time;
+use super::within::{within_length, within_time};
 use super::{Author, EndReason, Event, Rejection, Session, Settings, Status};
 use crate::{Millis, Policy, Sealed, Timestamp};
 

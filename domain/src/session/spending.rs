@@ -1,31 +1,48 @@
 //! What a session spends, and its budgets: its own, and what its link has granted it.
 
-use super::{Author, Command, Event, Rejection, Session, Settings};
+use super::{Author, Command, Event, EventPosition, Rejection, Session, Settings};
 use crate::budget::{Amounts, Measure, Span, Spending, Tally};
 use crate::{Policy, Sealed, Timestamp};
 
 /// What a commit takes in the log beside its texts, in bytes (measured: 400 to 700).
 const COMMIT: u64 = 512;
 
+/// What a command is held to beside the session's own rules.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds<'a> {
+    /// What the link has granted.
+    granted: Option<&'a Tally>,
+    /// How far the key has read that gives the command.
+    read: Option<EventPosition>,
+}
+
 impl Session {
-    /// Decides a command within the budgets; a command that is not told what the link has granted is held to the session's own alone.
-    pub(super) fn decide_within_budgets(
+    /// Decides a command within the budgets, and within what the agent's key has read; a command that is not told what the link has granted
+    /// is held to the session's own budget alone.
+    pub(super) fn decide_within(
         &self,
         command: &Command,
+        bounds: Bounds<'_>,
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
-        let (granted, command) = match command {
-            Command::Spend { granted, command } => (Some(granted), command.as_ref()),
-            other => (None, other),
-        };
+        if let Command::Spend { granted, command } = command {
+            let granted = Some(bounds.granted.unwrap_or(granted));
+            return self.decide_within(command, Bounds { granted, ..bounds }, now, policy);
+        }
+        if let Command::IfRead { read, command } = command {
+            let read = Some(bounds.read.map_or(*read, |outer| outer.min(*read)));
+            return self.decide_within(command, Bounds { read, ..bounds }, now, policy);
+        }
         let decided = self.decide(command, now, policy);
-        let (Some(settings), Some(cost)) = (&self.settings, spent_by(command)) else { return decided };
+        let (Some(settings), Some(cost)) = (&self.settings, spent_by(command)) else {
+            return self.unless_unread(bounds.read, decided?);
+        };
         // Checked before `Idle` is returned too, so that no admission is reserved for a command that is rejected anyway.
         if !matches!(decided, Ok(_) | Err(Rejection::Idle)) {
             return decided;
         }
-        let told = self.spend(settings, cost, granted, now, policy)?;
+        let told = self.spend(settings, cost, bounds, now, policy)?;
         // The last event of a commit is what its command asked for.
         decided.map(|events| told.into_iter().chain(events).collect())
     }
@@ -35,7 +52,7 @@ impl Session {
         &self,
         settings: &Settings,
         cost: Amounts,
-        granted: Option<&Tally>,
+        bounds: Bounds<'_>,
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
@@ -44,7 +61,9 @@ impl Session {
         let limit = |what| settings.budget.get(what);
         let bytes = |what| (what == Measure::Bytes).then_some(policy.session_bytes_a_day);
         own.within(limit).and_then(|()| day.within(bytes)).map_err(Rejection::BudgetReached)?;
-        if let Some(granted) = granted {
+        // Before more is asked of the link: what is held writes nothing.
+        self.has_read(bounds.read)?;
+        if let Some(granted) = bounds.granted {
             let is_granted = own.is_within(granted.all) && day.is_within(granted.on(now));
             if !is_granted {
                 return Err(Rejection::NeedsGrant { spent: self.spent, cost });
@@ -79,6 +98,7 @@ fn spent_by(command: &Command) -> Option<Amounts> {
         | Command::NoteFlood { .. }
         | Command::SetBudget { .. }
         | Command::Spend { .. }
+        | Command::IfRead { .. }
         | Command::End { .. }
         | Command::Expire
         | Command::Erase { .. } => None,

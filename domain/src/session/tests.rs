@@ -11,6 +11,7 @@ mod questions;
 mod reading;
 mod starting;
 mod talking;
+mod unread;
 
 use super::{
     Asked, Author, Closing, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Terms, Wish,
@@ -175,7 +176,7 @@ fn answer(n: u8, fields: u8) -> At<Command> {
 }
 
 fn mark(by: Reader, upto: u64) -> At<Command> {
-    Command::MarkRead { by, upto }.into()
+    Command::MarkRead { by, upto: upto.into() }.into()
 }
 
 fn go_idle() -> At<Command> {

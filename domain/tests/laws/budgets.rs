@@ -22,6 +22,7 @@ fn is_spending(command: &session::Command) -> bool {
             | session::Command::Ask { .. }
             | session::Command::Answer { .. }
             | session::Command::Spend { .. }
+            | session::Command::IfRead { .. }
     )
 }
 

@@ -11,6 +11,7 @@ mod questions;
 mod standing;
 mod subject;
 mod totality;
+mod unread;
 
 /// States a law once, and tests it of every aggregate.
 macro_rules! of_every_aggregate {

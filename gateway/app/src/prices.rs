@@ -228,8 +228,8 @@ mod tests {
         Client::of_peer(IpAddr::from([203, 0, network, last]))
     }
 
-    fn price(prices: &Prices, priced: Priced, client: Client) -> Level {
-        prices.price(priced, client).0
+    fn price(prices: &Prices, of: Priced, client: Client) -> Level {
+        prices.price(of, client).0
     }
 
     #[test]

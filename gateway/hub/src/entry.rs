@@ -90,7 +90,7 @@ impl Entry {
                     Author::System => None,
                 }
             }
-            AnyEvent::Session(SessionEvent::QuestionAnswered { .. }) => Some(true),
+            AnyEvent::Session(SessionEvent::QuestionAnswered { missing, .. }) => (*missing == 0).then_some(true),
             AnyEvent::Session(_) | AnyEvent::Link(_) | AnyEvent::Agent(_) => None,
         })
     }

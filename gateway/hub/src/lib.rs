@@ -32,6 +32,7 @@ use std::time::Instant;
 use domain::{Address, AgentId, KeyId, LinkId};
 use events::Speaker;
 use nats::{Backbone, Position, Shard};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -125,6 +126,12 @@ impl Hub {
     /// Tells whether the chatter of a session was typing a moment ago.
     pub fn chatter_types(&self, session: Address) -> bool {
         self.types(session, Speaker::Chatter)
+    }
+
+    /// Returns what is woken when the chatter of some session in an agent's shard has stopped typing without having said
+    /// anything.
+    pub fn typing_ended(&self, agent: AgentId) -> Arc<Notify> {
+        Arc::clone(&self.shard(agent).state.lock().typing_ended)
     }
 
     /// Tells whether the agent of a session was typing a moment ago.

@@ -7,6 +7,7 @@ use std::time::Instant as Clock;
 use domain::{Address, AgentId, Target};
 use events::Speaker;
 use nats::{Position, Unknown};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::announcement::{Announcement, News};
@@ -39,6 +40,8 @@ pub(super) struct State {
     /// Since when nobody listens, if nobody does.
     left_at: Instant,
     pub(super) presence: Presence,
+    /// Woken when a chatter has stopped typing without having said anything.
+    pub(super) typing_ended: Arc<Notify>,
 }
 
 /// What a new listener has to know.
@@ -64,6 +67,7 @@ impl State {
             listeners: 0,
             left_at: Instant::now(),
             presence: Presence::default(),
+            typing_ended: Arc::default(),
         }
     }
 
@@ -205,6 +209,9 @@ impl State {
     /// Notes a signal, and hands it to the chatters that it concerns.
     pub(super) fn signal(&mut self, address: Address, signal: Signal) {
         self.presence.hear(address, signal);
+        if matches!(signal, Signal::Typing { by: Speaker::Chatter, typing: false }) {
+            self.typing_ended.notify_waiters();
+        }
         let viewers = |session| self.topics.get(&Topic::Session(session)).into_iter().flatten().filter(|other| other.is_viewer());
         match signal {
             // A chatter does not receive their own typing signal.

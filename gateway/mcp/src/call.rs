@@ -6,6 +6,7 @@ use auth::KeyWatch;
 use command_service::Principal;
 use domain::agent::Scope;
 use domain::link::{self, Link};
+use domain::session::EventPosition;
 use domain::{Address, LinkId, SessionId, Target, session};
 use nats::{Actor, Fact, Position};
 use problem::{Code, Problem};
@@ -13,10 +14,11 @@ use query_service::{Freshness, ScopeView, Viewer};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use text::clean;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::Agents;
-use super::position::Reading;
+use super::given::{Outgoing, Reading};
 
 /// Cancelled as soon as the caller's connection is gone, or the answer is out. rmcp lets a call go on for seconds after that.
 #[derive(Debug, Clone)]
@@ -28,7 +30,10 @@ pub(super) struct Call {
     pub(super) agents: Agents,
     pub(super) principal: Principal,
     pub(super) request: RequestContext<RoleServer>,
+    /// The session that the call names, and the last event of it that the caller had been given when it called.
+    pub(super) given: Option<(SessionId, Option<EventPosition>)>,
     gone: Gone,
+    outgoing: Outgoing,
 }
 
 impl Call {
@@ -37,7 +42,42 @@ impl Call {
         let extensions = request.extensions.get::<http::request::Parts>().map(|parts| &parts.extensions);
         let principal = extensions.and_then(|extensions| extensions.get::<Principal>()).cloned().ok_or(Code::KeyInvalid)?;
         let gone = extensions.and_then(|extensions| extensions.get::<Gone>()).cloned().ok_or(Code::Internal)?;
-        Ok(Self { agents: agents.clone(), principal, request, gone })
+        let outgoing = extensions.and_then(|extensions| extensions.get::<Outgoing>()).cloned().ok_or(Code::Internal)?;
+        Ok(Self { agents: agents.clone(), principal, request, given: None, gone, outgoing })
+    }
+
+    /// Notes what the caller was given of the session that it names, before anything else is given to it.
+    pub(super) fn having_named(self, session: Option<&str>) -> Self {
+        let session = session.and_then(|text| SessionId::parse(text).ok());
+        let given = session.map(|session| (session, self.agents.given.upto(self.reading(session))));
+        Self { given, ..self }
+    }
+
+    /// Returns the caller as a reader of one of the agent's sessions.
+    pub(super) fn reading(&self, session: SessionId) -> Reading {
+        Reading { agent: self.principal.agent, key: self.principal.key, session }
+    }
+
+    /// Notes that the caller's result holds what happened in a session up to an event; an abandoned call has given nothing.
+    pub(super) fn gives(&self, session: SessionId, upto: EventPosition) {
+        if !self.is_abandoned() {
+            self.outgoing.add(self.reading(session), upto);
+        }
+    }
+
+    /// Notes that the caller's result holds what happened.
+    pub(super) fn has_given(&self, facts: &[&Fact]) {
+        for fact in facts {
+            if let Target::Session(session) = fact.address.target {
+                self.gives(session, fact.position.into());
+            }
+        }
+    }
+
+    /// Notes beside the call what a cursor acknowledges, even if the client goes away.
+    pub(super) fn note(&self, scope: query_service::Scope, upto: Position) -> JoinHandle<()> {
+        let call = self.clone();
+        tokio::spawn(async move { call.agents.positions.acknowledge(call.app(), &call.principal, scope, upto).await })
     }
 
     /// Tells whether the call was cancelled, or its connection is gone.
@@ -50,19 +90,6 @@ impl Call {
         tokio::select! {
             () = self.request.ct.cancelled() => {}
             () = self.gone.0.cancelled() => {}
-        }
-    }
-
-    /// Notes that the caller was given what happened; an abandoned call has given nothing.
-    pub(super) fn has_given(&self, facts: &[&Fact]) {
-        if self.is_abandoned() {
-            return;
-        }
-        for fact in facts {
-            if let Target::Session(session) = fact.address.target {
-                let reading = Reading { agent: self.principal.agent, key: self.principal.key, session };
-                self.agents.positions.give(reading, fact.position.sequence);
-            }
         }
     }
 

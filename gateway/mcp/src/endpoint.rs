@@ -25,6 +25,7 @@ use url::{Host, Url};
 use super::agents::Agents;
 use super::batch;
 use super::call::Gone;
+use super::given::{Given, Outgoing};
 use super::tools;
 
 /// The longest body: the longest arguments there are, with every character escaped.
@@ -35,24 +36,28 @@ const LONGEST_ERROR: u64 = 2_048;
 
 /// Returns `/mcp`, for holders of a valid API key only.
 pub fn routes(app: &App) -> Router<App> {
+    let given = Arc::<Given>::default();
     let agents = Agents {
         tools: Arc::new(tools::router(app.commands().policy())),
         cursors: Arc::new(AgentCursors::new(app.cursors().clone(), app.backbone().secrets())),
         positions: Arc::default(),
+        given: Arc::clone(&given),
         waits: Arc::clone(app.waits()),
         app: app.clone(),
     };
     let config = transport(&app.config().public_url);
     let service = StreamableHttpService::new(move || Ok(agents.clone()), Arc::new(NeverSessionManager::default()), config);
     // Some clients end every address with a slash.
-    Router::new()
-        .route_service("/mcp", service.clone())
-        .route_service("/mcp/", service)
-        .layer(from_fn_with_state(app.clone(), authenticated))
+    Router::new().route_service("/mcp", service.clone()).route_service("/mcp/", service).layer(from_fn_with_state(
+        app.clone(),
+        move |app: State<App>, client: Client, request: Request, next: Next| {
+            authenticated(app, Arc::clone(&given), client, request, next)
+        },
+    ))
 }
 
 /// Authenticates a request, and notes its principal and until when its connection lives.
-async fn authenticated(State(app): State<App>, client: Client, mut request: Request, next: Next) -> Response {
+async fn authenticated(State(app): State<App>, given: Arc<Given>, client: Client, mut request: Request, next: Next) -> Response {
     match auth::authenticate(&app, request.headers(), client).await {
         Ok(principal) => {
             let gone = CancellationToken::new();
@@ -60,6 +65,8 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
             let key = principal.key;
             request.extensions_mut().insert(principal);
             request.extensions_mut().insert(Gone(gone));
+            let outgoing = Outgoing::default();
+            request.extensions_mut().insert(outgoing.clone());
             let response = if request.method() == Method::POST {
                 answer(request, &app, key, next).await.unwrap_or_else(|refusal| refusal)
             } else {
@@ -70,6 +77,7 @@ async fn authenticated(State(app): State<App>, client: Client, mut request: Requ
             response.map(|body| {
                 Body::new(body.map_frame(move |frame| {
                     let _held = &held;
+                    outgoing.goes_out(&given);
                     frame
                 }))
             })

@@ -9,6 +9,7 @@ mod args;
 mod batch;
 mod call;
 mod endpoint;
+mod given;
 mod handler;
 mod output_schema;
 mod position;

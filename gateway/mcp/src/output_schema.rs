@@ -12,11 +12,12 @@ use serde_json::Value;
 const WORDS: [&str; 7] = ["$schema", "title", "description", "format", "default", "minimum", "maximum"];
 
 /// The properties that are told of. Results have more: a schema says what is there, and forbids nothing.
-const TOLD: [&str; 17] = [
+const TOLD: [&str; 18] = [
     "check_back_at",
     "data",
     "events",
     "has_more",
+    "held",
     "id",
     "items",
     "link_id",
@@ -47,6 +48,10 @@ fn strip(schema: &mut Value, depth: u8) {
     let Some(schema) = schema.as_object_mut() else { return };
     for word in WORDS {
         schema.remove(word);
+    }
+    // What is true of every schema that does not say otherwise.
+    if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
+        schema.remove("additionalProperties");
     }
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");

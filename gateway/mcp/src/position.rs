@@ -1,18 +1,16 @@
 //! Acknowledged positions: how far a key has read in each session.
 //!
 //! A position is durable as the session's own read mark, and moves only when the key passes `after` or sends. A session takes one
-//! mark a second; what comes sooner is late, and written when it is welcome. What was given to a key is remembered only to mark what
-//! is given again, and to know what a sent message acknowledges: forgetting it (a restart, another process) repeats, and loses nothing.
+//! mark a second; what comes sooner is late, and written when it is welcome.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::App;
 use command_service::{Principal, Refusal};
-use domain::session::{Reader, Rejection};
-use domain::{Address, AgentId, KeyId, SessionId, Timestamp};
+use domain::session::{EventPosition, Reader, Rejection};
+use domain::{Address, AgentId, KeyId, Timestamp};
 use events::NEWS;
 use futures_util::{StreamExt, stream};
 use nats::Position;
@@ -21,8 +19,8 @@ use query_service::{Scope, Unread};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How many positions are remembered; beyond that all are forgotten.
-const REMEMBERED: usize = 100_000;
+use super::given::Reading;
+
 /// How many marks may be late at once; beyond that one is not written, and what it acknowledged is given again.
 const LATE: usize = 10_000;
 /// How many pages of sessions one cursor may acknowledge; the rest is acknowledged with the next.
@@ -32,33 +30,18 @@ const AT_ONCE: usize = 8;
 /// How long a call waits for late marks.
 const PATIENCE: Duration = Duration::from_millis(2_500);
 
-/// A key that reads a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Reading {
-    pub(super) agent: AgentId,
-    pub(super) key: KeyId,
-    pub(super) session: SessionId,
-}
-
 /// The acknowledged positions, as far as they are not in the log yet or need not be.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
-    /// The last commit that was given to a key.
-    given: Mutex<HashMap<Reading, u64>>,
     /// Marks that were too soon.
-    late: Mutex<HashMap<Reading, u64>>,
+    late: Mutex<HashMap<Reading, EventPosition>>,
     written: Notify,
 }
 
 impl Positions {
-    /// Notes that a result holds what happened up to `sequence`.
-    pub(super) fn give(&self, reading: Reading, sequence: u64) {
-        raise(&mut self.given.lock(), reading, sequence);
-    }
-
-    /// Returns up to where a key was given what happened, as far as is remembered.
-    pub(super) fn given(&self, reading: Reading) -> Option<u64> {
-        self.given.lock().get(&reading).copied()
+    /// Returns up to where a key has acknowledged a session whose mark is not written yet.
+    pub(super) fn late(&self, reading: Reading) -> Option<EventPosition> {
+        self.late.lock().get(&reading).copied()
     }
 
     /// Acknowledges everything of a scope up to a position: every session with something new up to there gets its mark.
@@ -74,7 +57,12 @@ impl Positions {
                 }
             };
             let on_time = stream::iter(unread.items)
-                .map(|Unread { session, upto }| self.mark(app, Reading { agent, key, session }, upto))
+                .map(|Unread { session, upto: last }| {
+                    // A cursor may stand within a commit.
+                    let is_last = last == upto.sequence;
+                    let last = if is_last { upto.into() } else { last.into() };
+                    self.mark(app, Reading { agent, key, session }, last)
+                })
                 .buffer_unordered(AT_ONCE)
                 .fold(0, async |count, on_time| count + usize::from(on_time))
                 .await;
@@ -84,9 +72,9 @@ impl Positions {
         }
     }
 
-    /// Acknowledges one session up to `sequence`.
-    pub(super) async fn acknowledge_session(self: &Arc<Self>, app: &App, reading: Reading, sequence: u64) {
-        self.mark(app, reading, sequence).await;
+    /// Acknowledges one session up to an event.
+    pub(super) async fn acknowledge_session(self: &Arc<Self>, app: &App, reading: Reading, upto: EventPosition) {
+        self.mark(app, reading, upto).await;
     }
 
     /// Waits until no mark of a key is late in a scope, so that its rows say what it has acknowledged there.
@@ -114,27 +102,27 @@ impl Positions {
     }
 
     /// Writes a mark now or, where that is too soon, later; tells whether it was now.
-    async fn mark(self: &Arc<Self>, app: &App, reading: Reading, sequence: u64) -> bool {
+    async fn mark(self: &Arc<Self>, app: &App, reading: Reading, upto: EventPosition) -> bool {
         if let Some(late) = self.late.lock().get_mut(&reading) {
-            *late = sequence.max(*late);
+            *late = upto.max(*late);
             return false;
         }
-        match write(app, reading, sequence).await {
+        match write(app, reading, upto).await {
             MarkOutcome::Done => true,
             MarkOutcome::TooSoon(retry_at) => {
-                self.write_later(app.clone(), reading, sequence, retry_at);
+                self.write_later(app.clone(), reading, upto, retry_at);
                 false
             }
         }
     }
 
-    fn write_later(self: &Arc<Self>, app: App, reading: Reading, sequence: u64, retry_at: Timestamp) {
+    fn write_later(self: &Arc<Self>, app: App, reading: Reading, upto: EventPosition, retry_at: Timestamp) {
         {
             let mut late = self.late.lock();
             if late.len() >= LATE || late.contains_key(&reading) {
                 return;
             }
-            late.insert(reading, sequence);
+            late.insert(reading, upto);
         }
         let positions = Arc::clone(self);
         tokio::spawn(async move {
@@ -142,13 +130,13 @@ impl Positions {
             loop {
                 let wait = retry_at - command_service::clock::now();
                 tokio::time::sleep(Duration::from_millis(u64::try_from(wait.0).unwrap_or(0))).await;
-                let sequence = positions.late.lock().get(&reading).copied().unwrap_or(sequence);
-                match write(&app, reading, sequence).await {
+                let upto = positions.late.lock().get(&reading).copied().unwrap_or(upto);
+                match write(&app, reading, upto).await {
                     MarkOutcome::TooSoon(again) => retry_at = again,
                     MarkOutcome::Done => {
                         let mut late = positions.late.lock();
                         // It may have moved on meanwhile.
-                        if late.get(&reading).is_none_or(|latest| *latest <= sequence) {
+                        if late.get(&reading).is_none_or(|latest| *latest <= upto) {
                             late.remove(&reading);
                             break;
                         }
@@ -168,9 +156,9 @@ enum MarkOutcome {
     TooSoon(Timestamp),
 }
 
-async fn write(app: &App, reading: Reading, sequence: u64) -> MarkOutcome {
+async fn write(app: &App, reading: Reading, upto: EventPosition) -> MarkOutcome {
     let address = Address::session(reading.agent, reading.session);
-    match app.commands().mark_read(address, Reader::Agent(reading.key), sequence).await {
+    match app.commands().mark_read(address, Reader::Agent(reading.key), upto).await {
         Ok(receipt) => app.wrote(reading.agent, &receipt),
         Err(Refusal::Session(Rejection::ReadTooSoon { retry_at })) => return MarkOutcome::TooSoon(retry_at),
         Err(Refusal::Session(Rejection::Erased | Rejection::Unknown)) => {}
@@ -179,34 +167,18 @@ async fn write(app: &App, reading: Reading, sequence: u64) -> MarkOutcome {
     MarkOutcome::Done
 }
 
-fn raise<K: Eq + Hash>(positions: &mut HashMap<K, u64>, of: K, to: u64) {
-    if positions.len() >= REMEMBERED && !positions.contains_key(&of) {
-        positions.clear();
-    }
-    let position = positions.entry(of).or_default();
-    *position = to.max(*position);
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::SessionId;
+
     use super::*;
 
     const READING: Reading = Reading { agent: AgentId::new([1; 16]), key: KeyId::new([2; 16]), session: SessionId::new([3; 16]) };
 
-    #[test]
-    fn what_was_given_never_moves_back() {
-        let positions = Positions::default();
-        assert_eq!(positions.given(READING), None);
-        positions.give(READING, 7);
-        positions.give(READING, 3);
-        assert_eq!(positions.given(READING), Some(7));
-        assert_eq!(positions.given(Reading { key: KeyId::new([9; 16]), ..READING }), None);
-    }
-
     #[tokio::test]
     async fn a_key_without_late_marks_waits_for_nobody() {
         let positions = Positions::default();
-        positions.late.lock().insert(READING, 1);
+        positions.late.lock().insert(READING, 1.into());
         positions.settled(READING.agent, KeyId::new([9; 16]), Scope::Agent).await;
         positions.settled(READING.agent, READING.key, Scope::Session(SessionId::new([9; 16]))).await;
     }

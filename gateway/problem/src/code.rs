@@ -96,6 +96,8 @@ codes! {
         client "Check the code, or ask for a new one on the device where the chat is open.", agent "Only the person's own devices use such codes.";
     HandoffLimitReached = "handoff_limit_reached", CONFLICT, "The session is on as many devices as it may be.",
         client "Go on with one of the devices it is on.", agent "Only the person's own devices use such codes.";
+    Held = "held", CONFLICT, "The person has said something that you have not read, so nothing was done.",
+        client "Read it, then decide anew.", agent "Call temp_chat_wait_for_messages, then decide anew; even_if_unread true goes ahead all the same.";
     TextEmpty = "text_empty", UNPROCESSABLE_ENTITY, "The text is empty.",
         client "Send at least one character.", agent "Send at least one character.";
     TextTooLong = "text_too_long", UNPROCESSABLE_ENTITY, "The text is too long.",

@@ -194,6 +194,7 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::TimeOutOfRange { .. } => Problem::with_detail(Code::SettingOutOfRange, sentence(rejection)),
         Rejection::RatingOutOfRange { .. } => Problem::with_detail(Code::RatingInvalid, sentence(rejection)),
         Rejection::AlreadyRated => Code::AlreadyRated.into(),
+        Rejection::Unread { .. } => Problem::with_detail(Code::Held, sentence(rejection)),
         Rejection::NotDue { until } => not_due(*until),
         Rejection::StillOpen => Code::SessionOpen.into(),
         Rejection::TooManyHandoffs { .. } | Rejection::TooManyDevices { .. } => {

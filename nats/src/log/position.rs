@@ -3,6 +3,7 @@
 use std::fmt;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use domain::session::EventPosition;
 use domain::{AgentId, CommandId};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,13 @@ pub struct Position {
     pub sequence: u64,
     /// The event's index in its commit, from 0.
     pub index: u16,
+}
+
+/// Within its shard.
+impl From<Position> for EventPosition {
+    fn from(Position { sequence, index, .. }: Position) -> Self {
+        Self { sequence, index }
+    }
 }
 
 /// The public id of an event: the same on every channel.

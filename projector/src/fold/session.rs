@@ -5,6 +5,7 @@ use domain::session::{Author, EndReason, Event, Question, Reader, Settings};
 use domain::{LinkId, Millis, Sealed, SessionId};
 use follower::{Id, moment, sealed, signed};
 use sqlx::types::Uuid;
+use sqlx::types::time::OffsetDateTime;
 
 use super::{Context, Rows};
 use crate::table::question::QuestionRow;
@@ -74,11 +75,8 @@ impl Rows {
             Event::QuestionClosed { question, .. } => self.close(commit, id, link, question.column()),
             Event::EndPlanned { at, .. } => self.schedule.set(cause, id, Purpose::EndAsPlanned, moment(*at)),
             Event::EndCalledOff { .. } => self.schedule.drop(cause, id, &[Purpose::EndAsPlanned]),
-            Event::QuestionAnswered { question, answered, withdrawn, values: _, missing: _ } => {
-                row.last_word_at = at;
-                row.last_chatter_at = Some(at);
-                row.first_chatter_at.get_or_insert(at);
-                row.owed_since.get_or_insert(at);
+            Event::QuestionAnswered { question, answered, withdrawn, values: _, missing } => {
+                note_answer(row, at, *missing == 0);
                 if let Some(question) = self.questions.change(&(id, question.column())) {
                     question.answered = (question.answered & !i16::from(*withdrawn)) | i16::from(*answered);
                     question.answers += 1;
@@ -288,5 +286,15 @@ pub(crate) const fn reason_name(reason: EndReason) -> &'static str {
         EndReason::MessageLimit => "message_limit",
         EndReason::Blocked => "blocked",
         EndReason::Erased => "erased",
+    }
+}
+
+/// Notes that the person has answered; whoever has answered in part is not done.
+fn note_answer(row: &mut SessionRow, at: OffsetDateTime, is_complete: bool) {
+    row.last_word_at = at;
+    row.last_chatter_at = Some(at);
+    row.first_chatter_at.get_or_insert(at);
+    if is_complete {
+        row.owed_since.get_or_insert(at);
     }
 }

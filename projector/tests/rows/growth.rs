@@ -112,7 +112,7 @@ async fn chat(world: &World, projecting: &Projecting, story: &mut Story, n: u8) 
     take_in!("the chatter writes", story.say(link, session, Author::Chatter, "hello"));
     take_in!("the agent writes", story.say(link, session, Author::Agent(key(1)), "good day"));
     let upto = story.say(link, session, Author::Chatter, "and now?").await;
-    take_in!("the agent reads", story.session(session, link, Command::MarkRead { by: Reader::Agent(key(1)), upto }));
+    take_in!("the agent reads", story.session(session, link, Command::MarkRead { by: Reader::Agent(key(1)), upto: upto.into() }));
     let ask = Command::Ask {
         question: question(n),
         from: Author::Agent(key(1)),

@@ -177,7 +177,7 @@ async fn every_reader_has_one_mark() {
     let (at_link, at_session) = (link(1, 1), session(1, 1));
     for (by, upto) in [(Reader::Chatter, 2), (Reader::Agent(key(1)), 2), (Reader::Chatter, 3), (Reader::Agent(key(2)), 3)] {
         story.wait(Millis::seconds(1));
-        story.session(at_session, at_link, Command::MarkRead { by, upto }).await;
+        story.session(at_session, at_link, Command::MarkRead { by, upto: upto.into() }).await;
     }
     world.project().await;
     let marks =

@@ -160,7 +160,8 @@ impl Story {
             self.start(link, session).await;
             self.say(link, session, Author::Chatter, "hello").await;
             let upto = self.say(link, session, Author::Agent(key(n)), "good day").await;
-            self.session(session, link, session::Command::MarkRead { by: session::Reader::Agent(key(n)), upto }).await;
+            self.session(session, link, session::Command::MarkRead { by: session::Reader::Agent(key(n)), upto: upto.into() })
+                .await;
             self.ask(link, session, m).await;
             if m % 2 == 0 {
                 self.session(session, link, session::Command::End { reason: session::EndReason::ChatterLeft, farewell: None })

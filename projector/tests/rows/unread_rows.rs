@@ -57,7 +57,7 @@ async fn issue(story: &mut Story, n: u8, grant: Grant) {
 async fn mark(story: &mut Story, n: u8, m: u8, upto: u64) {
     // A session takes one mark a second.
     story.wait(Millis::seconds(1));
-    story.session(session(1, m), link(1, 1), session::Command::MarkRead { by: Reader::Agent(key(n)), upto }).await;
+    story.session(session(1, m), link(1, 1), session::Command::MarkRead { by: Reader::Agent(key(n)), upto: upto.into() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

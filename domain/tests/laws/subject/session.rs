@@ -2,7 +2,7 @@
 
 use domain::abuse::{Level, Reason, Signs};
 use domain::session::{
-    Author, Closing, Command, EndReason, Event, MessageKind, Origin, Reader, Session, Settings, Start, Terms, Wish,
+    Author, Closing, Command, EndReason, Event, EventPosition, MessageKind, Origin, Reader, Session, Settings, Start, Terms, Wish,
 };
 use domain::{DeviceId, HandoffId, LinkId, Millis, Timestamp};
 use proptest::prelude::*;
@@ -157,6 +157,14 @@ fn spend() -> impl Strategy<Value = Command> {
         .prop_map(|(granted, command)| Command::Spend { granted, command: Box::new(command) })
 }
 
+/// What is said by a key that has read so much, mostly too little or just enough.
+fn if_read() -> impl Strategy<Value = Command> {
+    let read = (upto(), 0_u16..3).prop_map(|(sequence, index)| EventPosition { sequence, index });
+    let end = (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell });
+    (read, prop_oneof![4 => post().boxed(), 2 => ask().boxed(), 2 => spend().boxed(), 1 => end.boxed()])
+        .prop_map(|(read, command)| Command::IfRead { read, command: Box::new(command) })
+}
+
 fn origin() -> impl Strategy<Value = Origin> {
     (hash(), maybe(hash())).prop_map(|(client, network)| Origin { client, network })
 }
@@ -198,7 +206,7 @@ impl Subject for Session {
             6 => ask(),
             10 => answer(),
             8 => timed(),
-            4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto }),
+            4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto: upto.into() }),
             8 => Just(Command::GoIdle),
             8 => timestamp().prop_map(|start_before| Command::Resume { start_before }),
             1 => timestamp().prop_map(|expires_at| Command::Reschedule { expires_at }),
@@ -210,6 +218,7 @@ impl Subject for Session {
             2 => (0_u32..50).prop_map(|messages| Command::NoteFlood { messages }),
             2 => limits().prop_map(|budget| Command::SetBudget { budget }),
             6 => spend(),
+            6 => if_read(),
             2 => device().prop_map(|device| Command::ForgetDevice { device }),
             1 => (reason(), maybe(sealed())).prop_map(|(reason, farewell)| Command::End { reason, farewell }),
             2 => Just(Command::Expire),

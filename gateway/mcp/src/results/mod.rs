@@ -6,5 +6,6 @@ pub(crate) mod answers;
 pub(crate) mod event;
 pub(crate) mod next_step;
 mod reachability;
+pub(crate) mod received;
 pub(crate) mod sent;
 pub(crate) mod views;

@@ -7,6 +7,7 @@ use problem::Problem;
 use query_service::{JoinableLink, OpenSession, Party, Scope, SessionStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
 
@@ -40,6 +41,7 @@ pub(crate) struct NextStep {
     pub(crate) suggested_next: Advice,
     #[serde(skip_serializing_if = "Option::is_none")]
     check_back_at: Option<Moment>,
+    #[schemars(with = "Vec<Map<String, Value>>")]
     pub(crate) open_sessions: Vec<OpenSessionDetails>,
     open_sessions_total: u64,
     /// Whether the rows were behind.
@@ -48,17 +50,13 @@ pub(crate) struct NextStep {
 }
 
 /// An open session.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub(crate) struct OpenSessionDetails {
-    #[schemars(with = "String")]
     session_id: SessionId,
-    #[schemars(with = "String")]
     link_id: LinkId,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient: Option<String>,
-    #[schemars(with = "String")]
     status: SessionStatus,
-    #[schemars(with = "String")]
     waiting_for: Party,
     unread: u32,
     chatter_online: bool,
@@ -140,6 +138,12 @@ impl NextStep {
 }
 
 impl NextStep {
+    /// Advises to answer what was not read.
+    pub(crate) fn act_on_unread(&mut self) {
+        self.suggested_next = Advice::Reply;
+        self.check_back_at = None;
+    }
+
     /// Advises to go on where a question's time was up.
     pub(crate) fn act_on_silence(&mut self) {
         match self.suggested_next {

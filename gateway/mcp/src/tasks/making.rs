@@ -25,7 +25,7 @@ const KEPT: Millis = Millis::minutes(24 * 60);
 const PACES: [(Millis, u64); 2] = [(Millis::minutes(2), 5_000), (Millis::minutes(60), 15_000)];
 const SLOWEST: u64 = 45_000;
 
-/// Makes a task of a wait; none where the client knows no tasks, the call does not wait, or something is there already.
+/// Makes a task of a wait; none where the client knows no tasks, the call does not wait, or what it waits for is there already.
 pub(crate) async fn instead(
     call: &Call,
     scope: &WaitScope,
@@ -36,9 +36,15 @@ pub(crate) async fn instead(
         return Ok(None);
     }
     let found = receive(call, scope, WaitRequest { patience: Duration::ZERO, ..request }, None).await?;
-    if !found.facts.is_empty() || found.has_more {
+    if found.has_more || found.facts.iter().any(|received| received.wakes) {
         return Ok(None);
     }
+    let after = match request.after {
+        _ if found.facts.is_empty() => found.at,
+        // What is there and wakes nobody comes along later, with what does.
+        Some(after) => after,
+        None => return Ok(None),
+    };
     // Its host looks again and again.
     call.is_active(true).await;
     let now = command_service::clock::now();
@@ -52,7 +58,7 @@ pub(crate) async fn instead(
             Scope::Session(session) => Address::session(agent, session),
         },
         key: call.principal.key,
-        after: found.at,
+        after,
         limit: request.limit,
         named_link: scope.named.link,
         named_session: scope.named.session,

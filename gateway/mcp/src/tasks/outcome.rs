@@ -8,6 +8,7 @@ use query_service::{Answer, EventPage, Freshness, News, Scope};
 
 use super::burst::{SETTLES, first_burst};
 use crate::call::Call;
+use crate::wait::{Greeted, Wakes};
 
 /// What has become of a task.
 #[derive(Debug)]
@@ -68,21 +69,36 @@ async fn read(call: &Call, name: &TaskName, fresh: Freshness) -> Result<Answer<E
     Ok(call.app().queries().news(call.viewer(), scope, news, most, fresh).await?)
 }
 
-/// Judges what is there by the times of the events; the clock only says whether more may belong to it.
+/// Judges what is there by the times of the events; the clock only says whether more may belong to it. What wakes nobody comes along with
+/// what does, or when the time is over.
 fn judge(page: EventPage, name: &TaskName, now: Timestamp) -> Outcome {
-    let news = || page.facts.iter().filter(|fact| is_news_to(name.key, fact)).map(|fact| fact.at);
-    let Some(burst) = first_burst(news(), usize::from(name.limit)) else {
-        return if now >= name.deadline + SETTLES { Outcome::TimedOut } else { Outcome::Working };
-    };
-    if news().next().is_some_and(|first| first >= name.deadline) {
-        return Outcome::TimedOut;
+    let (greeted, wakes) = (Greeted::among(&page.facts), if name.sent.is_some() { Wakes::Words } else { Wakes::News });
+    let news = page.facts.iter().filter(|fact| is_news_to(name.key, fact));
+    let news: Vec<_> = news.map(|fact| (fact.at, wakes.by(fact, &greeted))).collect();
+    let limit = usize::from(name.limit);
+    let in_time = news.iter().take_while(|(at, _)| *at < name.deadline).count();
+    let woken = news.iter().take(limit).position(|(_, wakes)| *wakes);
+    match woken {
+        Some(first) if first < in_time => {
+            let Some(burst) = first_burst(news.iter().skip(first).map(|(at, _)| *at), limit - first) else {
+                return Outcome::Working;
+            };
+            if !page.has_more && burst.open_until.is_some_and(|until| now < until) {
+                return Outcome::Working;
+            }
+            // Where all of the page belongs to it, the rest is beyond the page.
+            let is_cut = burst.is_cut || (burst.open_until.is_some() && page.has_more);
+            received(page, name, first + burst.length, is_cut)
+        }
+        None if in_time > limit => received(page, name, limit, true),
+        None if now < name.deadline + SETTLES => Outcome::Working,
+        Some(_) | None if in_time == 0 => Outcome::TimedOut,
+        Some(_) | None => received(page, name, in_time, false),
     }
-    if !page.has_more && burst.open_until.is_some_and(|until| now < until) {
-        return Outcome::Working;
-    }
-    // Where all of the page belongs to it, the rest is beyond the page.
-    let is_cut = burst.is_cut || (burst.open_until.is_some() && page.has_more);
-    let mut length = burst.length;
+}
+
+/// Takes the first so many events of a page that are news.
+fn received(page: EventPage, name: &TaskName, mut length: usize, is_cut: bool) -> Outcome {
     let EventPage { mut facts, vaults, has_more } = page;
     facts.retain(|fact| {
         let is_told = length > 0 && is_news_to(name.key, fact);

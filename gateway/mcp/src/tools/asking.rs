@@ -9,15 +9,16 @@ use forms::{Field, Form, Kind};
 use problem::{Code, Problem};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::conversation::{Conversation, Turn};
 use super::lengths::{millis, minutes};
+use super::turn::{Speech, Turn};
 use super::{AnswerOrTask, Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
-use crate::call::{Call, about_session};
+use crate::call::Call;
+use crate::results::received::Spoken;
 
 const ASK: Definition = Definition {
     name: "temp_chat_ask",
@@ -69,6 +70,8 @@ struct Ask {
     #[schemars(with = "String")]
     after: Option<String>,
     #[serde(default)]
+    even_if_unread: bool,
+    #[serde(default)]
     #[schemars(with = "f64")]
     wait_for_reply_seconds: Option<f64>,
     #[serde(default)]
@@ -85,6 +88,11 @@ struct Withdraw {
     #[serde(default)]
     #[schemars(with = "String")]
     reason: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    after: Option<String>,
+    #[serde(default)]
+    even_if_unread: bool,
 }
 
 fn yes() -> bool {
@@ -181,8 +189,10 @@ pub(super) fn routes(policy: &Policy) -> Vec<ToolRoute<Agents>> {
     vec![tool(ASK, &bounds, ask), tool(WITHDRAW, &[reason], withdraw)]
 }
 
-async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, Problem> {
-    let turn = Turn::begin(&call, &arguments.session_id, arguments.after.as_deref(), arguments.wait_for_reply_seconds).await?;
+async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Spoken>, Problem> {
+    let Ask { wait_for_reply_seconds: wait, even_if_unread, .. } = arguments;
+    let turn =
+        Turn::begin(&call, &arguments.session_id, Speech { after: arguments.after.as_deref(), wait, even_if_unread }).await?;
     let form = form("fields", arguments.intro, arguments.fields)?;
     let answer_within = arguments.answer_within_minutes.map(millis);
     let form = match arguments.if_silent.map(by_key).filter(|values| !values.is_empty()) {
@@ -197,36 +207,17 @@ async fn ask(call: Call, arguments: Ask) -> Result<AnswerOrTask<Conversation>, P
     let asking = Asking { is_final: arguments.is_final, answer_within, replaces };
     let commands = call.app().commands();
     let attempt = arguments.idempotency_key.unwrap_or_else(|| commands.attempt());
-    let asked = commands.ask(turn.session(), call.actor(), &attempt, &form, asking).await;
-    let (question, receipt) = asked.map_err(about_session(turn.reading.session))?;
-    turn.end(&call, &receipt, Some(question)).await
+    let asked = commands.ask(turn.session(), turn.issuer(&call), &attempt, &form, asking).await;
+    turn.end(&call, asked.map(|(question, receipt)| (receipt, Some(question)))).await
 }
 
-/// What taking a question back returns: as much as sending does, of which a program acts on little.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct Withdrawn(Conversation);
-
-impl JsonSchema for Withdrawn {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Withdrawn".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "properties": {"next_cursor": {"type": "string"}}})
-    }
-}
-
-async fn withdraw(call: Call, arguments: Withdraw) -> Result<AnswerOrTask<Withdrawn>, Problem> {
-    let turn = Turn::begin(&call, &arguments.session_id, None, None).await?;
-    let question = question_id(&arguments.question_id)?;
-    let reason = arguments.reason.as_deref().filter(|reason| !text::is_blank(reason));
-    let withdrawn = call.app().commands().withdraw_question(turn.session(), call.actor(), question, reason).await;
-    let receipt = withdrawn.map_err(about_session(turn.reading.session))?;
-    Ok(match turn.end(&call, &receipt, Some(question)).await? {
-        AnswerOrTask::Answer(answer) => AnswerOrTask::Answer(answer.map(Withdrawn)),
-        AnswerOrTask::Task(task) => AnswerOrTask::Task(task),
-    })
+async fn withdraw(call: Call, arguments: Withdraw) -> Result<AnswerOrTask<Spoken>, Problem> {
+    let Withdraw { session_id, question_id, reason, after, even_if_unread } = arguments;
+    let turn = Turn::begin(&call, &session_id, Speech { after: after.as_deref(), wait: None, even_if_unread }).await?;
+    let question = self::question_id(&question_id)?;
+    let reason = reason.as_deref().filter(|reason| !text::is_blank(reason));
+    let withdrawn = call.app().commands().withdraw_question(turn.session(), turn.issuer(&call), question, reason).await;
+    turn.end(&call, withdrawn.map(|receipt| (receipt, Some(question)))).await
 }
 
 fn question_id(given: &str) -> Result<QuestionId, Problem> {

@@ -1,6 +1,7 @@
 //! Reading a chat's history: acknowledges nothing.
 
 use agent_events::Renderer;
+use domain::SessionId;
 use domain::agent::Scope;
 use events::{Event, Moment, NEWS, transcript};
 use nats::{Fact, Position};
@@ -9,14 +10,14 @@ use query_service::{Filter, Range};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
 use crate::call::{Call, erased_session};
 use crate::results::answer::{Answer, MOST, fitting, length};
-use crate::results::event::{Named, ResultEvent, result_event};
+use crate::results::event::{Named, result_event};
 use crate::wait::scope::WaitScope;
 
 /// How many characters of the text are not history.
@@ -68,7 +69,7 @@ enum Format {
 struct Page {
     now: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<ResultEvent>>")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     events: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     markdown: Option<String>,
@@ -120,6 +121,7 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
     let shown = if is_newest { told.get(told.len() - fit.count..) } else { told.get(..fit.count) }.unwrap_or_default();
     let is_cut = fit.count < told.len();
     let more = answer.value.has_more || is_cut;
+    give(&call, session, shown, is_newest && more);
     let page = Page {
         now: Moment(command_service::clock::now()),
         next_cursor: scope.seal(&call, last_of(shown).or(after).unwrap_or_else(|| call.beginning())),
@@ -141,6 +143,15 @@ async fn read(call: Call, arguments: Read) -> Result<Answer<Page>, Problem> {
         }
         None => Answer::of(page),
     })
+}
+
+/// Notes that the caller was given this part of a chat; of one with something before it, only where that was given before.
+fn give(call: &Call, session: SessionId, shown: &[(Event, &Fact)], has_earlier: bool) {
+    let (Some((_, first)), Some((_, last))) = (shown.first(), shown.last()) else { return };
+    let given = call.agents.given.upto(call.reading(session));
+    if !has_earlier || given >= Some(first.position.into()) {
+        call.gives(session, last.position.into());
+    }
 }
 
 fn last_of(shown: &[(Event, &Fact)]) -> Option<Position> {

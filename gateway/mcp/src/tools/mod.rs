@@ -9,10 +9,12 @@ mod lengths;
 mod link_settings;
 mod links;
 mod sessions;
+mod turn;
 
 pub(super) use links::whole as whole_link;
 
 use std::future::Future;
+use std::time::Duration;
 
 use app::{RequestId, carry};
 use domain::Policy;
@@ -147,7 +149,9 @@ where
         .with_raw_output_schema(output_schema::of::<R::Value>())
         .with_annotations(definition.effect.annotations(definition.title));
     ToolRoute::new_dyn(described, move |context| {
-        let call = Call::new(context.service, context.request_context);
+        // What the caller was given before it called, and not what it is given meanwhile.
+        let named = context.arguments.as_ref().and_then(|arguments| arguments.get("session_id")?.as_str().map(str::to_owned));
+        let call = Call::new(context.service, context.request_context).map(|call| call.having_named(named.as_deref()));
         let read = arguments.read::<A>(context.arguments);
         let id = call.as_ref().ok().and_then(Call::request_id);
         let caller = call.as_ref().ok().cloned();
@@ -168,6 +172,11 @@ where
         }
         .boxed()
     })
+}
+
+/// Reads a length of time that was given in seconds.
+fn seconds(given: f64) -> Duration {
+    Duration::try_from_secs_f64(given).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Listing, ending and erasing sessions.
 
+use std::borrow::Cow;
+
 use agent_events::{CursorScope, Recipients};
+use command_service::Receipt;
 use domain::agent::Scope;
 use domain::session::{EndReason, Status};
 use domain::{Policy, SessionId};
@@ -10,15 +13,17 @@ use query_service::{SessionFilter, SessionStatus};
 use rmcp::handler::server::router::tool::ToolRoute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::lengths::{millis, minutes};
+use super::turn::{Speech, Turn};
 use super::{Definition, Effect, tool};
 use crate::agents::Agents;
 use crate::args::Bound;
 use crate::call::{Call, about_session};
 use crate::results::answer::{Answer, MOST, fitting, value};
 use crate::results::answers::answers_of;
+use crate::results::received::Conversation;
 use crate::results::views::SessionDetails;
 
 /// What a list may include.
@@ -37,7 +42,7 @@ const LIST: Definition = Definition {
 const END: Definition = Definition {
     name: "temp_chat_end_session",
     title: "End a chat",
-    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before. \
+    description: "Ends one chat for good; its words stay readable until keep_minutes_after_end is over. Say the last words as farewell, not before. Held as temp_chat_send_message is, but with block. \
         To close the link for everyone use temp_chat_revoke_link.",
     effect: Effect::Ends,
     scopes: &[Scope::Read, Scope::EndSessions],
@@ -88,6 +93,11 @@ struct End {
     #[serde(default)]
     #[schemars(with = "f64")]
     in_minutes: Option<f64>,
+    #[serde(default)]
+    #[schemars(with = "String")]
+    after: Option<String>,
+    #[serde(default)]
+    even_if_unread: bool,
 }
 
 /// Arguments of [`ERASE`].
@@ -121,6 +131,29 @@ struct Whole {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+}
+
+/// What became of an end, or of a plan to end.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Ending {
+    Ended(Box<Whole>),
+    Held(Box<Conversation>),
+}
+
+impl JsonSchema for Ending {
+    fn schema_name() -> Cow<'static, str> {
+        "Ending".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = json!({"type": "string"});
+        json_schema!({"type": "object", "properties": {
+            "status": text,
+            "held": {"type": "object"},
+            "next_cursor": text,
+        }})
+    }
 }
 
 /// What is left of an erased session.
@@ -197,37 +230,48 @@ async fn list(call: Call, arguments: List) -> Result<Answer<Listed>, Problem> {
     }))
 }
 
-async fn end(call: Call, arguments: End) -> Result<Answer<Whole>, Problem> {
-    let session = call.session_id(&arguments.session_id).await?;
-    let (app, agent) = (call.app(), call.principal.agent);
-    let farewell = arguments.farewell.as_deref().filter(|text| !text::is_blank(text));
-    let before = app.commands().session(call.session(session)).await.map_err(about_session(session))?.status;
-    let within = arguments.in_minutes.filter(|minutes| *minutes > 0.0).map(millis);
-    if within.is_some() && arguments.block {
+async fn end(call: Call, arguments: End) -> Result<Answer<Ending>, Problem> {
+    let End { session_id, farewell, block, in_minutes, after, even_if_unread } = arguments;
+    let within = in_minutes.filter(|minutes| *minutes > 0.0).map(millis);
+    if within.is_some() && block {
         return Err(Problem::with_detail(Code::InvalidRequest, "Who is shut out goes at once.")
             .next("Call temp_chat_end_session again with block or in_minutes, not both."));
     }
+    let turn = Turn::begin(&call, &session_id, Speech { after: after.as_deref(), wait: None, even_if_unread }).await?;
+    let commands = call.app().commands();
+    let farewell = farewell.as_deref().filter(|text| !text::is_blank(text));
+    let session = turn.reading.session;
+    let before = commands.session(turn.session()).await.map_err(about_session(session))?.status;
     let ended = if let Some(within) = within {
-        app.commands().plan_end(call.session(session), call.actor(), within, farewell).await
-    } else if arguments.block {
-        app.commands().block(call.session(session), call.actor(), farewell).await
+        commands.plan_end(turn.session(), turn.issuer(&call), within, farewell).await
+    } else if block {
+        commands.block(turn.session(), call.actor(), farewell).await
     } else {
-        app.commands().end(call.session(session), call.actor(), EndReason::AgentEnded, farewell).await
+        commands.end(turn.session(), turn.issuer(&call), EndReason::AgentEnded, farewell).await
     };
-    let receipt = ended.map_err(about_session(session))?;
-    app.wrote(agent, &receipt);
-    let answer = app.queries().session(call.viewer(), session, app.freshness(agent)).await?;
-    match answer.value {
-        Some(view) => {
+    match ended {
+        Ok(receipt) => {
+            turn.taken(&call);
             let was_over = matches!(before, Status::Ended | Status::Erased);
             let unsaid = (was_over && farewell.is_some())
                 .then(|| "The chat had ended before this call: the farewell was not said.".to_owned());
-            let warnings = unsaid.into_iter().collect();
-            let recipient = Recipients::new(call.app(), &call.principal).label(view.link, view.recipient).await?;
-            let (id, address) = (session, call.session(session));
-            let session = SessionDetails::of(&call, view).with_recipient(recipient);
-            let state = app.commands().session(address).await.map_err(about_session(id))?;
+            Ok(whole(&call, session, &receipt, unsaid.into_iter().collect()).await?.map(|whole| Ending::Ended(Box::new(whole))))
+        }
+        Err(refusal) => Ok(turn.refused(&call, refusal).await?.map(|held| Ending::Held(Box::new(held)))),
+    }
+}
+
+/// Shows a session after its end.
+async fn whole(call: &Call, session: SessionId, receipt: &Receipt, warnings: Vec<String>) -> Result<Answer<Whole>, Problem> {
+    let (app, agent) = (call.app(), call.principal.agent);
+    app.wrote(agent, receipt);
+    let answer = app.queries().session(call.viewer(), session, app.freshness(agent)).await?;
+    match answer.value {
+        Some(view) => {
+            let recipient = Recipients::new(app, &call.principal).label(view.link, view.recipient).await?;
+            let state = app.commands().session(call.session(session)).await.map_err(about_session(session))?;
             let end_planned_at = state.planned_end.map(|planned| planned.at.into());
+            let session = SessionDetails::of(call, view).with_recipient(recipient);
             let now = Moment(command_service::clock::now());
             Ok(Answer::of(Whole { now, session, end_planned_at, warnings, stale: answer.stale }))
         }

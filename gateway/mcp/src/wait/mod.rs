@@ -2,12 +2,14 @@
 
 mod burst;
 pub(crate) mod scope;
+mod waking;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use app::WaitPermit;
 use auth::KeyWatch;
-use domain::session::{Author, Event as SessionEvent};
+use domain::session::{Author, Event as SessionEvent, EventPosition};
 use domain::{KeyId, Target, Timestamp};
 use events::{NEWS, is_news_to};
 use hub::{Delivery, Subscription};
@@ -15,20 +17,22 @@ use nats::{AnyEvent, Fact, Position};
 use problem::{Code, Problem};
 use query_service::Vaults;
 use rmcp::model::ProgressNotificationParam;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use crate::call::Call;
-use crate::position::Reading;
 use burst::hold;
 use scope::WaitScope;
+pub(crate) use waking::{Greeted, Wakes};
 
 /// How often a client that asked for it is told that the call goes on.
 const TELLS: Duration = Duration::from_secs(7);
 /// How often rows that are behind are asked again; each time waits 2 s.
 const TRIES: usize = 2;
+/// How long a call that was held waits for the words that it was held for, which the log has already.
+const CATCHES_UP: Duration = Duration::from_secs(2);
 
 /// What a call asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WaitRequest {
     /// From where on; none is from what is not acknowledged.
     pub(crate) after: Option<Position>,
@@ -37,7 +41,11 @@ pub(crate) struct WaitRequest {
     /// How many events.
     pub(crate) limit: u16,
     /// Up to where the caller has just acknowledged the session; what was given later, it may never have got.
-    pub(crate) acknowledged: Option<u64>,
+    pub(crate) acknowledged: Option<EventPosition>,
+    /// What it waits for.
+    pub(crate) wakes: Wakes,
+    /// An event of the session that is in the log already, and is to be among what the call gets.
+    pub(crate) upto: Option<EventPosition>,
 }
 
 /// An event on its way to an agent.
@@ -46,6 +54,8 @@ pub(crate) struct ReceivedFact {
     pub(crate) fact: Fact,
     /// Whether it was given before and not acknowledged.
     pub(crate) redelivered: bool,
+    /// Whether it ends the wait.
+    pub(crate) wakes: bool,
 }
 
 /// The events that a call gets.
@@ -91,6 +101,7 @@ async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result
         facts: Vec::new(),
         vaults: Vaults::default(),
         limit: usize::from(request.limit),
+        wakes: request.wakes,
         more: None,
         is_cut_off: false,
         watch: call.key_watch()?,
@@ -110,6 +121,9 @@ async fn collect(call: &Call, scope: &WaitScope, request: WaitRequest) -> Result
     {
         collector.take(delivery)?;
     }
+    if let Some(upto) = request.upto {
+        collector.catch_up(&mut subscription, upto).await?;
+    }
     let timed_out = if request.patience.is_zero() || !collector.wants_more() {
         false
     } else {
@@ -124,6 +138,7 @@ struct Collector {
     facts: Vec<ReceivedFact>,
     vaults: Vaults,
     limit: usize,
+    wakes: Wakes,
     /// The position after which there is more, where that is known before the limit tells.
     more: Option<Position>,
     /// Whether nothing more comes through this subscription.
@@ -159,15 +174,18 @@ impl Collector {
             // Rows may be ahead of the hub: what is past the horizon comes through the subscription, and only there.
             let is_told_here = |position: &Position| position.sequence <= horizon;
             self.more = page.facts.last().map(|last| last.position).filter(|last| page.has_more && is_told_here(last));
+            let greeted = Greeted::among(&page.facts);
             for fact in page.facts.into_iter().filter(|fact| is_told_here(&fact.position)) {
                 let given = match fact.address.target {
-                    Target::Session(session) => positions.given(Reading { agent, key, session }),
+                    Target::Session(session) => call.agents.given.upto(call.reading(session)),
                     Target::Agent | Target::Link(_) => None,
                 };
-                let redelivered = given.is_some_and(|given| fact.position.sequence <= given);
-                let is_acknowledged = request.acknowledged.is_some_and(|upto| fact.position.sequence <= upto);
+                let at = EventPosition::from(fact.position);
+                let redelivered = given.is_some_and(|given| at <= given);
+                let is_acknowledged = request.acknowledged.is_some_and(|upto| at <= upto);
                 if is_news_to(key, &fact) && !is_acknowledged {
-                    self.facts.push(ReceivedFact { fact, redelivered });
+                    let wakes = self.wakes.by(&fact, &greeted);
+                    self.facts.push(ReceivedFact { fact, redelivered, wakes });
                 }
             }
             return Ok(());
@@ -183,8 +201,13 @@ impl Collector {
                 let key = self.key;
                 // It may have ended the session, or erased its words.
                 self.vaults.forget(entry.address());
-                let facts = entry.facts(Some(after)).filter(|fact| is_news_to(key, fact));
-                self.facts.extend(facts.map(|fact| ReceivedFact { fact, redelivered: false }));
+                let facts: Vec<_> = entry.facts(Some(after)).collect();
+                let greeted = Greeted::among(&facts);
+                let news = facts.into_iter().filter(|fact| is_news_to(key, fact));
+                self.facts.extend(news.map(|fact| {
+                    let wakes = self.wakes.by(&fact, &greeted);
+                    ReceivedFact { fact, redelivered: false, wakes }
+                }));
                 Ok(())
             }
             Delivery::Signal(..) => Ok(()),
@@ -200,17 +223,31 @@ impl Collector {
         }
     }
 
-    /// Waits for the first event, and then for the end of its burst; tells whether the time passed with nothing.
+    /// Takes what the log has up to an event of the session; where that does not come in time, the call goes on without it.
+    async fn catch_up(&mut self, subscription: &mut Subscription, upto: EventPosition) -> Result<(), Problem> {
+        let deadline = Instant::now() + CATCHES_UP;
+        while self.wants_more() && EventPosition::from(subscription.at()) < upto {
+            let Ok(delivery) = timeout_at(deadline, subscription.next()).await else { break };
+            self.take(delivery)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the first event that wakes, and then for the end of its burst; tells whether the time passed with nothing.
     async fn wait(&mut self, call: &Call, subscription: &mut Subscription, patience: Duration) -> Result<bool, Problem> {
         let began = Instant::now();
         let deadline = began + patience;
         let token = call.request.meta.get_progress_token();
         let mut tick = interval(TELLS);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let typing = call.app().hub().typing_ended(call.principal.agent);
         let mut held_since = None;
         while self.wants_more() {
+            // Before it is looked who types, so that nobody stops unseen.
+            let mut stopped = pin!(typing.notified());
+            stopped.as_mut().enable();
             let now = command_service::clock::now();
-            let until = match self.last_at() {
+            let until = match self.woken_at() {
                 None => deadline,
                 Some(last) => match hold(now, last, *held_since.get_or_insert(now), self.someone_types(call)) {
                     Some(length) => Instant::now() + Duration::from_millis(length.0.unsigned_abs()),
@@ -218,9 +255,10 @@ impl Collector {
                 },
             };
             tokio::select! {
+                () = stopped, if held_since.is_some() => {}
                 delivery = subscription.next() => self.take(delivery)?,
                 () = self.watch.is_due() => self.watch.check().await?,
-                () = sleep_until(until) => if self.facts.is_empty() && Instant::now() >= deadline { return Ok(true) },
+                () = sleep_until(until) => if held_since.is_none() && Instant::now() >= deadline { return Ok(self.facts.is_empty()) },
                 _ = tick.tick(), if token.is_some() => {
                     if let Some(token) = &token {
                         let progress = ProgressNotificationParam::new(token.clone(), began.elapsed().as_secs_f64())
@@ -237,8 +275,10 @@ impl Collector {
         Ok(false)
     }
 
-    fn last_at(&self) -> Option<Timestamp> {
-        self.facts.last().map(|received| received.fact.at)
+    /// Returns when the last thing happened, once something has that ends the wait.
+    fn woken_at(&self) -> Option<Timestamp> {
+        let is_woken = self.facts.iter().any(|received| received.wakes);
+        self.facts.last().filter(|_| is_woken).map(|received| received.fact.at)
     }
 
     /// Tells whether a chatter whose message was received goes on typing.
