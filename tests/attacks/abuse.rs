@@ -118,7 +118,7 @@ async fn the_same_text_again_and_again_costs_proof_of_work_and_in_the_end_the_ch
     let link = agent.link(json!({"messages_per_minute": 100})).await;
     let spammer = installation.visitor().enter(&link).await;
     // The same words with a counter behind them, and a dozen addresses in each.
-    let addresses: String = (0..12).map(|n| format!(" https://{n}.shop.example")).collect();
+    let addresses = (0..12).map(|n| format!(" https://{n}.shop.example")).collect::<Vec<_>>().concat();
     let mut counter = 0;
     let mut spam = || {
         counter += 1;
@@ -175,7 +175,7 @@ async fn ordinary_people_meet_nothing_of_it() {
     let other = installation.visitor().enter(&link).await;
     // A list of addresses, pasted in three parts, as long as a message may be; the same question four times.
     for part in 0..3 {
-        let list: String = (0..150).map(|n| format!("https://{part}-{n}.example\n")).collect();
+        let list = (0..150).map(|n| format!("https://{part}-{n}.example\n")).collect::<Vec<_>>().concat();
         try_to_say(&other, list.trim()).await.expect(201);
     }
     for _ in 0..4 {
