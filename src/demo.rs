@@ -12,6 +12,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -19,6 +20,8 @@ use url::Url;
 pub(crate) const NAME: &str = "Demo";
 /// How long one call waits for a person, in seconds.
 const WAIT_SECONDS: u32 = 25;
+/// How long an answer may take when the service stops.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// The pause after a call that failed.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -79,11 +82,14 @@ impl Demo {
         &self.url
     }
 
-    /// Stops the demo agent.
+    /// Stops the demo agent when it has the answer to its present call, which a service that stops gives at once.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        if self.work.await.is_err() {
-            tracing::warn!("the demo agent broke down");
+        let abort = self.work.abort_handle();
+        match timeout(STOPS_WITHIN, self.work).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::warn!("the demo agent broke down"),
+            Err(_) => abort.abort(),
         }
     }
 }
@@ -143,15 +149,13 @@ impl Agent {
         let mut turns = HashMap::new();
         let mut after: Option<String> = None;
         while !stop.is_cancelled() {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                turn = self.turn(after.clone(), &mut turns) => match turn {
-                    Ok(cursor) => after = Some(cursor),
-                    Err(error) => {
-                        tracing::warn!(%error, "the demo agent takes a break");
-                        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(PAUSE) => {} }
-                    }
-                },
+            match self.turn(after.clone(), &mut turns).await {
+                Ok(cursor) => after = Some(cursor),
+                Err(_) if stop.is_cancelled() => break,
+                Err(error) => {
+                    tracing::warn!(%error, "the demo agent takes a break");
+                    tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(PAUSE) => {} }
+                }
             }
         }
         if let Err(error) = self.client.cancel().await {

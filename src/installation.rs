@@ -1,9 +1,11 @@
 //! What an installation consists of: its secrets in the data folder, the log and the rows on its servers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nats::{Backbone, Options, Secrets};
+use bytesize::ByteSize;
+use nats::{Backbone, Opening, Options, Secrets};
 use servers::{DataDir, Running};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -17,6 +19,9 @@ const NO_ROOM: u64 = 10_047;
 
 /// Connections to PostgreSQL of a command that runs beside an installation.
 const CONNECTIONS_OF_A_COMMAND: u32 = 8;
+
+/// How long an answer waits for a connection to PostgreSQL: where that is gone, 503 comes in time to be tried again.
+const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the servers of an installation are.
 #[derive(Debug, Clone)]
@@ -62,38 +67,33 @@ pub(crate) fn read_secrets(data: &Path) -> Result<Secrets> {
     Secrets::parse(&text).with_context(|| format!("{} does not hold the secrets of an installation", path.display()))
 }
 
-/// Connects to nats-server and opens the log.
-pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
-    open_backbone(config, servers, secrets, true).await
-}
-
-/// Connects to nats-server and opens the log for reading: one of an older release stays as it is.
-pub(crate) async fn read_log(config: &Config, servers: &Servers, secrets: Secrets) -> Result<Backbone> {
-    open_backbone(config, servers, secrets, false).await
-}
-
-async fn open_backbone(config: &Config, servers: &Servers, secrets: Secrets, takes_over: bool) -> Result<Backbone> {
+/// Connects to nats-server and opens the log; what that may do to it is told by `opening`.
+pub(crate) async fn open_log(config: &Config, servers: &Servers, secrets: Secrets, opening: Opening) -> Result<Backbone> {
+    let (shard_bytes, shard_bytes_most) = config.shard_bytes();
     let options = Options {
-        takes_over,
+        opening,
         shards: config.shards,
         replicas: config.replicas,
-        shard_bytes: i64::from(config.shard_gib) << 30,
+        shard_bytes,
+        shard_bytes_most,
         audit_for: config.audit_for(),
         ..Options::new(servers.nats_url.clone(), secrets)
     };
     match Backbone::connect(options).await {
         Err(nats::Error::Refused { code: NO_ROOM, .. }) => anyhow::bail!(
-            "nats-server has no room for {} shards of {} GiB: free some disk, or set TEMPCHAT_SHARD_GIB lower",
+            "nats-server has no room for {} shards of {}: free some disk, or set `shard_size` or `shards` lower",
             config.shards,
-            config.shard_gib
+            ByteSize(u64::try_from(shard_bytes).unwrap_or_default())
         ),
         connected => connected.context("the event log cannot be opened"),
     }
 }
 
-/// Connects to PostgreSQL to read; the schema stays as it is.
+/// Connects a command that reads to PostgreSQL; the schema stays as it is, and must be the present one.
 pub(crate) async fn read_rows(servers: &Servers) -> Result<PgPool> {
-    PgPool::connect(&servers.database_url).await.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
+    let pool = reach(servers, CONNECTIONS_OF_A_COMMAND).await?;
+    migrations::check(&pool).await.context("the rows cannot be read")?;
+    Ok(pool)
 }
 
 /// The connections to PostgreSQL of a process: waiting for one kind never holds up another.
@@ -111,8 +111,9 @@ impl Pools {
     /// Connects to PostgreSQL and brings the schema of the rows up to date; further connections are opened as they are needed.
     pub(crate) async fn open(config: &Config, servers: &Servers) -> Result<Self> {
         let writers = connect(servers, config.writer_connections).await?;
-        let lazy = |connections| pool_of(connections).connect_lazy_with(writers.connect_options().as_ref().clone());
-        Ok(Self { readers: lazy(config.reader_connections), webhooks: lazy(config.webhook_connections), writers })
+        let lazy = |pool: PgPoolOptions| pool.connect_lazy_with(writers.connect_options().as_ref().clone());
+        let readers = pool_of(config.reader_connections).acquire_timeout(READER_PATIENCE);
+        Ok(Self { readers: lazy(readers), webhooks: lazy(pool_of(config.webhook_connections)), writers })
     }
 
     /// Closes all connections.
@@ -127,14 +128,16 @@ pub(crate) async fn open_rows(servers: &Servers) -> Result<PgPool> {
 }
 
 async fn connect(servers: &Servers, connections: u32) -> Result<PgPool> {
-    let pool = pool_of(connections)
-        .connect(&servers.database_url)
-        .await
-        .context("PostgreSQL cannot be reached; is DATABASE_URL right?")?;
+    let pool = reach(servers, connections).await?;
     migrations::run(&pool).await.context("the database schema cannot be brought up to date")?;
     Ok(pool)
 }
 
+async fn reach(servers: &Servers, connections: u32) -> Result<PgPool> {
+    let reached = pool_of(connections).connect(&servers.database_url).await;
+    reached.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
+}
+
 fn pool_of(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(connections.max(1))
+    PgPoolOptions::new().max_connections(connections)
 }

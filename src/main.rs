@@ -1,6 +1,7 @@
 //! The one binary `tempchat`.
 
-#![expect(clippy::print_stdout, reason = "it is where results go")]
+// A closed pipe must end no command with a panic: `output` is where results go.
+#![warn(clippy::print_stderr)]
 
 mod access;
 mod agent;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     match start(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

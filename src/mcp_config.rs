@@ -62,10 +62,10 @@ pub(crate) fn run(config: &Config, options: Options, as_json: bool) -> Result<()
             Content::Text(text) => text.into(),
             Content::Json(value) => value,
         };
-        println!("{}", json!({"belongs": belongs, "configuration": content}));
+        crate::output::line(json!({"belongs": belongs, "configuration": content}));
     } else {
-        eprintln!("{belongs}:");
-        println!("{}", content.to_text());
+        crate::output::note(format_args!("{belongs}:"));
+        crate::output::line(content.to_text());
     }
     Ok(())
 }

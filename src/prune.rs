@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use domain::Millis;
 use indicatif::{ProgressBar, ProgressStyle};
+use nats::Opening;
 use pruning::{Backlog, Pruned, Pruner};
 use serde_json::json;
 
@@ -27,8 +28,10 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
         bail!("prune_after_days is `never`: set it to a number of days, in tempchat.toml or as TEMPCHAT_PRUNE_AFTER_DAYS");
     };
     let servers = Servers::running(&config)?;
-    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
-    let pool = installation::open_rows(&servers).await?;
+    let secrets = installation::read_secrets(&config.data)?;
+    let opening = if options.dry_run { Opening::Read } else { Opening::Write };
+    let backbone = installation::open_log(&config, &servers, secrets, opening).await?;
+    let pool = if options.dry_run { installation::read_rows(&servers).await? } else { installation::open_rows(&servers).await? };
     let days = settings.after.0 / DAY.0;
     let mut pruner = Pruner::new(&backbone, &pool, settings);
     let Backlog { links, oldest } = pruner.backlog().await?;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use follower::Rebuilt;
 use futures_util::future::try_join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use nats::Shard;
+use nats::{Opening, Shard};
 use serde_json::json;
 
 use crate::config::Config;
@@ -39,7 +39,7 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
 /// Rebuilds the rows of all shards.
 async fn rows(config: Config, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?, Opening::Write).await?;
     let pool = installation::open_rows(&servers).await?;
     heads::warn_of_contradictions(&config, &backbone).await;
     let bars = MultiProgress::new();
@@ -61,9 +61,9 @@ async fn rows(config: Config, as_json: bool) -> Result<()> {
     webhooks::mend(&backbone, &pool).await?;
     for (shard, commits) in rebuilt {
         if as_json {
-            println!("{}", json!({"shard": shard.0, "commits": commits}));
+            crate::output::line(json!({"shard": shard.0, "commits": commits}));
         } else {
-            println!("shard {shard}: the rows of {commits} commits were made anew");
+            crate::output::line(format_args!("shard {shard}: the rows of {commits} commits were made anew"));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use domain::{Address, AgentId};
 use gateway::Moment;
-use nats::{AuditEntry, Backbone, Field, Text};
+use nats::{AuditEntry, Backbone, Field, Opening, Text};
 use query_service::{Queries, ReportedChat};
 use serde_json::json;
 
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Result<()> {
     let Options { agent, with_text, seen, limit } = options;
     let servers = Servers::running(&config)?;
-    let backbone = installation::read_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?, Opening::Read).await?;
     if with_text {
         // Nobody reads words unseen: where the audit cannot be written, they stay closed.
         let entry = AuditEntry::looked("words_read", "reports --with-text", agent, None);
@@ -43,7 +43,7 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
              `serve` of this release, which makes the stream AUDIT?",
         )?;
     }
-    let queries = Queries::new(installation::open_rows(&servers).await?, backbone.clone());
+    let queries = Queries::new(installation::read_rows(&servers).await?, backbone.clone());
     let chats = queries.reported_chats(agent, with_text, limit).await?;
     let mut words = Vec::with_capacity(chats.len());
     for chat in &chats {

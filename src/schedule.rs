@@ -66,10 +66,10 @@ pub(crate) struct RetryOptions {
 
 /// Carries out a command about scheduled commands.
 pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
-    let pool = installation::open_rows(&Servers::running(&config)?).await?;
+    let servers = Servers::running(&config)?;
     match command {
-        Command::List(options) => list(&pool, &options, as_json).await,
-        Command::Retry(options) => retry(&pool, &options, as_json).await,
+        Command::List(options) => list(&installation::read_rows(&servers).await?, &options, as_json).await,
+        Command::Retry(options) => retry(&installation::open_rows(&servers).await?, &options, as_json).await,
     }
 }
 

@@ -1,7 +1,11 @@
 //! `tempchat serve`: single roles against servers that run already; several processes share one log.
 
+use std::io::{ErrorKind, Write};
+
 use anyhow::Result;
 use clap::Args;
+use gateway::Probes;
+use nats::Opening;
 
 use crate::config::{Config, ListenOptions};
 use crate::installation::{self, Pools, Servers};
@@ -23,12 +27,15 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
     let listeners = if options.roles.contains(&Role::Gateway) { Some(Listeners::open(&config).await?) } else { None };
     let servers = Servers::running(&config)?;
     let secrets = installation::read_secrets(&config.data)?;
-    let backbone = installation::open_log(&config, &servers, secrets).await?;
+    let backbone = installation::open_log(&config, &servers, secrets, Opening::Keep).await?;
     let pools = Pools::open(&config, &servers).await?;
     let url = listeners.as_ref().map(|listeners| public_url(&config, listeners)).transpose()?;
-    let mut system = System::start(&config, backbone, pools, &options.roles, listeners).await?;
+    let mut system = System::start(&config, backbone, pools, &options.roles, listeners, Probes::default()).await?;
     let mut stop = StopSignals::listen()?;
-    println!("ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
+    let mut out = std::io::stdout();
+    let told = writeln!(out, "ready{}", url.map(|url| format!(" {}", url.as_str().trim_end_matches('/'))).unwrap_or_default());
+    // Where nobody reads it, the service is there all the same.
+    told.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?;
     let outcome = tokio::select! {
         () = stop.next() => Ok(()),
         error = system.died() => Err(error),

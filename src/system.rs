@@ -51,6 +51,8 @@ pub(crate) struct System {
     stop: CancellationToken,
     backbone: Backbone,
     pools: Pools,
+    /// How what is beside the parts is.
+    beside: Probes,
 }
 
 /// The sockets that the gateway accepts connections on.
@@ -86,6 +88,7 @@ impl System {
         pools: Pools,
         roles: &[Role],
         listeners: Option<Listeners>,
+        probes: Probes,
     ) -> Result<Self> {
         let commands = Commands::new(backbone.clone(), config.policy());
         let finished = finish_erasures(&commands).await.context("erasures cannot be verified, so nothing is served")?;
@@ -100,6 +103,7 @@ impl System {
             stop: CancellationToken::new(),
             backbone,
             pools,
+            beside: probes,
         };
         if roles.contains(&Role::Projector) {
             system.projector();
@@ -118,6 +122,15 @@ impl System {
             system.gateway(config, listeners)?;
         }
         Ok(system)
+    }
+
+    /// Adds work that goes on beside the parts until they stop.
+    pub(crate) fn add(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.parts.spawn(async move {
+            stop.run_until_cancelled(work).await;
+            (name, Ok(()))
+        });
     }
 
     fn projector(&mut self) {
@@ -180,8 +193,8 @@ impl System {
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = gateway::Proxies { count: config.proxies, header: config.proxy_header };
         settings.rates = config.limits.clone();
-        settings.allowed_hosts = config.named_hosts()?;
-        settings.authorization_server = config.trusted(&settings.public_url)?;
+        settings.allowed_hosts = config.allowed_hosts.clone();
+        settings.authorization_server = config.trusted(&settings.public_url);
         settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
         let stop = self.stop.clone();
@@ -196,7 +209,7 @@ impl System {
 
     /// Returns the health probes of the parts in this process.
     fn probes(&self) -> Probes {
-        let mut probes = Probes::default();
+        let mut probes = self.beside.clone();
         if let Some(projector) = self.projector.clone() {
             probes = probes.with("projector", move || {
                 let standings = projector.standings().into_iter();

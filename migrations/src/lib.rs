@@ -30,8 +30,24 @@ pub enum Error {
         found: String,
     },
     /// The server could not be asked.
-    #[error("PostgreSQL cannot be asked for its version")]
+    #[error("PostgreSQL cannot be asked for its version and schema")]
     Version(#[source] sqlx::Error),
+    /// The schema is older than this version's, or there is none.
+    #[error(
+        "the database schema lacks {missing} of {all} steps; start `tempchat up`, or `tempchat serve` of this release, which bring it up to date"
+    )]
+    Behind {
+        /// How many steps it lacks.
+        missing: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// The schema is newer than this version's.
+    #[error("the database schema has steps that this version does not know (from {first} on); use the newer release")]
+    Ahead {
+        /// The first of them.
+        first: i64,
+    },
     /// A step failed, or the database has steps that this version does not know.
     #[error("the database schema cannot be brought up to date")]
     Migrate(#[from] MigrateError),
@@ -49,4 +65,23 @@ pub async fn run(pool: &PgPool) -> Result<(), Error> {
     }
     MIGRATOR.run(pool).await?;
     Ok(())
+}
+
+/// Tells whether the schema is this version's; nothing is changed, and a step under way is not waited for.
+pub async fn check(pool: &PgPool) -> Result<(), Error> {
+    let is_there: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await.map_err(Error::Version)?;
+    let applied: Vec<i64> = if is_there {
+        let applied = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success");
+        applied.fetch_all(pool).await.map_err(Error::Version)?
+    } else {
+        vec![]
+    };
+    let known: Vec<i64> = MIGRATOR.iter().map(|step| step.version).collect();
+    let missing = known.iter().filter(|version| !applied.contains(version)).count();
+    if missing > 0 {
+        return Err(Error::Behind { missing, all: known.len() });
+    }
+    let first = applied.into_iter().filter(|version| !known.contains(version)).min();
+    first.map_or(Ok(()), |first| Err(Error::Ahead { first }))
 }

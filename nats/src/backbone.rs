@@ -18,10 +18,11 @@ use crate::log::position::{Epoch, Hash, Shard};
 use crate::log::pruning::leaves::Leaves;
 use crate::log::pruning::takeover;
 use crate::log::store::Store;
+use crate::log::writes::WriteFailure;
 use crate::log::{read, streams, subjects};
 use crate::signed_head::Heads;
 use crate::watch::Watch;
-use crate::{Error, Options};
+use crate::{Error, Opening, Options};
 
 /// The log and its keys; cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Backbone {
     /// Connects, refuses a server that is too old, and makes or verifies the streams.
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let connection = Connection::open(&options, options.roots.derive(context::PRUNING)).await?;
-        if options.takes_over {
+        if options.opening != Opening::Read {
             takeover::take_over(&connection).await?;
         }
         let secrets = options.roots;
@@ -164,6 +165,11 @@ impl Backbone {
     /// Tells whether the server can be reached right now.
     pub fn is_connected(&self) -> bool {
         self.connection.is_connected()
+    }
+
+    /// Returns which stream cannot be written to, as far as this process has tried, and why.
+    pub fn write_failure(&self) -> Option<WriteFailure> {
+        self.connection.writes.failure()
     }
 
     /// Sends what is still to be sent, then closes the connection; nothing works after it.

@@ -30,6 +30,9 @@ pub enum Error {
         /// Setting by setting: what was wanted and what was found.
         differences: Vec<String>,
     },
+    /// There is no log, and this process makes none.
+    #[error("there is no log on this nats-server: `tempchat up` or `tempchat serve` makes one")]
+    NoLog,
     /// A stream of an existing log is missing.
     #[error("stream {stream} is missing from a log that had it")]
     StreamMissing {

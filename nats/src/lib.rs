@@ -52,6 +52,7 @@ pub use log::trace;
 pub use log::unknown::Unknown;
 pub use log::verify::Verified;
 pub use log::verify_error::VerifyError;
-pub use options::Options;
+pub use log::writes::WriteFailure;
+pub use options::{Opening, Options};
 pub use signed_head::{Heads, SignedHead, SignedHeadError};
 pub use watch::{Mark, Reading};

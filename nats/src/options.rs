@@ -4,6 +4,18 @@ use std::time::Duration;
 
 use crate::keys::secrets::Secrets;
 
+/// What opening a log may do to its streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// A service's: what is missing is made, limits are raised, and a log of an older format is given the present one, which programs
+    /// of then refuse.
+    Keep,
+    /// A command's that writes: only an older format is taken over.
+    Write,
+    /// A command's that reads: nothing.
+    Read,
+}
+
 /// Where the log is, and how it is created where there is none.
 #[derive(Clone)]
 pub struct Options {
@@ -15,10 +27,12 @@ pub struct Options {
     pub replicas: usize,
     /// The byte limit of each shard; a larger one than before is applied, a smaller one is not.
     pub shard_bytes: i64,
+    /// How far that limit grows by itself as a shard fills; not at all where it is no larger.
+    pub shard_bytes_most: i64,
     /// How long the audit keeps its entries.
     pub audit_for: Duration,
-    /// Whether a log of an older format is given the present one, which programs of then refuse.
-    pub takes_over: bool,
+    /// What may become of the streams.
+    pub opening: Opening,
     /// The installation's secrets.
     pub roots: Secrets,
 }
@@ -31,8 +45,9 @@ impl Options {
             shards: 4,
             replicas: 1,
             shard_bytes: 2 << 30,
+            shard_bytes_most: 0,
             audit_for: Duration::from_hours(90 * 24),
-            takes_over: true,
+            opening: Opening::Keep,
             roots,
         }
     }

@@ -28,10 +28,15 @@ pub enum Error {
     },
 
     /// The folder holds other files.
-    #[error("{} is not empty and was not made by tempchat. Choose a new or an empty folder with --data", path.display())]
+    #[error(
+        "{} was not made by tempchat: it holds `{other}`. Move that away, or choose another folder with --data; settings (tempchat.toml) \
+         and a restored log (nats, secrets.json) may be there", path.display()
+    )]
     NotOurs {
         /// The folder.
         path: PathBuf,
+        /// A file in it.
+        other: String,
     },
 
     /// The folder belongs to another account, or others may write to it: its files could not be trusted.

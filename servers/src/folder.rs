@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, PipeWriter, Write},
     os::unix::{
@@ -20,6 +21,11 @@ use nix::{libc, unistd::geteuid};
 use crate::{Error, random, secret};
 
 const LOCK: &str = "tempchat.lock";
+
+/// What a folder may hold before the first start: an operator's settings, what a restore brings back, servers that were put there, and
+/// what a new file system has by itself.
+const MAY_BE_THERE: [&str; 9] =
+    ["tempchat.toml", "secrets.json", "heads.jsonl", "agent.key", "demo.key", "nats", "postgres", "servers", "lost+found"];
 
 /// Removes a temporary folder when its pipe closes; retries, because servers that are ending may still write into it.
 const CLEANUP_SCRIPT: &str = r#"
@@ -117,14 +123,21 @@ fn make(path: &Path) -> Result<PathBuf, Error> {
             return Err(Error::NotPrivate { path });
         }
     }
-    if !is_empty(&path)? && !path.join(LOCK).exists() {
-        return Err(Error::NotOurs { path });
+    if !path.join(LOCK).exists()
+        && let Some(other) = names(&path)?.into_iter().find(|name| !MAY_BE_THERE.iter().any(|known| name == known))
+    {
+        return Err(Error::NotOurs { path, other: other.to_string_lossy().into_owned() });
     }
     Ok(path)
 }
 
 fn is_empty(path: &Path) -> Result<bool, Error> {
-    Ok(fs::read_dir(path).map_err(Error::io("read", path))?.next().is_none())
+    Ok(names(path)?.is_empty())
+}
+
+fn names(path: &Path) -> Result<Vec<OsString>, Error> {
+    let entries = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+    entries.map_err(Error::io("read", path))
 }
 
 /// How often a held lock is tried again, and after what pause: it is also held for a moment by [`Running::on`], and by a forked

@@ -23,6 +23,7 @@
 //! A server never outlives its supervisor, even if that is killed with `kill -9`: see `process.rs`.
 
 mod account;
+mod disk;
 mod error;
 mod find;
 mod folder;
@@ -34,6 +35,7 @@ mod random;
 mod secret;
 mod version;
 
+pub use disk::free;
 pub use error::Error;
 pub use folder::{DataDir, Running};
 pub use nats_server::{NatsOptions, NatsServer};

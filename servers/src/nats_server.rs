@@ -10,7 +10,7 @@ use std::{
 use nix::sys::signal::Signal;
 
 use crate::{
-    DataDir, Error, Version,
+    DataDir, Error, Version, disk,
     find::{Binary, Wanted},
     process::{self, Launch, Process},
     secret,
@@ -60,6 +60,7 @@ pub struct NatsServer {
     port: u16,
     pid: u32,
     version: Version,
+    options: NatsOptions,
 }
 
 impl NatsServer {
@@ -86,7 +87,7 @@ impl NatsServer {
         let url = format!("nats://{USER}:{password}@127.0.0.1:{port}");
         data.write_secret("nats.url", &url)?;
         tracing::info!(%version, pid, port, "nats-server is ready");
-        Ok(Self { process, data: data.clone(), url, port, pid, version })
+        Ok(Self { process, data: data.clone(), url, port, pid, version, options })
     }
 
     /// Finds the binary that [`Self::start`] runs where none is named.
@@ -119,6 +120,11 @@ impl NatsServer {
         &self.data
     }
 
+    /// Returns how to start it anew, where its clients look for it.
+    pub fn again(&self) -> NatsOptions {
+        NatsOptions { port: Some(self.port), ..self.options.clone() }
+    }
+
     /// Waits until the server ends unexpectedly; cancel safe.
     pub async fn died(&self) -> Error {
         self.process.died().await
@@ -142,11 +148,13 @@ fn render(data: &DataDir, options: &NatsOptions, ports: &Path, password: &str) -
         fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
     }
     let port = options.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+    let store = data.subfolder("nats")?;
     Ok(TEMPLATE
         .replace("{port}", &port)
+        .replace("{max_file_store}", &(disk::used(&store) + disk::free(&store)?).to_string())
         .replace("{ports}", &quoted(ports)?)
         .replace("{password}", password)
-        .replace("{store}", &quoted(&data.subfolder("nats")?)?)
+        .replace("{store}", &quoted(&store)?)
         .replace("{sync_interval}", if options.sync_always { "always" } else { "\"2m\"" }))
 }
 

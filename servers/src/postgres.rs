@@ -57,11 +57,13 @@ pub struct PostgresOptions {
     /// Whether a transaction is on the disk before it is acknowledged. False is for tests: much faster, but a power cut may
     /// corrupt the files.
     pub durable: bool,
+    /// The folder of the socket, for clients that must find it again after a restart; otherwise a new one.
+    pub sockets: Option<PathBuf>,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { bin: None, durable: true }
+        Self { bin: None, durable: true, sockets: None }
     }
 }
 
@@ -75,6 +77,7 @@ pub struct Postgres {
     url: String,
     pid: u32,
     version: Version,
+    options: PostgresOptions,
 }
 
 impl Postgres {
@@ -105,11 +108,11 @@ impl Postgres {
         if pid_file.exists() {
             fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
         }
-        let sockets = sockets(&directory, account.as_ref())?;
+        let sockets = sockets(&directory, options.sockets.as_deref(), account.as_ref())?;
         let process = start(serve(&postgres, &cluster, &sockets, options.durable), "postgres.log")?;
         let pid = process.until(START_TIMEOUT, || ready(&pid_file)).await?;
         let url = url(&sockets, &password, NAME);
-        let server = Self { process, data: data.clone(), sockets, password, url, pid, version };
+        let server = Self { process, data: data.clone(), sockets, password, url, pid, version, options };
         server.create_database(NAME).await?;
         data.write_secret("postgres.url", &server.url)?;
         tracing::info!(%version, pid, "PostgreSQL is ready");
@@ -160,6 +163,11 @@ impl Postgres {
     /// Returns the data folder, for a start on the same one.
     pub fn data(&self) -> &DataDir {
         &self.data
+    }
+
+    /// Returns how to start it anew, where its clients look for it.
+    pub fn again(&self) -> PostgresOptions {
+        PostgresOptions { sockets: Some(self.sockets.clone()), ..self.options.clone() }
     }
 
     /// Waits until the server ends unexpectedly; cancel safe.
@@ -249,13 +257,13 @@ fn serve(postgres: &Path, cluster: &Path, sockets: &Path, durable: bool) -> Comm
 }
 
 /// Creates the folder of the socket, mode 0700: beside the files, or under /tmp where their path is too long for a socket.
-fn sockets(directory: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
+fn sockets(directory: &Path, before: Option<&Path>, account: Option<&Account>) -> Result<PathBuf, Error> {
     let beside = directory.join("sockets");
     let socket = beside.join(format!(".s.PGSQL.{PORT}"));
-    let sockets = if socket.as_os_str().len() <= LONGEST_SOCKET {
-        beside
-    } else {
-        Path::new("/tmp").join(format!("tempchat-{}", random::name()))
+    let sockets = match before {
+        Some(before) => before.to_owned(),
+        None if socket.as_os_str().len() <= LONGEST_SOCKET => beside,
+        None => Path::new("/tmp").join(format!("tempchat-{}", random::name())),
     };
     // Like the process id, a socket of an earlier run would be taken for a running server.
     if sockets.exists() {

@@ -58,8 +58,22 @@ fn a_folder_with_other_files_is_left_alone() {
     fs::write(home.path().join("thesis.odt"), "years of work").unwrap();
     fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
     let refused = DataDir::open(home.path()).unwrap_err();
-    assert!(matches!(refused, Error::NotOurs { .. }), "{refused}");
+    assert!(matches!(&refused, Error::NotOurs { other, .. } if other == "thesis.odt"), "{refused}");
     assert_eq!(mode(home.path()), 0o755);
+}
+
+#[test]
+fn settings_and_a_restored_log_may_be_there_before_the_first_start() {
+    let home = tempfile::tempdir().unwrap();
+    for file in ["tempchat.toml", "secrets.json"] {
+        fs::write(home.path().join(file), "").unwrap();
+    }
+    for folder in ["nats", "lost+found"] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+    }
+    let data = DataDir::open(home.path()).unwrap();
+    assert!(data.join("tempchat.toml").exists());
+    assert_eq!(mode(home.path()) & 0o007, 0, "it is closed to others");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use command_service::Commands;
 use domain::agent::Grant;
+use nats::Opening;
 use query_service::Queries;
 use serde_json::json;
 
@@ -42,10 +43,24 @@ pub(crate) enum Command {
     Webhook(webhook::Command),
 }
 
+impl Command {
+    /// Says what the command may do to the log.
+    fn opening(&self) -> Opening {
+        match self {
+            Self::List | Self::Webhook(webhook::Command::Test(_) | webhook::Command::List { .. }) => Opening::Read,
+            Self::Webhook(webhook::Command::Set(options)) if options.only_shows() => Opening::Read,
+            Self::Add { .. } | Self::Key(_) | Self::Webhook(webhook::Command::Set(_) | webhook::Command::Redeliver { .. }) => {
+                Opening::Write
+            }
+        }
+    }
+}
+
 /// Carries out a command about agents.
 pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone =
+        installation::open_log(&config, &servers, installation::read_secrets(&config.data)?, command.opening()).await?;
     let commands = Commands::new(backbone.clone(), config.policy());
     match command {
         Command::Add { name } => {
@@ -56,7 +71,7 @@ pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Resu
         }
         Command::Key(command) => key::run(command, &commands, &backbone, as_json).await?,
         Command::Webhook(command) => webhook::run(&config, command, &commands, &backbone, &servers, as_json).await?,
-        Command::List => list::run(&Queries::new(installation::open_rows(&servers).await?, backbone), as_json).await?,
+        Command::List => list::run(&Queries::new(installation::read_rows(&servers).await?, backbone), as_json).await?,
     }
     Ok(())
 }

@@ -73,6 +73,13 @@ pub(crate) struct SetOptions {
     show_secret: bool,
 }
 
+impl SetOptions {
+    /// Tells whether nothing is set after all.
+    pub(super) const fn only_shows(&self) -> bool {
+        self.show_secret
+    }
+}
+
 /// Carries out a command about webhooks.
 pub(crate) async fn run(
     config: &Config,
@@ -86,7 +93,7 @@ pub(crate) async fn run(
         Command::Set(options) => set(options, commands, backbone, &Tester::new(backbone, &config.webhooks())?, as_json).await,
         Command::Test(owner) => test(&owner, commands, &Tester::new(backbone, &config.webhooks())?, as_json).await,
         Command::List { agent } => {
-            list(&webhooks::list(&installation::open_rows(servers).await?, agent).await?, as_json);
+            list(&webhooks::list(&installation::read_rows(servers).await?, agent).await?, as_json);
             Ok(())
         }
         Command::Redeliver { owner: Owner { agent, link }, event } => {
@@ -107,8 +114,11 @@ async fn set(options: SetOptions, commands: &Commands, backbone: &Backbone, test
         return Ok(());
     }
     let known = commands.webhook(agent, link).await?;
-    let webhook =
-        if options.show_secret { known.with_context(nothing_set)? } else { change(&options, known, commands, backbone).await? };
+    let webhook = if options.show_secret {
+        known.with_context(nothing_set)?
+    } else {
+        change(&options, known, commands, backbone, tester).await?
+    };
     let secret = tester.secret(agent, link, &webhook);
     let plain = format!(
         "url      {}\nsends    {}\nsecret   {}",
@@ -125,10 +135,20 @@ async fn set(options: SetOptions, commands: &Commands, backbone: &Backbone, test
 }
 
 /// Sets what the options name; the rest stays as it is.
-async fn change(options: &SetOptions, known: Option<Known>, commands: &Commands, backbone: &Backbone) -> Result<Known> {
+async fn change(
+    options: &SetOptions,
+    known: Option<Known>,
+    commands: &Commands,
+    backbone: &Backbone,
+    tester: &Tester,
+) -> Result<Known> {
     let Owner { agent, link } = options.owner;
     let url = match (&options.url, &known) {
-        (Some(url), _) => Target::parse(url)?.url().to_string(),
+        (Some(url), _) => {
+            let target = Target::parse(url)?;
+            tester.judge(&target).await.context("nothing was set")?;
+            target.url().to_string()
+        }
         (None, Some(known)) => known.url.clone(),
         (None, None) => bail!(nothing_set()),
     };

@@ -144,6 +144,6 @@ pub(crate) async fn warn_of_contradictions(config: &Config, backbone: &Backbone)
     };
     for fault in faults {
         tracing::error!(fault, "rows are made of a log that contradicts its signed heads, or has none to be compared with");
-        eprintln!("warning: {fault}");
+        crate::output::note(format_args!("warning: {fault}"));
     }
 }

@@ -84,7 +84,7 @@ fn print(entry: &AuditedEntry, as_json: bool) {
         if let Some(members) = shown.as_object_mut() {
             members.insert("position".to_owned(), Value::from(*sequence));
         }
-        println!("{shown}");
+        crate::output::line(shown);
         return;
     }
     let text = |name: &str| entry.get(name).and_then(Value::as_str);
@@ -95,5 +95,5 @@ fn print(entry: &AuditedEntry, as_json: bool) {
             let _infallible = write!(line, " {name}={}", value.escape_debug());
         }
     }
-    println!("{line} count={}", entry.get("count").and_then(Value::as_u64).unwrap_or(1));
+    crate::output::line(format_args!("{line} count={}", entry.get("count").and_then(Value::as_u64).unwrap_or(1)));
 }

@@ -7,6 +7,7 @@ mod verify;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use nats::Opening;
 
 use crate::config::Config;
 use crate::installation::{self, Servers};
@@ -52,7 +53,7 @@ pub(crate) struct ShowOptions {
 /// Carries out a command about the log.
 pub(crate) async fn run(config: Config, command: Command, as_json: bool) -> Result<()> {
     let servers = Servers::running(&config)?;
-    let backbone = installation::read_log(&config, &servers, installation::read_secrets(&config.data)?).await?;
+    let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?, Opening::Read).await?;
     match command {
         Command::Verify { log_only } => verify::run(&config, &backbone, (!log_only).then_some(&servers), as_json).await,
         Command::Heads => heads::run(&config, &backbone, as_json).await,

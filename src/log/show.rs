@@ -60,17 +60,17 @@ async fn print(fact: &Fact, opener: Option<&Opener>, as_json: bool) -> Result<()
     };
     let name = fact.event.wire_name();
     if as_json {
-        println!(
-            "{}",
-            json!({
-                "shard": fact.position.shard.0, "sequence": fact.position.sequence, "index": fact.position.index, "at": at, "type": name,
-                "id": fact.id().to_string(), "agent_id": fact.address.agent, "target": target, "link_id": fact.link, "text": words,
-            })
-        );
+        crate::output::line(json!({
+            "shard": fact.position.shard.0, "sequence": fact.position.sequence, "index": fact.position.index, "at": at, "type": name,
+            "id": fact.id().to_string(), "agent_id": fact.address.agent, "target": target, "link_id": fact.link, "text": words,
+        }));
     } else {
         // What a chatter typed may hold terminal codes: shown escaped.
         let words = words.map(|words| format!(" {words:?}")).unwrap_or_default();
-        println!("{}:{}.{} {at} {target} {name}{words}", fact.position.shard, fact.position.sequence, fact.position.index);
+        crate::output::line(format_args!(
+            "{}:{}.{} {at} {target} {name}{words}",
+            fact.position.shard, fact.position.sequence, fact.position.index
+        ));
     }
     Ok(())
 }

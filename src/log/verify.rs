@@ -141,28 +141,25 @@ fn print_whole(verified: &Verified, newest: &SignedHead, as_json: bool) {
     let Verified { shard, epoch, sequence, running, commits, events, aggregates, pruning_records, pruned, .. } = verified;
     let (signed, at) = (newest.head.sequence, newest.signed_at());
     if as_json {
-        println!(
-            "{}",
-            json!({
-                "shard": shard.0, "whole": true, "epoch": epoch.to_string(), "sequence": sequence, "running_hash": running.to_string(),
-                "commits": commits, "events": events, "aggregates": aggregates, "pruned": pruned, "pruning_records": pruning_records,
-                "signed_head": {"sequence": signed, "at": at},
-            })
-        );
+        crate::output::line(json!({
+            "shard": shard.0, "whole": true, "epoch": epoch.to_string(), "sequence": sequence, "running_hash": running.to_string(),
+            "commits": commits, "events": events, "aggregates": aggregates, "pruned": pruned, "pruning_records": pruning_records,
+            "signed_head": {"sequence": signed, "at": at},
+        }));
     } else {
-        println!(
+        crate::output::line(format_args!(
             "shard {shard}: whole. {commits} commits, {events} events of {aggregates} aggregates; {pruned} pruned commits, named by \
              {pruning_records} records; head: epoch {epoch}, sequence {sequence}, running hash {running}; newest signed head: sequence \
              {signed}, at {at}"
-        );
+        ));
     }
 }
 
 /// Says what is wrong with a shard.
 pub(super) fn print_fault(shard: Shard, fault: &str, as_json: bool) {
     if as_json {
-        println!("{}", json!({"shard": shard.0, "whole": false, "fault": fault}));
+        crate::output::line(json!({"shard": shard.0, "whole": false, "fault": fault}));
     } else {
-        println!("shard {shard}: not whole. {fault}");
+        crate::output::line(format_args!("shard {shard}: not whole. {fault}"));
     }
 }

@@ -80,7 +80,7 @@ impl Server {
             ),
             Failure::Refused(explanation) => (INTERNAL, explanation),
         };
-        eprintln!("tempchat stdio: {explanation}");
+        crate::output::note(format_args!("tempchat stdio: {explanation}"));
         if let Some(id) = message.id() {
             let _sent = lines_out.send(refusal(id, code, &explanation)).await;
         }

@@ -1,6 +1,7 @@
 //! The command line beside a running installation.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 
 use rmcp::ServiceExt;
 use rmcp::transport::StreamableHttpClientTransport;
@@ -19,10 +20,100 @@ fn failure(output: &Output) -> String {
 fn up_prints_all_that_is_needed_to_begin() {
     let installation = Installation::shared();
     let said = installation.said();
-    for needed in [installation.url(), installation.key(), "claude mcp add", "mcpServers", "mcp_servers.tempchat", "/mcp"] {
+    for needed in [installation.url(), "agent.key", "claude mcp add", "mcpServers", "mcp_servers.tempchat", "/mcp", "mcp-config"]
+    {
         assert!(said.contains(needed), "{needed} in:\n{said}");
     }
+    assert!(!said.contains(installation.key()), "what keeps what programs print gets no key");
     assert!(said.lines().last().unwrap().starts_with("ready"));
+}
+
+/// Starts on a terminal, and returns what stands on it when all is ready.
+fn on_a_terminal(folder: &Folder, log_format: &str) -> String {
+    let bare = Process::command(folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"]);
+    let words: Vec<_> = std::iter::once(bare.get_program()).chain(bare.get_args()).map(|word| word.to_str().unwrap()).collect();
+    let mut command = std::process::Command::new("script");
+    command.args(["--quiet", "--command", &words.join(" "), "/dev/null"]);
+    for (name, value) in bare.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("TEMPCHAT_LOG_FORMAT", log_format);
+    let mut terminal = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    folder.keep(terminal.id());
+    let mut seen = String::new();
+    for line in BufReader::new(terminal.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        seen.push_str(&line);
+        seen.push('\n');
+        if line.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).starts_with("ready ") {
+            break;
+        }
+    }
+    // Its end is that of the terminal, and of what runs there.
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    seen
+}
+
+#[tokio::test]
+async fn the_agents_key_stands_on_a_terminal_once_and_in_no_log() {
+    for (log_format, times) in [("text", 1), ("json", 0)] {
+        let folder = Folder::new();
+        let first = on_a_terminal(&folder, log_format);
+        let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap();
+        assert_eq!(first.matches(key.trim()).count(), times, "{first}");
+        until("the end of what ran on the terminal", async || processes_on(&folder.data()).is_empty().then_some(())).await;
+        let second = on_a_terminal(&folder, log_format);
+        assert!(second.contains("ready ") && !second.contains(key.trim()), "{second}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_every_command_quietly() {
+    let installation = Installation::shared();
+    for arguments in [
+        &["log", "show"][..],
+        &["log", "verify"],
+        &["log", "heads"],
+        &["agent", "list"],
+        &["agent", "webhook", "list"],
+        &["schedule", "list"],
+        &["prune", "--dry-run"],
+        &["rebuild"],
+        &["mcp-config", "cursor"],
+        &["--json", "mcp-config", "cursor"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Process::command(installation.folder(), arguments).stdout(writer).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!error.contains("panicked") && !error.contains("error"), "{arguments:?}: {error}");
+        // As a shell has it of whatever SIGPIPE ends: not 0, for nothing was proven.
+        assert_eq!(output.status.code(), Some(128 + 13), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_webhook_that_would_never_be_called_is_refused_at_once() {
+    let installation = Installation::shared();
+    let agent = installation.json(&["agent", "add", "Sleeper"]).remove(0)["agent_id"].as_str().unwrap().to_owned();
+    for (address, why) in [
+        ("https://127.0.0.1/wake", "webhook_networks"),
+        ("https://10.1.2.3/wake", "not a public address"),
+        ("https://[::ffff:169.254.169.254]/wake", "not a public address"),
+        ("https://localhost/wake", "not a public address"),
+        ("http://1.1.1.1/wake", "https://"),
+        ("http://hook.example/wake", "https://"),
+    ] {
+        let error = failure(&installation.run(&["agent", "webhook", "set", &agent, address]));
+        assert!(error.contains("nothing was set") && error.contains(why), "{address}: {error}");
+    }
+    let nothing = failure(&installation.run(&["agent", "webhook", "set", &agent, "--show-secret"]));
+    assert!(nothing.contains("there is no webhook"), "{nothing}");
+    // A name that leads nowhere yet may lead somewhere later.
+    installation.json(&["agent", "webhook", "set", &agent, "https://agent.example/wake"]);
 }
 
 #[test]
@@ -102,7 +193,13 @@ async fn the_demo_agent_answers_on_its_link() {
     chatter.say("three small words").await;
     let answer = &stream.words(2).await[1];
     assert!(answer.contains("3 words"), "{answer}");
-    assert_eq!(process.interrupt().await.code(), Some(0));
+    // A stop complains of nothing of its own: the demo agent waits for words all the while.
+    let (log, before) = (process.log().to_owned(), process.logged().len());
+    assert_eq!(process.terminate().await.code(), Some(0));
+    let logged = std::fs::read_to_string(log).unwrap();
+    let complaints: Vec<_> =
+        logged[before..].lines().filter(|line| line.contains(" ERROR ") || line.contains(" WARN ")).collect();
+    assert_eq!(complaints, [""; 0]);
 }
 
 #[tokio::test]
@@ -122,7 +219,7 @@ async fn servers_of_ones_own_are_used_and_left_alone() {
     // Started again, it finds everything there.
     let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap();
     let process = Process::start_with(&folder, &["up", "--listen", "127.0.0.1:0", "--no-demo"], &own);
-    assert!(process.said().contains(key.trim()));
+    assert_eq!(std::fs::read_to_string(folder.data().join("agent.key")).unwrap(), key);
     assert_eq!(process.interrupt().await.code(), Some(0));
     postgres.stop().await;
     nats.stop().await;

@@ -150,7 +150,7 @@ async fn a_folder_of_the_release_before_is_taken_over() {
     let before = checkpoints(&rows).await;
     let url = rows.connect_options().to_url_lossy().to_string();
     let environment: &'static [(&str, &str)] =
-        Vec::leak(vec![("DATABASE_URL", &*url.leak()), ("TEMPCHAT_SHARD_GIB", "1"), ("TEMPCHAT_PRUNE_AFTER_DAYS", "never")]);
+        Vec::leak(vec![("DATABASE_URL", &*url.leak()), ("TEMPCHAT_PRUNE_AFTER_DAYS", "never")]);
     let installation = Installation::with(folder, environment);
     until("both followers have taken their checkpoints over", async || {
         let taken: i64 =

@@ -1,7 +1,7 @@
 //! Waits as tasks: the log is their store, so that they live through every gateway, and cost nothing but to look at them.
 
 use domain::Millis;
-use nats::{Backbone, Options, Secrets, TaskName};
+use nats::{Backbone, Opening, Options, Secrets, TaskName};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities, ClientConfig, GetTaskParams, Implementation,
     ProtocolVersion, TaskPayload, TaskStatus,
@@ -50,7 +50,7 @@ async fn log(installation: &Installation) -> Backbone {
     let secrets = std::fs::read_to_string(installation.data().join("secrets.json")).unwrap();
     let url = Running::on(&installation.data()).unwrap().nats_url.unwrap();
     let options = Options::new(url, Secrets::parse(&secrets).unwrap());
-    Backbone::connect(Options { takes_over: false, ..options }).await.unwrap()
+    Backbone::connect(Options { opening: Opening::Read, ..options }).await.unwrap()
 }
 
 /// Turns a task into one that has waited for longer, as a name made then would read.

@@ -18,7 +18,7 @@ const SMALL: [(&str, &str); 4] = [
     ("TEMPCHAT_SHORTEST_LIFETIME_SECONDS", "1"),
     ("TEMPCHAT_SHORTEST_IDLE_SECONDS", "1"),
     ("TEMPCHAT_SHORTEST_ANSWER_SECONDS", "1"),
-    ("TEMPCHAT_SHARD_GIB", "1"),
+    ("TEMPCHAT_SHARD_SIZE", "256MiB"),
 ];
 /// What a developer may have set to find the servers, and is wanted here too.
 const FINDING: [&str; 2] = ["TEMPCHAT_NATS_SERVER", "TEMPCHAT_POSTGRES_BIN"];
@@ -54,23 +54,49 @@ impl Process {
 
     /// As [`Self::start`], with some settings in its environment.
     pub(crate) fn start_with(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Self::command(folder, arguments);
+        command.env("RUST_LOG", "debug").envs(environment.iter().copied());
+        Self::spawn(folder, command)
+    }
+
+    /// As [`Self::start_with`], with so many MiB for the data folder: a disk of its own, which nobody else sees (`/proc/PID/root` leads
+    /// there) and which goes with the process and its servers.
+    pub(crate) fn start_on_small_disk(folder: &Folder, mib: u32, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        fs::create_dir(folder.data()).unwrap();
+        let bare = Self::command(folder, arguments);
+        let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        // Whoever is not root is so in a namespace of their own for as long as it takes, and not when it starts: PostgreSQL refuses root.
+        let (become_root, be_oneself) = if user.is_root() {
+            (vec![], String::new())
+        } else {
+            (vec!["--map-root-user"], format!("unshare --user --map-user={user} --map-group={group} "))
+        };
+        let script = format!("mount -t tmpfs -o size={mib}m,mode=755 tmpfs \"$0\" && exec {be_oneself}\"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(become_root).args(["--mount", "/bin/sh", "-c", &script]).arg(folder.data());
+        command.arg(bare.get_program()).args(bare.get_args()).stdin(Stdio::null());
+        for (name, value) in bare.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("RUST_LOG", "debug").envs(environment.iter().copied());
+        Self::spawn(folder, command)
+    }
+
+    fn spawn(folder: &Folder, mut command: Command) -> Self {
         // Every HTTP client of the tests needs it; whoever comes second finds it there.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let starts = fs::read_dir(folder.path()).unwrap().count();
         let log = folder.path().join(format!("log-{starts}"));
-        let mut child = Self::command(folder, arguments)
-            .env("RUST_LOG", "debug")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         folder.keep(child.id());
         let lines = lines_of(&mut child);
         let mut process = Self { child, log, said: String::new() };
         while process.url().is_none() {
             let Ok(line) = lines.recv_timeout(PATIENCE) else {
-                panic!("{arguments:?} is not ready; it said:\n{}\n{}", process.said, process.logged());
+                panic!("{command:?} is not ready; it said:\n{}\n{}", process.said, process.logged());
             };
             process.said.push_str(&line);
             process.said.push('\n');
@@ -83,6 +109,11 @@ impl Process {
         self.said.lines().find_map(|line| line.strip_prefix("ready ")).map(str::trim)
     }
 
+    /// Returns its data folder as it sees it, where that is on a disk of its own.
+    pub(crate) fn inside(&self, path: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.child.id(), path.display()))
+    }
+
     /// Returns how many bytes of memory it holds now.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -93,6 +124,11 @@ impl Process {
     /// Returns what it printed before it was ready.
     pub(crate) fn said(&self) -> &str {
         &self.said
+    }
+
+    /// Returns where it logs to.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Returns its log so far.
@@ -113,8 +149,17 @@ impl Process {
     }
 
     /// Asks it to stop, as Ctrl-C does, and waits for it.
-    pub(crate) async fn interrupt(mut self) -> ExitStatus {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
+    pub(crate) async fn interrupt(self) -> ExitStatus {
+        self.stop(Signal::SIGINT).await
+    }
+
+    /// Asks it to stop, as a supervisor does, and waits for it.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        self.stop(Signal::SIGTERM).await
+    }
+
+    async fn stop(mut self, signal: Signal) -> ExitStatus {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
         let end = format!("the end of tempchat, which logs to {}", self.log.display());
         until(&end, async || self.child.try_wait().unwrap()).await
     }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::egress_guard::{EgressGuard, Forbidden};
 use crate::retry_policy::RetryPolicy;
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 
 /// How much of an answer is read, and forgotten: enough to use the connection again after an ordinary one.
 const ANSWER: usize = 16 * 1_024;
@@ -106,6 +106,24 @@ impl Caller {
     pub(crate) fn new(networks: &[IpNet], retry: RetryPolicy) -> Result<Self, reqwest::Error> {
         let (guard, inner_guard) = (EgressGuard::public_and(networks), EgressGuard::only(networks));
         Ok(Self { over_tls: client(&guard, &retry)?, plain: client(&inner_guard, &retry)?, guard, inner_guard, retry })
+    }
+
+    /// Refuses an address that will never be called; a name that leads nowhere now may lead somewhere later.
+    pub(crate) async fn judge(&self, target: &Target) -> Result<(), TargetError> {
+        let host = target.url().host_str().unwrap_or_default().to_owned();
+        let guard = if target.is_plain() { &self.inner_guard } else { &self.guard };
+        if target.is_plain() && guard.allows_nothing() {
+            return Err(TargetError::Plain(host));
+        }
+        let addresses = match target.literal() {
+            Some(address) => vec![address],
+            None => timeout(self.retry.call, guard.look_up(&host)).await.ok().and_then(Result::ok).unwrap_or_default(),
+        };
+        match addresses.into_iter().find_map(|address| guard.check(address).err()) {
+            Some(_) if target.is_plain() => Err(TargetError::Plain(host)),
+            Some(forbidden) => Err(TargetError::Inside { host, forbidden }),
+            None => Ok(()),
+        }
     }
 
     /// Calls.

@@ -44,6 +44,16 @@ impl EgressGuard {
         Self { networks: networks.into(), public: false, look_up: system }
     }
 
+    /// Tells whether no address at all may be called.
+    pub(crate) fn allows_nothing(&self) -> bool {
+        self.networks.is_empty() && !self.public
+    }
+
+    /// Finds the addresses that a name leads to.
+    pub(crate) async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        Ok((self.look_up)(name.to_owned()).await?.into_iter().map(|found| found.ip()).collect())
+    }
+
     /// Checks an address; an IPv4 address that is mapped into IPv6 is judged as IPv4.
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Forbidden> {
         let address = address.to_canonical();

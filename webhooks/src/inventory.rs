@@ -203,6 +203,11 @@ impl Tester {
         self.secrets.text(agent, link, webhook.rotation)
     }
 
+    /// Refuses an address that will never be called, as far as that can be told now.
+    pub async fn judge(&self, target: &Target) -> Result<(), TargetError> {
+        self.caller.judge(target).await
+    }
+
     /// Sends an event of type `test`, once.
     pub async fn test(&self, agent: AgentId, link: Option<LinkId>, webhook: &Webhook) -> Result<Answered, TargetError> {
         let target = Target::parse(&webhook.url)?;

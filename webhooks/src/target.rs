@@ -2,6 +2,8 @@
 
 use url::{Host, Url};
 
+use crate::Forbidden;
+
 /// Why a text is no address of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
@@ -14,6 +16,17 @@ pub enum TargetError {
     /// It holds a user or a password, which would be shown with it.
     #[error("a webhook's address holds no user and no password: calls are signed instead")]
     Credentials,
+    /// It is called in the clear, which is for networks that the operator has named.
+    #[error("calls over http:// lead only into networks that webhook_networks allows, and {0} is in none of them: use https://")]
+    Plain(String),
+    /// It leads where nothing may be called.
+    #[error("{host} leads where no call goes: {forbidden}")]
+    Inside {
+        /// The host, as the address has it.
+        host: String,
+        /// The address that it leads to.
+        forbidden: Forbidden,
+    },
     /// It holds a part that is never sent.
     #[error("a webhook's address has no #fragment: it would never be sent")]
     Fragment,

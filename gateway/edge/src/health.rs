@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 use body::Json;
 use events::Moment;
 use futures_util::future::join_all;
-use http::StatusCode;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use nats::WriteFailure;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -22,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SHOWN_FROM: f64 = 0.75;
 /// So many commits of one shard are a second's work for the projector: a busy moment is no fault, a rebuild is no state to serve in.
 const LAG: u64 = 20_000;
+/// So long after a failed append, with none since, the service is ready again: nobody else would find out that it works.
+const TRY_AGAIN: Duration = Duration::from_secs(20);
+/// After how many seconds whoever meets a service that is not ready should ask again.
+const RETRY_AFTER_SECONDS: u64 = 2;
 /// From this share on the log takes only endings and erasures.
 const FULL_FROM: f64 = 0.9;
 
@@ -78,15 +83,23 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     }
     let ready = parts.iter().all(|part| part.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, parts, warnings })).into_response()
+    let mut answer = (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, parts, warnings })).into_response();
+    if !ready {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+    }
+    answer
 }
 
 async fn log(app: &App) -> Part {
     if !app.backbone().is_connected() {
         return Part::new("log", Err("not connected".to_owned()));
     }
+    let written = app.backbone().write_failure();
+    if let Some(failure) = written.as_ref().filter(|failure| failure.untried < TRY_AGAIN) {
+        return Part::new("log", Err(describe(failure)));
+    }
     let found = match timeout(PATIENCE, app.backbone().fullness()).await {
-        Ok(Ok(full)) => Ok(fullness(full)),
+        Ok(Ok(full)) => Ok(written.map(|failure| describe(&failure)).or_else(|| fullness(full))),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     };
@@ -108,6 +121,16 @@ async fn rows(app: &App) -> Vec<Part> {
     // Expiry is checked against the clock in every request: a late schedule is shown, and is no reason to be unready.
     let late = progress.late_since.map(|since| format!("late: something has been due since {}", Moment(since)));
     vec![Part::new("postgres", Ok(None)), Part::new("projection", projection(lag)), Part::new("schedule", Ok(late))]
+}
+
+fn describe(failure: &WriteFailure) -> String {
+    let WriteFailure { stream, why, since, untried } = failure;
+    format!(
+        "{stream} cannot be written to ({why}), since {} s, tried {} s ago. Is the disk of nats-server full? Once there is room, a server that \
+         still refuses must be started anew (`tempchat up` does that by itself)",
+        since.as_secs(),
+        untried.as_secs()
+    )
 }
 
 fn projection(lag: Option<u64>) -> Result<Option<String>, String> {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::{DeleteMessageErrorKind, RawMessageError, RawMessageErrorKind, Stream};
 use bytes::Bytes;
@@ -282,10 +283,23 @@ impl Inner {
             .expected_last_subject_sequence(expected)
             .header(EPOCH, self.epoch(owner).to_string())
             .payload(wrapped);
-        let jetstream = &self.connection.jetstream;
-        let acknowledgement = jetstream.send_publish(subjects::key(owner), publish).await.map_err(Error::unavailable)?;
-        acknowledgement.await.map_err(Error::unavailable)?;
-        Ok(())
+        let (jetstream, writes) = (&self.connection.jetstream, &self.connection.writes);
+        let connection = *self.connection.reconnects.borrow();
+        let stored = match jetstream.send_publish(subjects::key(owner), publish).await {
+            Ok(acknowledgement) => acknowledgement.await.map(drop),
+            Err(error) => Err(error),
+        };
+        match &stored {
+            Ok(()) => writes.stored(subjects::KEYS),
+            Err(error) => {
+                // Of a lost connection others tell; a conflict is no fault of the store.
+                let is_same = self.connection.is_connected() && *self.connection.reconnects.borrow() == connection;
+                if is_same && matches!(error.kind(), PublishErrorKind::TimedOut | PublishErrorKind::Other) {
+                    writes.failed(subjects::KEYS, &error.to_string());
+                }
+            }
+        }
+        stored.map_err(Error::unavailable)
     }
 
     /// Returns the epoch of the log that holds the commits of `owner`.

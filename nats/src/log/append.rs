@@ -73,14 +73,18 @@ enum Outcome {
     Stored(u64),
     /// The last sequence of the subject is not the expected one.
     Conflict,
-    /// The stream or the store has no space left.
+    /// The stream has no space left.
     Full,
+    /// The server has none left.
+    NoRoom(String),
     /// It is not stored; the same publish may succeed later.
     NotNow(String),
     /// It is not stored, and the same publish cannot succeed.
     Refused(Error),
-    /// No acknowledgement arrived.
+    /// No acknowledgement arrived, for the connection was lost.
     Lost,
+    /// No acknowledgement arrived in time.
+    Unanswered,
 }
 
 /// Appends an encoded commit to an aggregate whose last commit is at `expected`.
@@ -136,14 +140,20 @@ impl Attempt<'_> {
         let mut pauses = PAUSES.build();
         loop {
             let outcome = self.publish(deadline).await?;
-            is_uncertain |= matches!(outcome, Outcome::Lost);
+            self.note(&outcome);
+            is_uncertain |= matches!(outcome, Outcome::Lost | Outcome::Unanswered);
             let why = match outcome {
                 Outcome::Stored(sequence) => return Ok(sequence),
                 Outcome::Conflict if !is_uncertain => return Err(AppendError::Conflict),
-                Outcome::Full if !is_uncertain => return Err(AppendError::Full),
+                Outcome::Full | Outcome::NoRoom(_) if !is_uncertain => return Err(AppendError::Full),
                 Outcome::Refused(error) if !is_uncertain => return Err(error.into()),
                 Outcome::NotNow(why) => why,
-                Outcome::Conflict | Outcome::Full | Outcome::Refused(_) | Outcome::Lost => {
+                Outcome::Conflict
+                | Outcome::Full
+                | Outcome::NoRoom(_)
+                | Outcome::Refused(_)
+                | Outcome::Lost
+                | Outcome::Unanswered => {
                     let winner = read::next(self.connection, self.shard, &self.subject, self.expected);
                     match timeout_at(deadline, winner).await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed))) {
                         Ok(Some(winner)) if winner.payload == self.encoded.payload => return Ok(winner.sequence),
@@ -187,7 +197,21 @@ impl Attempt<'_> {
         match answer {
             Ok(Ok(message)) => Ok(read_answer(&message.payload)),
             Ok(Err(error)) => unanswered(&error),
-            Err(_elapsed) => Ok(Outcome::Lost),
+            Err(_elapsed) => Ok(Outcome::Unanswered),
+        }
+    }
+
+    /// Notes what an outcome tells of the stream: whether a message can be stored at all.
+    fn note(&self, outcome: &Outcome) {
+        let (writes, stream) = (&self.connection.writes, &self.connection.shard(self.shard).stream);
+        match outcome {
+            Outcome::Stored(_) => writes.stored(stream),
+            Outcome::NoRoom(why) | Outcome::Refused(Error::Refused { description: why, .. }) => writes.failed(stream, why),
+            Outcome::Unanswered => {
+                writes.failed(stream, &format!("nats-server gives no answer within {} s", ACKNOWLEDGED_WITHIN.as_secs()));
+            }
+            // Of a lost connection others tell; a conflict, or a stream at its own limit, is no fault of the store.
+            Outcome::Refused(_) | Outcome::Lost | Outcome::NotNow(_) | Outcome::Conflict | Outcome::Full => {}
         }
     }
 }
@@ -204,7 +228,7 @@ fn read_answer(payload: &[u8]) -> Outcome {
         // JSStreamExpectedLastSeqPerSubjectNotReady; JSClusterNotAvail, JSClusterNotLeader, JSStreamOffline
         10163 | 10008 | 10009 | 10118 => Outcome::NotNow(description),
         // JSInsufficientResources, JSStorageResourcesExceeded
-        10023 | 10047 => Outcome::Full,
+        10023 | 10047 => Outcome::NoRoom(description),
         // JSStreamStoreFailedF carries the store's own error text: "maximum bytes exceeded"
         10077 if description.contains("maximum") => Outcome::Full,
         code => Outcome::Refused(Error::Refused { code, description }),
@@ -255,7 +279,7 @@ mod tests {
     #[test]
     fn a_store_without_room_is_full_and_a_broken_one_is_not() {
         assert!(matches!(refusal(10077, "maximum bytes exceeded"), Outcome::Full));
-        assert!(matches!(refusal(10047, "insufficient storage resources available"), Outcome::Full));
+        assert!(matches!(refusal(10047, "insufficient storage resources available"), Outcome::NoRoom(_)));
         assert!(matches!(refusal(10077, "disk error"), Outcome::Refused(_)));
     }
 

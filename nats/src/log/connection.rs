@@ -12,14 +12,15 @@ use domain::AgentId;
 use futures_util::future::try_join_all;
 use percent_encoding::percent_decode_str;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::log::capacity::Capacity;
 use crate::log::position::{Epoch, Shard};
 use crate::log::pruning::ids::PrunedIds;
 use crate::log::pruning::record::PruningKey;
+use crate::log::writes::Writes;
 use crate::log::{streams, subjects};
-use crate::{Error, Options};
+use crate::{Error, Opening, Options};
 
 /// The oldest server with everything that the log needs.
 const NEEDED: &str = "2.11.0";
@@ -32,6 +33,9 @@ const COLD_LOADS: usize = 8;
 /// How often the leaders are asked how many bytes their streams hold.
 const CAPACITY_INTERVAL: Duration = Duration::from_secs(2);
 
+/// The pause after a limit could not be raised.
+const GROWTH_PAUSE: Duration = Duration::from_mins(1);
+
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: Client,
@@ -42,6 +46,8 @@ pub(crate) struct Connection {
     pub(crate) pruning_key: PruningKey,
     /// Permits for loads of aggregates that are not cached.
     pub(crate) cold: Semaphore,
+    /// Whether what is written is stored.
+    pub(crate) writes: Arc<Writes>,
     /// Counts the connections made: an answer that an earlier connection was to carry never arrives.
     pub(crate) reconnects: watch::Receiver<u64>,
 }
@@ -65,6 +71,8 @@ impl Connection {
     /// Connects, refuses a server that is too old, makes or verifies the streams, and watches their capacity from then on.
     pub(crate) async fn open(options: &Options, pruning_key: PruningKey) -> Result<Arc<Self>, Error> {
         let (connected, mut reconnects) = watch::channel(0_u64);
+        let writes = Arc::new(Writes::default());
+        let noted = Arc::clone(&writes);
         let client = authenticate(ConnectOptions::new(), &options.url)?
             .name("tempchat")
             .ping_interval(PING_INTERVAL)
@@ -74,7 +82,10 @@ impl Connection {
             })
             .event_callback(move |event| {
                 match event {
-                    Event::Connected => connected.send_modify(|count| *count += 1),
+                    Event::Connected => {
+                        noted.begin_anew();
+                        connected.send_modify(|count| *count += 1);
+                    }
                     Event::Disconnected => tracing::warn!("the connection to nats-server is lost"),
                     Event::SlowConsumer(subscription) => tracing::warn!(subscription, "messages from nats-server were dropped"),
                     other => tracing::info!(event = %other, "nats-server"),
@@ -105,8 +116,9 @@ impl Connection {
             })
             .collect();
         let cold = Semaphore::new(COLD_LOADS);
-        let connection = Arc::new(Self { client, jetstream, shards, replicas, pruning_key, cold, reconnects });
-        tokio::spawn(watch_capacity(Arc::downgrade(&connection)));
+        let connection = Arc::new(Self { client, jetstream, shards, replicas, pruning_key, cold, writes, reconnects });
+        let most = if options.opening == Opening::Keep { u64::try_from(options.shard_bytes_most).unwrap_or(0) } else { 0 };
+        tokio::spawn(watch_capacity(Arc::downgrade(&connection), most));
         Ok(connection)
     }
 
@@ -121,6 +133,15 @@ impl Connection {
     /// Tells whether the server can be reached right now.
     pub(crate) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// Raises the byte limits of shards that fill up, to `most` at most.
+    async fn grow(&self, most: u64) -> Result<(), Error> {
+        for state in self.shards.iter().filter(|state| state.capacity.limit() < most && state.capacity.wants_more()) {
+            let (from, to) = (state.capacity.limit(), streams::grow(&self.jetstream, state.shard, most).await?);
+            tracing::info!(stream = state.stream, from, to, "a shard fills up: its byte limit was raised");
+        }
+        Ok(())
     }
 
     /// Asks every leader for its stream's bytes, and returns the greatest share of a byte limit that is in use.
@@ -142,8 +163,9 @@ impl Connection {
     }
 }
 
-/// Refreshes the capacity of every shard at an interval, for as long as the connection is in use.
-async fn watch_capacity(connection: Weak<Connection>) {
+/// Refreshes the capacity of every shard at an interval, for as long as the connection is in use, and raises limits to `most`.
+async fn watch_capacity(connection: Weak<Connection>, most: u64) {
+    let mut no_growth_until = Instant::now();
     let mut ticks = tokio::time::interval(CAPACITY_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -151,6 +173,11 @@ async fn watch_capacity(connection: Weak<Connection>) {
         let Some(connection) = connection.upgrade() else { return };
         if let Err(error) = connection.refresh_capacity().await {
             tracing::warn!(%error, "the fullness of the log is not known right now");
+        } else if Instant::now() >= no_growth_until
+            && let Err(error) = connection.grow(most).await
+        {
+            tracing::warn!(%error, "a shard fills up, and its byte limit could not be raised: is there room on the disk of nats-server?");
+            no_growth_until = Instant::now() + GROWTH_PAUSE;
         }
     }
 }

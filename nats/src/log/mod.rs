@@ -21,3 +21,4 @@ pub mod trace;
 pub(crate) mod unknown;
 pub(crate) mod verify;
 pub(crate) mod verify_error;
+pub(crate) mod writes;

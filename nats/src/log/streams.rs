@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::log::position::{Epoch, Shard};
 use crate::log::subjects;
-use crate::{Error, Options, random};
+use crate::{Error, Opening, Options, random};
 
 const EPOCH: &str = "tempchat-epoch";
 const SHARDS: &str = "tempchat-shards";
@@ -62,13 +62,18 @@ pub(crate) struct Found {
     pub(crate) is_of_format_1: bool,
 }
 
-/// Creates the streams of a new log, and compares those that exist; returns the shards in order.
+/// Creates the streams of a new log, and compares those that exist; returns the shards in order. A command makes and changes none.
 pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<Found>, Error> {
+    let is_kept = options.opening == Opening::Keep;
     // The first shard is created last: if it exists, all others once did.
     let first = match read(jetstream, &subjects::stream(Shard(0))).await? {
         Some(config) => config,
-        None => create_log(jetstream, options).await?,
+        None if is_kept => create_log(jetstream, options).await?,
+        None => return Err(Error::NoLog),
     };
+    // A command's settings say nothing of the log there is.
+    let of_the_log = Options { replicas: first.num_replicas, shard_bytes: 1, ..options.clone() };
+    let options = if is_kept { options } else { &of_the_log };
     let shards: u16 = first.metadata.get(SHARDS).and_then(|text| text.parse().ok()).unwrap_or(0);
     if shards == 0 {
         return Err(differs(&first.name, vec![format!("metadata {SHARDS}: wanted a number from 1, found none")]));
@@ -77,14 +82,29 @@ pub(crate) async fn open(jetstream: &Context, options: &Options) -> Result<Vec<F
     for shard in (0..shards).map(Shard) {
         found.push(verify_shard(jetstream, shard, shards, options).await?);
     }
-    ensure(jetstream, &keys(options)).await?;
-    ensure(jetstream, &handoffs(options)).await?;
-    // What only reads makes none, and a command's settings do not change the age of what there is.
-    if options.takes_over {
+    if is_kept {
+        ensure(jetstream, &keys(options)).await?;
+        ensure(jetstream, &handoffs(options)).await?;
         ensure_audit(jetstream, options).await?;
         ensure(jetstream, &tasks(options)).await?;
+    } else {
+        expect(jetstream, &keys(options)).await?;
     }
     Ok(found)
+}
+
+/// Doubles the byte limit of a shard, up to `most`; says what it is then.
+pub(crate) async fn grow(jetstream: &Context, shard: Shard, most: u64) -> Result<u64, Error> {
+    let name = subjects::stream(shard);
+    let mut config = read(jetstream, &name).await?.ok_or(Error::StreamMissing { stream: name })?;
+    let limit = u64::try_from(config.max_bytes).unwrap_or(u64::MAX);
+    let larger = limit.saturating_mul(2).min(most);
+    if larger <= limit {
+        return Ok(limit);
+    }
+    config.max_bytes = i64::try_from(larger).unwrap_or(i64::MAX);
+    jetstream.update_stream(config).await.map_err(|error| created(&error.kind(), &error))?;
+    Ok(larger)
 }
 
 /// Reads a shard as it is now.
@@ -156,6 +176,11 @@ async fn ensure(jetstream: &Context, wanted: &Config) -> Result<(), Error> {
             Err(error) => return Err(created(&error.kind(), &error)),
         }
     }
+    expect(jetstream, wanted).await
+}
+
+/// Compares a stream that must be there.
+async fn expect(jetstream: &Context, wanted: &Config) -> Result<(), Error> {
     let found = read(jetstream, &wanted.name).await?.ok_or_else(|| Error::StreamMissing { stream: wanted.name.clone() })?;
     compare(wanted, &found)
 }

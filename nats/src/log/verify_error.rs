@@ -55,7 +55,7 @@ fn with_next_step(error: &Error) -> String {
             ": it was changed, taken from elsewhere or put in another order; restore the shard from a backup"
         }
         Error::Corrupt { .. } => ". Its bytes were changed, or a newer program wrote it; restore the shard from a backup",
-        Error::StreamMissing { .. } => "; restore it from a backup",
+        Error::NoLog | Error::StreamMissing { .. } => "; restore it from a backup",
         Error::OtherEpoch { .. } => "; start this program again, and compare with a backup",
         Error::Unavailable(_) => "; is nats-server up? Then verify again",
         Error::Refused { .. } => "; see the log of nats-server, then verify again",

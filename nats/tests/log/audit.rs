@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use nats::{AuditEntry, AuditedRefusal, Backbone, Options};
+use nats::{AuditEntry, AuditedRefusal, Backbone, Opening, Options};
 
 use crate::world::World;
 
@@ -35,7 +35,7 @@ async fn the_stream_is_aged_and_only_grows_and_readers_make_none() {
     assert_eq!(stream().await.max_age, Duration::from_hours(24), "an operator may change the age");
 
     world.jetstream().await.delete_stream("AUDIT").await.unwrap();
-    let reader = Backbone::connect(Options { takes_over: false, ..world.options() }).await.unwrap();
+    let reader = Backbone::connect(Options { opening: Opening::Read, ..world.options() }).await.unwrap();
     assert!(world.jetstream().await.get_stream("AUDIT").await.is_err());
     let look = AuditEntry::looked("words_read", "log show --with-text", None, None);
     assert!(reader.audit().write(&look).await.is_err(), "nobody is told that it was written");

@@ -4,8 +4,8 @@ use std::time::Duration;
 use domain::session::{EndReason, Event, Session};
 use domain::{Address, LinkId, SessionId, Timestamp};
 use nats::{
-    AppendError, Backbone, Feed, Hash, Message, Options, PrunedLink, PrunedSession, Pruning, Reserve, Secrets, SessionFigures,
-    Shard, VerifyError,
+    AppendError, Backbone, Feed, Hash, Message, Opening, Options, PrunedLink, PrunedSession, Pruning, Reserve, Secrets,
+    SessionFigures, Shard, VerifyError,
 };
 use servers::{DataDir, NatsOptions, NatsServer};
 use tokio::time::timeout;
@@ -186,7 +186,7 @@ fn hash(hexadecimal: &str) -> Hash {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_format_1_is_taken_over_and_its_checkpoints_go_on() {
     let (_nats, options) = format_1().await;
-    let reader = Backbone::connect(Options { takes_over: false, ..options.clone() }).await.unwrap();
+    let reader = Backbone::connect(Options { opening: Opening::Read, ..options.clone() }).await.unwrap();
     let before = reader.verify(Shard(0), &[]).await.unwrap();
     let backbone = Backbone::connect(options.clone()).await.unwrap();
     for (shard, format_1) in backbone.shards().zip(FORMAT_1) {
@@ -207,7 +207,7 @@ async fn gaps_of_a_log_of_format_1_become_one_record() {
     let stream = world.jetstream().await.get_stream("EVENTS-1").await.unwrap();
     let last = stream.get_last_raw_message_by_subject("event.1.*.session.*").await.unwrap();
     stream.purge().filter(last.subject.as_str()).await.unwrap();
-    let reader = Backbone::connect(Options { takes_over: false, ..options.clone() }).await.unwrap();
+    let reader = Backbone::connect(Options { opening: Opening::Read, ..options.clone() }).await.unwrap();
     assert!(matches!(reader.verify(Shard(1), &[]).await, Err(VerifyError::Unrecorded { .. })), "reading changes nothing");
     let backbone = Backbone::connect(options.clone()).await.unwrap();
     let verified = backbone.verify(Shard(1), &[]).await.unwrap();

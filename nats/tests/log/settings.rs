@@ -1,11 +1,13 @@
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use async_nats::jetstream::stream::Compression;
-use nats::{Backbone, Error, Options, Secrets};
+use futures_util::StreamExt;
+use nats::{AppendError, Backbone, Error, Head, Opening, Options, Secrets};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::world::World;
+use crate::world::{World, append, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_made_once_and_keeps_its_shards() {
@@ -79,6 +81,71 @@ async fn a_larger_byte_limit_is_applied_and_a_smaller_one_is_not() {
     assert_eq!(limit().await, 64 << 20);
     Backbone::connect(Options { shard_bytes: 128 << 20, ..world.options() }).await.unwrap();
     assert_eq!(limit().await, 128 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_fills_up_grows_as_far_as_it_may() {
+    let world = World::start().await;
+    let options = Options { shards: 1, shard_bytes: 200_000, shard_bytes_most: 300_000, ..world.options() };
+    let backbone = Backbone::connect(options).await.unwrap();
+    let store = backbone.store();
+    let limit = async || world.jetstream().await.get_stream("EVENTS-0").await.unwrap().cached_info().config.max_bytes;
+    let mut head = Head::default();
+    let mut limits = vec![limit().await];
+    // Until nothing more is taken: by then it has grown, and no further than it may.
+    for n in 0.. {
+        head = match append(&store, session(1), n, &head).await {
+            Ok(next) => next,
+            Err(AppendError::Full) if limit().await == 300_000 && backbone.fullness().await.unwrap() > 0.8 => break,
+            Err(AppendError::Full) => {
+                // It is looked after every two seconds.
+                tokio::task::yield_now().await;
+                head
+            }
+            Err(error) => panic!("{error}"),
+        };
+        if n % 100 == 0 {
+            limits.push(limit().await);
+        }
+    }
+    limits.dedup();
+    assert!([&[200_000][..], &[200_000, 300_000]].contains(&&*limits), "{limits:?}");
+    assert_eq!(limit().await, 300_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_makes_and_changes_no_stream() {
+    let world = World::start().await;
+    for opening in [Opening::Read, Opening::Write] {
+        let error = Backbone::connect(Options { opening, ..world.options() }).await.unwrap_err();
+        assert!(matches!(error, Error::NoLog), "{error}");
+    }
+    let configs = async || {
+        let jetstream = world.jetstream().await;
+        let mut streams = jetstream.streams();
+        let mut configs = Vec::new();
+        while let Some(stream) = streams.next().await {
+            configs.push(serde_json::to_value(&stream.unwrap().config).unwrap().to_string());
+        }
+        configs.sort();
+        configs
+    };
+    assert_eq!(configs().await, [""; 0]);
+    world.backbone().await;
+    let jetstream = world.jetstream().await;
+    for beside in ["AUDIT", "TASKS", "HANDOFFS"] {
+        jetstream.delete_stream(beside).await.unwrap();
+    }
+    let before = configs().await;
+    for opening in [Opening::Read, Opening::Write] {
+        let other =
+            Options { opening, shards: 7, replicas: 3, shard_bytes: 1 << 30, shard_bytes_most: 2 << 30, ..world.options() };
+        Backbone::connect(Options { audit_for: Duration::from_hours(24), ..other }).await.unwrap();
+        assert_eq!(configs().await, before);
+    }
+    jetstream.delete_stream("KEYS").await.unwrap();
+    let error = Backbone::connect(Options { opening: Opening::Read, ..world.options() }).await.unwrap_err();
+    assert!(matches!(&error, Error::StreamMissing { stream } if stream == "KEYS"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

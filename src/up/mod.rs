@@ -1,22 +1,29 @@
 //! `tempchat up`: everything, from two servers to a person chatting with a demo agent.
 
-use std::io::Write;
+mod embedded;
+mod full_disk;
+
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use command_service::Commands;
 use domain::agent::Grant;
+use gateway::Probes;
 use indicatif::{ProgressBar, ProgressStyle};
+use nats::Opening;
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use url::Url;
 
 use crate::access::{ADDRESS, AGENT_KEY, Access};
-use crate::config::{Config, ListenOptions};
+use crate::config::{Config, ListenOptions, LogFormat};
 use crate::demo::Demo;
 use crate::installation::{self, Pools, Servers};
 use crate::system::{Listeners, Role, StopSignals, System, public_url};
-use crate::{demo, mcp_config};
+use crate::{demo, mcp_config, output};
+use embedded::Supervised;
+use full_disk::Healer;
 
 /// The file with the demo agent's key.
 const DEMO_KEY: &str = "demo.key";
@@ -35,8 +42,8 @@ pub(crate) struct Options {
 /// The servers that this process started, if any.
 #[derive(Debug, Default)]
 struct Embedded {
-    nats: Option<NatsServer>,
-    postgres: Option<Postgres>,
+    nats: Option<Supervised>,
+    postgres: Option<Supervised>,
 }
 
 /// Starts everything and keeps it running until asked to stop.
@@ -55,13 +62,16 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
             let outcome = tokio::select! {
                 () = stop.next() => Ok(()),
                 error = system.died() => Err(error),
-                error = embedded.died() => Err(error),
             };
-            eprintln!("stopping");
-            if let Some(demo) = demo {
-                demo.stop().await;
-            }
-            system.stop().await.and(outcome)
+            output::note("stopping");
+            // The demo agent's wait is answered because the service stops.
+            let demo = async {
+                if let Some(demo) = demo {
+                    demo.stop().await;
+                }
+            };
+            let ((), stopped) = tokio::join!(demo, system.stop());
+            stopped.and(outcome)
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -82,27 +92,36 @@ async fn everything(
     let progress = Progress::start();
     let servers = embedded.start(config, data, &progress).await?;
     progress.say("opening the event log");
-    let backbone = installation::open_log(config, &servers, installation::keep_secrets(data)?).await?;
+    let backbone = installation::open_log(config, &servers, installation::keep_secrets(data)?, Opening::Keep).await?;
     progress.say("preparing the read models");
     let pools = Pools::open(config, &servers).await?;
     progress.say("starting all parts");
     // What runs in this process is reached where it listens, whatever a proxy in front is called.
     let local: Url = format!("http://{}", listeners.public.local_addr()?).parse()?;
-    let system =
-        System::start(config, backbone, pools, &[Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks], Some(listeners))
-            .await?;
-    let key = agent_key(&system.commands, data, AGENT_KEY, "agent").await?;
+    let (probes, healer) = embedded.probes(data);
+    let roles = [Role::Gateway, Role::Projector, Role::Worker, Role::Webhooks];
+    let mut system = System::start(config, backbone.clone(), pools, &roles, Some(listeners), probes).await?;
+    if let Some(healer) = healer {
+        system.add("healing of the log", healer.run(backbone));
+    }
+    let (key, is_new) = agent_key(&system.commands, data, AGENT_KEY, "agent").await?;
     let demo = if options.no_demo {
         None
     } else {
         progress.say("waking the demo agent");
-        let key = agent_key(&system.commands, data, DEMO_KEY, demo::NAME).await?;
+        let (key, _) = agent_key(&system.commands, data, DEMO_KEY, demo::NAME).await?;
         Some(Demo::start(&local, &key).await.context("the demo agent cannot start; --no-demo leaves it out")?)
     };
     progress.done();
     let access = Access { base: url.as_str().trim_end_matches('/').to_owned(), key, data: Some(config.data.clone()) };
     data.write_secret(ADDRESS, &access.base)?;
-    announce(&access, demo.as_ref())?;
+    // A key on a screen is seen by whoever sits there; elsewhere it would be kept by whatever keeps what programs print.
+    let is_shown = is_new && config.log_format == LogFormat::Text && std::io::stdout().is_terminal();
+    match announce(&access, is_shown, demo.as_ref()) {
+        // Nobody reads it; the service is there all the same.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        announced => announced?,
+    }
     Ok(Some((system, demo)))
 }
 
@@ -113,34 +132,31 @@ impl Embedded {
             url.clone()
         } else {
             progress.say("starting nats-server");
-            self.nats.insert(NatsServer::start(data, NatsOptions::default()).await?).url().to_owned()
+            let server = NatsServer::start(data, NatsOptions::default()).await?;
+            let url = server.url().to_owned();
+            self.nats.insert(Supervised::new(server, &url)).url().to_owned()
         };
         let database_url = if let Some(url) = &config.database_url {
             url.clone()
         } else {
             progress.say("starting PostgreSQL");
-            self.postgres.insert(Postgres::start(data, PostgresOptions::default()).await?).url().to_owned()
+            let server = Postgres::start(data, PostgresOptions::default()).await?;
+            let url = server.url().to_owned();
+            self.postgres.insert(Supervised::new(server, &url)).url().to_owned()
         };
         Ok(Servers { nats_url, database_url })
     }
 
-    /// Waits until a server dies by itself.
-    async fn died(&self) -> anyhow::Error {
-        let nats = async {
-            match &self.nats {
-                Some(nats) => nats.died().await,
-                None => std::future::pending().await,
+    /// Returns what tells readiness how the servers are, and what heals the log where it is ours.
+    fn probes(&self, data: &DataDir) -> (Probes, Option<Healer>) {
+        let probes =
+            [&self.nats, &self.postgres].into_iter().flatten().fold(Probes::default(), |probes, kept| kept.probe(probes));
+        match &self.nats {
+            Some(nats) => {
+                let (healer, probes) = Healer::new(data.path().to_owned(), nats.anew(), probes);
+                (probes, Some(healer))
             }
-        };
-        let postgres = async {
-            match &self.postgres {
-                Some(postgres) => postgres.died().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            error = nats => error.into(),
-            error = postgres => error.into(),
+            None => (probes, None),
         }
     }
 
@@ -154,11 +170,11 @@ impl Embedded {
     }
 }
 
-/// Reads the key kept in the folder, or registers an agent and keeps its first key there.
-async fn agent_key(commands: &Commands, data: &DataDir, file: &str, name: &str) -> Result<String> {
+/// Reads the key kept in the folder, or registers an agent and keeps its first key there; says whether it is new.
+async fn agent_key(commands: &Commands, data: &DataDir, file: &str, name: &str) -> Result<(String, bool)> {
     if let Ok(kept) = std::fs::read_to_string(data.join(file)) {
         match commands.authenticate(kept.trim()).await {
-            Ok(_) => return Ok(kept.trim().to_owned()),
+            Ok(_) => return Ok((kept.trim().to_owned(), false)),
             Err(command_service::Refusal::KeyInvalid) => {
                 tracing::warn!(file, "the kept key is not valid in this log; a new agent is made");
             }
@@ -168,17 +184,27 @@ async fn agent_key(commands: &Commands, data: &DataDir, file: &str, name: &str) 
     let (agent, _) = commands.register_agent(name).await?;
     let key = commands.issue_key(agent, "up", Grant::default()).await?;
     data.write_secret(file, &key.text)?;
-    Ok(key.text)
+    Ok((key.text, true))
 }
 
-/// Says how to reach it all; the last line tells programs that all is ready.
-fn announce(access: &Access, demo: Option<&Demo>) -> Result<()> {
-    let Access { base, key, .. } = access;
+/// What stands for the key in what is to be pasted.
+const KEY: &str = "KEY";
+
+/// Says how to reach it all, the key at most once; the last line tells programs that all is ready.
+fn announce(access: &Access, is_key_shown: bool, demo: Option<&Demo>) -> std::io::Result<()> {
+    let Access { base, key, data } = access;
+    let file = data.as_deref().unwrap_or(std::path::Path::new("")).join(AGENT_KEY);
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nTempchat    {base}")?;
     writeln!(out, "MCP         {base}/mcp")?;
-    writeln!(out, "Agent key   {key}")?;
-    writeln!(out, "\n{}", mcp_config::configuration(access))?;
+    if is_key_shown {
+        writeln!(out, "Agent key   {key}\n            shown this once; it is also in {}", file.display())?;
+    } else {
+        writeln!(out, "Agent key   in {}", file.display())?;
+    }
+    let to_paste = Access { key: KEY.to_owned(), ..access.clone() };
+    writeln!(out, "\nFor {KEY} put the agent key, or let `tempchat mcp-config CLIENT` print it filled in.\n")?;
+    writeln!(out, "{}", mcp_config::configuration(&to_paste))?;
     if let Some(demo) = demo {
         writeln!(out, "Chat with the demo agent, in any browser:\n\n    {}\n", demo.url())?;
     }

@@ -1,25 +1,34 @@
 //! Settings: flags first, then the environment (`TEMPCHAT_*`), then a TOML file, then defaults.
 
+mod check;
+mod fault;
+mod kubernetes;
+mod sources;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use bytesize::ByteSize;
 use clap::Args;
 use domain::{Millis, Policy};
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
-use figment::value::{Uncased, UncasedStr};
 use gateway::{AuthorizationServer, ProxyHeader, Rates};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use webhooks::IpNet;
 
+use sources::Sources;
+
+/// How far the byte limit of a shard grows where nothing is set.
+const GROWS_TO: ByteSize = ByteSize::gib(8);
+
 /// All that an operator can set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The data folder.
+    /// The data folder, which the command line names: a file in it could not.
+    #[serde(skip)]
     pub(crate) data: PathBuf,
     /// Address for pages, API and MCP.
     pub(crate) listen: SocketAddr,
@@ -53,8 +62,12 @@ pub(crate) struct Config {
     pub(crate) shards: u16,
     /// Copies of each stream in a cluster.
     pub(crate) replicas: usize,
-    /// The byte limit of each shard, in GiB.
-    pub(crate) shard_gib: u16,
+    /// The byte limit of a shard that is made now.
+    pub(crate) shard_size: ByteSize,
+    /// How far that limit grows by itself as the shard fills.
+    pub(crate) shard_grows_to: Option<ByteSize>,
+    /// The name for a limit that does not grow, in GiB, before there were the two above.
+    pub(crate) shard_gib: Option<u16>,
     /// Connections to PostgreSQL for answers.
     pub(crate) reader_connections: u32,
     /// Connections to PostgreSQL for rows, scheduled commands and upkeep.
@@ -80,27 +93,10 @@ pub(crate) struct Config {
     /// The file of signed heads, outside the log; relative to the data folder.
     pub(crate) heads_file: PathBuf,
     /// How many days the audit keeps its entries.
-    pub(crate) audit_days: NonZeroU16,
+    pub(crate) audit_days: u16,
     /// Networks that are no public ones, loopback among them, where webhooks may lead all the same.
     pub(crate) webhook_networks: Vec<IpNet>,
 }
-
-/// What the environment has under our prefix that is no setting of the service.
-const NO_SETTINGS: [&str; 6] = ["config", "data", "nats_server", "postgres_bin", "url", "key"];
-
-/// Reads `LIMITS_VISITS` as `visits` in the table `limits`.
-fn in_table(name: &UncasedStr) -> Uncased<'_> {
-    let name = name.as_str();
-    match name.get(..LIMITS.len()) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(LIMITS) => {
-            format!("limits.{}", name.get(LIMITS.len()..).unwrap_or_default()).into()
-        }
-        _ => name.into(),
-    }
-}
-
-/// The beginning of a limit's name in the environment, behind our prefix.
-const LIMITS: &str = "LIMITS_";
 
 /// Where to be reached.
 #[derive(Debug, Args)]
@@ -167,7 +163,9 @@ impl Default for Config {
             database_url: None,
             shards: 4,
             replicas: 1,
-            shard_gib: 2,
+            shard_size: ByteSize::mib(256),
+            shard_grows_to: None,
+            shard_gib: None,
             reader_connections: 16,
             writer_connections: 10,
             webhook_connections: 8,
@@ -180,43 +178,28 @@ impl Default for Config {
             prune_after_days: PruneAfter::Days(30),
             prune_archive: None,
             heads_file: PathBuf::from("heads.jsonl"),
-            audit_days: NonZeroU16::new(90).expect("it is more than 0"),
+            audit_days: 90,
             webhook_networks: Vec::new(),
         }
     }
 }
 
 impl Config {
-    /// Gathers the settings of an installation; without `file` those in its data folder, where there are any.
+    /// Gathers the settings of an installation, without `file` those in its data folder, where there are any; refuses by name what is
+    /// unknown or impossible.
     pub(crate) fn load(data: &Path, file: Option<&Path>, listen: Option<&ListenOptions>) -> Result<Self> {
-        if let Some(file) = file.filter(|file| !file.exists()) {
-            anyhow::bail!("there is no settings file {}; check --config", file.display());
-        }
-        let file = file.map_or_else(|| data.join("tempchat.toml"), Path::to_owned);
-        let mut figment = Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file(file))
-            .merge(Env::prefixed("TEMPCHAT_").ignore(&NO_SETTINGS).map(in_table))
-            .merge(
-                Env::raw()
-                    .only(&["NATS_URL", "DATABASE_URL"])
-                    .filter(|name| std::env::var(name.as_str()).is_ok_and(|url| !url.is_empty())),
-            )
-            .merge(Serialized::default("data", data));
-        if let Some(listen) = listen {
-            figment = match &listen.listen {
-                Some(address) => figment.merge(Serialized::default("listen", address)),
-                None => figment,
-            };
-            figment = match &listen.public_url {
-                Some(url) => figment.merge(Serialized::default("public_url", url)),
-                None => figment,
-            };
-            figment = match &listen.metrics_listen {
-                Some(address) => figment.merge(Serialized::default("metrics_listen", address)),
-                None => figment,
-            };
-        }
-        figment.extract().context("a setting cannot be read; see `tempchat --help` and the README's table of settings")
+        let sources = Sources::gather(data, file, listen)?;
+        let config = Self { data: data.to_owned(), ..sources.extract()? };
+        check::all(&config, &sources)?;
+        Ok(config)
+    }
+
+    /// Returns the byte limit that a shard begins with, and the one that it may grow to.
+    pub(crate) fn shard_bytes(&self) -> (i64, i64) {
+        let first = self.shard_gib.map_or(self.shard_size, |gib| ByteSize::gib(gib.into()));
+        let usual = if self.shard_gib.is_some() { first } else { first.max(GROWS_TO) };
+        let bytes = |size: ByteSize| i64::try_from(size.as_u64()).unwrap_or(i64::MAX);
+        (bytes(first), bytes(self.shard_grows_to.unwrap_or(usual)))
     }
 
     /// Returns the settings of webhooks.
@@ -237,16 +220,7 @@ impl Config {
 
     /// Returns how long the audit keeps its entries.
     pub(crate) fn audit_for(&self) -> Duration {
-        Duration::from_hours(24 * u64::from(self.audit_days.get()))
-    }
-
-    /// Returns the names beside the public one by which this service is called.
-    pub(crate) fn named_hosts(&self) -> Result<Vec<String>> {
-        let is_name = |name: &str| matches!(url::Host::parse(name), Ok(host) if host.to_string().eq_ignore_ascii_case(name));
-        match self.allowed_hosts.iter().find(|name| !is_name(name)) {
-            Some(wrong) => anyhow::bail!("allowed_hosts must be names without ports, like [\"chat.internal\"], not {wrong:?}"),
-            None => Ok(self.allowed_hosts.clone()),
-        }
+        Duration::from_hours(24 * u64::from(self.audit_days))
     }
 
     /// Returns the limits that decisions enforce.
@@ -263,12 +237,10 @@ impl Config {
     }
 
     /// Returns the authorization server whose tokens are accepted by a service at `public_url`.
-    pub(crate) fn trusted(&self, public_url: &Url) -> Result<Option<AuthorizationServer>> {
-        let Some(issuer) = &self.authorization_server else { return Ok(None) };
-        let server = AuthorizationServer::try_new(issuer, public_url)
-            .with_context(|| format!("authorization_server must be an https address, not {issuer}"))?;
+    pub(crate) fn trusted(&self, public_url: &Url) -> Option<AuthorizationServer> {
+        let server = AuthorizationServer::try_new(self.authorization_server.as_ref()?, public_url)?;
         let audience = self.token_audience.clone().unwrap_or(server.audience);
         let agent_claim = self.agent_claim.clone().unwrap_or(server.agent_claim);
-        Ok(Some(AuthorizationServer { issuer: server.issuer, audience, agent_claim }))
+        Some(AuthorizationServer { issuer: server.issuer, audience, agent_claim })
     }
 }
