@@ -193,7 +193,7 @@ impl System {
         settings.operator_name.clone_from(&config.operator_name);
         settings.proxies = gateway::Proxies { count: config.proxies, header: config.proxy_header };
         settings.rates = config.limits.clone();
-        settings.allowed_hosts = config.allowed_hosts.clone();
+        settings.allowed_hosts.clone_from(&config.allowed_hosts);
         settings.authorization_server = config.trusted(&settings.public_url);
         settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
