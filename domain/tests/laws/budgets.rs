@@ -16,14 +16,16 @@ fn spent_between(before: &Session, after: &Session) -> Amounts {
 }
 
 fn is_spending(command: &session::Command) -> bool {
-    matches!(
-        command,
-        session::Command::Post { .. }
-            | session::Command::Ask { .. }
-            | session::Command::Answer { .. }
-            | session::Command::Spend { .. }
-            | session::Command::IfRead { .. }
-    )
+    match command {
+        session::Command::IfRead { command, .. } => is_spending(command),
+        other => matches!(
+            other,
+            session::Command::Post { .. }
+                | session::Command::Ask { .. }
+                | session::Command::Answer { .. }
+                | session::Command::Spend { .. }
+        ),
+    }
 }
 
 proptest! {

@@ -3,16 +3,34 @@
  * notification says who wrote, never what: it may stand on a locked screen.
  */
 
-import { read, remove } from './storage.js';
+import { inFrame } from './carrier.js';
+import { announce, h, icon } from './dom.js';
+import { read, remove, write } from './storage.js';
 import { say } from './words.js';
 
 /** @import { State } from './store.js' */
 
-export const SOUND = 'tempchat:sound';
-export const NOTIFY = 'tempchat:notify';
+const SOUND = 'tempchat:sound';
+const NOTIFY = 'tempchat:notify';
 
 /** @type {AudioContext | undefined} */
 let audio;
+
+/** The switches for the menu; only those that this browser can serve. */
+export function alertSwitches() {
+  return [
+    toggle('menu.sound', SOUND, async () => {
+      chime();
+      return true;
+    }),
+    // No browser notifies on behalf of a frame.
+    'Notification' in window && !inFrame() && toggle('menu.notify', NOTIFY, async () => {
+      if (await Notification.requestPermission() === 'granted') return true;
+      announce(say('menu.notify_refused'));
+      return false;
+    }),
+  ];
+}
 
 /** Tells that the agent wrote, as the chatter wishes. @param {State} state */
 export function alert({ session }) {
@@ -30,8 +48,28 @@ export function alert({ session }) {
   }
 }
 
+/**
+ * @param {'menu.sound' | 'menu.notify'} word
+ * @param {string} key
+ * @param {() => Promise<boolean>} begin whether it may be switched on
+ */
+function toggle(word, key, begin) {
+  const button = h('button', {
+    type: 'button',
+    class: 'switch',
+    'aria-pressed': String(Boolean(read(key))),
+    onclick: async () => {
+      const on = !read(key) && await begin();
+      if (on) write(key, 'on');
+      else remove(key);
+      button.setAttribute('aria-pressed', String(on));
+    },
+  }, icon('check'), h('span', {}, say(word)));
+  return button;
+}
+
 /** Two soft notes, made here: no file to fetch. */
-export function chime() {
+function chime() {
   audio ??= new AudioContext();
   // Without a tap since the page was loaded a browser keeps it silent, which is its right.
   audio.resume().catch(() => {});

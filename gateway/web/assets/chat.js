@@ -2,7 +2,6 @@
  * The chat's screen: header, banner, conversation, composer; and after the end, the ending below the words.
  */
 
-import { alert } from './alerts.js';
 import { composer } from './composer.js';
 import { announce, avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
@@ -25,9 +24,9 @@ export function showChat(live, startNew) {
   const { session } = live.state;
   const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
   const presence = h('span', {});
-  const conversation = timeline(live, alert);
-  const strip = banner(live);
   const menu = chatMenu(live);
+  const conversation = timeline(live, menu.alert);
+  const strip = banner(live);
   const writer = composer(live);
   const foot = h('footer', { class: 'foot' }, h('div', { class: 'proof' }), writer.element);
 

@@ -2,7 +2,7 @@
  * What stands in the menu: keep a copy, be told of news, go on elsewhere, end the chat, be forgotten here, report it, delete it.
  */
 
-import { alertSwitches } from './alert-switches.js';
+import { alert, alertSwitches } from './alerts.js';
 import { announce, confirmButton, h, icon, tell } from './dom.js';
 import { eraseButton, printButton, transcriptLink } from './record.js';
 import { say } from './words.js';
@@ -62,5 +62,6 @@ export function menuItems(live, leave) {
     ],
     /** What makes no sense after the end. */
     whileOpen: [end, handoff],
+    alert,
   };
 }

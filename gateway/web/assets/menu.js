@@ -10,15 +10,14 @@ import { say } from './words.js';
 
 /** @param {LiveSession} live */
 export function chatMenu(live) {
-  /** @type {HTMLElement[]} */
-  let whileOpen = [];
+  /** @type {ReturnType<typeof import('./menu-items.js').menuItems> | undefined} */
+  let items;
   const panel = h('div', { class: 'menu', id: 'menu', hidden: true });
   const load = () => {
-    if (whileOpen.length) return;
+    if (items) return;
     import('./menu-items.js').then(({ menuItems }) => {
-      if (whileOpen.length) return;
-      const items = menuItems(live, leave);
-      ({ whileOpen } = items);
+      if (items) return;
+      items = menuItems(live, leave);
       fill(panel, ...items.all);
       update(live.state);
     }, () => fill(panel, h('p', { class: 'error', role: 'alert' }, say('menu.failed'))));
@@ -63,8 +62,14 @@ export function chatMenu(live) {
   }
   /** @param {State} state */
   function update({ session }) {
-    for (const item of whileOpen) item.hidden = session.status === 'ended';
+    for (const item of items?.whileOpen ?? []) item.hidden = session.status === 'ended';
   }
   load();
-  return { element, close, update };
+  return {
+    element,
+    close,
+    update,
+    /** Tells that the agent wrote, as the chatter wishes. @param {State} state */
+    alert: (state) => items?.alert(state),
+  };
 }
