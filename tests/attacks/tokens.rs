@@ -155,5 +155,10 @@ async fn an_issuer_that_anybody_could_pretend_to_be_is_not_taken() {
         .output()
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && told.contains("authorization_server must be an https address"), "{told}");
+    assert!(
+        !output.status.success()
+            && told.contains("`authorization_server` cannot be \"http://as.example\"")
+            && told.contains("it must be an https address"),
+        "{told}"
+    );
 }

@@ -130,6 +130,7 @@ async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, lo
     let ask = async |mut question: Value| {
         question["session_id"] = session.clone();
         question["final"] = question["final"].as_bool().unwrap_or_default().into();
+        question["even_if_unread"] = json!(true);
         agent.ask("temp_chat_ask", question).await
     };
 

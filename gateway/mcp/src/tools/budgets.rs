@@ -17,7 +17,7 @@ pub(super) fn budget_as_given(_: &mut SchemaGenerator) -> Schema {
     let limits = || json!({"type": "object", "properties": {"messages": limit(), "characters": limit(), "turns": limit()}});
     json_schema!({
         "type": "object",
-        "description": "Most messages and characters of theirs, turns of yours.",
+        "description": "Most messages and characters (the person's), turns (yours).",
         "properties": {"session": limits(), "link": limits(), "day": limits()},
     })
 }
