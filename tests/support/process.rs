@@ -59,6 +59,13 @@ impl Process {
         Self::spawn(folder, command)
     }
 
+    /// Tells whether this machine lets its user mount a disk at all: some containers do not.
+    pub(crate) fn may_mount() -> bool {
+        let become_root: &[&str] = if nix::unistd::geteuid().is_root() { &[] } else { &["--map-root-user"] };
+        let mount = ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
+        Command::new("unshare").args(become_root).args(mount).status().is_ok_and(|status| status.success())
+    }
+
     /// As [`Self::start_with`], with so many MiB for the data folder: a disk of its own, which nobody else sees (`/proc/PID/root` leads
     /// there) and which goes with the process and its servers.
     pub(crate) fn start_on_small_disk(folder: &Folder, mib: u32, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
