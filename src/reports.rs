@@ -1,16 +1,17 @@
 //! `tempchat reports`: the chats that people have reported as abuse, and noting that they were seen.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
 use domain::{Address, AgentId};
 use gateway::Moment;
-use nats::{AuditEntry, Backbone, Field, Opening, Text};
+use nats::{Backbone, Field, Opening, Text};
 use query_service::{Queries, ReportedChat};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::installation::{self, Servers};
+use crate::log::tell_of_reading;
 use crate::output::print;
 
 /// Options of `tempchat reports`.
@@ -36,12 +37,7 @@ pub(crate) async fn run(config: Config, options: Options, as_json: bool) -> Resu
     let servers = Servers::running(&config)?;
     let backbone = installation::open_log(&config, &servers, installation::read_secrets(&config.data)?, Opening::Read).await?;
     if with_text {
-        // Nobody reads words unseen: where the audit cannot be written, they stay closed.
-        let entry = AuditEntry::looked("words_read", "reports --with-text", agent, None);
-        backbone.audit().write(&entry).await.context(
-            "no words are shown, because the audit could not be written; is nats-server up, and was this log opened by `tempchat up` or \
-             `serve` of this release, which makes the stream AUDIT?",
-        )?;
+        tell_of_reading(&backbone, "reports --with-text", agent).await?;
     }
     let queries = Queries::new(installation::read_rows(&servers).await?, backbone.clone());
     let chats = queries.reported_chats(agent, with_text, limit).await?;

@@ -70,7 +70,7 @@ impl Commands {
         let issuer = issuer.into();
         let actor = issuer.actor;
         let key = self.session_key(session).await?;
-        let id = self.inner.derived.command(&session, &command_name(actor, &format!("withdraw:{question}")));
+        let id = self.inner.derived.command(&session, &format!("withdraw:{question}"));
         let fingerprint = key.fingerprint(&[b"withdraw", question.bytes()]);
         let reason = Seal { key: &key, address: session, id }.optional(Field::Withdrawal, reason);
         let command = issuer.bind(Command::Withdraw { question, reason });

@@ -1,13 +1,14 @@
 //! Messages that are refused on top of others that wait. Who sends one after another, as the page does, has one that waits on each device;
 //! a repeat of one that was refused is the same message, however often the network loses the answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::abuse::THRESHOLDS;
 use domain::{CommandId, SessionId};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 
 /// Sessions that are looked at; the longest untouched are forgotten first.
 const SESSIONS: u64 = 16_384;
@@ -41,7 +42,7 @@ impl Floods {
     /// Notes that a message was refused; returns how many that makes on top of others, each time it is a sign.
     pub(crate) fn note_refused(&self, session: SessionId, message: CommandId, at: Instant) -> Option<u32> {
         let waiting = self.sessions.get_with(session, Arc::default);
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = waiting.lock();
         waiting.messages.retain(|(_, since)| at.duration_since(*since) < WAITS);
         if waiting.messages.is_empty() {
             waiting.on_top = 0;
@@ -60,7 +61,7 @@ impl Floods {
     /// Notes that a message waits no more.
     pub(crate) fn note_accepted(&self, session: SessionId, message: CommandId) {
         if let Some(waiting) = self.sessions.get(&session) {
-            waiting.lock().unwrap_or_else(PoisonError::into_inner).messages.retain(|(known, _)| *known != message);
+            waiting.lock().messages.retain(|(known, _)| *known != message);
         }
     }
 }
@@ -100,6 +101,6 @@ mod tests {
         let (floods, now) = (Floods::default(), Instant::now());
         let signs: Vec<_> = (0..200).filter_map(|n| floods.note_refused(SESSION, message(n), now)).collect();
         assert_eq!(signs, [10; 19]);
-        assert!(floods.sessions.get(&SESSION).unwrap().lock().unwrap().messages.len() <= TOLD_APART);
+        assert!(floods.sessions.get(&SESSION).unwrap().lock().messages.len() <= TOLD_APART);
     }
 }

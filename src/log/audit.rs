@@ -5,10 +5,20 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use domain::AgentId;
-use nats::{AuditedEntry, Backbone};
+use nats::{AuditEntry, AuditedEntry, Backbone};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Tells the audit that somebody is about to read words. Nobody reads them unseen: where it cannot be written, they stay closed.
+pub(crate) async fn tell_of_reading(backbone: &Backbone, door: &'static str, agent: Option<AgentId>) -> Result<()> {
+    let entry = AuditEntry::looked("words_read", door, agent, None);
+    backbone.audit().write(&entry).await.context(
+        "no words are shown, because the audit could not be written; is nats-server up, and was this log opened by `tempchat up` or \
+         `serve` of this release, which makes the stream AUDIT?",
+    )?;
+    Ok(())
+}
 
 /// Where to begin or end: at a position in the stream, or at a time.
 #[derive(Debug, Clone)]

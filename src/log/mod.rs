@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::installation::{self, Servers};
 use audit::Bound;
 
+pub(crate) use audit::tell_of_reading;
+
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

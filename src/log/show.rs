@@ -1,9 +1,11 @@
 //! `tempchat log show`: the events, with their words where an operator asks for them, which the audit is told first.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::{AgentId, Sealed, Target, link, session};
-use nats::{AnyEvent, AuditEntry, Backbone, Fact, Field, Opener, Text};
+use nats::{AnyEvent, Backbone, Fact, Field, Opener, Text};
 use serde_json::json;
+
+use super::audit::tell_of_reading;
 
 /// Commits read at once.
 const BATCH: usize = 500;
@@ -11,12 +13,7 @@ const BATCH: usize = 500;
 /// Prints events, oldest first within each shard.
 pub(super) async fn run(backbone: &Backbone, agent: Option<AgentId>, with_text: bool, as_json: bool) -> Result<()> {
     if with_text {
-        // Nobody reads words unseen: where the audit cannot be written, they stay closed.
-        let entry = AuditEntry::looked("words_read", "log show --with-text", agent, None);
-        backbone.audit().write(&entry).await.context(
-            "no words are shown, because the audit could not be written; is nats-server up, and was this log opened by `tempchat up` or \
-             `serve` of this release, which makes the stream AUDIT?",
-        )?;
+        tell_of_reading(backbone, "log show --with-text", agent).await?;
     }
     let shards: Vec<_> = match agent {
         Some(agent) => vec![backbone.shard_of(agent)],

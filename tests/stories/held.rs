@@ -268,6 +268,7 @@ async fn one_word_comes_at_once_and_whoever_types_on_is_waited_for_until_they_st
     let began = Instant::now();
     let waits = scene.call(WAIT, json!({"after": after, "timeout_seconds": 40}));
     let stops = async {
+        // That nothing comes meanwhile has no condition to wait for.
         tokio::time::sleep(Duration::from_secs(1)).await;
         types(false).await;
     };

@@ -153,6 +153,14 @@ impl Session {
         }
     }
 
+    /// Passes while the session is not over, also an idle one: for what needs no place.
+    pub(super) fn goes_on(&self, settings: &Settings, now: Timestamp) -> Result<(), Rejection> {
+        match self.live(settings, now) {
+            Err(Rejection::Idle) | Ok(()) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Passes while `from` may post one message more.
     fn may_speak(&self, settings: &Settings, from: Author, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
         match (self.live(settings, now), from) {

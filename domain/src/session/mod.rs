@@ -84,7 +84,6 @@ pub struct Session {
     /// How often it was reported to the operator.
     pub reports: u32,
     /// How much the chatter is suspected of abuse.
-    #[serde(default)]
     pub suspicion: Suspicion,
     /// Where the person's newest words are in the log: messages and answers.
     pub words: Vector<EventPosition>,

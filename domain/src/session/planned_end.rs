@@ -25,10 +25,7 @@ impl Session {
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
-        match self.live(settings, now) {
-            Err(Rejection::Idle) | Ok(()) => {}
-            Err(refusal) => return Err(refusal),
-        }
+        self.goes_on(settings, now)?;
         if self.planned_ends >= policy.planned_ends {
             return Err(Rejection::TooManyPlannedEnds { limit: policy.planned_ends });
         }

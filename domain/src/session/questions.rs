@@ -112,10 +112,7 @@ impl Session {
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
-        match self.live(settings, now) {
-            Err(Rejection::Idle) | Ok(()) => {}
-            Err(refusal) => return Err(refusal),
-        }
+        self.goes_on(settings, now)?;
         if self.questions.get(&question).is_some_and(|known| known.closed == Some(Closing::Withdrawn)) {
             return Ok(vec![]);
         }
