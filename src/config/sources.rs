@@ -147,6 +147,7 @@ fn may_be_secret(setting: &str, value: &str) -> bool {
 pub(super) fn refuse(faults: &[Fault]) -> anyhow::Error {
     let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
     match lines.as_slice() {
+        [line] if line.ends_with('?') => anyhow::anyhow!("{line} Nothing was started"),
         [line] => anyhow::anyhow!("{line}. Nothing was started"),
         lines => anyhow::anyhow!("some settings cannot be used, so nothing was started:\n  {}", lines.join("\n  ")),
     }

@@ -89,6 +89,33 @@ async fn whoever_reads_further_up_stays_there_and_can_jump_to_what_is_new() {
     talk.browser.close().await;
 }
 
+#[tokio::test]
+async fn whoever_is_at_the_end_stays_there_while_the_window_changes() {
+    const BEHIND: &str = "const scroller = document.querySelector('.scroller'); \
+        return Math.round(scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight)";
+    let agent = Installation::shared().agent().await;
+    let link = agent.link(json!({"title": "Buy the piano?", "welcome_message": "Hello! I am about to buy it."})).await;
+    let browser = Browser::open().await;
+    browser.resize(1_280, 800).await;
+    browser.visit(link["url"].as_str().unwrap()).await;
+    browser.click("form button[type=submit]").await;
+    browser.find("#message").await;
+    let session = agent.wait(&link, None).await["open_sessions"][0]["session_id"].clone();
+    let fields = json!([{"key": "ok", "label": "Buy it?", "type": "yes_no"}]);
+    agent.ask("temp_chat_ask", json!({"session_id": session, "intro": "Shall I?", "fields": fields})).await;
+    browser.click(".card .option").await;
+    browser.type_into("#message", "Wait, do not do it!\u{e007}").await;
+    browser.shows(".message.mine .meta", "Sent").await;
+    agent.ask("temp_chat_end_session", json!({"session_id": session, "in_minutes": 5, "even_if_unread": true})).await;
+    browser.shows(".strip", "will end this chat in 5 minutes").await;
+    for (width, height) in [(360, 740), (1_280, 800), (360, 740), (740, 480), (360, 740)] {
+        browser.resize(width, height).await;
+        until("the end", async || browser.run(BEHIND).await.as_i64().is_some_and(|behind| behind <= 1).then_some(())).await;
+        assert_eq!(browser.count(".jump:not([hidden])").await, 0);
+    }
+    browser.close().await;
+}
+
 /// Whether the page is looked at is the browser's to say: here, in its stead.
 fn look(visibility: &str) -> String {
     format!(

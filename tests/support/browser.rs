@@ -56,6 +56,11 @@ impl Browser {
         }
     }
 
+    /// Gives the window another size.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        soon("a size", self.client.set_window_size(width, height)).await.unwrap();
+    }
+
     /// Prefers a language from here on.
     pub(crate) async fn prefer(&self, language: &str) {
         soon("a language", self.client.issue_cmd(DevTools::language(language))).await.unwrap();

@@ -28,6 +28,8 @@ export function timeline(live, onNews) {
   const scroller = h('div', {
     class: 'scroller', tabindex: 0, role: 'region', 'aria-label': say('chat.scroll'),
     onscroll: () => {
+      // A resized page scrolls by itself, before the observer below hears of it.
+      if (scroller.clientHeight !== height) return;
       atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
       if (atEnd) arrived = 0;
       showJump();
@@ -43,6 +45,7 @@ export function timeline(live, onNews) {
   }, icon('down'), count);
 
   let atEnd = true;
+  let height = 0;
   /** Messages that came while the reader was further up. */
   let arrived = 0;
   /** Messages that came while the page was hidden. */
@@ -67,7 +70,10 @@ export function timeline(live, onNews) {
     if (element.offsetTop < scroller.scrollTop) scroller.scrollTop = element.offsetTop - 12;
   };
   // The keyboard, a longer draft or a rotated phone take room: who was at the end stays there.
-  new ResizeObserver(() => atEnd && toEnd()).observe(scroller);
+  new ResizeObserver(() => {
+    height = scroller.clientHeight;
+    if (atEnd) toEnd();
+  }).observe(scroller);
 
   /** @param {State} state */
   function update(state) {

@@ -120,7 +120,8 @@ const relativeDay = (day) => new Intl.RelativeTimeFormat(locale, { numeric: 'aut
 
 /** A length of time in its largest unit, rounded up. @param {number} milliseconds */
 export function durationOf(milliseconds) {
-  const minutes = Math.max(1, Math.ceil(milliseconds / 60_000));
+  // Clocks differ by moments, which add no minute.
+  const minutes = Math.max(1, Math.ceil(milliseconds / 60_000 - 0.1));
   if (minutes < 120) return amount(minutes, 'minute');
   if (minutes < 48 * 60) return amount(Math.round(minutes / 60), 'hour');
   return amount(Math.round(minutes / 1440), 'day');
