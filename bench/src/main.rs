@@ -49,7 +49,7 @@ enum Bench {
     Feed(feed::Options),
     /// What calls cost an agent with many past sessions
     Growth(growth::Options),
-    /// Memory of a `tempchat up`: idle, and for each idle SSE connection
+    /// Memory of a `tempchat up`: idle, for each idle SSE connection, and after them; and what honest chatters feel of slow clients
     Memory(memory::Options),
     /// Erased sessions leave the log while people go on chatting: seconds, bytes on the disk, and what a POST costs meanwhile
     Pruning(pruning::Options),

@@ -100,8 +100,9 @@ async fn long_readers_that_never_read_are_let_go_of() {
     let key = std::fs::read_to_string(folder.data().join("agent.key")).unwrap();
     let agent = Agent::connect(url, key.trim()).await;
     let chatter = Visitor::new(url).enter(&agent.link(json!({})).await).await;
-    for n in 0..400 {
-        agent.say(&chatter.session, &format!("{n} {}", "words and ".repeat(790))).await;
+    // More than sockets hold, and fewer than an agent may say within a minute: letters of four bytes each.
+    for n in 0..110 {
+        agent.say(&chatter.session, &format!("{n} {}", "😀".repeat(7_900))).await;
     }
     let operator = Visitor::new(&format!("http://{metrics}"));
     let connections = async || {

@@ -101,6 +101,8 @@ async fn long_no_credential_tells_by_its_time_what_there_is() {
         ("TEMPCHAT_LIMITS_UNTAGGED_KEYS", MANY),
         ("TEMPCHAT_LIMITS_MADE_UP_TOKENS", MANY),
         ("TEMPCHAT_LIMITS_MADE_UP_CREDENTIALS", MANY),
+        ("TEMPCHAT_LIMITS_FREE_HANDOFF_CODES", "1000000"),
+        ("TEMPCHAT_LIMITS_FREE_HANDOFF_CODES_OF_NETWORK", "1000000"),
     ]);
     let agent = installation.agent().await;
     let link = agent.link(json!({"max_sessions_at_once": 50})).await;
