@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::access::AccessOptions;
 use crate::config::ListenOptions;
-use crate::{agent, log, mcp_config, prune, rebuild, reports, schedule, serve, up};
+use crate::{agent, config, healthcheck, log, mcp_config, prune, rebuild, reports, schedule, serve, shell, up};
 
 /// Temporary chats between an AI agent and a person without an account.
 ///
@@ -61,6 +61,19 @@ pub(crate) enum Command {
     /// Read and verify the event log
     #[command(subcommand)]
     Log(log::Command),
+    /// Look for what is wrong here, and say what mends it; nothing is changed
+    ///
+    /// Ends with 0 where all is well, 1 with warnings, 2 where something is critical.
+    Doctor,
+    /// Check the settings, and say where each comes from
+    #[command(subcommand)]
+    Config(config::command::Command),
+    /// Ask the service on this machine whether it is ready, for containers: ends with 0 or 1
+    Healthcheck(healthcheck::Options),
+    /// Print what completes commands and options in a shell
+    Completions(shell::CompletionOptions),
+    /// Print the manual
+    Man(shell::ManOptions),
 }
 
 impl Command {
@@ -76,7 +89,12 @@ impl Command {
             | Self::Prune(_)
             | Self::Reports(_)
             | Self::Schedule(_)
-            | Self::Log(_) => None,
+            | Self::Log(_)
+            | Self::Doctor
+            | Self::Config(_)
+            | Self::Healthcheck(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
         }
     }
 
@@ -91,7 +109,12 @@ impl Command {
             | Self::Prune(_)
             | Self::Reports(_)
             | Self::Schedule(_)
-            | Self::Log(_) => false,
+            | Self::Log(_)
+            | Self::Doctor
+            | Self::Config(_)
+            | Self::Healthcheck(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }

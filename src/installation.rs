@@ -13,7 +13,7 @@ use sqlx::postgres::PgPoolOptions;
 use crate::config::Config;
 
 /// The file that holds the installation's secrets: back it up, apart from the log.
-const SECRETS: &str = "secrets.json";
+pub(crate) const SECRETS: &str = "secrets.json";
 /// nats-server's code for a stream that would not fit on its disk.
 const NO_ROOM: u64 = 10_047;
 

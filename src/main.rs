@@ -8,7 +8,9 @@ mod agent;
 mod cli;
 mod config;
 mod demo;
+mod doctor;
 mod heads;
+mod healthcheck;
 mod installation;
 mod log;
 mod logging;
@@ -20,6 +22,7 @@ mod rebuild;
 mod reports;
 mod schedule;
 mod serve;
+mod shell;
 mod stdio;
 mod system;
 mod up;
@@ -39,7 +42,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match start(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<()> {
+fn start(cli: Cli) -> Result<ExitCode> {
     process_limits::apply()?;
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -59,8 +62,20 @@ fn start(cli: Cli) -> Result<()> {
     done
 }
 
-async fn run(cli: Cli) -> Result<()> {
-    let config = Config::load(&cli.data, cli.config.as_deref(), cli.command.listen())?;
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let (data, file) = (cli.data.as_path(), cli.config.as_deref());
+    // What needs no settings, or says itself what is wrong with them, comes first.
+    match &cli.command {
+        Command::Completions(options) => {
+            shell::print_completions(options);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Man(options) => return shell::print_manual(options).map(|()| ExitCode::SUCCESS),
+        Command::Config(command) => return config::command::run(data, file, command, cli.json).map(|()| ExitCode::SUCCESS),
+        Command::Doctor => return doctor::run(data, file, cli.json).await,
+        _ => {}
+    }
+    let config = Config::load(data, file, cli.command.listen())?;
     logging::start(config.log_format, cli.command.is_service())?;
     match cli.command {
         Command::Up(options) => up::run(config, options).await,
@@ -73,5 +88,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Log(command) => log::run(config, command, cli.json).await,
         Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),
         Command::Stdio(options) => stdio::run(&config, options).await,
+        Command::Healthcheck(options) => healthcheck::run(&config, &options).await,
+        Command::Completions(_) | Command::Man(_) | Command::Config(_) | Command::Doctor => Ok(()),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! Settings: flags first, then the environment (`TEMPCHAT_*`), then a TOML file, then defaults.
 
 mod check;
+pub(crate) mod command;
 mod fault;
 mod kubernetes;
 mod sources;

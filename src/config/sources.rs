@@ -8,6 +8,7 @@ use figment::Figment;
 use figment::Source;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Uncased, UncasedStr};
+use serde_json::Value;
 
 use super::fault::{Fault, Origin, What};
 use super::kubernetes::Services;
@@ -34,6 +35,24 @@ fn in_table(name: &UncasedStr) -> Uncased<'_> {
             format!("limits.{}", name.get(LIMITS.len()..).unwrap_or_default()).into()
         }
         _ => name.into(),
+    }
+}
+
+/// A setting as it is.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) name: String,
+    /// Null where nothing is set, or where it is hidden.
+    pub(super) value: Value,
+    /// Whether it may hold a password.
+    pub(super) is_hidden: bool,
+    pub(super) origin: Origin,
+}
+
+impl Setting {
+    /// Tells whether nobody has set it.
+    pub(super) fn is_default(&self) -> bool {
+        self.origin == Origin::Default
     }
 }
 
@@ -111,6 +130,27 @@ impl Sources {
         Fault { setting: setting.to_owned(), value, origin: self.origin(setting), what }
     }
 
+    /// Lists every setting by its name, those in tables after a full stop.
+    pub(super) fn settings(&self, config: &Config) -> Result<Vec<Setting>> {
+        let mut settings = Vec::new();
+        let Value::Object(all) = serde_json::to_value(config)? else { return Ok(settings) };
+        for (name, value) in all {
+            match value {
+                Value::Object(table) => {
+                    settings.extend(table.into_iter().map(|(part, value)| self.setting(format!("{name}.{part}"), value)));
+                }
+                value => settings.push(self.setting(name, value)),
+            }
+        }
+        Ok(settings)
+    }
+
+    fn setting(&self, name: String, value: Value) -> Setting {
+        let is_hidden = !value.is_null() && may_be_secret(&name, &value.to_string());
+        let origin = self.origin(&name);
+        Setting { name, value: if is_hidden { Value::Null } else { value }, is_hidden, origin }
+    }
+
     /// Says where a setting comes from.
     fn origin(&self, setting: &str) -> Origin {
         if self.flags.contains(&setting) {
@@ -140,7 +180,7 @@ fn may_be_secret(setting: &str, value: &str) -> bool {
     let names = ["secret", "password", "token", "key"];
     SECRET.contains(&setting)
         || value.contains('@')
-        || (setting != "token_audience" && names.iter().any(|name| setting.contains(name)))
+        || (setting != "token_audience" && !setting.starts_with("limits.") && names.iter().any(|name| setting.contains(name)))
 }
 
 /// Tells of settings that cannot be used.

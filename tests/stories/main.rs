@@ -18,6 +18,7 @@ mod complete_results;
 mod conformance;
 mod devices;
 mod devices_in_a_browser;
+mod doctor;
 mod embedding;
 mod erasure;
 mod errors_to_act_on;

@@ -34,6 +34,9 @@ const READING: [&[&str]; 9] = [
     &["log", "heads"],
 ];
 
+/// Those that need no servers, or say themselves that there are none.
+const LOOKING: [&[&str]; 4] = [&["doctor"], &["healthcheck"], &["config", "check"], &["config", "show"]];
+
 async fn context(url: &str) -> jetstream::Context {
     let address: async_nats::ServerAddr = url.parse().unwrap();
     let (user, password) = (address.username().unwrap().to_owned(), address.password().unwrap().to_owned());
@@ -75,7 +78,7 @@ async fn whatever_is_set_reading_changes_neither_log_nor_rows() {
     let read = |file: &str| fs::read_to_string(installation.data().join(file)).unwrap().trim().to_owned();
     let (nats, postgres) = (read("nats.url"), read("postgres.url"));
     let before = (streams(&nats).await, schema(&postgres).await);
-    for arguments in READING {
+    for arguments in READING.into_iter().chain(LOOKING) {
         let output = Process::command(installation.folder(), arguments).envs(OTHER).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", told(&output));
         assert_eq!((streams(&nats).await, schema(&postgres).await), before, "{arguments:?}");
