@@ -276,6 +276,12 @@ fn a_rotation_without_an_overlap_ends_every_earlier_secret() {
 }
 
 #[test]
+fn a_secret_whose_overlap_has_ended_is_not_kept() {
+    let agent = given([registered(), issued(1), rotated(2, minutes(60)), rotated(3, minutes(90)).at(minutes(60))]).state;
+    assert_eq!(agent.keys.get(&key(1)).map(|key| key.retired.len()), Some(1));
+}
+
+#[test]
 fn a_key_has_only_so_many_secrets() {
     let twice = [registered(), issued(1), rotated(2, minutes(60)), rotated(3, minutes(60))];
     let decide = |command: At<Command>| given(twice.clone()).under(|policy| policy.retired_secrets = 2).when(command);
@@ -290,6 +296,7 @@ fn an_overlap_has_a_limit() {
     for overlap in [-1, 43_201] {
         given([registered(), issued(1)]).when(rotate(2, overlap)).rejects(Rejection::OverlapOutOfRange { longest });
     }
+    given([registered(), issued(1)]).when(rotate(2, 43_200)).then([rotated(2, minutes(43_200))]);
 }
 
 #[test]

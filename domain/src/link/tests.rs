@@ -1,5 +1,6 @@
 //! The link's rules, one a test.
 
+mod abuse;
 mod admission;
 mod budgets;
 mod closing;

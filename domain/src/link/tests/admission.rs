@@ -34,6 +34,11 @@ fn a_reservation_is_no_way_around_the_passcode() {
 }
 
 #[test]
+fn who_comes_back_to_a_place_of_theirs_needs_no_passcode() {
+    given([locked(), admitted(1)]).when(readmit(1)).does_nothing();
+}
+
+#[test]
 fn who_comes_back_before_the_place_was_given_back_reserves_it_anew() {
     given([one_place(), admitted(1)]).when(readmit_before(1, seconds(90))).then([readmitted_before(1, seconds(90))]);
     given([one_place(), admitted(1)]).when(readmit(1)).does_nothing();

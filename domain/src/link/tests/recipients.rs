@@ -45,6 +45,11 @@ fn who_has_left_does_not_make_room_for_another() {
 }
 
 #[test]
+fn a_recipient_s_own_session_may_begin_again() {
+    given([for_two(), came(1, 0), released(1)]).when(admit_recipient(1, 0)).then([came(1, 0)]);
+}
+
+#[test]
 fn who_never_started_has_not_come() {
     given([for_two(), came(1, 0), given_back_unused(1)]).when(admit_recipient(2, 0)).then([came(2, 0)]);
 }
