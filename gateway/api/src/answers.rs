@@ -39,7 +39,7 @@ pub(super) struct Answered {
 
 /// Answers some or all fields of a question; again until the question closes.
 #[utoipa::path(
-    post, path = "/sessions/{id}/answers", tag = "chatters", params(("id" = String, Path)), request_body = NewAnswer,
+    post, path = "/sessions/{id}/answers", operation_id = "answer_question", tag = "chatters", params(("id" = String, Path)), request_body = NewAnswer,
     responses(
         (status = 201, body = Answered),
         (status = 200, description = "It was answered so before.", body = Answered),

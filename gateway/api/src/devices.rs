@@ -40,7 +40,7 @@ pub(super) struct Handoff {
 
 /// Offers the session to another device; a code offered before is void.
 #[utoipa::path(
-    post, path = "/sessions/{id}/handoff", tag = "chatters", params(("id" = String, Path)),
+    post, path = "/sessions/{id}/handoff", operation_id = "offer_handoff", tag = "chatters", params(("id" = String, Path)),
     responses(
         (status = 200, body = Handoff),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -81,7 +81,7 @@ pub(super) async fn take(
 
 /// Forgets this device: its credential and its `client_id` open the session no more; the session and other devices stay.
 #[utoipa::path(
-    post, path = "/sessions/{id}/forget", tag = "chatters", params(("id" = String, Path)),
+    post, path = "/sessions/{id}/forget", operation_id = "forget_device", tag = "chatters", params(("id" = String, Path)),
     responses(
         (status = 204, description = "Forgotten."),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

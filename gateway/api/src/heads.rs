@@ -25,7 +25,7 @@ pub(super) struct HeadsAnswer {
 
 /// Tells the newest signed heads of the log; any valid key may ask.
 #[utoipa::path(
-    get, path = "/agent/heads", tag = "agents",
+    get, path = "/agent/heads", operation_id = "get_signed_heads", tag = "agents",
     responses(
         (status = 200, body = HeadsAnswer),
         (status = 401, description = "key_invalid, key_expired", body = problem::Body<'static>, content_type = "application/problem+json"),

@@ -80,7 +80,7 @@ struct YourSession {
 
 /// Shows a link to whoever holds its address.
 #[utoipa::path(
-    post, path = "/links/inspect", tag = "chatters", request_body = InspectRequest,
+    post, path = "/links/inspect", operation_id = "inspect_link", tag = "chatters", request_body = InspectRequest,
     responses(
         (status = 200, body = Inspection),
         (status = 404, description = "link_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

@@ -91,7 +91,7 @@ pub(super) struct JoinAnswer {
 
 /// Starts a session, or gives the client the one it has.
 #[utoipa::path(
-    post, path = "/sessions", tag = "chatters", request_body = JoinRequest,
+    post, path = "/sessions", operation_id = "join", tag = "chatters", request_body = JoinRequest,
     responses(
         (status = 201, description = "A session began.", body = JoinAnswer),
         (status = 200, description = "The client has this session already.", body = JoinAnswer),

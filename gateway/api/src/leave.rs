@@ -28,7 +28,7 @@ pub(super) struct End {
 
 /// Ends the chat; a rating is also taken once after any other end, until the words are erased.
 #[utoipa::path(
-    post, path = "/sessions/{id}/end", tag = "chatters", params(("id" = String, Path)), request_body = End,
+    post, path = "/sessions/{id}/end", operation_id = "end_session", tag = "chatters", params(("id" = String, Path)), request_body = End,
     responses(
         (status = 200, body = SessionAnswer),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -69,7 +69,7 @@ pub(super) struct Report {
 
 /// Reports the chat to the operator; the agent does not hear of it. Also after its end, until the words are erased.
 #[utoipa::path(
-    post, path = "/sessions/{id}/report", tag = "chatters", params(("id" = String, Path)), request_body = Report,
+    post, path = "/sessions/{id}/report", operation_id = "report_session", tag = "chatters", params(("id" = String, Path)), request_body = Report,
     responses(
         (status = 204, description = "Reported."),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -101,7 +101,7 @@ pub(super) struct Erasure {
 
 /// Ends the chat and destroys the key of its words.
 #[utoipa::path(
-    delete, path = "/sessions/{id}", tag = "chatters", params(("id" = String, Path)),
+    delete, path = "/sessions/{id}", operation_id = "erase_session", tag = "chatters", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The key is destroyed.", body = Erasure),
         (status = 202, description = "It is unknown whether the key is destroyed: repeat.", body = Erasure),

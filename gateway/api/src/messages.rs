@@ -54,7 +54,7 @@ pub(super) struct Posted {
 
 /// Says something.
 #[utoipa::path(
-    post, path = "/sessions/{id}/messages", tag = "chatters", params(("id" = String, Path)), request_body = NewMessage,
+    post, path = "/sessions/{id}/messages", operation_id = "post_message", tag = "chatters", params(("id" = String, Path)), request_body = NewMessage,
     responses(
         (status = 201, body = Posted),
         (status = 200, description = "It was said before.", body = Posted),
@@ -145,7 +145,7 @@ pub(super) struct Page {
 
 /// Reads what was said, or waits for what comes.
 #[utoipa::path(
-    get, path = "/sessions/{id}/messages", tag = "chatters", params(("id" = String, Path), HistoryParams),
+    get, path = "/sessions/{id}/messages", operation_id = "list_messages", tag = "chatters", params(("id" = String, Path), HistoryParams),
     responses(
         (status = 200, body = Page),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

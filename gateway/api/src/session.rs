@@ -187,7 +187,7 @@ fn open_fields(session: &Session) -> u32 {
 
 /// Shows a session; a cookie is given its new lifetime.
 #[utoipa::path(
-    get, path = "/sessions/{id}", tag = "chatters", params(("id" = String, Path)),
+    get, path = "/sessions/{id}", operation_id = "get_session", tag = "chatters", params(("id" = String, Path)),
     responses(
         (status = 200, body = SessionAnswer),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

@@ -20,7 +20,7 @@ pub(super) struct Typing {
 
 /// Tells the agent that the chatter types, or stopped; nothing of it is kept.
 #[utoipa::path(
-    post, path = "/sessions/{id}/typing", tag = "chatters", params(("id" = String, Path)), request_body = Typing,
+    post, path = "/sessions/{id}/typing", operation_id = "signal_typing", tag = "chatters", params(("id" = String, Path)), request_body = Typing,
     responses(
         (status = 204, description = "Told."),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -42,7 +42,7 @@ pub(super) struct Read {
 
 /// Notes how far the chatter has read: at most once a second.
 #[utoipa::path(
-    post, path = "/sessions/{id}/read", tag = "chatters", params(("id" = String, Path)), request_body = Read,
+    post, path = "/sessions/{id}/read", operation_id = "mark_read", tag = "chatters", params(("id" = String, Path)), request_body = Read,
     responses(
         (status = 204, description = "Noted."),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

@@ -36,6 +36,7 @@ const LASTS: Duration = Duration::from_mins(2);
 pub(super) struct TranscriptParams {
     /// `md`, `txt`, `json` or `html`.
     #[serde(default)]
+    #[param(inline)]
     format: Format,
 }
 
@@ -94,7 +95,7 @@ struct HtmlEntries<'a> {
 
 /// Gives the chatter a copy of the chat.
 #[utoipa::path(
-    get, path = "/sessions/{id}/transcript", tag = "chatters", params(("id" = String, Path), TranscriptParams),
+    get, path = "/sessions/{id}/transcript", operation_id = "get_transcript", tag = "chatters", params(("id" = String, Path), TranscriptParams),
     responses(
         (status = 200, content((String = "text/markdown"), (String = "text/plain"), (Transcript = "application/json"), (String = "text/html"))),
         (status = 401, description = "session_unknown", body = problem::Body<'static>, content_type = "application/problem+json"),

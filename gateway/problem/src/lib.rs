@@ -21,7 +21,7 @@ pub use code::Code;
 pub use refusal::until;
 
 /// The media type of a problem (RFC 9457, section 3).
-const MEDIA_TYPE: &str = "application/problem+json";
+pub const MEDIA_TYPE: &str = "application/problem+json";
 /// How long to wait where nothing says it more exactly.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 

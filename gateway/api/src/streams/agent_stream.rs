@@ -35,6 +35,7 @@ pub(crate) struct AgentStreamParams {
     /// the beginning.
     after: Option<String>,
     /// `now`: without a cursor, from now on.
+    #[param(inline)]
     from: Option<Beginning>,
 }
 
@@ -48,7 +49,7 @@ enum Beginning {
 
 /// Streams what happens on an agent's links (server-sent events): what `temp_chat_wait_for_messages` would return, one event each.
 #[utoipa::path(
-    get, path = "/agent/events", tag = "agents", params(AgentStreamParams),
+    get, path = "/agent/events", operation_id = "stream_agent_events", tag = "agents", params(AgentStreamParams),
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served, `refused` where the key is no longer good.", content_type = "text/event-stream"),
         (status = 422, description = "cursor_scope", body = problem::Body<'static>, content_type = "application/problem+json"),

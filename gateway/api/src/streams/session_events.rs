@@ -23,7 +23,7 @@ pub(crate) struct SessionStreamParams {
 
 /// Streams what happens in a session (server-sent events).
 #[utoipa::path(
-    get, path = "/sessions/{id}/events", tag = "chatters", params(("id" = String, Path), SessionStreamParams),
+    get, path = "/sessions/{id}/events", operation_id = "stream_session_events", tag = "chatters", params(("id" = String, Path), SessionStreamParams),
     responses(
         (status = 200, description = "Events as they happen; `reset` where the cursor cannot be served.", content_type = "text/event-stream"),
         (status = 204, description = "Nothing will happen any more."),
