@@ -12,7 +12,7 @@ use crate::waits::WaitBounds;
 /// The settings of the edge.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where people reach this service: scheme and host, and a port where it is not the scheme's own.
+    /// Where people reach this service: scheme and host, a port where it is not the scheme's own, and a path where the host is shared.
     pub public_url: Url,
     /// Who runs this service, shown beside the agent's name.
     pub operator_name: Option<String>,
@@ -71,6 +71,11 @@ impl Config {
         self.public_url.origin().ascii_serialization()
     }
 
+    /// Returns what the paths of all public addresses begin with: nothing, or a path without a slash at its end.
+    pub fn prefix(&self) -> &str {
+        self.public_url.path().trim_end_matches('/')
+    }
+
     /// Returns the public address of a path that begins with a slash.
     pub fn address_of(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
@@ -86,7 +91,12 @@ mod tests {
         let config = Config::new(Url::parse("https://chat.example:8443").unwrap());
         assert_eq!(config.address_of("/temp-chat/abc"), "https://chat.example:8443/temp-chat/abc");
         assert_eq!(config.origin(), "https://chat.example:8443");
-        assert!(config.is_secure());
+        assert!(config.is_secure() && config.prefix().is_empty());
+        for shared in ["https://x.example/a/chat", "https://x.example/a/chat/"] {
+            let config = Config::new(Url::parse(shared).unwrap());
+            assert_eq!(config.address_of("/temp-chat/abc"), "https://x.example/a/chat/temp-chat/abc");
+            assert_eq!((config.origin().as_str(), config.prefix()), ("https://x.example", "/a/chat"));
+        }
         assert!(!Config::new(Url::parse("http://127.0.0.1:8080").unwrap()).is_secure());
     }
 }

@@ -19,6 +19,7 @@ use tower::Service as _;
 
 use crate::concurrency::Concurrency;
 use crate::connection::{Answer, Connection, prepared};
+use crate::prefix::Prefix;
 use crate::router::router;
 use crate::warnings::warnings;
 
@@ -33,7 +34,7 @@ const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
-    let router = router(&app);
+    let (router, prefix) = (router(&app), Prefix::of(app.config()));
     let permits = Concurrency::new(app.config().connections);
     let graceful = GracefulShutdown::new();
     let mut connection = http1::Builder::new();
@@ -68,11 +69,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         let address = (app.config().proxies.count == 0).then(|| Client::of_peer(peer.ip()).0);
         let Ok(permit) = permits.permit_for(permit, address) else { continue };
         let stream = Connection::new(prepared(stream, UNREAD), app.config().head_patience);
-        let (serving, router) = (stream.serving(), router.clone());
+        let (serving, router, prefix) = (stream.serving(), router.clone(), prefix.clone());
         let answer = service_fn(move |request: Request<Incoming>| {
             serving.begin();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            prefix.take_off(request.uri_mut());
             let serving = serving.clone();
             router.clone().call(request).map_ok(|answer| answer.map(|body| Answer::new(body, serving)))
         });

@@ -10,6 +10,7 @@ mod health;
 mod line_ends;
 mod metrics;
 mod observe;
+mod prefix;
 mod protect;
 mod rate_limit;
 mod router;

@@ -1,7 +1,5 @@
 //! Which address leads where, and what stands in between.
 
-use std::sync::LazyLock;
-
 use app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -17,6 +15,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::Server;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,15 +34,16 @@ use crate::{called_name, health, observe};
 )]
 struct Description;
 
-/// The description of the public API, from the handlers themselves.
-static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
-    let (_, description) = OpenApiRouter::<App>::with_openapi(Description::openapi())
+/// Describes the public API of a service at `public`, from the handlers themselves.
+fn description(public: &str) -> Bytes {
+    let (_, mut description) = OpenApiRouter::<App>::with_openapi(Description::openapi())
         .nest("/api/v1", api::quick().merge(api::waiting()))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();
+    description.servers = Some(vec![Server::new(public)]);
     serde_json::to_vec_pretty(&description).expect("a description is plain JSON").into()
-});
+}
 
 /// What is not meant to be kept by browsers says nothing else.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
@@ -63,16 +63,17 @@ pub(crate) fn router(app: &App) -> Router {
             .layer(from_fn_with_state(app.clone(), protect::same_site))
             .layer(DefaultBodyLimit::max(BODY)),
     );
+    let description = description(&app.config().address_of(""));
     let operators = Router::new()
         .route("/readyz", get(health::readyz))
-        .route("/openapi.json", get(openapi))
+        .route("/openapi.json", get(move || async move { described(description) }))
         .route("/.well-known/tempchat-keys", get(signing_keys))
         .layer(bounded())
         // However busy it is, it is alive.
         .route("/healthz", get(health::healthz));
     Router::new()
         .nest("/api/v1", public_api)
-        .merge(web::routes().layer(bounded()))
+        .merge(web::routes(app.config()).layer(bounded()))
         .merge(operators)
         .merge(mcp::routes(app).layer(limited()))
         .merge(auth::routes(app.config()).layer(bounded()))
@@ -96,8 +97,8 @@ async fn wrong_method() -> Problem {
     Code::MethodNotAllowed.into()
 }
 
-async fn openapi() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI.clone()).into_response()
+fn described(description: Bytes) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], description).into_response()
 }
 
 /// The public keys of what this installation signs (RFC 7517).
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn the_description_names_every_route_and_every_code() {
-        let description: serde_json::Value = serde_json::from_slice(&OPENAPI).unwrap();
+        let description: serde_json::Value = serde_json::from_slice(&description("https://x.example/chat")).unwrap();
+        assert_eq!(description["servers"][0]["url"], "https://x.example/chat");
         let paths = description["paths"].as_object().unwrap();
         for (path, methods) in [
             ("/api/v1/links/inspect", &["post"][..]),

@@ -18,7 +18,7 @@ use problem::{Code, Problem};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
-use super::sse::{self, Frames, next_beat};
+use super::sse::{self, Frames, first_beat, next_beat};
 
 /// How many pending deliveries are written as one.
 const WRITTEN_AT_ONCE: usize = 64;
@@ -55,7 +55,7 @@ pub(super) async fn open(app: App, chatter: &Chatter, client: Client, after: Opt
         subscription,
         owes_reply,
         told: None,
-        beat: next_beat(),
+        beat: first_beat(),
         // What was missed is told first, however long that takes.
         ends_at: has_ended.then(|| Instant::now() + LINGERS),
         began: false,
