@@ -60,6 +60,7 @@ fn numbers(config: &Config, faults: &mut Faults<'_>) {
         // JetStream's own most.
         ("replicas", u64::try_from(config.replicas).unwrap_or(u64::MAX), 1..=5),
         ("proxies", u64::try_from(config.proxies).unwrap_or(u64::MAX), 0..=100),
+        ("drain_seconds", config.drain_seconds.into(), 0..=600),
         ("reader_connections", config.reader_connections.into(), CONNECTIONS),
         ("writer_connections", config.writer_connections.into(), CONNECTIONS),
         ("webhook_connections", config.webhook_connections.into(), CONNECTIONS),

@@ -37,6 +37,8 @@ pub struct Config {
     /// How long a connection stays open between requests: longer than balancers keep theirs (the longest of the common ones, Google's,
     /// 600 s), so that none sends a request on a connection that is being closed.
     pub keep_alive: Duration,
+    /// How long the service goes on answering before it stops, not ready any more: balancers look every few seconds.
+    pub drain: Duration,
     /// How long open requests may take to end when the service stops.
     pub farewell: Duration,
 }
@@ -57,6 +59,7 @@ impl Config {
             patience: Duration::from_secs(20),
             head_patience: Duration::from_secs(20),
             keep_alive: Duration::from_secs(620),
+            drain: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
         }
     }
