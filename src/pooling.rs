@@ -23,7 +23,10 @@ const REFUSED: &str = "PostgreSQL is behind a pooler that gives every transactio
 pub(crate) async fn refuse_shared_connections(options: &PgConnectOptions) -> Result<()> {
     let mut one = PgConnection::connect_with(options).await?;
     let Ok(looked) = timeout(PATIENCE, look(&mut one, options)).await else {
-        bail!("PostgreSQL gave no second connection within {} s: is max_connections, or the pool_size of a pooler, large enough?", PATIENCE.as_secs());
+        bail!(
+            "PostgreSQL gave no second connection within {} s: is max_connections, or the pool_size of a pooler, large enough?",
+            PATIENCE.as_secs()
+        );
     };
     let is_shared = looked?;
     // Where it is shared, others get it.

@@ -210,7 +210,10 @@ const IN_THE_WAY: [(&str, ToStreams); 12] = [
     ("bad gateway", ToStreams::AnsweredWith("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbad")),
     ("forbidden", ToStreams::AnsweredWith("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
     ("not found", ToStreams::AnsweredWith("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
-    ("wrong method", ToStreams::AnsweredWith("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+    (
+        "wrong method",
+        ToStreams::AnsweredWith("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    ),
     (
         "too many",
         ToStreams::AnsweredWith(

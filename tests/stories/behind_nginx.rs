@@ -13,6 +13,7 @@ const PREFIX: &str = "/chat";
 /// The service, and nginx three times: it takes the prefix off; it leaves it on; it holds streams back.
 struct Place {
     process: Process,
+    _folder: Folder,
     nginx: Nginx,
     ports: [u16; 3],
     agent: Agent,
@@ -34,7 +35,7 @@ impl Place {
         let held_back = format!("{left_on} proxy_ignore_headers X-Accel-Buffering;");
         let servers = [(ports[0], taken_off.as_str()), (ports[1], left_on.as_str()), (ports[2], held_back.as_str())];
         let nginx = Nginx::before(&listen, &servers).await;
-        Self { process, nginx, ports, agent, key }
+        Self { process, _folder: folder, nginx, ports, agent, key }
     }
 
     fn base(&self, server: usize) -> String {
@@ -76,7 +77,8 @@ impl Place {
         self.agent.say(&session, "Good").await;
         browser.shows(".message.theirs", "Good").await;
         browser.open_menu().await;
-        let copy = "const tell = arguments[0]; fetch(document.querySelector('.menu a').href).then((copy) => copy.text()).then(tell)";
+        let copy =
+            "const tell = arguments[0]; fetch(document.querySelector('.menu a').href).then((copy) => copy.text()).then(tell)";
         let copy = browser.run_until_it_tells(copy).await;
         assert!(copy.as_str().unwrap().contains("Welcome"), "{copy}");
         browser.close().await;
@@ -91,7 +93,7 @@ async fn people_and_agents_talk_below_a_path_of_a_shared_host() {
     let waits = json!({"link_id": quiet["link_id"], "timeout_seconds": 35});
     let silence = async {
         let (heard, took) = place.call("temp_chat_wait_for_messages", waits).await;
-        assert_eq!(heard["timed_out"], true, "{heard}");
+        assert_eq!(heard["timed_out"], true, "after {took:?}: {heard}");
         assert!(took >= Duration::from_secs(35), "{took:?}");
     };
     tokio::join!(silence, place.talk(0), place.talk(1), place.talk(2));
@@ -104,8 +106,9 @@ async fn every_address_below_the_path_leads_where_it_says() {
     let http = place.nginx.client();
     let get = async |address: &str| {
         let answer = http.get(address).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{address}");
-        answer.text().await.unwrap()
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{address}: {text}");
+        text
     };
     let link = place.call("temp_chat_create_link", json!({"title": "A word"})).await.0;
     let url = link["url"].as_str().unwrap();
@@ -137,7 +140,8 @@ async fn a_bubble_leads_below_the_path_too() {
     let shop = Site::new().await;
     let origin = shop.origin();
     let link = place.agent.link(json!({"title": "A word with the shop", "allowed_origins": [origin]})).await;
-    let script = format!("<script src=\"{}/embed.js\" data-link=\"{}\" data-label=\"Ask us\"></script>", place.base(0), token_of(&link));
+    let script =
+        format!("<script src=\"{}/embed.js\" data-link=\"{}\" data-label=\"Ask us\"></script>", place.base(0), token_of(&link));
     let _shop = shop.show(format!("<!doctype html><title>Shop</title><h1>Shop</h1>{script}"));
     let browser = Browser::open().await;
     browser.visit(&origin).await;

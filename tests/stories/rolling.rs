@@ -134,7 +134,7 @@ async fn servers_that_come_later_are_waited_for() {
 
     // A name that nobody knows yet.
     let child = start("nats://log.invalid:4222");
-    waits_for("log", "log.invalid").await;
+    waits_for("log", "DNS").await;
     assert_eq!(stops(child).await, Some(0), "it may be stopped while it waits");
 
     let local = tokio::task::LocalSet::new();
@@ -162,7 +162,8 @@ async fn a_pooler_of_transactions_is_refused_by_name_and_one_of_sessions_works()
     let database = Running::on(&installation.data()).unwrap().database_url.unwrap();
     for pool_mode in ["transaction", "statement"] {
         let pooler = PgBouncer::before(&database, pool_mode).await;
-        let started = Process::command(installation.folder(), &["serve", "worker"]).env("DATABASE_URL", pooler.url()).output().unwrap();
+        let started =
+            Process::command(installation.folder(), &["serve", "worker"]).env("DATABASE_URL", pooler.url()).output().unwrap();
         let said = String::from_utf8(started.stderr).unwrap();
         assert!(!started.status.success() && said.contains("pool_mode = session"), "{pool_mode}: {said}");
     }

@@ -37,7 +37,11 @@ fn program(name: &str) -> Command {
         .into_iter()
         .map(|folder| Path::new(folder).join(name))
         .find(|path| path.exists());
-    Command::new(found.unwrap_or_else(|| panic!("{name} is not installed: `./dev test` installs it on Debian; elsewhere install it by hand")))
+    Command::new(
+        found.unwrap_or_else(|| {
+            panic!("{name} is not installed: `./dev test` installs it on Debian; elsewhere install it by hand")
+        }),
+    )
 }
 
 /// Takes a port that was free a moment ago.
@@ -63,7 +67,8 @@ impl Nginx {
         }
         let here = folder.path().display();
         let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {here}/{kind};")).concat();
+        let temporary =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {here}/{kind};")).concat();
         let servers = servers.iter().map(|(port, locations)| {
             format!(
                 "server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {here}/certificate.pem; ssl_certificate_key {here}/key.pem; \
@@ -96,6 +101,7 @@ impl Nginx {
 #[derive(Debug)]
 pub(crate) struct PgBouncer {
     _running: Running,
+    _folder: Folder,
     url: String,
 }
 
@@ -124,7 +130,7 @@ impl PgBouncer {
         pgbouncer.arg(folder.path().join("pgbouncer.ini"));
         let running = Running::start(&folder, pgbouncer);
         until("PgBouncer", async || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).await;
-        Self { _running: running, url: format!("postgres://{}@127.0.0.1:{port}/{name}", database.username()) }
+        Self { _running: running, _folder: folder, url: format!("postgres://{}@127.0.0.1:{port}/{name}", database.username()) }
     }
 
     /// Returns the address by which it stands for the database.

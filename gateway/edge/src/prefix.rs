@@ -6,22 +6,9 @@ use app::Config;
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// What our own paths begin with. Where a path goes on with one of these behind the prefix, a proxy has left that on; anywhere else it
-/// is a path of ours that looks like it: `/chat/ses_…` below `/chat`.
-const OURS: [&str; 12] = [
-    "temp-chat",
-    "chat",
-    "embed",
-    "embed.js",
-    "assets",
-    "api",
-    "mcp",
-    "healthz",
-    "readyz",
-    "openapi.json",
-    "robots.txt",
-    ".well-known",
-];
+/// What our own paths begin with, files like `/embed.js` aside. Where a path goes on with one of these behind the prefix, a proxy has left that
+/// on; anywhere else it is a path of ours that looks like it: `/chat/ses_…` below `/chat`.
+const OURS: [&str; 9] = ["temp-chat", "chat", "embed", "assets", "api", "mcp", "healthz", "readyz", ".well-known"];
 
 /// A prefix; cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,7 +40,7 @@ impl Prefix {
         let path = path.get(slashes.saturating_sub(1)..).unwrap_or(path);
         let Some(rest) = path.strip_prefix(&*self.0).filter(|_| !self.0.is_empty()) else { return path };
         match first(rest) {
-            Some(name) if is_ours(name) => rest,
+            Some(name) if is_ours(name) || is_file(rest) => rest,
             // The home page, unless that is an address of ours: `/chat` below `/chat`.
             None if rest.is_empty() && !is_page_of_ours(&self.0) => "/",
             Some("") if rest == "/" && &*self.0 != "/mcp" => "/",
@@ -63,12 +50,19 @@ impl Prefix {
 }
 
 /// Returns the first part of a path.
-fn first(path: &str) -> Option<&str> {
+pub(crate) fn first(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.split('/').next()
 }
 
-fn is_ours(name: &str) -> bool {
+/// Tells whether paths of ours begin with this.
+pub(crate) fn is_ours(name: &str) -> bool {
     OURS.contains(&name)
+}
+
+/// Tells whether a path is that of a file at the top; no token and no id has a dot.
+pub(crate) fn is_file(path: &str) -> bool {
+    let kind = path.strip_prefix('/').filter(|name| !name.contains('/')).and_then(|name| name.rsplit_once('.'));
+    kind.is_some_and(|(name, kind)| !name.is_empty() && !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Tells whether a path is a name of ours with nothing behind it.
@@ -88,7 +82,9 @@ mod tests {
 
     #[test]
     fn with_the_prefix_and_without_it_an_address_is_the_same() {
-        for prefix in ["", "/", "/talk", "/a/b/", "/chat", "/temp-chat", "/embed", "/mcp", "/api", "/api/v1", "/assets", "/embed.js"] {
+        for prefix in
+            ["", "/", "/talk", "/a/b/", "/chat", "/temp-chat", "/embed", "/mcp", "/api", "/api/v1", "/assets", "/embed.js"]
+        {
             for path in [
                 "/temp-chat/abc",
                 "/chat/ses_a?x=/chat/",
@@ -101,6 +97,7 @@ mod tests {
                 "/mcp",
                 "/readyz",
                 "/openapi.json",
+                "/robots.txt",
                 "/.well-known/tempchat-keys",
             ] {
                 let on = format!("{}{path}", prefix.trim_end_matches('/'));
@@ -123,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_the_prefix_stays() {
-        for other in ["/talker/mcp", "/x/talk/mcp", "/talk/other", "/TALK/mcp", "/talkmcp", "/talk/mcpx"] {
+        for other in ["/talker/mcp", "/x/talk/mcp", "/talk/other", "/TALK/mcp", "/talkmcp", "/talk/mcpx", "/talk/token."] {
             assert_eq!(asked("/talk", other), other);
         }
         assert_eq!(asked("/talk", "http://x.example/talk/mcp?a"), "http://x.example/mcp?a");

@@ -118,6 +118,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prefix;
 
     #[test]
     fn the_description_names_every_route_and_every_code() {
@@ -145,6 +146,10 @@ mod tests {
             for method in methods {
                 assert!(paths[path][method].is_object(), "{method} {path}");
             }
+        }
+        // Or a proxy that leaves a prefix on leads nowhere.
+        for path in paths.keys() {
+            assert!(prefix::first(path).is_some_and(prefix::is_ours) || prefix::is_file(path), "{path}");
         }
         let codes = description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
         assert_eq!(codes.len(), Code::ALL.len());
