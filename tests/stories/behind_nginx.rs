@@ -128,7 +128,7 @@ async fn every_address_below_the_path_leads_where_it_says() {
         get(&format!("{base}/.well-known/tempchat-keys")).await;
         let description: Value = serde_json::from_str(&get(&format!("{base}/openapi.json")).await).unwrap();
         assert_eq!(description["servers"][0]["url"], place.base(0));
-        let unknown = http.get(format!("{base}/nothing")).send().await.unwrap();
+        let unknown = http.get(format!("{base}/api/v1/nothing")).send().await.unwrap();
         assert_eq!(unknown.status(), 404);
     }
     assert_eq!(place.process.terminate().await.code(), Some(0));
