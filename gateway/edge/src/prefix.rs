@@ -82,8 +82,7 @@ mod tests {
 
     #[test]
     fn with_the_prefix_and_without_it_an_address_is_the_same() {
-        for prefix in
-            ["", "/", "/talk", "/a/b/", "/chat", "/temp-chat", "/embed", "/mcp", "/api", "/api/v1", "/assets", "/v1.2"]
+        for prefix in ["", "/", "/talk", "/a/b/", "/chat", "/temp-chat", "/embed", "/mcp", "/api", "/api/v1", "/assets", "/v1.2"]
         {
             for path in [
                 "/temp-chat/abc",

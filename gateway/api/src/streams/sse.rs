@@ -135,15 +135,14 @@ pub(super) struct Departure(Option<Instant>);
 impl Departure {
     /// Waits until it is this stream's turn; cancel safe.
     pub(super) async fn due(&mut self, app: &App) {
-        let at = match self.0 {
-            Some(at) => at,
-            None => {
-                app.leaving().cancelled().await;
-                let [share] = random::bytes();
-                // Balancers have half of the time to notice.
-                let half = app.config().drain / 2;
-                *self.0.insert(Instant::now() + half + half * u32::from(share) / 320)
-            }
+        let at = if let Some(at) = self.0 {
+            at
+        } else {
+            app.leaving().cancelled().await;
+            let [share] = random::bytes();
+            // Balancers have half of the time to notice.
+            let half = app.config().drain / 2;
+            *self.0.insert(Instant::now() + half + half * u32::from(share) / 320)
         };
         sleep_until(at).await;
     }
