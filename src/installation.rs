@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use nats::{Backbone, Opening, Options, Secrets};
 use servers::{DataDir, Running};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::config::Config;
+use crate::pooling::refuse_shared_connections;
 
 /// The file that holds the installation's secrets: back it up, apart from the log.
 pub(crate) const SECRETS: &str = "secrets.json";
@@ -134,10 +135,61 @@ async fn connect(servers: &Servers, connections: u32) -> Result<PgPool> {
 }
 
 async fn reach(servers: &Servers, connections: u32) -> Result<PgPool> {
-    let reached = pool_of(connections).connect(&servers.database_url).await;
-    reached.context("PostgreSQL cannot be reached; is DATABASE_URL right?")
+    let options: PgConnectOptions = servers.database_url.parse().context("DATABASE_URL cannot be read")?;
+    // Poolers refuse what they do not know, and we read numbers in binary form.
+    let options = options.extra_float_digits(None);
+    let reached = async {
+        refuse_shared_connections(&options).await?;
+        anyhow::Ok(pool_of(connections).connect_with(options).await?)
+    };
+    reached.await.context("PostgreSQL cannot be used; is DATABASE_URL right?")
 }
 
+/// Prepares a pool; each in this program is made here.
 fn pool_of(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(connections)
+    // In the place of the look that sqlx takes itself, and as many round trips.
+    let pool = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+    pool.before_acquire(|connection, _| Box::pin(is_writable(connection)))
+}
+
+/// Tells whether a connection is still one to a server that takes writes: after a failover it may lead to what is a standby now, whose rows stay
+/// as they are. One that is not is closed, as is one that does not answer.
+async fn is_writable(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let look = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::boolean";
+    sqlx::raw_sql(look).fetch_one(connection).await?.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Executor as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_to_what_takes_no_writes_any_more_is_given_up() {
+        let database = testbed::empty_database().await;
+        let pool = pool_of(1).connect_with(database.connect_options().as_ref().clone()).await.unwrap();
+        let backend = async || -> i32 { sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await.unwrap() };
+        let before = backend().await;
+        assert_eq!(backend().await, before, "one that takes writes is kept");
+        // As a server is that has become a standby while its connections stayed open.
+        pool.execute("SET default_transaction_read_only = on").await.unwrap();
+        pool.execute("CREATE TABLE written ()").await.unwrap();
+        assert_ne!(backend().await, before);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_ended_is_not_given_to_anybody() {
+        let database = testbed::empty_database().await;
+        let pool = pool_of(1).connect_with(database.connect_options().as_ref().clone()).await.unwrap();
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool).await.unwrap();
+        sqlx::query("SELECT pg_terminate_backend($1, 5000)").bind(backend).execute(&database).await.unwrap();
+        assert!(pool.execute("SELECT 1").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn connections_of_our_own_are_not_refused() {
+        let database = testbed::empty_database().await;
+        refuse_shared_connections(&database.connect_options()).await.unwrap();
+    }
 }

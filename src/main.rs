@@ -5,6 +5,7 @@
 
 mod access;
 mod agent;
+mod awaiting;
 mod cli;
 mod config;
 mod demo;
@@ -16,6 +17,7 @@ mod log;
 mod logging;
 mod mcp_config;
 mod output;
+mod pooling;
 mod process_limits;
 mod prune;
 mod rebuild;

@@ -15,7 +15,7 @@ use query_service::Queries;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use webhooks::Webhooks;
 
@@ -48,6 +48,8 @@ pub(crate) struct System {
     parts: JoinSet<(&'static str, Result<()>)>,
     projector: Option<Arc<Follower>>,
     webhooks: Option<Arc<Webhooks>>,
+    /// Says beforehand that the service is about to stop, where it has a gateway.
+    leaving: Option<CancellationToken>,
     stop: CancellationToken,
     backbone: Backbone,
     pools: Pools,
@@ -100,6 +102,7 @@ impl System {
             parts: JoinSet::new(),
             projector: None,
             webhooks: None,
+            leaving: None,
             stop: CancellationToken::new(),
             backbone,
             pools,
@@ -195,8 +198,10 @@ impl System {
         settings.rates = config.limits.clone();
         settings.allowed_hosts.clone_from(&config.allowed_hosts);
         settings.authorization_server = config.trusted(&settings.public_url);
+        settings.drain = config.drain();
         settings.connections = process_limits::connections(settings.connections)?;
         let app = gateway::App::new(self.commands.clone(), queries, self.backbone.clone(), settings, self.probes());
+        self.leaving = Some(app.leaving().clone());
         let stop = self.stop.clone();
         if let Some(metrics) = listeners.metrics {
             let (stop, settings) = (stop.clone(), app.config().clone());
@@ -238,6 +243,16 @@ impl System {
         }
     }
 
+    /// Goes on for a while, not ready any more, so that balancers send nobody here once the door is shut; until the next signal, at most.
+    pub(crate) async fn drain(&self, config: &Config, stop: &mut StopSignals) {
+        let Some(leaving) = &self.leaving else { return };
+        leaving.cancel();
+        tokio::select! {
+            () = sleep(config.drain()) => {}
+            _ = stop.next() => {}
+        }
+    }
+
     /// Stops all parts: no new connection is accepted, answers under way are finished.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.stop.cancel();
@@ -266,6 +281,15 @@ pub(crate) fn public_url(config: &Config, listeners: &Listeners) -> Result<url::
     }
 }
 
+/// How a process is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// By somebody at a terminal, who waits for it.
+    Interrupt,
+    /// By a supervisor, which balancers stand in front of.
+    Terminate,
+}
+
 /// SIGINT and SIGTERM. Made once, before anything that may have to be stopped, so that no later signal is lost.
 pub(crate) struct StopSignals {
     interrupt: Signal,
@@ -279,10 +303,10 @@ impl StopSignals {
     }
 
     /// Waits for the next one; cancel safe.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::Interrupt,
+            _ = self.terminate.recv() => Asked::Terminate,
         }
     }
 }

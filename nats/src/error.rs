@@ -86,6 +86,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells whether no server could be reached, or not by its name: neither its address nor its credentials need be wrong.
+    pub fn is_absence(&self) -> bool {
+        use async_nats::ConnectErrorKind::{
+            Authentication, AuthorizationViolation, Dns, Io, MaxReconnects, ServerParse, TimedOut, Tls,
+        };
+        match self {
+            Self::Connect(error) => match error.kind() {
+                Dns | TimedOut | Io | MaxReconnects => true,
+                ServerParse | Authentication | AuthorizationViolation | Tls => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Makes the error for a log that is unavailable because of `cause`.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         Self::Unavailable(cause.to_string())

@@ -60,6 +60,7 @@ fn numbers(config: &Config, faults: &mut Faults<'_>) {
         // JetStream's own most.
         ("replicas", u64::try_from(config.replicas).unwrap_or(u64::MAX), 1..=5),
         ("proxies", u64::try_from(config.proxies).unwrap_or(u64::MAX), 0..=100),
+        ("drain_seconds", config.drain_seconds.into(), 0..=600),
         ("reader_connections", config.reader_connections.into(), CONNECTIONS),
         ("writer_connections", config.writer_connections.into(), CONNECTIONS),
         ("webhook_connections", config.webhook_connections.into(), CONNECTIONS),
@@ -95,10 +96,11 @@ fn sizes(config: &Config, faults: &mut Faults<'_>) {
 
 fn addresses(config: &Config, faults: &mut Faults<'_>) {
     if let Some(url) = &config.public_url
-        && !is_origin(url)
+        && !is_base(url)
     {
-        faults
-            .add("public_url", "it must be http:// or https:// and a host, with a port where need be, like https://chat.example");
+        let wanted = "it must be http:// or https:// and a host, with a port where need be, like https://chat.example, and on a shared host a path \
+                      of letters, digits and any of - . _ ~, like https://x.example/chat";
+        faults.add("public_url", wanted);
     }
     if config.metrics_listen.is_some_and(|metrics| metrics == config.listen && metrics.port() != 0) {
         faults.add("metrics_listen", "it is the address of the pages too (listen); choose another port");
@@ -113,9 +115,18 @@ fn addresses(config: &Config, faults: &mut Faults<'_>) {
 }
 
 /// Tells whether an address is nothing but what links, cookies and origins are made of.
-fn is_origin(url: &Url) -> bool {
-    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare && url.username().is_empty() && url.password().is_none()
+fn is_base(url: &Url) -> bool {
+    let is_bare = url.query().is_none() && url.fragment().is_none();
+    // Written in one way only, and safe in a cookie's path, a header and a page.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let path = url.path().strip_suffix('/').unwrap_or(url.path());
+    let is_path = path.split('/').skip(1).all(|part| !part.is_empty() && part.bytes().all(is_plain));
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && is_bare
+        && is_path
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 fn names(config: &Config, faults: &mut Faults<'_>) {

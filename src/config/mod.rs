@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     /// By which field they name the client; by default by either.
     pub(crate) proxy_header: Option<ProxyHeader>,
+    /// How many seconds the service goes on answering after SIGTERM, not ready any more.
+    pub(crate) drain_seconds: u16,
     /// How often is too often, by the names of docs/limits.md.
     pub(crate) limits: Rates,
     /// The issuer of access tokens that are accepted beside API keys.
@@ -155,6 +157,7 @@ impl Default for Config {
             proxies: 0,
             allowed_hosts: Vec::new(),
             proxy_header: None,
+            drain_seconds: 5,
             limits: Rates::default(),
             authorization_server: None,
             token_audience: None,
@@ -217,6 +220,11 @@ impl Config {
             }
             PruneAfter::Never(Never::Never) => None,
         }
+    }
+
+    /// Returns how long the service goes on answering once it is asked to stop.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds.into())
     }
 
     /// Returns how long the audit keeps its entries.

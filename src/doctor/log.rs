@@ -93,7 +93,7 @@ async fn heads(config: &Config, backbone: &Backbone) -> Vec<Finding> {
             "see the log of the service: a process with a gateway or a worker signs one every five minutes",
         )),
         (Some(_), _) => {
-            findings.push(Finding::ok(PART, format!("it continues the newest signed head of each of {} shards", ages.len())))
+            findings.push(Finding::ok(PART, format!("it continues the newest signed head of each of {} shards", ages.len())));
         }
         (None, _) => findings.push(Finding::warning(
             PART,

@@ -60,7 +60,7 @@ pub(crate) async fn run(config: &Config, options: AccessOptions) -> Result<()> {
     tokio::select! {
         // Writing ends with the last call, or when the host stops reading.
         done = async { tokio::try_join!(bridging, writing) } => done.map(|_| ()),
-        () = stop.next() => Ok(()),
+        _ = stop.next() => Ok(()),
     }
 }
 

@@ -12,15 +12,15 @@ use command_service::Commands;
 use domain::agent::Grant;
 use gateway::Probes;
 use indicatif::{ProgressBar, ProgressStyle};
-use nats::Opening;
 use servers::{DataDir, NatsOptions, NatsServer, Postgres, PostgresOptions};
 use url::Url;
 
 use crate::access::{ADDRESS, AGENT_KEY, Access};
+use crate::awaiting::{self, Waits};
 use crate::config::{Config, ListenOptions, LogFormat};
 use crate::demo::Demo;
-use crate::installation::{self, Pools, Servers};
-use crate::system::{Listeners, Role, StopSignals, System, public_url};
+use crate::installation::{self, Servers};
+use crate::system::{Asked, Listeners, Role, StopSignals, System, public_url};
 use crate::{demo, mcp_config, output};
 use embedded::Supervised;
 use full_disk::Healer;
@@ -55,15 +55,18 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
     let mut embedded = Embedded::default();
     let running = tokio::select! {
         running = everything(&config, &options, &data, listeners, &url, &mut embedded) => running,
-        () = stop.next() => Ok(None),
+        _ = stop.next() => Ok(None),
     };
     let outcome = match running {
         Ok(Some((mut system, demo))) => {
             let outcome = tokio::select! {
-                () = stop.next() => Ok(()),
+                asked = stop.next() => Ok(asked),
                 error = system.died() => Err(error),
             };
             output::note("stopping");
+            if let Ok(Asked::Terminate) = outcome {
+                system.drain(&config, &mut stop).await;
+            }
             // The demo agent's wait is answered because the service stops.
             let demo = async {
                 if let Some(demo) = demo {
@@ -71,7 +74,7 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<()> {
                 }
             };
             let ((), stopped) = tokio::join!(demo, system.stop());
-            stopped.and(outcome)
+            stopped.and(outcome.map(|_| ()))
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -91,10 +94,10 @@ async fn everything(
 ) -> Result<Option<(System, Option<Demo>)>> {
     let progress = Progress::start();
     let servers = embedded.start(config, data, &progress).await?;
-    progress.say("opening the event log");
-    let backbone = installation::open_log(config, &servers, installation::keep_secrets(data)?, Opening::Keep).await?;
-    progress.say("preparing the read models");
-    let pools = Pools::open(config, &servers).await?;
+    progress.say("opening the event log and the read models");
+    let waits = Waits { for_log: config.nats_url.is_some(), for_rows: config.database_url.is_some() };
+    let secrets = || installation::keep_secrets(data);
+    let (backbone, pools) = awaiting::open(config, &servers, secrets, waits, Some(&listeners.public)).await?;
     progress.say("starting all parts");
     // What runs in this process is reached where it listens, whatever a proxy in front is called.
     let local: Url = format!("http://{}", listeners.public.local_addr()?).parse()?;

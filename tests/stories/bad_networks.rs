@@ -1,10 +1,10 @@
 //! What a phone lives through: no network for a while, a proxy that holds streams back, several tabs; and nothing is lost or doubled.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Browser, Installation, Network, until};
+use crate::support::{Agent, Browser, Installation, Network, ToStreams, until};
 
 /// What each side writes in an outage.
 const PARTS: [&str; 3] = ["a", "b", "c"];
@@ -202,5 +202,85 @@ async fn tabs_share_one_stream_and_one_takes_over_from_another() {
     talk.logged("Still here").await;
     assert_eq!(talk.agrees().await, 4);
     until("one stream again", async || (talk.network.streams() == 1).then_some(())).await;
+    talk.browser.close().await;
+}
+
+/// What proxies, filters and extensions make of an event stream.
+const IN_THE_WAY: [(&str, ToStreams); 12] = [
+    ("bad gateway", ToStreams::AnsweredWith("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbad")),
+    ("forbidden", ToStreams::AnsweredWith("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+    ("not found", ToStreams::AnsweredWith("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+    (
+        "wrong method",
+        ToStreams::AnsweredWith("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    ),
+    (
+        "too many",
+        ToStreams::AnsweredWith(
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ),
+    ),
+    (
+        "sign in",
+        ToStreams::AnsweredWith(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\nConnection: close\r\n\r\n<h1>Sign in\n\n\n",
+        ),
+    ),
+    (
+        "empty",
+        ToStreams::AnsweredWith(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ),
+    ),
+    ("filtered", ToStreams::AnsweredWith("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")),
+    ("no head", ToStreams::HeldBackAfter(Duration::ZERO)),
+    ("no more than the head", ToStreams::HeldBackBehindHead),
+    ("no more than the beginning", ToStreams::HeldBackAfter(Duration::from_secs(1))),
+    ("cut at once", ToStreams::CutAfter(Duration::ZERO)),
+];
+
+#[tokio::test]
+async fn whatever_is_made_of_the_stream_polls_take_over_and_the_stream_is_tried_again() {
+    let talk = Talk::begin().await;
+    // What the page says of the network, at any time.
+    talk.browser
+        .run(
+            "const looked = () => { if (document.querySelector('.strip')?.textContent.includes('No connection')) window.lost = true; };
+             new MutationObserver(looked).observe(document.body, { subtree: true, childList: true, characterData: true });",
+        )
+        .await;
+    let has_lost = async || talk.browser.run("return window.lost === true").await == true;
+    let network_changed = "dispatchEvent(new Event('online'))";
+    for (name, how) in IN_THE_WAY {
+        let asked = talk.network.streams_asked_for();
+        talk.network.treat_streams(how);
+        talk.browser.run(network_changed).await;
+        let began = Instant::now();
+        talk.to_and_fro(name).await;
+        assert!(began.elapsed() < Duration::from_secs(30), "{name}: {:?}", began.elapsed());
+        assert!(!has_lost().await, "{name}: there is a connection");
+        // It is not asked for all the time.
+        assert!(talk.network.streams_asked_for() - asked < 8, "{name}");
+    }
+
+    // Nor is it given up: half a minute later it is tried by itself.
+    talk.network.mend();
+    until("the stream is there again", async || (talk.network.streams() == 1).then_some(())).await;
+    talk.to_and_fro("free").await;
+    assert_eq!(talk.agrees().await, 1 + 2 * (IN_THE_WAY.len() + 1));
+    talk.browser.close().await;
+}
+
+#[tokio::test]
+async fn where_polls_are_cut_too_they_wait_for_less() {
+    let talk = Talk::begin().await;
+    talk.network.only_polls_within(Duration::from_secs(4));
+    talk.to_and_fro("before").await;
+    let cut = talk.network.given_up();
+    // Of 25 s half, of that half, and then what is short enough.
+    until("a poll is cut twice", async || (talk.network.given_up() >= cut + 2).then_some(())).await;
+    talk.to_and_fro("after").await;
+    assert_eq!(talk.browser.texts(".strip").await.concat(), "", "there is a connection");
+    assert_eq!(talk.agrees().await, 5);
     talk.browser.close().await;
 }

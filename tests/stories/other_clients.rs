@@ -1,7 +1,10 @@
 //! Agents on other people's MCP clients, in both eras of the protocol. (All other stories are told with rmcp's client.)
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::time::sleep;
 
 use super::support::{Installation, Run, inspector, node_client, python_client};
 
@@ -10,12 +13,13 @@ const MODERN: &str = "2026-07-28";
 /// What clients call everything before it.
 const LEGACY: &str = "legacy";
 
-/// Chats with an agent that makes a link, waits, and answers.
-async fn chats(client: fn(&str, &str, &str) -> Command, era: &str) {
+/// Chats with an agent that makes a link, waits, and answers; the person takes a while.
+async fn chats(client: fn(&str, &str, &str) -> Command, era: &str, thinks: Duration) {
     let installation = Installation::shared();
     let mut agent = Run::start(client(&format!("{}/mcp", installation.url()), installation.key(), era));
     let link = agent.line().await;
     let chatter = installation.visitor().enter(&link).await;
+    sleep(thinks).await;
     chatter.say("Here I am").await;
     let heard = agent.line().await;
     let words = |event: &Value| event["data"]["text"] == "Here I am" && event["data"]["untrusted"] == true;
@@ -29,14 +33,25 @@ async fn chats(client: fn(&str, &str, &str) -> Command, era: &str) {
 
 #[tokio::test]
 async fn an_agent_on_the_typescript_client_chats() {
-    chats(node_client, MODERN).await;
-    chats(node_client, LEGACY).await;
+    chats(node_client, MODERN, Duration::ZERO).await;
+    chats(node_client, LEGACY, Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn an_agent_on_the_python_client_chats() {
-    chats(python_client, MODERN).await;
-    chats(python_client, LEGACY).await;
+    chats(python_client, MODERN, Duration::ZERO).await;
+    chats(python_client, LEGACY, Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_long_is_read_with_the_blanks_before_it() {
+    let long = Duration::from_secs(22);
+    tokio::join!(
+        chats(node_client, MODERN, long),
+        chats(node_client, LEGACY, long),
+        chats(python_client, MODERN, long),
+        chats(python_client, LEGACY, long)
+    );
 }
 
 /// Asks through the Inspector, which has nothing to say beside the answer.

@@ -42,6 +42,8 @@ impl Browser {
             &format!("--user-data-dir={}", folder.path().join("profile").display()),
         ];
         let mut wishes = Capabilities::new();
+        // Nobody vouches for certificates of an hour's life.
+        wishes.insert("acceptInsecureCerts".to_owned(), json!(true));
         // As in most browsers by now: a page in another site's frame has no cookies.
         let settings = json!({"profile.cookie_controls_mode": 1});
         wishes.insert("goog:chromeOptions".to_owned(), json!({"args": arguments, "binary": chromium(), "prefs": settings}));

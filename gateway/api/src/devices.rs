@@ -91,7 +91,7 @@ pub(super) async fn forget(State(app): State<App>, chatter: Chatter) -> Result<i
     let receipt = app.commands().forget_device(chatter.address(), chatter.device).await?;
     app.wrote(chatter.agent, &receipt);
     let now = command_service::clock::now();
-    let cookie = (chatter.carrier == Carrier::Cookie)
-        .then(|| (SET_COOKIE, cookie::set(chatter.session, "", app.config().is_secure(), now, now)));
+    let cookie =
+        (chatter.carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie::set(chatter.session, "", app.config(), now, now)));
     Ok((StatusCode::NO_CONTENT, AppendHeaders(cookie)))
 }

@@ -205,7 +205,7 @@ pub(super) async fn get(State(app): State<App>, chatter: Chatter) -> Result<impl
 pub(super) fn cookie_until(app: &App, chatter: &Chatter, erase_at: Timestamp) -> http::HeaderValue {
     let Chatter { agent, session, device, .. } = *chatter;
     let credential = app.credentials().issue(Carrier::Cookie, agent, session, device);
-    cookie::set(session, &credential, app.config().is_secure(), command_service::clock::now(), erase_at)
+    cookie::set(session, &credential, app.config(), command_service::clock::now(), erase_at)
 }
 
 #[cfg(test)]

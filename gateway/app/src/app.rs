@@ -53,6 +53,7 @@ struct Inner {
     link_tokens: LinkTokens,
     credentials: SessionCredentials,
     link_of_session: Cache<Address, LinkId>,
+    leaving: CancellationToken,
     closing: CancellationToken,
 }
 
@@ -73,6 +74,7 @@ impl App {
             link_tokens: LinkTokens::new(secrets),
             credentials: SessionCredentials::new(secrets),
             link_of_session: Cache::builder().max_capacity(SESSIONS).time_to_idle(KEPT_FOR).build(),
+            leaving: CancellationToken::new(),
             closing: CancellationToken::new(),
             commands,
             queries,
@@ -156,6 +158,11 @@ impl App {
     /// Returns what makes and checks the credentials of sessions.
     pub fn credentials(&self) -> &SessionCredentials {
         &self.inner.credentials
+    }
+
+    /// Returns the token that is cancelled some time before the service stops: it is not ready any more, and still answers.
+    pub fn leaving(&self) -> &CancellationToken {
+        &self.inner.leaving
     }
 
     /// Returns the token that is cancelled when the service stops: waits then return at once.

@@ -12,7 +12,7 @@ use crate::waits::WaitBounds;
 /// The settings of the edge.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where people reach this service: scheme and host, and a port where it is not the scheme's own.
+    /// Where people reach this service: scheme and host, a port where it is not the scheme's own, and a path where the host is shared.
     pub public_url: Url,
     /// Who runs this service, shown beside the agent's name.
     pub operator_name: Option<String>,
@@ -37,6 +37,8 @@ pub struct Config {
     /// How long a connection stays open between requests: longer than balancers keep theirs (the longest of the common ones, Google's,
     /// 600 s), so that none sends a request on a connection that is being closed.
     pub keep_alive: Duration,
+    /// How long the service goes on answering before it stops, not ready any more: balancers look every few seconds.
+    pub drain: Duration,
     /// How long open requests may take to end when the service stops.
     pub farewell: Duration,
 }
@@ -57,6 +59,7 @@ impl Config {
             patience: Duration::from_secs(20),
             head_patience: Duration::from_secs(20),
             keep_alive: Duration::from_secs(620),
+            drain: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
         }
     }
@@ -69,6 +72,11 @@ impl Config {
     /// Returns the origin of the public address, as browsers write it.
     pub fn origin(&self) -> String {
         self.public_url.origin().ascii_serialization()
+    }
+
+    /// Returns what the paths of all public addresses begin with: nothing, or a path without a slash at its end.
+    pub fn prefix(&self) -> &str {
+        self.public_url.path().trim_end_matches('/')
     }
 
     /// Returns the public address of a path that begins with a slash.
@@ -86,7 +94,12 @@ mod tests {
         let config = Config::new(Url::parse("https://chat.example:8443").unwrap());
         assert_eq!(config.address_of("/temp-chat/abc"), "https://chat.example:8443/temp-chat/abc");
         assert_eq!(config.origin(), "https://chat.example:8443");
-        assert!(config.is_secure());
+        assert!(config.is_secure() && config.prefix().is_empty());
+        for shared in ["https://x.example/a/chat", "https://x.example/a/chat/"] {
+            let config = Config::new(Url::parse(shared).unwrap());
+            assert_eq!(config.address_of("/temp-chat/abc"), "https://x.example/a/chat/temp-chat/abc");
+            assert_eq!((config.origin().as_str(), config.prefix()), ("https://x.example", "/a/chat"));
+        }
         assert!(!Config::new(Url::parse("http://127.0.0.1:8080").unwrap()).is_secure());
     }
 }

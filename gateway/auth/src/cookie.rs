@@ -1,5 +1,6 @@
 //! The cookie that holds a session's credential: sent to that session's addresses and nowhere else, out of any script's reach.
 
+use app::Config;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use domain::{SessionId, Timestamp};
 use http::header::COOKIE;
@@ -11,10 +12,12 @@ const SECURE_NAME: &str = "__Secure-tc";
 const PLAIN_NAME: &str = "tc";
 
 /// Builds the `Set-Cookie` value that gives a client its session until `until`.
-pub fn set(session: SessionId, credential: &str, secure: bool, now: Timestamp, until: Timestamp) -> HeaderValue {
+pub fn set(session: SessionId, credential: &str, config: &Config, now: Timestamp, until: Timestamp) -> HeaderValue {
     let seconds = ((until - now).0 / 1_000).max(0);
+    let secure = config.is_secure();
     let cookie = Cookie::build((if secure { SECURE_NAME } else { PLAIN_NAME }, credential))
-        .path(format!("/api/v1/sessions/{session}"))
+        // As browsers see it: what a proxy takes off the path is on it there.
+        .path(format!("{}/api/v1/sessions/{session}", config.prefix()))
         .http_only(true)
         .secure(secure)
         .same_site(SameSite::Strict)
@@ -40,9 +43,19 @@ mod tests {
 
     const SESSION: SessionId = SessionId::new([0; 16]);
 
+    fn at(url: &str) -> Config {
+        Config::new(url.parse().unwrap())
+    }
+
+    #[test]
+    fn on_a_shared_host_it_goes_to_our_part_of_it_only() {
+        let cookie = set(SESSION, "abc", &at("https://x.example/chat/"), Timestamp(0), Timestamp(0));
+        assert!(cookie.to_str().unwrap().contains("; Path=/chat/api/v1/sessions/ses_"), "{cookie:?}");
+    }
+
     #[test]
     fn over_tls_the_cookie_is_bound_to_its_session() {
-        let cookie = set(SESSION, "abc", true, Timestamp(1_000), Timestamp(61_999));
+        let cookie = set(SESSION, "abc", &at("https://chat.example"), Timestamp(1_000), Timestamp(61_999));
         assert_eq!(
             cookie,
             "__Secure-tc=abc; HttpOnly; SameSite=Strict; Secure; Path=/api/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa; Max-Age=60"
@@ -51,7 +64,7 @@ mod tests {
 
     #[test]
     fn over_plain_http_it_has_neither_prefix_nor_secure() {
-        let cookie = set(SESSION, "abc", false, Timestamp(5_000), Timestamp(0));
+        let cookie = set(SESSION, "abc", &at("http://chat.example"), Timestamp(5_000), Timestamp(0));
         assert_eq!(cookie, "tc=abc; HttpOnly; SameSite=Strict; Path=/api/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa; Max-Age=0");
     }
 

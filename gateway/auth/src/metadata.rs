@@ -17,7 +17,12 @@ const OF_HOST: &str = "/.well-known/oauth-protected-resource";
 pub fn routes(config: &Config) -> Router<App> {
     let Some(said) = metadata(config) else { return Router::new() };
     let said = get(move || async move { Json(said) });
-    Router::new().route(METADATA, said.clone()).route(OF_HOST, said)
+    let routes = Router::new().route(METADATA, said.clone()).route(OF_HOST, said.clone());
+    // On a shared host clients put the path of the resource behind the well-known one (RFC 9728, section 3.1).
+    match config.prefix() {
+        "" => routes,
+        prefix => routes.route(&format!("{OF_HOST}{prefix}/mcp"), said),
+    }
 }
 
 fn metadata(config: &Config) -> Option<Value> {

@@ -6,6 +6,8 @@ use app::{App, Client};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::TryFutureExt as _;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,6 +21,7 @@ use tower::Service as _;
 
 use crate::concurrency::Concurrency;
 use crate::connection::{Answer, Connection, prepared};
+use crate::prefix::Prefix;
 use crate::router::router;
 use crate::warnings::warnings;
 
@@ -33,7 +36,7 @@ const UPKEEP: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `shutdown`; then waits answer at once, streams close, and what is under way may finish.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) -> std::io::Result<()> {
-    let router = router(&app);
+    let (router, prefix) = (router(&app), Prefix::of(app.config()));
     let permits = Concurrency::new(app.config().connections);
     let graceful = GracefulShutdown::new();
     let mut connection = http1::Builder::new();
@@ -68,13 +71,21 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         let address = (app.config().proxies.count == 0).then(|| Client::of_peer(peer.ip()).0);
         let Ok(permit) = permits.permit_for(permit, address) else { continue };
         let stream = Connection::new(prepared(stream, UNREAD), app.config().head_patience);
-        let (serving, router) = (stream.serving(), router.clone());
+        let (serving, router, prefix) = (stream.serving(), router.clone(), prefix.clone());
+        let leaving = app.leaving().clone();
         let answer = service_fn(move |request: Request<Incoming>| {
             serving.begin();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            let serving = serving.clone();
-            router.clone().call(request).map_ok(|answer| answer.map(|body| Answer::new(body, serving)))
+            prefix.take_off(request.uri_mut());
+            let (serving, leaving) = (serving.clone(), leaving.clone());
+            router.clone().call(request).map_ok(move |mut answer| {
+                if leaving.is_cancelled() {
+                    // The next request goes where somebody stays.
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                answer.map(|body| Answer::new(body, serving))
+            })
         });
         let serving = graceful.watch(connection.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {
@@ -89,6 +100,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         });
     }
     drop(listener);
+    app.leaving().cancel();
     app.closing().cancel();
     app.hub().stop().await;
     app.key_uses().write(app.queries()).await;

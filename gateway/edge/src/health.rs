@@ -26,7 +26,7 @@ const LAG: u64 = 20_000;
 /// So long after a failed append, with none since, the service is ready again: nobody else would find out that it works.
 const TRY_AGAIN: Duration = Duration::from_secs(20);
 /// After how many seconds whoever meets a service that is not ready should ask again.
-const RETRY_AFTER_SECONDS: u64 = 2;
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
 /// From this share on the log takes only endings and erasures.
 const FULL_FROM: f64 = 0.9;
 
@@ -41,9 +41,16 @@ pub(crate) struct Readiness {
     warnings: Vec<Warning>,
 }
 
+impl Readiness {
+    /// Says that some parts are not ready, where there is nothing else to say yet.
+    pub(crate) fn not_ready(parts: Vec<Part>) -> Self {
+        Self { ready: false, parts, warnings: Vec::new() }
+    }
+}
+
 /// How one part is.
 #[derive(Debug, Serialize, ToSchema)]
-struct Part {
+pub(crate) struct Part {
     /// Its name.
     #[schema(value_type = String)]
     name: &'static str,
@@ -55,7 +62,7 @@ struct Part {
 }
 
 impl Part {
-    fn new(name: &'static str, found: Result<Option<String>, String>) -> Self {
+    pub(crate) fn new(name: &'static str, found: Result<Option<String>, String>) -> Self {
         match found {
             Ok(detail) => Self { name, ready: true, detail },
             Err(detail) => Self { name, ready: false, detail: Some(detail) },
@@ -78,7 +85,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
     let (log, rows, others, warnings) = tokio::join!(log(&app), rows(&app), app.probes().ask(PATIENCE), warnings::warnings(&app));
     let others = others.into_iter().map(|(name, found)| Part::new(name, found));
     let mut parts: Vec<_> = std::iter::once(log).chain(rows).chain(others).collect();
-    if app.closing().is_cancelled() {
+    if app.leaving().is_cancelled() {
         parts.push(Part::new("service", Err("stopping".to_owned())));
     }
     let ready = parts.iter().all(|part| part.ready);

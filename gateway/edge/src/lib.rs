@@ -11,9 +11,11 @@ mod line_ends;
 mod metrics;
 mod observe;
 mod openapi;
+mod prefix;
 mod protect;
 mod rate_limit;
 mod router;
+mod waiting;
 mod warnings;
 
 pub use self::metrics::{recorder, serve_metrics};
@@ -21,3 +23,4 @@ pub use accept::serve;
 pub use access_tokens::AuthorizationServer;
 pub use app::{App, Config, Probes, Proxies, ProxyHeader, Rate, Rates, WaitBounds};
 pub use events::{Moment, news};
+pub use waiting::{Missing, serve_waiting};

@@ -64,7 +64,7 @@ pub(crate) fn router(app: &App) -> Router {
             .layer(from_fn_with_state(app.clone(), protect::same_site))
             .layer(DefaultBodyLimit::max(BODY)),
     );
-    let description = description(app.config().public_url.as_str().trim_end_matches('/'));
+    let description = description(&app.config().address_of(""));
     let operators = Router::new()
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(move || async move { described(description) }))
@@ -74,7 +74,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/healthz", get(health::healthz));
     Router::new()
         .nest("/api/v1", public_api)
-        .merge(web::routes().layer(bounded()))
+        .merge(web::routes(app.config()).layer(bounded()))
         .merge(operators)
         .merge(mcp::routes(app).layer(limited()))
         .merge(auth::routes(app.config()).layer(bounded()))
@@ -119,6 +119,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prefix;
 
     #[test]
     fn the_description_names_every_route_and_every_code() {
@@ -146,6 +147,10 @@ mod tests {
             for method in methods {
                 assert!(paths[path][method].is_object(), "{method} {path}");
             }
+        }
+        // Or a proxy that leaves a prefix on leads nowhere.
+        for path in paths.keys() {
+            assert!(prefix::first(path).is_some_and(prefix::is_ours) || prefix::is_file(path), "{path}");
         }
         let codes = description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
         assert_eq!(codes.len(), Code::ALL.len());

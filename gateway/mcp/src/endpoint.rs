@@ -26,6 +26,7 @@ use super::agents::Agents;
 use super::batch;
 use super::call::Gone;
 use super::given::{Given, Outgoing};
+use super::signs_of_life::with_signs_of_life;
 use super::tools;
 
 /// The longest body: the longest arguments there are, with every character escaped.
@@ -67,20 +68,23 @@ async fn authenticated(State(app): State<App>, given: Arc<Given>, client: Client
             request.extensions_mut().insert(Gone(gone));
             let outgoing = Outgoing::default();
             request.extensions_mut().insert(outgoing.clone());
-            let response = if request.method() == Method::POST {
-                answer(request, &app, key, next).await.unwrap_or_else(|refusal| refusal)
-            } else {
-                next.run(request).await
-            };
-            let response = kept_short(response);
-            // The body holds it from here on: it is dropped with the connection.
-            response.map(|body| {
-                Body::new(body.map_frame(move |frame| {
-                    let _held = &held;
-                    outgoing.goes_out(&given);
-                    frame
-                }))
+            with_signs_of_life(async move {
+                let response = if request.method() == Method::POST {
+                    answer(request, &app, key, next).await.unwrap_or_else(|refusal| refusal)
+                } else {
+                    next.run(request).await
+                };
+                let response = kept_short(response);
+                // The body holds it from here on: it is dropped with the connection.
+                response.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        let _held = &held;
+                        outgoing.goes_out(&given);
+                        frame
+                    }))
+                })
             })
+            .await
         }
         Err(problem) => auth::refuse(problem, auth::bearer(request.headers()).is_some(), app.config()),
     }

@@ -17,6 +17,7 @@ mod prompts;
 mod protocol_version;
 mod resources;
 mod results;
+mod signs_of_life;
 mod tasks;
 mod tools;
 mod wait;

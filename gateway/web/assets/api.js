@@ -2,12 +2,13 @@
  * The chatter's side of the public contract over HTTP: JSON in, JSON out, every refusal a `Problem`.
  */
 
+import { base } from './base.js';
 import { carrier } from './carrier.js';
 import { learnTime } from './clock.js';
 
 /** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Proof, Session } from '../contract.d.ts' */
 
-const BASE = '/api/v1';
+const BASE = `${base}api/v1`;
 const PATIENCE_MS = 15_000;
 
 /** A refusal by the server, or its silence (`code` is then `unreachable` or `timeout`, and `status` 0). */
@@ -29,6 +30,16 @@ export class Problem extends Error {
   /** Whether the same request may succeed later without the person doing anything. */
   get passing() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+
+  /** Whether our server says it, and no proxy in between. */
+  get isOurs() {
+    return this.code !== 'unknown';
+  }
+
+  /** Whether it is about the place from which to go on. */
+  get isOfCursor() {
+    return this.code === 'cursor_reset' || this.code === 'cursor_invalid';
   }
 
   /** Whether this device can no longer reach the session, now or ever. */
@@ -180,6 +191,19 @@ export function openStream(id, after, signal) {
     signal,
   });
 }
+
+/**
+ * Whether a stream was opened: proxies and networks answer with pages of their own, with status 200 too.
+ * @param {Response} response
+ */
+export const isEventStream = (response) =>
+  response.ok && (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream');
+
+/**
+ * Whether our server says that nothing will come any more; filters answer with the same status what they block.
+ * @param {Response} response
+ */
+export const isNothingMore = (response) => response.status === 204 && response.headers.has('X-Request-Id');
 
 /**
  * @param {string} id

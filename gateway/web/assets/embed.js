@@ -6,7 +6,8 @@
 (() => {
   const script = document.currentScript;
   if (!(script instanceof HTMLScriptElement)) return;
-  const { origin } = new URL(script.src);
+  // The service may share its host: all of its pages are beside this script.
+  const base = new URL('.', script.src);
   const { link = '', label = 'Chat', closeLabel = 'Close the chat' } = script.dataset;
   if (!/^[a-z2-7]{40,200}$/.test(link)) {
     console.error('Tempchat: data-link must be the last part of a link’s address.');
@@ -51,7 +52,7 @@
       frame.title = label;
       frame.referrerPolicy = 'no-referrer';
       frame.allow = 'clipboard-write';
-      frame.src = `${origin}/embed/${link}#host=${encodeURIComponent(location.origin)}`;
+      frame.src = `${base}embed/${link}#host=${encodeURIComponent(location.origin)}`;
       // Before the button, in the order of tabbing too.
       root.prepend(frame);
     }
@@ -74,7 +75,7 @@
   });
   // One word, from our own frame: Escape was pressed there.
   addEventListener('message', (event) => {
-    if (event.origin === origin && frame && event.source === frame.contentWindow && event.data === 'tempchat:close') close();
+    if (event.origin === base.origin && frame && event.source === frame.contentWindow && event.data === 'tempchat:close') close();
   });
 
   show(false);

@@ -4,6 +4,7 @@
  */
 
 import { fetchTranscript } from './api.js';
+import { base, here } from './base.js';
 import { carrier } from './carrier.js';
 import { h } from './dom.js';
 import { read, sessionPrefix, write } from './storage.js';
@@ -14,7 +15,7 @@ const bearerKey = (sessionId) => `${sessionPrefix(sessionId)}bearer`;
 /** Makes the page at home in its frame. Opened by itself, its address is that of the link: tells whether it stays. */
 export function settleIn() {
   if (window.parent === window) {
-    location.replace(location.pathname.replace('/embed/', '/temp-chat/'));
+    location.replace(base + here().replace('embed/', 'temp-chat/'));
     return false;
   }
   carrier.credential = 'bearer';

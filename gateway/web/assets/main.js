@@ -3,6 +3,7 @@
  */
 
 import { Problem, getSession } from './api.js';
+import { base, here } from './base.js';
 import { inFrame } from './carrier.js';
 import { showChat } from './chat.js';
 import { continueButton, showLink } from './join.js';
@@ -35,7 +36,7 @@ function onLost(why, session) {
  */
 async function enter(session, { joined, startNew } = {}) {
   // A frame keeps the address that the page around may show.
-  if (!inFrame()) history.replaceState(null, '', `/chat/${session.id}`);
+  if (!inFrame()) history.replaceState(null, '', `${base}chat/${session.id}`);
   live?.stop();
   // A chat from another device comes without the link that chose the language.
   keepOrigin(session.id, { language: session.language, ...originOf(session.id), until: session.erase_at });
@@ -70,7 +71,7 @@ const enterHere = (joined) => enter(joined.session, { joined });
 /** Takes a code from another device; once read from the address, it is in no history. */
 async function openOther() {
   const code = location.hash.slice(1);
-  history.replaceState(null, '', '/chat');
+  history.replaceState(null, '', `${base}chat`);
   const [{ showContinue }] = await Promise.all([import('./devices.js'), speak()]);
   showContinue(enterHere, code);
 }
@@ -85,10 +86,10 @@ function plain(part) {
 }
 
 async function open() {
-  const [, place, name] = location.pathname.split('/');
-  if (place === 'embed' && !(await import('./frame.js')).settleIn()) return;
-  if ((place === 'temp-chat' || place === 'embed') && name) return showLink(plain(name), enter);
-  if (place === 'chat') return name ? openSession(plain(name)) : openOther();
+  const [page, name] = here().split('/');
+  if (page === 'embed' && !(await import('./frame.js')).settleIn()) return;
+  if ((page === 'temp-chat' || page === 'embed') && name) return showLink(plain(name), enter);
+  if (page === 'chat') return name ? openSession(plain(name)) : openOther();
   await speak();
   showNotice('unknown');
 }

@@ -15,7 +15,7 @@ use problem::{Code, Problem};
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::{ASSETS, Embedded};
-use crate::pages;
+use crate::pages::Pages;
 
 /// Other sites load the script under one name for ever: after so long they ask whether there is a newer one.
 const A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
@@ -23,8 +23,9 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 static SCRIPT: LazyLock<&Embedded> = LazyLock::new(|| ASSETS.file("embed.js"));
 
 /// Routes to what other sites load.
-pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/embed/{token}", get(frame)).layer(CompressionLayer::new()).route("/embed.js", get(script))
+pub(crate) fn routes(pages: Pages) -> Router<App> {
+    let frame = get(move |app: State<App>, client: Client, token: Path<String>| frame(pages, app, client, token));
+    Router::new().route("/embed/{token}", frame).layer(CompressionLayer::new()).route("/embed.js", get(script))
 }
 
 /// The only answer that is meant for other sites.
@@ -42,15 +43,15 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 /// The shell, whatever the token: only its allowed frame ancestors differ; for a made-up token there are none.
-async fn frame(State(app): State<App>, client: Client, Path(token): Path<String>) -> Result<Response, Problem> {
+async fn frame(pages: Pages, State(app): State<App>, client: Client, Path(token): Path<String>) -> Result<Response, Problem> {
     let LinkToken { agent, link: id, rotation, .. } = match app.genuine(client, &token) {
         Ok(token) => token,
-        Err(problem) if problem.code == Code::LinkUnknown => return Ok(pages::framed_shell(&[])),
+        Err(problem) if problem.code == Code::LinkUnknown => return Ok(pages.framed_shell(&[])),
         Err(problem) => return Err(problem),
     };
     app.visit(client, id)?;
     let link = app.commands().link(agent, id).await?;
     let is_its_token = link.status != link::Status::Unknown && link.rotation == rotation;
     let origins = link.settings.filter(|_| is_its_token).map(|settings| settings.allowed_origins);
-    Ok(pages::framed_shell(&origins.unwrap_or_default()))
+    Ok(pages.framed_shell(&origins.unwrap_or_default()))
 }

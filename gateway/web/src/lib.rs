@@ -4,10 +4,13 @@ mod assets;
 mod embed;
 mod pages;
 
-use app::App;
+use app::{App, Config};
 use axum::Router;
 
+use pages::Pages;
+
 /// Returns the addresses of all pages and their files.
-pub fn routes() -> Router<App> {
-    pages::routes().merge(embed::routes())
+pub fn routes(config: &Config) -> Router<App> {
+    let pages = Pages::of(config);
+    pages::routes(&pages).merge(embed::routes(pages))
 }

@@ -1,8 +1,6 @@
 //! The pages: one static shell for every chat, the files that it loads, and a home page for visitors without a link.
 
-use std::sync::LazyLock;
-
-use app::App;
+use app::{App, Config};
 use askama::Template;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -12,36 +10,56 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use tower_http::compression::CompressionLayer;
 
-use crate::assets::{ASSETS, Assets, asset};
+use crate::assets::{ASSETS, asset};
 
 /// Only our own files, and no markup from strings but what `tempchat` lets through (Trusted Types).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; require-trusted-types-for 'script'; trusted-types tempchat; frame-ancestors ";
 
-static SHELL: LazyLock<Bytes> = LazyLock::new(|| page(&Shell { assets: &ASSETS }));
-static HOME: LazyLock<Bytes> = LazyLock::new(|| page(&Home { assets: &ASSETS }));
+/// The pages, as they are at the service's public address; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    shell: Bytes,
+    home: Bytes,
+}
 
 #[derive(Template)]
 #[template(path = "shell.html")]
 struct Shell<'a> {
-    assets: &'a Assets,
+    /// What the paths of all public addresses begin with.
+    prefix: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home<'a> {
-    assets: &'a Assets,
+    prefix: &'a str,
 }
 
 impl Shell<'_> {
     fn asset(&self, name: &str) -> String {
-        self.assets.address(name)
+        format!("{}{}", self.prefix, ASSETS.address(name))
     }
 }
 
 impl Home<'_> {
     fn asset(&self, name: &str) -> String {
-        self.assets.address(name)
+        format!("{}{}", self.prefix, ASSETS.address(name))
+    }
+}
+
+impl Pages {
+    /// Writes the pages of a service.
+    pub(crate) fn of(config: &Config) -> Self {
+        let prefix = config.prefix();
+        Self { shell: page(&Shell { prefix }), home: page(&Home { prefix }) }
+    }
+
+    /// Returns the shell, which pages of these origins may show in a frame.
+    pub(crate) fn framed_shell(&self, origins: &[String]) -> Response {
+        let mut response = html(&self.shell);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(origins));
+        response
     }
 }
 
@@ -50,27 +68,20 @@ fn page(template: &impl Template) -> Bytes {
 }
 
 /// Routes to the pages; no look-up stands behind any of them.
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes(Pages { shell, home }: &Pages) -> Router<App> {
+    let show = |page: &Bytes| {
+        let page = page.clone();
+        get(move || async move { html(&page) })
+    };
     Router::new()
-        .route("/", get(|| async { html(&HOME) }))
-        .route("/temp-chat/{token}", get(shell))
-        .route("/chat", get(shell))
-        .route("/chat/{session_id}", get(shell))
+        .route("/", show(home))
+        // The same bytes for every link and session.
+        .route("/temp-chat/{token}", show(shell))
+        .route("/chat", show(shell))
+        .route("/chat/{session_id}", show(shell))
         .route("/assets/{hash}/{file}", get(asset))
         .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }))
         .layer(CompressionLayer::new())
-}
-
-/// The same bytes for every link and session.
-async fn shell() -> Response {
-    html(&SHELL)
-}
-
-/// The same bytes once more, which pages of these origins may show in a frame.
-pub(crate) fn framed_shell(origins: &[String]) -> Response {
-    let mut response = html(&SHELL);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(origins));
-    response
 }
 
 /// Writes the policy of a page that only `origins` may frame; without any, no page may.
@@ -95,17 +106,24 @@ fn html(page: &Bytes) -> Response {
 mod tests {
     use super::*;
 
+    fn shell_at(public: &str) -> String {
+        let Pages { shell, .. } = Pages::of(&Config::new(public.parse().unwrap()));
+        String::from_utf8(shell.into()).unwrap()
+    }
+
     #[test]
     fn the_shell_names_the_files_it_loads() {
-        let shell = std::str::from_utf8(&SHELL).unwrap();
-        for name in ["main.js", "chat.css", "icon.svg"] {
-            assert!(shell.contains(&format!("\"{}\"", ASSETS.address(name))), "{name}");
+        for prefix in ["", "/a/chat"] {
+            let shell = shell_at(&format!("https://x.example{prefix}"));
+            for name in ["main.js", "chat.css", "icon.svg"] {
+                assert!(shell.contains(&format!("\"{prefix}{}\"", ASSETS.address(name))), "{name}");
+            }
         }
     }
 
     #[test]
     fn the_shell_has_nothing_inline_that_its_policy_forbids() {
-        let shell = std::str::from_utf8(&SHELL).unwrap();
+        let shell = shell_at("https://x.example");
         assert!(!shell.contains("<style") && !shell.contains("style=") && !shell.contains("onclick"));
         assert!(shell.matches("<script").count() == shell.matches("<script type=\"module\" src=").count());
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,10 +29,20 @@ impl Root {
         self.0.pem()
     }
 
+    /// Makes a certificate for a name, and the key that goes with it (PEM).
+    pub fn vouch_for(&self, name: &str) -> (String, String) {
+        let (certificate, key) = self.sign(name);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn sign(&self, name: &str) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        (CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap(), key)
+    }
+
     /// Listens on this machine under a name that it vouches for.
     pub async fn listen_as(&self, name: &str) -> OverTls {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let (certificate, key) = self.sign(name);
         OverTls::with(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap()).await
     }
 }

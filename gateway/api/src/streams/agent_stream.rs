@@ -22,7 +22,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 use utoipa::{IntoParams, ToSchema};
 
-use super::sse::{self, Frames, next_beat};
+use super::sse::{self, Departure, Frames, next_beat};
 use crate::input::Query;
 
 /// To what, and from where.
@@ -125,6 +125,7 @@ async fn open(
         cursors: Arc::new(cursors),
         subscription,
         beat: next_beat(),
+        departure: Departure::default(),
         began: false,
         over: false,
         _wait: wait,
@@ -154,6 +155,7 @@ struct Listener {
     cursors: Arc<AgentCursors>,
     subscription: Subscription,
     beat: Instant,
+    departure: Departure,
     began: bool,
     over: bool,
     _wait: WaitPermit,
@@ -185,6 +187,7 @@ impl Listener {
                 }
                 () = sleep_until(self.beat) => self.write_sign_of_life(&mut frames).await,
                 delivery = self.subscription.next() => self.write(delivery, &mut frames).await,
+                () = self.departure.due(&self.app) => return None,
             }
             if let Some(bytes) = frames.done() {
                 return Some(bytes);

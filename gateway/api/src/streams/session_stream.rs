@@ -18,7 +18,7 @@ use problem::{Code, Problem};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
-use super::sse::{self, Frames, next_beat};
+use super::sse::{self, Departure, Frames, first_beat, next_beat};
 
 /// How many pending deliveries are written as one.
 const WRITTEN_AT_ONCE: usize = 64;
@@ -55,9 +55,10 @@ pub(super) async fn open(app: App, chatter: &Chatter, client: Client, after: Opt
         subscription,
         owes_reply,
         told: None,
-        beat: next_beat(),
+        beat: first_beat(),
         // What was missed is told first, however long that takes.
         ends_at: has_ended.then(|| Instant::now() + LINGERS),
+        departure: Departure::default(),
         began: false,
         over: false,
         _permit: permit,
@@ -86,6 +87,7 @@ struct Viewer {
     beat: Instant,
     /// When the stream ends, once the session has, unless something is still to be read.
     ends_at: Option<Instant>,
+    departure: Departure,
     began: bool,
     over: bool,
     _permit: WaitPermit,
@@ -116,6 +118,8 @@ impl Viewer {
                     continue;
                 }
                 () = sleep_until(self.beat) => return Some(self.heartbeat()),
+                // The client comes back after the pause that it was told at the beginning.
+                () = self.departure.due(&self.app) => return None,
             };
             let mut frames = Frames::default();
             self.write(delivery, &mut frames).await;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use app::random;
+use app::{App, random};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,10 +12,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use problem::{Code, Problem};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-/// A silent stream says that it is alive about this often; proxies close what is silent for longer, the page doubts it after 60 s.
+/// A silent stream says that it is alive about this often; proxies close what is silent for longer, the page doubts it after 40 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A page's stream says so for the first time after this: what lets the beginning through and holds back what follows is found out soon. The page
+/// waits for it for 8 s.
+const FIRST_BEAT: Duration = Duration::from_secs(2);
 /// How soon a client comes back, at least (in milliseconds): after an ordinary end, and after one that a pause may mend.
 const RETRY: u32 = 1_000;
 const RETRY_LATER: u32 = 6_000;
@@ -123,6 +126,32 @@ impl Frames {
 fn jittered(least: u32) -> u32 {
     let [jitter] = random::bytes();
     least + u32::from(jitter) * 8
+}
+
+/// When a stream ends because the service is about to stop: not all at once, and while there are others to go to.
+#[derive(Debug, Default)]
+pub(super) struct Departure(Option<Instant>);
+
+impl Departure {
+    /// Waits until it is this stream's turn; cancel safe.
+    pub(super) async fn due(&mut self, app: &App) {
+        let at = if let Some(at) = self.0 {
+            at
+        } else {
+            app.leaving().cancelled().await;
+            let [share] = random::bytes();
+            // Balancers have half of the time to notice.
+            let half = app.config().drain / 2;
+            *self.0.insert(Instant::now() + half + half * u32::from(share) / 320)
+        };
+        sleep_until(at).await;
+    }
+}
+
+/// Returns when a page's stream is to say for the first time that it is alive.
+pub(super) fn first_beat() -> Instant {
+    let [jitter] = random::bytes();
+    Instant::now() + FIRST_BEAT + Duration::from_millis(u64::from(jitter) * 4)
 }
 
 /// Returns when a silent stream is to say that it is alive.
