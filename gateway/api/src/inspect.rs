@@ -6,7 +6,7 @@ use axum::extract::State;
 use body::Json;
 use domain::session::Status;
 use domain::{SessionId, link};
-use events::Moment;
+use events::{Moment, markdown};
 use nats::LinkToken;
 use problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
@@ -62,9 +62,17 @@ struct LinkObject {
     /// More about the chat; not before the passcode is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// The same as safe HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description_html: Option<String>,
     /// The first message of the chat; not before the passcode is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     welcome_message: Option<String>,
+    /// The same as safe HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome_html: Option<String>,
+    /// What speaks there: no setting of an agent's changes it.
+    agent_kind: &'static str,
 }
 
 /// A session that this client has had.
@@ -115,6 +123,8 @@ pub(super) async fn inspect(
     let requires_passcode = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
     // A client with a session has given the passcode already.
     let trusted = !requires_passcode || known.is_some();
+    let description = preview.description.filter(|_| trusted);
+    let welcome_message = preview.welcome_message.filter(|_| trusted);
     Ok(Json(Inspection {
         link: LinkObject {
             state: link.entry(recipient, now.0).into(),
@@ -124,8 +134,11 @@ pub(super) async fn inspect(
             expires_at: link.settings.as_ref().map_or(link.quiet_since, |settings| settings.expires_at).into(),
             requires_passcode,
             language: link.settings.as_ref().and_then(|settings| settings.language.clone()),
-            description: preview.description.filter(|_| trusted),
-            welcome_message: preview.welcome_message.filter(|_| trusted),
+            description_html: description.as_deref().map(markdown::render),
+            description,
+            welcome_html: welcome_message.as_deref().map(markdown::render),
+            welcome_message,
+            agent_kind: "ai",
         },
         your_session,
         now,

@@ -126,7 +126,7 @@ pub(super) async fn join(
     let token = app.genuine(client, token)?;
     let LinkToken { agent, link, rotation, recipient } = token;
     about(|about| (about.agent, about.link) = (Some(agent), Some(link)));
-    let passcode = request.passcode.clone().filter(|passcode| !passcode.is_empty());
+    let passcode = request.passcode.clone().filter(|passcode| !text::is_blank(passcode));
     let guess = match &passcode {
         Some(_) => guess(&app, client, &token, request.proof.as_ref()).await?,
         None => None,

@@ -5,6 +5,7 @@
 
 import { h, icon } from './dom.js';
 import { entriesOf, sourcesOf } from './entries.js';
+import { isThinking } from './store.js';
 import { say } from './words.js';
 
 /** @import { Entry } from './entries.js' */
@@ -67,7 +68,10 @@ export function timeline(live, onNews) {
   /** Goes to the end, but not past the beginning of what is new. @param {HTMLElement} element */
   const reveal = (element) => {
     toEnd();
-    if (element.offsetTop < scroller.scrollTop) scroller.scrollTop = element.offsetTop - 12;
+    if (element.offsetTop >= scroller.scrollTop) return;
+    scroller.scrollTop = element.offsetTop - 12;
+    // Nothing that takes or gives room moves it on from there.
+    atEnd = false;
   };
   // The keyboard, a longer draft or a rotated phone take room: who was at the end stays there.
   new ResizeObserver(() => {
@@ -154,10 +158,11 @@ function draw(log, drawn, entries) {
  * @param {HTMLElement} doing
  * @param {State} state
  */
-function showDoing(doing, { session, agentTyping }) {
+function showDoing(doing, state) {
+  const { session, agentTyping, connection } = state;
   const open = session.status === 'active' || session.status === 'idle';
-  const busy = agentTyping || session.agent_state === 'thinking';
-  doing.hidden = !open || !busy;
+  const busy = agentTyping || isThinking(state);
+  doing.hidden = !open || !busy || connection === 'offline';
   const words = /** @type {Element} */ (doing.lastElementChild);
   words.textContent = say(agentTyping ? 'agent.is_typing' : 'agent.is_thinking', { agent: session.agent_name });
 }
