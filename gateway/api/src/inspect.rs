@@ -2,11 +2,14 @@
 
 use app::audit::about;
 use app::{App, Client};
+use auth::presented_for_link;
 use axum::extract::State;
 use body::Json;
+use command_service::Known;
 use domain::session::Status;
-use domain::{SessionId, link};
+use domain::{AgentId, LinkId, SessionId, link};
 use events::{Moment, markdown};
+use http::HeaderMap;
 use nats::LinkToken;
 use problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
@@ -98,6 +101,7 @@ struct YourSession {
 pub(super) async fn inspect(
     State(app): State<App>,
     client: Client,
+    headers: HeaderMap,
     Json(request): Json<InspectRequest>,
 ) -> Result<Json<Inspection>, Problem> {
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
@@ -112,6 +116,11 @@ pub(super) async fn inspect(
     let known = match &client_id {
         Some(client_id) => app.commands().known_session(agent, id, recipient, client_id).await?,
         None => None,
+    };
+    let known = match known {
+        Some(known) => Some(known),
+        // The browser has lost what the page had kept, and not the cookie.
+        None => known_by_cookie(&app, &headers, agent, (id, recipient)).await?,
     };
     let now = Moment(command_service::clock::now());
     let your_session = known.as_ref().map(|known| YourSession { id: known.session, status: status(&known.state, now) });
@@ -143,6 +152,21 @@ pub(super) async fn inspect(
         your_session,
         now,
     }))
+}
+
+/// Finds the session that the browser was given by this link, unless the session has forgotten it.
+async fn known_by_cookie(
+    app: &App,
+    headers: &HeaderMap,
+    agent: AgentId,
+    (link, recipient): (LinkId, Option<u8>),
+) -> Result<Option<Known>, Problem> {
+    let Some(chatter) = presented_for_link(headers, app, link, recipient).filter(|chatter| chatter.agent == agent) else {
+        return Ok(None);
+    };
+    let state = app.commands().session(chatter.address()).await?;
+    let is_its_own = state.link == Some(link) && !state.has_forgotten(&chatter.device);
+    Ok(is_its_own.then_some(Known { session: chatter.session, state }))
 }
 
 /// Tells how a session stands by the clock.

@@ -5,7 +5,6 @@
 import { composer } from './composer.js';
 import { announce, avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
-import { endingPanel } from './ending.js';
 import { chatMenu } from './menu.js';
 import { isThinking } from './store.js';
 import { timeline } from './timeline.js';
@@ -14,6 +13,7 @@ import { say } from './words.js';
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
+const ASKS_AGAIN_MS = 5_000;
 /** How long an agent is said to be back. */
 const BACK_MS = 20_000;
 
@@ -54,6 +54,13 @@ export function showChat(live, startNew, canStartNew) {
     const isKnown = state.session.status !== 'ended' && state.connection !== 'offline';
     presence.textContent = isKnown ? presenceOf(state, back.is(state)) : '';
   };
+  /** What stands below the end is fetched when it has come, and asked for again where it did not come. @param {HTMLElement} panel */
+  const fillEnding = (panel) => {
+    import('./ending.js').then(({ ending }) => {
+      panel.append(...ending(live, startNew, canStartNew));
+      conversation.closed(panel);
+    }, () => live.closed.aborted || setTimeout(() => fillEnding(panel), ASKS_AGAIN_MS));
+  };
   const back = comingBack(live, () => showPresence(live.state));
   let ended = false;
   live.watch((state) => {
@@ -68,11 +75,12 @@ export function showChat(live, startNew, canStartNew) {
     if (over && !ended) {
       ended = true;
       const hadFocus = foot.contains(document.activeElement) || menu.element.contains(document.activeElement);
-      const panel = endingPanel(live, startNew, canStartNew);
+      const panel = h('section', { class: 'ending', 'aria-labelledby': 'ending' }, h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')));
       menu.close();
       foot.remove();
       conversation.close(panel);
       if (hadFocus) panel.querySelector('h2')?.focus({ preventScroll: true });
+      fillEnding(panel);
     }
   });
   document.addEventListener('visibilitychange', () => {
@@ -90,9 +98,9 @@ export function showChat(live, startNew, canStartNew) {
 const presenceOf = (state, isBack) =>
   ` · ${say(isBack && state.session.agent_state !== 'thinking' ? 'agent.back' : `agent.${stateOf(state)}`)}`;
 
-/** What the agent does, as far as it is known: what is not read yet is not thought about. @param {State} state */
+/** What the agent does, as far as it is known: nobody thinks about what is not read. @param {State} state */
 const stateOf = (state) =>
-  (state.session.agent_state === 'thinking' && !isThinking(state) ? 'unread' : state.session.agent_state);
+  (state.session.agent_state === 'thinking' && !isThinking(state) ? 'pending' : state.session.agent_state);
 
 /**
  * Notices an agent that was away and is here again, and says so for a while.

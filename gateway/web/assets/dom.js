@@ -120,6 +120,9 @@ export function confirmButton({ label, confirm, class: className, icon: mark, ac
   return button;
 }
 
+/** Where a question is drawn. @param {string} id */
+export const cardPlace = (id) => h('div', { class: 'card', role: 'group', 'aria-labelledby': `${id}-intro` });
+
 /**
  * Says something to people who listen to the page.
  * @param {string} text

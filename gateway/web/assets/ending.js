@@ -19,7 +19,7 @@ import { momentOf, say, sayCode } from './words.js';
  * @param {() => Promise<void>} [startNew]
  * @param {() => Promise<boolean>} [canStartNew]
  */
-export function endingPanel(live, startNew, canStartNew) {
+export function ending(live, startNew, canStartNew) {
   const { session, log } = live.state;
   // Whoever said goodbye ended it, whatever they did to the link.
   const saidGoodbye = log.some((event) => event.type === 'message' && event.data.kind === 'farewell');
@@ -38,14 +38,14 @@ export function endingPanel(live, startNew, canStartNew) {
       ? say('ending.erase_at', { moment: momentOf(erase_at) })
       : say('ending.erase_unknown');
   });
-  return h('section', { class: 'ending', 'aria-labelledby': 'ending' },
-    h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')),
+  return [
     h('p', {}, why),
-    draft && unsentWords(draft, () => remove(draftKey(live))),
+    draft ? unsentWords(draft, () => remove(draftKey(live))) : '',
     erased,
     log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
     h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), printButton(), eraseButton(live)),
-    anew);
+    anew,
+  ];
 }
 
 /** @param {LiveSession} live */

@@ -3,10 +3,9 @@
  */
 
 import { serverTime } from './clock.js';
-import { announce, h, icon } from './dom.js';
+import { announce, cardPlace, h, icon } from './dom.js';
 import { setAgentHtml } from './html-policy.js';
 import { withLinks } from './links.js';
-import { questionCard } from './question.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
 import { dayOf, durationOf, momentOf, say, sayCode, timeOf, wholeMoment } from './words.js';
 
@@ -22,6 +21,16 @@ import { dayOf, durationOf, momentOf, say, sayCode, timeOf, wholeMoment } from '
  * @property {() => HTMLElement} make
  * @property {(element: HTMLElement) => void} [update]
  */
+
+/** What draws questions: fetched with the first of them. @type {typeof import('./question.js') | undefined} */
+let cards;
+
+/** Whether there is a question, and nothing yet that draws it. @param {State} state */
+export const lacksCards = ({ log }) => !cards && log.some(({ type }) => type === 'question');
+
+export async function fetchCards() {
+  cards = await import('./question.js');
+}
 
 /** Messages of one side within this time stand together under one time. */
 const TOGETHER_MS = 3 * 60_000;
@@ -66,7 +75,9 @@ export function entriesOf(state, live) {
       entries.push(message(line, line.message, { isFirst, last, mark }, state, live));
     } else if (line.event?.type === 'question') {
       const { question_id: id } = line.event.data;
-      entries.push(questionCard(line.event, answers.get(id), sending.get(id), state, live));
+      entries.push(cards
+        ? cards.questionCard(line.event, answers.get(id), sending.get(id), state, live)
+        : { key: line.event.id, from: 'agent', version: '', make: () => cardPlace(line.key) });
     } else if (line.event) {
       const words = noteWords(line.event, state);
       if (words) entries.push(note(line.event.id, words, 'note-line'));

@@ -4,6 +4,7 @@
 
 import { h } from './dom.js';
 import { numberFrom } from './numbers.js';
+import { uuid } from './storage.js';
 import { calendarDate, numberIn, say } from './words.js';
 
 /** @import { Field, FieldValue } from '../contract.d.ts' */
@@ -16,8 +17,6 @@ import { calendarDate, numberIn, say } from './words.js';
  * @property {(words: string) => void} showError
  * @property {() => void} focus
  */
-
-let made = 0;
 
 /**
  * @param {Field} field
@@ -208,8 +207,7 @@ const labelOf = (field) =>
 
 /** @param {Field} field */
 function surroundings(field) {
-  made += 1;
-  const id = `field-${made}`;
+  const id = `field-${uuid()}`;
   const limits = limitsOf(field);
   const help = field.help || limits
     ? h('p', { class: 'help', id: `${id}-help`, dir: 'auto' }, field.help, field.help && limits && ' ', limits)

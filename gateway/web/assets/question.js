@@ -2,7 +2,7 @@
  * A question card: a form while it is open, afterwards what was answered. One simple choice becomes quick replies.
  */
 
-import { announce, fill, h, icon } from './dom.js';
+import { announce, cardPlace, fill, h, icon } from './dom.js';
 import { fieldControl, optionsOf } from './fields.js';
 import { setAgentHtml } from './html-policy.js';
 import { readJson, remove, sessionPrefix, write } from './storage.js';
@@ -38,7 +38,7 @@ export function questionCard(event, answer, pending, state, live) {
     key: event.id,
     from: 'agent',
     version: made + answer?.spoke,
-    make: () => h('div', { class: 'card', role: 'group', 'aria-labelledby': `${event.id}-intro` }),
+    make: () => cardPlace(event.id),
     update: (element) => {
       // A card is read out when it comes, not whenever something in it changes.
       if (element.firstChild) element.setAttribute('aria-live', 'off');

@@ -4,7 +4,7 @@
  */
 
 import { h, icon } from './dom.js';
-import { entriesOf, sourcesOf } from './entries.js';
+import { entriesOf, fetchCards, lacksCards, sourcesOf } from './entries.js';
 import { isThinking } from './store.js';
 import { say } from './words.js';
 
@@ -12,6 +12,7 @@ import { say } from './words.js';
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
+const FETCHES_AGAIN_MS = 5_000;
 /** As near as this to the end counts as being there, in pixels. */
 const NEAR_END = 80;
 
@@ -79,8 +80,26 @@ export function timeline(live, onNews) {
     if (atEnd) toEnd();
   }).observe(scroller);
 
+  let isFetching = false;
+  /** Fetches what draws questions, as often as it takes. */
+  function fetchAll() {
+    if (isFetching) return;
+    isFetching = true;
+    fetchCards().then(() => {
+      sources = [];
+      const wasAtEnd = atEnd;
+      update(live.state);
+      const newest = log.querySelector(':scope > .card:last-child');
+      if (wasAtEnd && newest instanceof HTMLElement) reveal(newest);
+    }, () => setTimeout(() => {
+      isFetching = false;
+      if (!live.closed.aborted) fetchAll();
+    }, FETCHES_AGAIN_MS));
+  }
+
   /** @param {State} state */
   function update(state) {
+    if (lacksCards(state)) fetchAll();
     const before = sources;
     sources = sourcesOf(state);
     if (sources.every((source, index) => source === before[index])) {
@@ -119,6 +138,10 @@ export function timeline(live, onNews) {
       scroller.append(ending);
       if (atEnd) reveal(ending);
       showJump();
+    },
+    /** It has grown. @param {HTMLElement} ending */
+    closed: (ending) => {
+      if (atEnd) reveal(ending);
     },
     unread: () => unread,
     seen: () => {

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'متصل',
   'agent.listening': 'يقرأ الآن',
-  'agent.unread': 'لم يُقرأ بعد',
+  'agent.pending': 'بانتظار الرد',
   'agent.thinking': 'يفكر…',
   'agent.away': 'غائب. ستنتظره كلماتك',
   'agent.back': 'عاد',

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'Online',
   'agent.listening': 'Liest mit',
-  'agent.unread': 'Noch nicht gelesen',
+  'agent.pending': 'Antwort steht aus',
   'agent.thinking': 'Denkt nach…',
   'agent.away': 'Nicht da. Deine Worte warten so lange',
   'agent.back': 'Wieder da',

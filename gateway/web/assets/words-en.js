@@ -77,7 +77,7 @@ export const words = {
 
   'agent.online': 'Online',
   'agent.listening': 'Reading along',
-  'agent.unread': 'Not read yet',
+  'agent.pending': 'Reply to come',
   'agent.thinking': 'Thinking…',
   'agent.away': 'Away. Your words will be waiting',
   'agent.back': 'Back again',

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'En línea',
   'agent.listening': 'Leyendo',
-  'agent.unread': 'Aún no leído',
+  'agent.pending': 'Respuesta pendiente',
   'agent.thinking': 'Pensando…',
   'agent.away': 'No está. Tus palabras esperarán',
   'agent.back': 'De vuelta',

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'En ligne',
   'agent.listening': 'Vous lit',
-  'agent.unread': 'Pas encore lu',
+  'agent.pending': 'Réponse à venir',
   'agent.thinking': 'Réfléchit…',
   'agent.away': 'Absent. Vos mots l’attendront',
   'agent.back': 'De retour',

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'オンライン',
   'agent.listening': '読んでいます',
-  'agent.unread': 'まだ読まれていません',
+  'agent.pending': '返信待ち',
   'agent.thinking': '考えています…',
   'agent.away': '離席中です。メッセージはお預かりします',
   'agent.back': '戻りました',

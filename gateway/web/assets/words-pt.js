@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': 'Online',
   'agent.listening': 'Lendo',
-  'agent.unread': 'Ainda não lida',
+  'agent.pending': 'Resposta pendente',
   'agent.thinking': 'Pensando…',
   'agent.away': 'Ausente. Suas palavras vão esperar',
   'agent.back': 'De volta',

@@ -70,7 +70,7 @@ export const words = {
 
   'agent.online': '在线',
   'agent.listening': '正在阅读',
-  'agent.unread': '尚未阅读',
+  'agent.pending': '等待回复',
   'agent.thinking': '正在思考…',
   'agent.away': '暂时离开，您的消息会留存等候',
   'agent.back': '回来了',

@@ -8,12 +8,11 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
-use tower_http::compression::CompressionLayer;
-
-use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
+use tower_http::compression::CompressionLayer;
 
 use crate::assets::{ASSETS, Assets, asset};
 
@@ -45,7 +44,7 @@ struct Home<'a> {
 }
 
 impl Shell<'_> {
-    const LATE: &str = LATE;
+    const LATE: &'static str = LATE;
 
     fn asset(&self, name: &str) -> String {
         self.assets.address(name)
@@ -92,8 +91,10 @@ pub(crate) fn framed_shell(origins: &[String]) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, policy(origins));
     // Pages that isolate themselves show only frames that do so too, and say that others may show them (HTML, section 7.1.4).
-    headers.insert(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    if !origins.is_empty() {
+        headers.insert(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
+        headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    }
     response
 }
 
