@@ -111,7 +111,10 @@ async fn what_is_wrong_is_told_beside_its_field_and_the_first_has_the_focus() {
     browser.click(".card .choice .option:nth-child(1)").await;
     assert_eq!(browser.count(".card .error:not([hidden]):not(:empty)").await, 2);
     browser.click(".card button[type=submit]").await;
-    assert_eq!(browser.run(FOCUS).await, json!(["text", "How many boxes?", "true", ["A guess is enough. At most 500.", "At most 500."]]));
+    assert_eq!(
+        browser.run(FOCUS).await,
+        json!(["text", "How many boxes?", "true", ["A guess is enough. At most 500.", "At most 500."]])
+    );
     browser.type_into(".card input[inputmode=decimal]", "\u{e003}").await;
     browser.type_into(".card input[type=date]", "12012025").await;
     browser.click(".card button[type=submit]").await;
