@@ -130,7 +130,7 @@ fn show<'a>(arena: &'a Arena<'a>, node: Node<'a>, source: &str) {
     }
 }
 
-/// Makes bold what was meant so, where CommonMark sees no end of a word because the language writes no blanks between words, and a sign
+/// Makes bold what was meant so, where `CommonMark` sees no end of a word because the language writes no blanks between words, and a sign
 /// stands within the asterisks.
 fn embolden<'a>(arena: &'a Arena<'a>, mut node: Node<'a>) {
     let foreign = |letter: Option<char>| letter.is_some_and(|letter| !letter.is_ascii() && letter.is_alphanumeric());
