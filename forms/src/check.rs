@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::field::date;
 use crate::{Field, FieldError, Form, Kind, Limit};
 
+/// Up to here every reader of JSON keeps a whole number as it is (RFC 8259, section 6): 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Values that fit their form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
@@ -129,8 +132,11 @@ fn within(field: &Field, number: f64) -> Result<(), Fault> {
     match (end(&field.min), end(&field.max)) {
         (Some(least), _) if number < least => Err(("out_of_range", format!("This must be at least {least}."))),
         (_, Some(most)) if number > most => Err(("out_of_range", format!("This must be at most {most}."))),
-        _ if number.is_finite() => Ok(()),
-        _ => Err(("out_of_range", "This number is too large.".to_owned())),
+        _ if number.abs() <= EXACT => Ok(()),
+        _ => Err((
+            "out_of_range",
+            "This number has more digits than everybody keeps: numbers are for amounts, texts for what is copied.".to_owned(),
+        )),
     }
 }
 
@@ -230,6 +236,15 @@ mod tests {
         ] {
             assert_eq!(fault(key, value.clone()), code, "{key} {value}");
         }
+    }
+
+    #[test]
+    fn a_number_that_not_everybody_keeps_is_told() {
+        let fields = json!([{"key": "n", "label": "N", "type": "number"}]);
+        let form = Form::new(None, serde_json::from_value(fields).unwrap()).unwrap();
+        let fits = |value: Value| form.check(&BTreeMap::from([("n".to_owned(), value)])).is_ok();
+        assert!(fits(json!(-9_007_199_254_740_991_i64)) && fits(json!(0.1)));
+        assert!(!fits(json!(12_345_678_901_234_567_890_u64)) && !fits(json!(1e30)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Makes the page's files ready to be served: modules joined, comments and spaces gone, compressed as far as they go, once, at build.
+//! Makes the page's files ready to be served: modules joined, names shortened, comments and spaces gone, compressed as far as they go,
+//! once, at build.
 
 #[path = "build/join.rs"]
 mod join;
@@ -11,11 +12,18 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use oxc_allocator::Allocator;
+use oxc_codegen::{Codegen, CodegenOptions};
+use oxc_minifier::{Minifier, MinifierOptions};
+use oxc_parser::Parser;
+use oxc_span::SourceType;
 
 const FOLDER: &str = "assets";
 const ENTRANCE: &str = "main.js";
 /// What other sites load; it stands by itself.
 const EMBED: &str = "embed.js";
+/// How the names of catalogues begin: words have nothing to shorten, and a test reads them as they are written.
+const WORDS: &str = "words-";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -56,10 +64,25 @@ fn files() -> BTreeMap<String, String> {
 /// Takes out of a file what only its authors need.
 fn shortened(name: &str, content: String) -> String {
     match name.rsplit_once('.') {
-        Some((_, "js")) => minifier::js::minify(&content).expect("the page's scripts are well-formed").to_string(),
+        Some((_, "js")) if name.starts_with(WORDS) => {
+            minifier::js::minify(&content).expect("the page's words are well-formed").to_string()
+        }
+        Some((_, "js")) => with_short_names(name, &content),
         Some((_, "css")) => minifier::css::minify(&content).expect("the page's styles are well-formed").to_string(),
         _ => content,
     }
+}
+
+/// Writes a script as a browser needs it: short names for what nothing outside of it names.
+fn with_short_names(name: &str, content: &str) -> String {
+    let allocator = Allocator::default();
+    let kind = if name == EMBED { SourceType::script() } else { SourceType::mjs() };
+    let parsed = Parser::new(&allocator, content, kind).parse();
+    assert!(parsed.diagnostics.is_empty(), "{name} is not well-formed: {:?}", parsed.diagnostics);
+    let mut program = parsed.program;
+    let minified = Minifier::new(MinifierOptions::default()).minify(&allocator, &mut program);
+    let writer = Codegen::new().with_options(CodegenOptions::minify()).with_scoping(minified.scoping);
+    writer.with_private_member_mappings(minified.class_private_mappings).build(&program).code
 }
 
 fn brotli(content: &str) -> Vec<u8> {

@@ -42,8 +42,12 @@ export interface Link {
   expires_at: string;
   requires_passcode: boolean;
   language?: string | null;
+  /** What speaks there. */
+  agent_kind?: 'ai';
   description?: string;
+  description_html?: string;
   welcome_message?: string;
+  welcome_html?: string;
 }
 
 export interface Inspection {
@@ -79,7 +83,7 @@ export interface Page {
 }
 
 export interface MessageData {
-  from: 'chatter' | 'agent' | 'system';
+  from: 'chatter' | 'agent' | 'person' | 'system';
   text: string;
   html?: string;
   kind?: 'welcome' | 'farewell';
@@ -108,6 +112,8 @@ export interface Field {
 export interface QuestionData {
   question_id: string;
   intro?: string;
+  /** The intro as the agent's markdown, made safe. */
+  intro_html?: string;
   fields: Field[];
   text: string;
   /** Whether the first complete answer closes it. */
@@ -219,4 +225,6 @@ export interface Pending extends Outgoing {
   reason?: string;
   errors?: ProblemBody['errors'];
   eventId?: string;
+  /** When it is tried again, by this device's clock. */
+  until?: number;
 }

@@ -17,7 +17,7 @@ const FINDINGS: &str = "const tell = arguments[0];
 
 /// What is smaller than a thumb (44 px), but for links within a text (WCAG 2.2, 2.5.8); an input within its label counts as that.
 const SMALL: &str = "return [...document.querySelectorAll('a, button, input, textarea, label.option')]
-    .filter((element) => element.checkVisibility() && !element.closest('.rich p, .rich li') && !element.matches('.option input'))
+    .filter((element) => element.checkVisibility() && !element.closest('.rich p, .rich li, .rich td, .bubble > div') && !element.matches('.option input'))
     .filter((element) => { const { width, height } = element.getBoundingClientRect(); return width < 44 || height < 44; })
     .map((element) => element.outerHTML)";
 

@@ -8,6 +8,8 @@
 
 mod agent_events;
 mod agent_tools;
+mod any_browser;
+mod any_language;
 mod as_hosts_send;
 mod bad_networks;
 mod behind_nginx;

@@ -57,7 +57,7 @@ async fn what_is_filled_in_survives_the_page() {
     let Asked { browser, .. } = &asked;
     browser.click(".card .choice .option:nth-child(2)").await;
     browser.click(".card .choices .option:nth-child(1)").await;
-    browser.type_into(".card input[type=number]", "40").await;
+    browser.type_into(".card input[inputmode=decimal]", "40").await;
     browser.type_into(".card textarea", "Mind the dog").await;
     asked.goes_away_and_comes_back().await;
     browser.click(".card button[type=submit]").await;
@@ -101,7 +101,7 @@ async fn what_is_wrong_is_told_beside_its_field_and_the_first_has_the_focus() {
     ]);
     let asked = Asked::begin(fields, json!({})).await;
     let Asked { browser, .. } = &asked;
-    browser.type_into(".card input[type=number]", "501").await;
+    browser.type_into(".card input[inputmode=decimal]", "501").await;
     browser.type_into(".card input[type=date]", "12012026").await;
     browser.click(".card button[type=submit]").await;
     browser.shows(".card .error", "At most 500.").await;
@@ -111,8 +111,11 @@ async fn what_is_wrong_is_told_beside_its_field_and_the_first_has_the_focus() {
     browser.click(".card .choice .option:nth-child(1)").await;
     assert_eq!(browser.count(".card .error:not([hidden]):not(:empty)").await, 2);
     browser.click(".card button[type=submit]").await;
-    assert_eq!(browser.run(FOCUS).await, json!(["number", "How many boxes?", "true", ["A guess is enough.", "At most 500."]]));
-    browser.type_into(".card input[type=number]", "\u{e003}").await;
+    assert_eq!(
+        browser.run(FOCUS).await,
+        json!(["text", "How many boxes?", "true", ["A guess is enough. At most 500.", "At most 500."]])
+    );
+    browser.type_into(".card input[inputmode=decimal]", "\u{e003}").await;
     browser.type_into(".card input[type=date]", "12012025").await;
     browser.click(".card button[type=submit]").await;
     browser.shows(".card .answers", "December 1, 2025").await;

@@ -169,12 +169,12 @@ async fn cards(installation: &Installation, agent: &Agent, browser: &Browser, lo
         {"key": "stars", "label": "How do you like to plan it this way?", "type": "rating", "required": false},
     ]}))
     .await;
-    browser.type_into(".card input[type=number]", "501").await;
+    browser.type_into(".card input[inputmode=decimal]", "501").await;
     browser.type_into(".card input[type=email]", "ann at home").await;
     browser.click(".card:last-child form button[type=submit]").await;
     browser.shows(".card .error", "At most 500").await;
     look("question-wrong").await;
-    browser.type_into(".card input[type=number]", "\u{e003}\u{e003}\u{e003}40").await;
+    browser.type_into(".card input[inputmode=decimal]", "\u{e003}\u{e003}\u{e003}40").await;
     browser.type_into(".card input[type=email]", "\u{e009}a\u{e000}ann@example.org").await;
     browser.type_into(".card textarea", "Mind the dog.").await;
     browser.click(".card:last-child .rating .option:nth-child(4)").await;

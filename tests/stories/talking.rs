@@ -74,8 +74,8 @@ async fn whoever_reads_further_up_stays_there_and_can_jump_to_what_is_new() {
     let Talk { browser, .. } = &talk;
     let long = format!("The terms:\n\n{}", "They are long. ".repeat(150));
     talk.agent.say(&talk.session, &long).await;
-    // What is long is folded, until one wants to see it.
-    browser.click(".bubble .text-button").await;
+    // An answer is there whole, and from its beginning.
+    browser.shows(".message.theirs", "They are long.").await;
     assert_eq!(browser.count(".folded").await, 0);
     browser.run("document.querySelector('.scroller').scrollTop = 0").await;
     browser.find(".jump:not([hidden])").await;

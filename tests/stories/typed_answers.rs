@@ -254,14 +254,14 @@ async fn a_person_fills_the_form_in_and_the_agent_gets_typed_values() {
     browser.click(".card .choices .option:nth-child(1)").await;
     browser.click(".card .choices .option:nth-child(3)").await;
     browser.click(".card .yes_no .option:nth-child(1)").await;
-    browser.type_into(".card input[type=number]", "31").await;
+    browser.type_into(".card input[inputmode=decimal]", "31").await;
     // The browser's own language is English: month, day, year.
     browser.type_into(".card input[type=date]", "12012026").await;
     browser.type_into(".card textarea", "Mind the dog").await;
     browser.click(".card .rating .option:nth-child(4)").await;
     browser.click(".card button[type=submit]").await;
     browser.shows(".card .error", "At most 30.").await;
-    browser.type_into(".card input[type=number]", "\u{e003}\u{e003}2").await;
+    browser.type_into(".card input[inputmode=decimal]", "\u{e003}\u{e003}2").await;
     browser.click(".card button[type=submit]").await;
     browser.shows(".card .answers", "Large").await;
 

@@ -1,5 +1,7 @@
 //! The edges of a text, and whether there is anything between them.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::characters::{Kind, is_empty, kind};
 
 /// Takes away at both ends what nobody typed on purpose: blanks, line ends, and the marks of direction and breaks that come along with what
@@ -16,6 +18,13 @@ fn is_invisible(character: char) -> bool {
         Kind::Hidden => !('\u{e0020}'..='\u{e007f}').contains(&character),
         Kind::Seen | Kind::Mark | Kind::Selector => false,
     }
+}
+
+/// Reads a secret word as it was meant: without what came along when it was copied, and each letter in one form (NFKC, UAX 15), since the
+/// keyboards of Chinese and Japanese write digits and Latin letters in another width.
+pub fn secret(text: &str) -> String {
+    let one_form: String = text.nfkc().collect();
+    trim(&one_form).to_owned()
 }
 
 /// Tells whether a text shows nothing at all.
@@ -38,6 +47,23 @@ mod tests {
         {
             assert_eq!(trim(text), text);
         }
+    }
+
+    #[test]
+    fn a_secret_is_the_same_however_it_is_typed_or_copied() {
+        for (typed, meant) in [
+            ("4711-ab \n", "4711-ab"),
+            ("\u{feff} 4711-ab\u{200b}", "4711-ab"),
+            ("４７１１－ａｂ", "4711-ab"),
+            ("さくら２０２６", "さくら2026"),
+            ("ｻｸﾗ", "サクラ"),
+            ("cafe\u{301}", "caf\u{e9}"),
+            ("plum jam", "plum jam"),
+            ("plum\u{a0}jam", "plum jam"),
+        ] {
+            assert_eq!(secret(typed), meant, "{typed:?}");
+        }
+        assert_ne!(secret("Plum"), secret("plum"));
     }
 
     #[test]

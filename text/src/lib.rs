@@ -10,5 +10,5 @@ mod edges;
 mod likeness;
 
 pub use clean::clean;
-pub use edges::{is_blank, trim};
+pub use edges::{is_blank, secret, trim};
 pub use likeness::{count_addresses, likeness};

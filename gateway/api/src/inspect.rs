@@ -2,11 +2,14 @@
 
 use app::audit::about;
 use app::{App, Client};
+use auth::presented_for_link;
 use axum::extract::State;
 use body::Json;
+use command_service::Known;
 use domain::session::Status;
-use domain::{SessionId, link};
-use events::Moment;
+use domain::{AgentId, LinkId, SessionId, link};
+use events::{Moment, markdown};
+use http::HeaderMap;
 use nats::LinkToken;
 use problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
@@ -62,9 +65,17 @@ struct LinkObject {
     /// More about the chat; not before the passcode is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// The same as safe HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description_html: Option<String>,
     /// The first message of the chat; not before the passcode is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     welcome_message: Option<String>,
+    /// The same as safe HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome_html: Option<String>,
+    /// What speaks there: no setting of an agent's changes it.
+    agent_kind: &'static str,
 }
 
 /// A session that this client has had.
@@ -90,6 +101,7 @@ struct YourSession {
 pub(super) async fn inspect(
     State(app): State<App>,
     client: Client,
+    headers: HeaderMap,
     Json(request): Json<InspectRequest>,
 ) -> Result<Json<Inspection>, Problem> {
     let client_id = request.client_id.as_deref().map(|id| uuid("client_id", id)).transpose()?;
@@ -105,6 +117,11 @@ pub(super) async fn inspect(
         Some(client_id) => app.commands().known_session(agent, id, recipient, client_id).await?,
         None => None,
     };
+    let known = match known {
+        Some(known) => Some(known),
+        // The browser has lost what the page had kept, and not the cookie.
+        None => known_by_cookie(&app, &headers, agent, (id, recipient)).await?,
+    };
     let now = Moment(command_service::clock::now());
     let your_session = known.as_ref().map(|known| YourSession { id: known.session, status: status(&known.state, now) });
     if let Some(YourSession { id, status: Status::Ended | Status::Erased }) = &your_session {
@@ -115,6 +132,8 @@ pub(super) async fn inspect(
     let requires_passcode = link.settings.as_ref().is_some_and(|settings| settings.passcode.is_some());
     // A client with a session has given the passcode already.
     let trusted = !requires_passcode || known.is_some();
+    let description = preview.description.filter(|_| trusted);
+    let welcome_message = preview.welcome_message.filter(|_| trusted);
     Ok(Json(Inspection {
         link: LinkObject {
             state: link.entry(recipient, now.0).into(),
@@ -124,12 +143,30 @@ pub(super) async fn inspect(
             expires_at: link.settings.as_ref().map_or(link.quiet_since, |settings| settings.expires_at).into(),
             requires_passcode,
             language: link.settings.as_ref().and_then(|settings| settings.language.clone()),
-            description: preview.description.filter(|_| trusted),
-            welcome_message: preview.welcome_message.filter(|_| trusted),
+            description_html: description.as_deref().map(markdown::render),
+            description,
+            welcome_html: welcome_message.as_deref().map(markdown::render),
+            welcome_message,
+            agent_kind: "ai",
         },
         your_session,
         now,
     }))
+}
+
+/// Finds the session that the browser was given by this link, unless the session has forgotten it.
+async fn known_by_cookie(
+    app: &App,
+    headers: &HeaderMap,
+    agent: AgentId,
+    (link, recipient): (LinkId, Option<u8>),
+) -> Result<Option<Known>, Problem> {
+    let Some(chatter) = presented_for_link(headers, app, link, recipient).filter(|chatter| chatter.agent == agent) else {
+        return Ok(None);
+    };
+    let state = app.commands().session(chatter.address()).await?;
+    let is_its_own = state.link == Some(link) && !state.has_forgotten(&chatter.device);
+    Ok(is_its_own.then_some(Known { session: chatter.session, state }))
 }
 
 /// Tells how a session stands by the clock.

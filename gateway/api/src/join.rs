@@ -20,7 +20,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::input::{one_line, uuid};
-use super::session::{SessionObject, Shown, cookie_until};
+use super::session::{SessionObject, Shown, cookie_for_link, cookie_until};
 use super::{devices, history};
 
 /// How many of the newest events come with the answer.
@@ -126,7 +126,7 @@ pub(super) async fn join(
     let token = app.genuine(client, token)?;
     let LinkToken { agent, link, rotation, recipient } = token;
     about(|about| (about.agent, about.link) = (Some(agent), Some(link)));
-    let passcode = request.passcode.clone().filter(|passcode| !passcode.is_empty());
+    let passcode = request.passcode.clone().filter(|passcode| !text::is_blank(passcode));
     let guess = match &passcode {
         Some(_) => guess(&app, client, &token, request.proof.as_ref()).await?,
         None => None,
@@ -267,9 +267,11 @@ async fn welcome(app: &App, chatter: &Chatter, started: bool) -> Result<impl Int
         session_token: (carrier == Carrier::Bearer).then(|| app.credentials().issue(carrier, agent, session, device)),
         stale: newest.stale,
     };
-    let cookie = (carrier == Carrier::Cookie).then(|| (SET_COOKIE, cookie_until(app, chatter, shown.standing.erase_at)));
+    let cookies = (carrier == Carrier::Cookie)
+        .then(|| [cookie_until(app, chatter, shown.standing.erase_at), cookie_for_link(app, chatter, &shown)]);
+    let cookies = cookies.into_iter().flatten().map(|cookie| (SET_COOKIE, cookie)).collect::<Vec<_>>();
     let status = if started { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, AppendHeaders(cookie), Json(answer)))
+    Ok((status, AppendHeaders(cookies), Json(answer)))
 }
 
 /// Reads the language that the chatter's browser asks for first (RFC 9110, section 12.5.4).

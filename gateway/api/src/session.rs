@@ -208,6 +208,14 @@ pub(super) fn cookie_until(app: &App, chatter: &Chatter, erase_at: Timestamp) ->
     cookie::set(session, &credential, app.config(), command_service::clock::now(), erase_at)
 }
 
+/// Gives a client the cookie by which its link leads it back to the session.
+pub(super) fn cookie_for_link(app: &App, chatter: &Chatter, shown: &Shown) -> http::HeaderValue {
+    let Chatter { agent, session, device, .. } = *chatter;
+    let credential = app.credentials().issue(Carrier::Cookie, agent, session, device);
+    let (now, secure) = (command_service::clock::now(), app.config().is_secure());
+    cookie::set_for_link(shown.link_id, shown.recipient, &credential, secure, now, shown.standing.erase_at)
+}
+
 #[cfg(test)]
 mod tests {
     use domain::Millis;

@@ -27,6 +27,8 @@ use super::session::{SessionObject, Shown};
 const AT_ONCE: u16 = 200;
 /// How many ordinary requests of its session a transcript costs: it reads up to some thousand events.
 const COST: NonZeroU32 = NonZeroU32::new(20).expect("more than nothing");
+/// Characters of a title that a file's name has.
+const NAME: usize = 60;
 /// How long a transcript may take to be read to its end.
 const LASTS: Duration = Duration::from_mins(2);
 
@@ -113,9 +115,9 @@ pub(super) async fn transcript(
     let permit = app.waits().begin_transcript(chatter.session, shown.link_id)?;
     let session = shown.object(&app, chatter.agent, chatter.session).await?;
     let first = history::read(&app, &chatter, Range::After(None), AT_ONCE).await?;
-    let writer = Writer { format: params.format, now: Moment(command_service::clock::now()), session, asked: Reader::default() };
     let (media_type, ending) = params.format.names();
-    let file = format!("attachment; filename=\"chat.{ending}\"");
+    let file = format!("attachment; filename=\"chat.{ending}\"; filename*=UTF-8''{}.{ending}", file_name(session.title()));
+    let writer = Writer { format: params.format, now: Moment(command_service::clock::now()), session, asked: Reader::default() };
     let headers = [
         (CONTENT_TYPE, media_type),
         (CONTENT_DISPOSITION, file.as_str()),
@@ -215,6 +217,17 @@ impl Writer {
     }
 }
 
+/// Writes a chat's title as a file's name (RFC 8187, section 3.2): without what some system gives a meaning.
+fn file_name(title: &str) -> String {
+    let name: String = title.chars().take(NAME).map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
+    let name = name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let name = if name.is_empty() { "chat" } else { &name };
+    name.bytes().fold(String::new(), |encoded, byte| match byte {
+        b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => encoded + &char::from(byte).to_string(),
+        _ => encoded + &format!("%{byte:02X}"),
+    })
+}
+
 fn rendered(template: &impl Template) -> Result<String, Broken> {
     template.render().map_err(|error| {
         tracing::error!(%error, "a transcript could not be rendered");
@@ -224,4 +237,18 @@ fn rendered(template: &impl Template) -> Result<String, Broken> {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain values are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_title_as_its_name_and_no_sign_in_it() {
+        assert_eq!(file_name("The moving van: Saturday?"), "The-moving-van-Saturday");
+        assert_eq!(file_name("Größe"), "Gr%C3%B6%C3%9Fe");
+        assert_eq!(file_name("../../etc/passwd\r\nX: y"), "etc-passwd-X-y");
+        assert_eq!(file_name("✨"), "chat");
+        assert!(file_name(&"字".repeat(200)).len() == 9 * NAME);
+    }
 }

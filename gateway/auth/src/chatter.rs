@@ -3,7 +3,7 @@
 use app::audit::about;
 use app::{App, BodyBytes, Client, Limit};
 use axum::extract::{FromRequestParts, Path};
-use domain::{Address, AgentId, DeviceId, SessionId};
+use domain::{Address, AgentId, DeviceId, LinkId, SessionId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
@@ -76,6 +76,13 @@ pub fn presented<'a>(headers: &'a HeaderMap, app: &'a App) -> impl Iterator<Item
     };
     let bearer = bearer(headers).into_iter().filter_map(move |text| check(Carrier::Bearer, text));
     bearer.chain(cookie::values(headers, app.config().is_secure()).filter_map(move |text| check(Carrier::Cookie, text)))
+}
+
+/// Reads whose session a browser has had by a link, where it shows the cookie that it was given for the link.
+pub fn presented_for_link(headers: &HeaderMap, app: &App, link: LinkId, recipient: Option<u8>) -> Option<Chatter> {
+    let text = cookie::value_for_link(headers, link, recipient, app.config().is_secure())?;
+    let SessionCredential { agent, session, device } = app.credentials().check(Carrier::Cookie, text)?;
+    Some(Chatter { agent, session, device, carrier: Carrier::Cookie })
 }
 
 /// Tells whether a request carries what might be a credential.

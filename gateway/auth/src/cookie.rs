@@ -2,7 +2,7 @@
 
 use app::Config;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use domain::{SessionId, Timestamp};
+use domain::{LinkId, SessionId, Timestamp};
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
@@ -25,16 +25,46 @@ pub fn set(session: SessionId, credential: &str, config: &Config, now: Timestamp
     HeaderValue::try_from(cookie.to_string()).expect("a credential is letters and digits")
 }
 
+/// Builds the `Set-Cookie` value by which a browser finds its session again from the link alone: browsers keep a server's cookies when they
+/// have thrown away what a page's script had kept. `recipient` is whose address it was, of a link with several.
+pub fn set_for_link(
+    link: LinkId,
+    recipient: Option<u8>,
+    credential: &str,
+    secure: bool,
+    now: Timestamp,
+    until: Timestamp,
+) -> HeaderValue {
+    let seconds = ((until - now).0 / 1_000).max(0);
+    let cookie = Cookie::build((name_for_link(link, recipient, secure), credential))
+        .path("/api/v1/links/inspect")
+        .http_only(true)
+        .secure(secure)
+        .same_site(SameSite::Strict)
+        .max_age(time::Duration::seconds(seconds));
+    HeaderValue::try_from(cookie.to_string()).expect("a credential is letters and digits")
+}
+
+/// Returns the credential that [`set_for_link`] gave, if a request carries it.
+pub fn value_for_link(headers: &HeaderMap, link: LinkId, recipient: Option<u8>, secure: bool) -> Option<&str> {
+    let name = name_for_link(link, recipient, secure);
+    pairs(headers).find_map(|(known, value)| (known == name).then_some(value))
+}
+
+fn name_for_link(link: LinkId, recipient: Option<u8>, secure: bool) -> String {
+    let name = if secure { SECURE_NAME } else { PLAIN_NAME };
+    recipient.map_or_else(|| format!("{name}-{link}"), |recipient| format!("{name}-{link}-{recipient}"))
+}
+
 /// Walks the values of our cookies in a request; browsers send the ones of the request's path.
 pub fn values(headers: &HeaderMap, secure: bool) -> impl Iterator<Item = &str> {
     let name = if secure { SECURE_NAME } else { PLAIN_NAME };
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter_map(move |(known, value)| (known == name).then_some(value))
+    pairs(headers).filter_map(move |(known, value)| (known == name).then_some(value))
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let headers = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
 #[cfg(test)]
@@ -66,6 +96,19 @@ mod tests {
     fn over_plain_http_it_has_neither_prefix_nor_secure() {
         let cookie = set(SESSION, "abc", &at("http://chat.example"), Timestamp(5_000), Timestamp(0));
         assert_eq!(cookie, "tc=abc; HttpOnly; SameSite=Strict; Path=/api/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa; Max-Age=0");
+    }
+
+    #[test]
+    fn a_links_cookie_is_sent_where_the_link_is_looked_at_and_found_by_it() {
+        let (link, other) = (LinkId::new([1; 16]), LinkId::new([2; 16]));
+        let cookie = set_for_link(link, None, "abc", false, Timestamp(1_000), Timestamp(61_000));
+        assert!(cookie.to_str().unwrap().ends_with("=abc; HttpOnly; SameSite=Strict; Path=/api/v1/links/inspect; Max-Age=60"));
+        let sent = cookie.to_str().unwrap().split(';').next().unwrap();
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(format!("a=b; {sent}")).unwrap())]);
+        assert_eq!(value_for_link(&headers, link, None, false), Some("abc"));
+        assert_eq!(value_for_link(&headers, link, Some(0), false), None);
+        assert_eq!(value_for_link(&headers, other, None, false), None);
+        assert_eq!(values(&headers, false).count(), 0, "it opens no session by itself");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod key_watch;
 mod metadata;
 
 pub use challenge::refuse;
-pub use chatter::{Chatter, bearer, presented};
+pub use chatter::{Chatter, bearer, presented, presented_for_link};
 pub use key::{authenticate, is_still};
 pub use key_watch::KeyWatch;
 pub use metadata::routes;

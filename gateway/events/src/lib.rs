@@ -5,7 +5,10 @@
 
 mod data;
 mod event;
+mod fence;
+mod links;
 pub mod markdown;
+mod markdown_tree;
 mod news;
 mod present;
 mod rfc3339;

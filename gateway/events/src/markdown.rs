@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
+use comrak::{Arena, Options, format_html, parse_document};
 use url::Url;
 
-/// How deep quotations, lists and emphasis go into each other; the sanitizer's time grows with the square of that.
-const DEEPEST: usize = 24;
+use crate::markdown_tree;
 
 /// Text, lists, tables, code and links; no images, no style, no class, no id, no form, nothing that loads or runs.
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -33,6 +32,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
             "p",
             "pre",
             "strong",
+            "sup",
             "table",
             "tbody",
             "td",
@@ -43,7 +43,12 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         ]))
         .clean_content_tags(HashSet::from(["script", "style"]))
         .generic_attributes(HashSet::new())
-        .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
+        .tag_attributes(HashMap::from([
+            ("a", HashSet::from(["href"])),
+            ("ol", HashSet::from(["start"])),
+            ("td", HashSet::from(["align"])),
+            ("th", HashSet::from(["align"])),
+        ]))
         .set_tag_attribute_values(HashMap::from([("a", HashMap::from([("target", "_blank")]))]))
         .link_rel(Some("noopener noreferrer nofollow"))
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
@@ -63,44 +68,39 @@ fn leads_out(address: &str) -> bool {
     }
 }
 
-/// Renders markdown (`CommonMark` with tables and strikethrough) to safe HTML; a line's end stays one, as chats have it.
+/// Renders markdown (`CommonMark` with GitHub's tables, lists of tasks and footnotes) to safe HTML; a line's end stays one, as chats have
+/// it, and addresses are links.
 pub fn render(markdown: &str) -> String {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let events = shallow(Parser::new_ext(markdown, options)).map(|event| match event {
-        // Markup in the source is shown, not obeyed.
-        Event::Html(source) | Event::InlineHtml(source) => Event::Text(source),
-        Event::SoftBreak => Event::HardBreak,
-        // An image is told by its description: what a page loads tells others who reads it.
-        Event::Start(Tag::Image { .. }) => Event::Text(CowStr::Borrowed("[")),
-        Event::End(TagEnd::Image) => Event::Text(CowStr::Borrowed("]")),
-        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
-        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
-        other => other,
-    });
+    let (arena, options) = (Arena::new(), options());
+    let root = parse_document(&arena, markdown, &options);
+    markdown_tree::mend(&arena, root);
     let mut html = String::with_capacity(markdown.len() * 3 / 2);
-    pulldown_cmark::html::push_html(&mut html, events);
+    format_html(root, &options, &mut html).expect("a string takes everything");
     SANITIZER.clean(&html).to_string()
 }
 
-/// Leaves out the elements that are too deep, and keeps what stands in them.
-fn shallow<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
-    let mut depth = 0_usize;
-    events.filter(move |event| match event {
-        Event::Start(_) => {
-            depth += 1;
-            depth <= DEEPEST
-        }
-        Event::End(_) => {
-            depth -= 1;
-            depth < DEEPEST
-        }
-        _ => true,
-    })
+fn options() -> Options<'static> {
+    let mut options = Options::default();
+    let extension = &mut options.extension;
+    extension.table = true;
+    extension.strikethrough = true;
+    extension.tasklist = true;
+    extension.footnotes = true;
+    // An underscore in an address is no emphasis.
+    extension.autolink = true;
+    // Chinese, Japanese and Korean write no blank where emphasis ends.
+    extension.cjk_friendly_emphasis = true;
+    // What is escaped stays apart from what is not.
+    options.parse.escaped_char_spans = true;
+    options.render.hardbreaks = true;
+    options.render.escape = true;
+    options
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::markdown_tree::DEEPEST;
 
     #[test]
     fn ordinary_markdown_keeps_its_form() {
@@ -182,9 +182,64 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_told_by_its_description() {
-        let html = render("![a cat](https://tracker.example/x.png)");
-        assert!(html.contains("[a cat]"), "{html}");
-        assert!(!html.contains("tracker"), "{html}");
+    fn an_image_is_a_link_and_loads_nothing() {
+        let html = render("![a cat](https://pictures.example/x.png)");
+        assert!(html.contains("href=\"https://pictures.example/x.png\"") && html.contains(">a cat</a>"), "{html}");
+        assert!(!html.contains("<img"), "{html}");
+        assert!(render("![](https://a.example/x)").contains(">https://a.example/x</a>"));
+        assert!(!render("![x](javascript:alert(1))").contains("href="));
+        let both = render("[![a cat](https://a.example/x.png)](https://b.example)");
+        assert_eq!((both.matches("<a ").count(), both.contains("https://b.example")), (1, true), "{both}");
+    }
+
+    #[test]
+    fn emphasis_ends_where_a_language_writes_no_blanks() {
+        for (source, bold) in [
+            ("**注意：**请确认", "注意："),
+            ("请**（必须）**确认", "（必须）"),
+            ("これは**「重点」**です", "「重点」"),
+            ("**중요(필수)**입니다", "중요(필수)"),
+            ("นี่คือ**\"สำคัญ\"**มาก", "\"สำคัญ\""),
+            ("ນີ້**(ສຳຄັນ)**ຫຼາຍ", "(ສຳຄັນ)"),
+            ("នេះ**«សំខាន់»**ណាស់", "«សំខាន់»"),
+            ("ဒါက**(အရေးကြီး)**ပါ", "(အရေးကြီး)"),
+            ("**\u{201c}重要\u{201d}**的", "\u{201c}重要\u{201d}"),
+        ] {
+            let html = render(source);
+            assert!(html.contains(&format!("<strong>{bold}</strong>")) && !html.contains('*'), "{source}: {html}");
+        }
+        assert!(render("*「あ」*の").contains("<em>「あ」</em>"));
+        for literal in ["f(**kwargs) and g(**kwargs)", "2 ** 3 ** 4", "\\*\\*x\\*\\*"] {
+            assert!(!render(literal).contains("<strong>"), "{literal}: {}", render(literal));
+        }
+    }
+
+    #[test]
+    fn a_cell_has_lines_and_columns_have_sides() {
+        let html = render("| a | b |\n|:-:|--:|\n| x<br>y | z<br/>w<BR />v |\n| <b>no</b> | <br onclick=x> |");
+        assert!(html.contains("x<br>y") && html.contains("z<br>w<br>v"), "{html}");
+        assert!(html.contains("<th align=\"center\">a</th>") && html.contains("<td align=\"right\">z"), "{html}");
+        assert!(html.contains("&lt;b&gt;no&lt;/b&gt;") && html.contains("&lt;br onclick=x&gt;"), "{html}");
+    }
+
+    #[test]
+    fn tasks_and_footnotes_are_seen() {
+        assert!(render("- [ ] pack\n- [x] call").contains("<li>☐ pack</li>\n<li>☑ call</li>"));
+        let html = render("On Monday[^1].\n\n[^1]: A **holiday**.");
+        assert!(html.contains("Monday<sup>1</sup>.") && html.contains("<li>A <strong>holiday</strong>.</li>"), "{html}");
+    }
+
+    #[test]
+    fn addresses_are_links_but_in_code() {
+        let html = render(
+            "See https://example.com/a_b_c?b=1, *www.example.com* or ann@example.com. `https://no.example` **+49 30 1234567**",
+        );
+        for address in ["https://example.com/a_b_c?b=1", "https://www.example.com", "mailto:ann@example.com", "tel:+49301234567"]
+        {
+            assert!(html.contains(&format!("href=\"{address}\"")), "{address}: {html}");
+        }
+        assert!(html.contains("<code>https://no.example</code>") && html.matches("<a ").count() == 4, "{html}");
+        assert!(render("[https://a.example](https://b.example)").contains("href=\"https://b.example\""));
+        assert!(render("看https://a.example/x。好").contains(">https://a.example/x</a>。好"));
     }
 }

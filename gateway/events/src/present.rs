@@ -124,7 +124,7 @@ fn of_session(
         }
         SessionEvent::QuestionAsked { question, form, terms, .. } => Data::Question {
             question_id: question.to_string(),
-            form: document(open(Field::Form, form)?, *question),
+            form: shown(document(open(Field::Form, form)?, *question), audience),
             is_final: terms.is_final,
             answer_by: terms.answer_by.map(Moment),
         },
@@ -184,6 +184,15 @@ fn speaker(author: Author, kind: Option<MessageKind>) -> Speaker {
         (Author::Agent(_), _) | (Author::System, Some(MessageKind::Welcome | MessageKind::Farewell)) => Speaker::Agent,
         (Author::System, None) => Speaker::System,
     }
+}
+
+/// Adds the intro as it looks, for those who see it; an agent wrote it, and gets it as it is.
+fn shown(mut form: Map<String, Value>, audience: Audience) -> Map<String, Value> {
+    if let (Audience::Chatter, Some(intro)) = (audience, form.get("intro").and_then(Value::as_str)) {
+        let html = markdown::render(intro);
+        form.insert("intro_html".to_owned(), html.into());
+    }
+    form
 }
 
 /// Reads the document of an answer: its `values`, and the keys that are `missing` after it.

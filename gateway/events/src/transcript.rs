@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::data::{Data, Speaker};
 use crate::event::Event;
+use crate::fence::Fence;
 use crate::rfc3339::Moment;
 
 /// How every header of ours begins in markdown; an agent's line that begins so is escaped.
@@ -182,7 +183,7 @@ pub fn markdown_entries(entries: &[Entry]) -> String {
 /// Writes one entry of [`markdown`]: our header, an empty line, the words.
 pub fn markdown_entry(entry: &Entry) -> String {
     let recipient = entry.recipient.as_deref().map(|label| format!(", recipient {:?}", one_line(label))).unwrap_or_default();
-    format!("{HEADER}{}] {}{recipient}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER))
+    format!("{HEADER}{}] {}{recipient}:**\n\n{}", entry.at, entry.speaker(), body(entry, HEADER, true))
 }
 
 /// Writes a transcript as plain text: every line of a chatter's is quoted.
@@ -199,21 +200,26 @@ pub fn plain_head(title: &str, made_at: Moment) -> String {
 pub fn plain_entries(entries: &[Entry]) -> String {
     let mut text = String::new();
     for entry in entries {
-        let _ = write!(text, "\n{PLAIN_HEADER} {} {}\n{}", entry.at, entry.speaker(), body(entry, PLAIN_HEADER));
+        let _ = write!(text, "\n{PLAIN_HEADER} {} {}\n{}", entry.at, entry.speaker(), body(entry, PLAIN_HEADER, false));
     }
     text
 }
 
-/// Writes the lines of an entry so that none can pass for another's.
-fn body(entry: &Entry, header: &str) -> String {
+/// Writes the lines of an entry so that none can pass for another's; in markdown, what it opens ends with it.
+fn body(entry: &Entry, header: &str, is_markdown: bool) -> String {
     let mut body = String::with_capacity(entry.text.len() + 16);
+    let mut fence = Fence::default();
     for line in lines(&entry.text) {
+        let goes_on = entry.from != Speaker::Chatter && is_markdown && fence.take(&line);
         let mark = match entry.from {
             Speaker::Chatter => "> ",
-            Speaker::Agent | Speaker::System if line.trim_start().starts_with(header) => "\\",
+            Speaker::Agent | Speaker::System if goes_on || line.trim_start().starts_with(header) => "\\",
             Speaker::Agent | Speaker::System => "",
         };
         let _ = writeln!(body, "{mark}{}", line.trim_end());
+    }
+    if let Some(end) = fence.end() {
+        let _ = writeln!(body, "{end}");
     }
     body
 }
@@ -294,6 +300,18 @@ mod tests {
         let joined = Entry { recipient: Some("Ann\n**(sales)".to_owned()), ..said(Speaker::Chatter, "(joined)") };
         let told = markdown_entry(&joined);
         assert_eq!(told, "**[1970-01-01T00:00:00.000Z] Chatter, recipient \"Ann **(sales)\":**\n\n> (joined)\n");
+    }
+
+    #[test]
+    fn what_a_message_opens_ends_with_it() {
+        let entries =
+            [said(Speaker::Agent, "```js\nlet a"), said(Speaker::Chatter, "```\nmine"), said(Speaker::Agent, "<!-- Fine.")];
+        let text = markdown("t", Moment(Timestamp(0)), &entries);
+        assert!(text.contains("```js\nlet a\n```\n\n**[") && text.contains("\n\\<!-- Fine.\n"), "{text}");
+        // Read by another's reader of markdown, every header is one.
+        let html = crate::markdown::render(&text);
+        assert_eq!(html.matches("<strong>[1970").count(), 3, "{html}");
+        assert!(!plain("t", Moment(Timestamp(0)), &entries).contains("let a\n```"));
     }
 
     #[test]

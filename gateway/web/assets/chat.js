@@ -5,22 +5,24 @@
 import { composer } from './composer.js';
 import { announce, avatar, h, showScreen } from './dom.js';
 import { banner } from './banner.js';
-import { endingPanel } from './ending.js';
 import { chatMenu } from './menu.js';
+import { isThinking } from './store.js';
 import { timeline } from './timeline.js';
 import { say } from './words.js';
 
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
+const ASKS_AGAIN_MS = 5_000;
 /** How long an agent is said to be back. */
 const BACK_MS = 20_000;
 
 /**
  * @param {LiveSession} live
  * @param {() => Promise<void>} [startNew] joins the link again, where this page still knows it
+ * @param {() => Promise<boolean>} [canStartNew] whether the link would take it
  */
-export function showChat(live, startNew) {
+export function showChat(live, startNew, canStartNew) {
   const { session } = live.state;
   const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
   const presence = h('span', {});
@@ -30,13 +32,16 @@ export function showChat(live, startNew) {
   const writer = composer(live);
   const foot = h('footer', { class: 'foot' }, h('div', { class: 'proof' }), writer.element);
 
+  const who = h('div', { class: 'who' },
+      // Cut after two lines; a tap shows all.
+      h('h1', { dir: 'auto', onclick: () => who.classList.toggle('whole') }, session.title),
+      h('p', {}, dot, h('bdi', {}, session.agent_name), ` · ${say('chat.ai')}`, h('span', { class: 'presence' }, presence)));
+
   showScreen(
     h('div', { class: 'chat' },
       h('header', { class: 'bar' },
         avatar(session.agent_name),
-        h('div', { class: 'who' },
-          h('h1', { dir: 'auto' }, session.title),
-          h('p', {}, dot, h('bdi', {}, session.agent_name), h('span', { class: 'presence' }, presence))),
+        who,
         menu.element),
       strip.element,
       h('main', { class: 'conversation' }, ...conversation.elements),
@@ -46,13 +51,21 @@ export function showChat(live, startNew) {
 
   /** @param {State} state */
   const showPresence = (state) => {
-    presence.textContent = state.session.status === 'ended' ? '' : presenceOf(state, back.is(state));
+    const isKnown = state.session.status !== 'ended' && state.connection !== 'offline';
+    presence.textContent = isKnown ? presenceOf(state, back.is(state)) : '';
+  };
+  /** What stands below the end is fetched when it has come, and asked for again where it did not come. @param {HTMLElement} panel */
+  const fillEnding = (panel) => {
+    import('./ending.js').then(({ ending }) => {
+      panel.append(...ending(live, startNew, canStartNew));
+      conversation.closed(panel);
+    }, () => live.closed.aborted || setTimeout(() => fillEnding(panel), ASKS_AGAIN_MS));
   };
   const back = comingBack(live, () => showPresence(live.state));
   let ended = false;
   live.watch((state) => {
     const over = state.session.status === 'ended';
-    dot.dataset.state = over ? 'away' : state.session.agent_state;
+    dot.dataset.state = over || state.connection === 'offline' ? 'away' : stateOf(state);
     showPresence(state);
     strip.update(state);
     menu.update(state);
@@ -62,11 +75,12 @@ export function showChat(live, startNew) {
     if (over && !ended) {
       ended = true;
       const hadFocus = foot.contains(document.activeElement) || menu.element.contains(document.activeElement);
-      const panel = endingPanel(live, startNew);
+      const panel = h('section', { class: 'ending', 'aria-labelledby': 'ending' }, h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')));
       menu.close();
       foot.remove();
       conversation.close(panel);
       if (hadFocus) panel.querySelector('h2')?.focus({ preventScroll: true });
+      fillEnding(panel);
     }
   });
   document.addEventListener('visibilitychange', () => {
@@ -81,8 +95,12 @@ export function showChat(live, startNew) {
  * @param {State} state
  * @param {boolean} isBack
  */
-const presenceOf = ({ session }, isBack) =>
-  ` · ${say(isBack && session.agent_state !== 'thinking' ? 'agent.back' : `agent.${session.agent_state}`)}`;
+const presenceOf = (state, isBack) =>
+  ` · ${say(isBack && state.session.agent_state !== 'thinking' ? 'agent.back' : `agent.${stateOf(state)}`)}`;
+
+/** What the agent does, as far as it is known: nobody thinks about what is not read. @param {State} state */
+const stateOf = (state) =>
+  (state.session.agent_state === 'thinking' && !isThinking(state) ? 'pending' : state.session.agent_state);
 
 /**
  * Notices an agent that was away and is here again, and says so for a while.

@@ -2,7 +2,7 @@
  * Where the chatter writes. Enter sends, unless it completes a word of an input method; a draft outlives the page.
  */
 
-import { h, icon } from './dom.js';
+import { announce, h, icon } from './dom.js';
 import { read, remove, sessionPrefix, write } from './storage.js';
 import { unlogged } from './store.js';
 import { say } from './words.js';
@@ -14,6 +14,8 @@ import { say } from './words.js';
 const FEW_CHARACTERS = 200;
 const FEW_MESSAGES = 5;
 
+const byTouch = () => matchMedia('(pointer: coarse)').matches;
+
 /** Where what is being written is kept. @param {LiveSession} live */
 export const draftKey = (live) => `${sessionPrefix(live.id)}draft`;
 
@@ -22,7 +24,7 @@ export function composer(live) {
   const key = draftKey(live);
   const most = live.state.session.limits.max_message_chars;
   const text = h('textarea', {
-    id: 'message', rows: 1, dir: 'auto', enterkeyhint: 'send', autocomplete: 'off',
+    id: 'message', rows: 1, dir: 'auto', enterkeyhint: byTouch() ? 'enter' : 'send', autocomplete: 'off',
     placeholder: say('composer.placeholder'), 'aria-label': say('composer.label'), 'aria-describedby': 'composer-note',
     oninput: () => {
       changed();
@@ -31,9 +33,13 @@ export function composer(live) {
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       // 229: Safari ends a composition before it reports the Enter that ended it.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      // A keyboard on a screen has no other key for a new line.
+      if (byTouch() && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       send();
     },
+    onpaste: (/** @type {ClipboardEvent} */ event) => refuseFiles(event, event.clipboardData),
+    ondrop: (/** @type {DragEvent} */ event) => refuseFiles(event, event.dataTransfer),
   });
   const button = h('button', { type: 'submit', class: 'round send', 'aria-label': say('composer.send') }, icon('send'));
   const note = h('p', { class: 'note', id: 'composer-note' });
@@ -51,6 +57,8 @@ export function composer(live) {
 
   /** @type {State} */
   let state = live.state;
+  /** What is said of a file that was not taken. */
+  let refused = '';
   const length = () => [...text.value.trim()].length;
   const messagesLeft = () => state.session.messages_left - unlogged(state).filter((entry) => entry.message).length;
   const sendable = () => length() > 0 && length() <= most && messagesLeft() > 0;
@@ -63,7 +71,21 @@ export function composer(live) {
     text.focus();
   }
 
+  /**
+   * Says that a picture or another file cannot be sent.
+   * @param {Event} event
+   * @param {DataTransfer | null} data
+   */
+  function refuseFiles(event, data) {
+    if (!data?.files.length) return;
+    event.preventDefault();
+    refused = say('composer.no_files');
+    describe();
+    announce(refused);
+  }
+
   function changed() {
+    refused = '';
     if (text.value) write(key, text.value);
     else remove(key);
     text.style.height = 'auto';
@@ -72,7 +94,8 @@ export function composer(live) {
   }
 
   function describe() {
-    const words = noteFor(most - length(), messagesLeft(), state);
+    const words = refused || noteFor(most - length(), messagesLeft(), state);
+    note.classList.toggle('error', Boolean(refused) || length() > most);
     if (note.textContent !== words) note.textContent = words;
     note.hidden = !words;
     text.setAttribute('aria-invalid', String(length() > most));

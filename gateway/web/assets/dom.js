@@ -72,13 +72,18 @@ export function icon(name) {
   return svg;
 }
 
+/** The first letter as people see one: an emoji of several parts, a letter with its marks. @param {string} name */
+function firstLetter(name) {
+  if (!Intl.Segmenter) return [...name][0] ?? '·';
+  return new Intl.Segmenter().segment(name)[Symbol.iterator]().next().value?.segment ?? '·';
+}
+
 /**
  * A round mark with the first letter of a name.
  * @param {string} name
  */
 export function avatar(name) {
-  const [letter = '·'] = name.trim();
-  return h('span', { class: 'avatar', 'aria-hidden': 'true' }, letter.toLocaleUpperCase());
+  return h('span', { class: 'avatar', 'aria-hidden': 'true' }, firstLetter(name.trim()).toLocaleUpperCase());
 }
 
 /** As long as it takes to read what a second tap does, and to do it. */
@@ -115,6 +120,9 @@ export function confirmButton({ label, confirm, class: className, icon: mark, ac
   return button;
 }
 
+/** Where a question is drawn. @param {string} id */
+export const cardPlace = (id) => h('div', { class: 'card', role: 'group', 'aria-labelledby': `${id}-intro` });
+
 /**
  * Says something to people who listen to the page.
  * @param {string} text
@@ -145,6 +153,8 @@ export function tell(button, words, { stays } = {}) {
 export function showScreen(...children) {
   const app = /** @type {HTMLElement} */ (document.getElementById('app'));
   fill(app, ...children);
+  // What was said on the screen before is of no use on this one.
+  announce('');
   window.scrollTo(0, 0);
   const heading = app.querySelector('h1');
   if (heading) {

@@ -17,10 +17,19 @@ import { momentOf, say, sayCode } from './words.js';
 /**
  * @param {LiveSession} live
  * @param {() => Promise<void>} [startNew]
+ * @param {() => Promise<boolean>} [canStartNew]
  */
-export function endingPanel(live, startNew) {
+export function ending(live, startNew, canStartNew) {
   const { session, log } = live.state;
-  const why = sayCode('ending', session.ends_reason, say('ending.title'), { agent: session.agent_name });
+  // Whoever said goodbye ended it, whatever they did to the link.
+  const saidGoodbye = log.some((event) => event.type === 'message' && event.data.kind === 'farewell');
+  const reason = saidGoodbye && session.ends_reason === 'link_revoked' ? 'agent_ended' : session.ends_reason;
+  const why = sayCode('ending', reason, say('ending.title'), { agent: session.agent_name });
+  const anew = h('div', { class: 'anew' });
+  // Offered only where it works.
+  if (startNew) {
+    (canStartNew?.() ?? Promise.resolve(true)).then((can) => can && anew.append(...newChat(startNew)), () => {});
+  }
   // Whoever was writing when it ended keeps the words.
   const draft = read(draftKey(live))?.trim();
   const erased = h('p', { class: 'quiet' });
@@ -29,14 +38,14 @@ export function endingPanel(live, startNew) {
       ? say('ending.erase_at', { moment: momentOf(erase_at) })
       : say('ending.erase_unknown');
   });
-  return h('section', { class: 'ending', 'aria-labelledby': 'ending' },
-    h('h2', { id: 'ending', tabindex: -1 }, say('ending.title')),
+  return [
     h('p', {}, why),
-    draft && unsentWords(draft, () => remove(draftKey(live))),
+    draft ? unsentWords(draft, () => remove(draftKey(live))) : '',
     erased,
     log.some(({ type }) => type === 'rated') ? h('p', {}, say('ending.thanks')) : ratingForm(live),
     h('div', { class: 'links' }, transcriptLink(live.id, 'txt'), transcriptLink(live.id, 'md'), printButton(), eraseButton(live)),
-    startNew && newChat(startNew));
+    anew,
+  ];
 }
 
 /** @param {LiveSession} live */
@@ -97,5 +106,5 @@ function newChat(startNew) {
       start.removeAttribute('aria-disabled');
     },
   }, say('ending.new'));
-  return h('div', { class: 'anew' }, start, error);
+  return [start, error];
 }

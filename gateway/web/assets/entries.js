@@ -3,11 +3,11 @@
  */
 
 import { serverTime } from './clock.js';
-import { announce, h, icon } from './dom.js';
+import { announce, cardPlace, h, icon } from './dom.js';
 import { setAgentHtml } from './html-policy.js';
-import { questionCard } from './question.js';
+import { withLinks } from './links.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
-import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
+import { dayOf, durationOf, momentOf, say, sayCode, timeOf, wholeMoment } from './words.js';
 
 /** @import { ChatEvent, MessageData, Pending } from '../contract.d.ts' */
 /** @import { LiveSession } from './session.js' */
@@ -17,10 +17,20 @@ import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
  * @typedef {object} Entry
  * @property {string} key
  * @property {string} version changes whenever `update` has something to do
- * @property {'chatter' | 'agent' | 'system'} [from] of messages and questions
+ * @property {MessageData['from']} [from] of messages and questions
  * @property {() => HTMLElement} make
  * @property {(element: HTMLElement) => void} [update]
  */
+
+/** What draws questions: fetched with the first of them. @type {typeof import('./question.js') | undefined} */
+let cards;
+
+/** Whether there is a question, and nothing yet that draws it. @param {State} state */
+export const lacksCards = ({ log }) => !cards && log.some(({ type }) => type === 'question');
+
+export async function fetchCards() {
+  cards = await import('./question.js');
+}
 
 /** Messages of one side within this time stand together under one time. */
 const TOGETHER_MS = 3 * 60_000;
@@ -58,11 +68,16 @@ export function entriesOf(state, live) {
       const next = lines[index + 1];
       const last = !next?.message || next.message.from !== line.message.from
         || Date.parse(next.at) - Date.parse(line.at) > TOGETHER_MS;
+      const before = lines[index - 1];
+      const isFirst = !before?.message || before.message.from !== line.message.from
+        || Date.parse(line.at) - Date.parse(before.at) > TOGETHER_MS;
       const mark = line.pending?.state ?? (line === lastMine ? (line.index < read ? 'read' : 'sent') : undefined);
-      entries.push(message(line, line.message, { last, mark }, state, live));
+      entries.push(message(line, line.message, { isFirst, last, mark }, state, live));
     } else if (line.event?.type === 'question') {
       const { question_id: id } = line.event.data;
-      entries.push(questionCard(line.event, answers.get(id), sending.get(id), state, live));
+      entries.push(cards
+        ? cards.questionCard(line.event, answers.get(id), sending.get(id), state, live)
+        : { key: line.event.id, from: 'agent', version: '', make: () => cardPlace(line.key) });
     } else if (line.event) {
       const words = noteWords(line.event, state);
       if (words) entries.push(note(line.event.id, words, 'note-line'));
@@ -163,33 +178,52 @@ function introduction({ session }) {
 /**
  * @param {Line} line
  * @param {MessageData} data
- * @param {{ last: boolean, mark?: string }} place `last` of a group of messages
+ * @param {{ isFirst: boolean, last: boolean, mark?: string }} place in a group of messages
  * @param {State} state
  * @param {LiveSession} live
  * @returns {Entry}
  */
-function message({ key, at, pending }, data, { last, mark }, state, live) {
-  const speaker = data.from === 'agent' ? state.session.agent_name : say(data.from === 'chatter' ? 'chat.you' : 'chat.system');
-  const side = data.from === 'chatter' ? 'mine' : data.from === 'agent' ? 'theirs' : 'system';
+function message({ key, at, pending }, data, { isFirst, last, mark }, state, live) {
+  const side = data.from === 'chatter' ? 'mine' : data.from === 'system' ? 'system' : 'theirs';
   return {
     key,
     from: data.from,
-    version: `${last} ${mark} ${pending?.reason}`,
+    version: `${isFirst} ${last} ${mark} ${pending?.reason} ${pending?.until}`,
     // One's own words need no reading out; neither do times and marks, which change.
     make: () => h('article', { class: `message ${side}`, 'aria-live': side === 'mine' ? 'off' : null },
-      h('span', { class: 'unseen' }, `${speaker}: `),
+      // Who speaks stands beside every word: an AI, a person, or this service.
+      h('p', { class: 'speaker' }, h('bdi', {}, speakerOf(data, state)), h('span', { class: 'unseen' }, ': ')),
       bubble(data, side),
       h('p', { class: 'meta', 'aria-live': 'off' })),
     update: (element) => {
       element.classList.toggle('last', last);
+      // To the eye a group has one speaker, and one's own words need none.
+      element.firstElementChild?.classList.toggle('unseen', !isFirst || side === 'mine');
       element.classList.toggle('unsent', mark === 'waiting' || mark === 'failed');
       const meta = /** @type {Element} */ (element.lastElementChild);
-      const time = last ? h('time', { datetime: at }, timeOf(at)) : null;
+      const time = last ? h('time', { datetime: at, title: wholeMoment(at) }, timeOf(at)) : null;
       const hadFocus = meta.contains(document.activeElement);
       meta.replaceChildren(...[time, ...marks(mark, pending, live)].filter((part) => part !== null));
       if (hadFocus) (meta.querySelector('button') ?? placeToGoOn())?.focus({ preventScroll: true });
     },
   };
+}
+
+/**
+ * @param {MessageData} data
+ * @param {State} state
+ */
+function speakerOf({ from }, { session }) {
+  switch (from) {
+    case 'agent':
+      return `${session.agent_name} · ${say('chat.ai')}`;
+    case 'person':
+      return say('chat.person');
+    case 'chatter':
+      return say('chat.you');
+    case 'system':
+      return say('chat.system');
+  }
 }
 
 /**
@@ -204,13 +238,14 @@ function bubble(data, side) {
     setAgentHtml(words, data.html);
     words.querySelectorAll('pre').forEach(addCopyButton);
   } else {
-    words.textContent = data.from === 'system' ? sayCode('system', data.code ?? data.text, data.text) : data.text;
+    words.append(...withLinks(data.from === 'system' ? sayCode('system', data.code ?? data.text, data.text) : data.text));
   }
-  return h('div', { class: `bubble ${side}` }, words, data.text.length > LONG_MESSAGE && fold(words));
+  return h('div', { class: `bubble ${side}` }, words,
+    data.from === 'chatter' && data.text.length > LONG_MESSAGE && fold(words));
 }
 
 /**
- * Shortens what is long, and gives the button that shows all of it.
+ * Shortens what is long, and gives the button that shows all of it, and less again.
  * @param {HTMLElement} words
  */
 function fold(words) {
@@ -218,10 +253,8 @@ function fold(words) {
   const more = h('button', {
     type: 'button', class: 'text-button',
     onclick: () => {
-      words.classList.remove('folded');
-      words.tabIndex = -1;
-      words.focus({ preventScroll: true });
-      more.remove();
+      const isFolded = words.classList.toggle('folded');
+      more.textContent = say(isFolded ? 'chat.more' : 'chat.less');
     },
   }, say('chat.more'));
   return more;
@@ -262,22 +295,27 @@ function marks(mark, pending, live) {
   }
   const retry = h('button', { type: 'button', class: 'text-button', onclick: () => live.outbox.retry(pending.id) },
     say(mark === 'failed' ? 'mark.retry' : 'mark.try_now'));
+  const discard = h('button', {
+    type: 'button', class: 'text-button',
+    onclick: () => {
+      live.outbox.discard(pending.id);
+      placeToGoOn()?.focus({ preventScroll: true });
+    },
+  }, say('mark.discard'));
   if (mark === 'waiting') {
-    const why = pending.reason === 'rate_limited' ? say('mark.too_fast') : words;
-    return [h('span', { class: 'mark' }, icon('clock'), why), retry];
+    const isTooFast = pending.reason === 'rate_limited';
+    const why = isTooFast
+      ? say('mark.too_fast', { duration: durationOf(Math.max(1000, (pending.until ?? 0) - Date.now()), true) })
+      : words;
+    // Before its time, trying is of no use.
+    return [h('span', { class: 'mark' }, icon('clock'), why), ...(isTooFast ? [] : [retry]), discard];
   }
   const failure = `${words}: ${sayCode('refused', pending.reason, say('refused.other'))}`;
   announce(failure);
   return [
     h('span', { class: 'mark error' }, failure),
     retry,
-    h('button', {
-      type: 'button', class: 'text-button',
-      onclick: () => {
-        live.outbox.discard(pending.id);
-        placeToGoOn()?.focus({ preventScroll: true });
-      },
-    }, say('mark.discard')),
+    discard,
   ];
 }
 

@@ -3,7 +3,9 @@
  */
 
 import { h } from './dom.js';
-import { calendarDate, say } from './words.js';
+import { numberFrom } from './numbers.js';
+import { uuid } from './storage.js';
+import { calendarDate, numberIn, say } from './words.js';
 
 /** @import { Field, FieldValue } from '../contract.d.ts' */
 
@@ -15,8 +17,6 @@ import { calendarDate, say } from './words.js';
  * @property {(words: string) => void} showError
  * @property {() => void} focus
  */
-
-let made = 0;
 
 /**
  * @param {Field} field
@@ -101,19 +101,22 @@ function inputControl(field, value) {
     ? h('textarea', { ...shared, rows: 3 })
     : h('input', {
       ...shared,
-      type: field.type,
-      min: field.min, max: field.max,
-      step: field.type === 'number' ? 'any' : undefined,
+      // A number field of the browser's own reads `12,5` as 125 where it does not know the reader's language.
+      type: field.type === 'number' ? 'text' : field.type,
+      inputmode: field.type === 'number' ? 'decimal' : undefined,
+      min: field.type === 'date' && field.min, max: field.type === 'date' && field.max,
       autocomplete: field.type === 'email' ? 'email' : 'off',
     });
-  if (value !== undefined) input.value = String(value);
+  if (value !== undefined) input.value = field.type === 'number' ? numberIn(Number(value)).replace(/[\u200e\u200f\u061c]/g, '') : String(value);
   const element = h('div', { class: 'field' }, h('label', { for: id, dir: 'auto' }, ...labelOf(field)), help, input, error);
   return whichForgives({
     element,
     value: () => {
       const typed = input.value.trim();
       if (!typed) return undefined;
-      return field.type === 'number' ? Number(typed) : typed;
+      if (field.type !== 'number') return typed;
+      const number = numberFrom(typed);
+      return typeof number === 'number' ? number : undefined;
     },
     check: () => checkInput(field, input),
     showError: (words) => {
@@ -155,13 +158,35 @@ function checkInput(field, input) {
   const { validity } = input;
   const length = [...input.value.trim()].length;
   // What the browser cannot read (letters in a number) looks empty and is not.
-  if (validity.badInput) return say(field.type === 'number' ? 'question.number' : 'question.invalid');
+  if (validity.badInput) return say('question.invalid');
   if (!length) return isRequired(field) ? say('question.missing') : '';
-  if (validity.typeMismatch) return say('question.email');
+  if (field.type === 'number') return checkNumber(field, numberFrom(input.value));
+  if (validity.typeMismatch || (field.type === 'email' && !/@[^@]+\.[^@.]+$/.test(input.value.trim()))) return say('question.email');
   if (validity.rangeUnderflow) return outOfRange(field, field.min, 'question.too_small', 'question.too_early');
   if (validity.rangeOverflow) return outOfRange(field, field.max, 'question.too_large', 'question.too_late');
   if (field.max_length && length > field.max_length) return say('question.too_long', { count: field.max_length });
   return '';
+}
+
+/**
+ * @param {Field} field
+ * @param {ReturnType<typeof numberFrom>} number
+ */
+function checkNumber({ min, max }, number) {
+  if (typeof number !== 'number') return say(number === 'inexact' ? 'question.inexact' : 'question.number');
+  if (min !== undefined && number < Number(min)) return say('question.too_small', { limit: Number(min) });
+  if (max !== undefined && number > Number(max)) return say('question.too_large', { limit: Number(max) });
+  return '';
+}
+
+/** What may be given, in words: told before it is got wrong. @param {Field} field */
+function limitsOf(field) {
+  const { type, min, max } = field;
+  if (type !== 'number' && type !== 'date') return '';
+  return [
+    min !== undefined && outOfRange(field, type === 'number' ? Number(min) : min, 'question.too_small', 'question.too_early'),
+    max !== undefined && outOfRange(field, type === 'number' ? Number(max) : max, 'question.too_large', 'question.too_late'),
+  ].filter(Boolean).join(' ');
 }
 
 /**
@@ -182,9 +207,11 @@ const labelOf = (field) =>
 
 /** @param {Field} field */
 function surroundings(field) {
-  made += 1;
-  const id = `field-${made}`;
-  const help = field.help ? h('p', { class: 'help', id: `${id}-help`, dir: 'auto' }, field.help) : null;
+  const id = `field-${uuid()}`;
+  const limits = limitsOf(field);
+  const help = field.help || limits
+    ? h('p', { class: 'help', id: `${id}-help`, dir: 'auto' }, field.help, field.help && limits && ' ', limits)
+    : null;
   const error = h('p', { class: 'error', id: `${id}-error`, hidden: true });
   return {
     id,

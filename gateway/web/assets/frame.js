@@ -18,6 +18,13 @@ export function settleIn() {
     location.replace(base + here().replace('embed/', 'temp-chat/'));
     return false;
   }
+  carryBearer();
+  watchEscape();
+  return true;
+}
+
+/** Carries the credential in a header, and keeps it where the page keeps its things. */
+export function carryBearer() {
   carrier.credential = 'bearer';
   carrier.headersFor = (path) => {
     const [, place, id] = path.split('/', 3);
@@ -27,8 +34,6 @@ export function settleIn() {
   carrier.keep = ({ session, session_token: token }) => {
     if (token) write(bearerKey(session.id), token);
   };
-  watchEscape();
-  return true;
 }
 
 /** Hands Escape to the page around, unless something in here was closed by it. */

@@ -20,6 +20,12 @@ export function setAgentHtml(element, html) {
     link.target = '_blank';
     link.rel = 'noopener noreferrer nofollow';
   }
+  // Each paragraph runs as its own language does.
+  for (const block of element.querySelectorAll('p, li, ul, ol, blockquote, table, h1, h2, h3, h4, h5, h6')) block.setAttribute('dir', 'auto');
   // Wide content scrolls inside its bubble, with the keyboard too.
-  for (const wide of element.querySelectorAll('pre, table')) wide.setAttribute('tabindex', '0');
+  requestAnimationFrame(() => {
+    for (const wide of element.querySelectorAll('pre, table')) {
+      if (wide.scrollWidth > wide.clientWidth) wide.setAttribute('tabindex', '0');
+    }
+  });
 }

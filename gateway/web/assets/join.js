@@ -6,6 +6,7 @@ import { Problem, getSession, inspectLink, joinSession } from './api.js';
 import { inFrame } from './carrier.js';
 import { millisecondsUntil } from './clock.js';
 import { avatar, h, showScreen } from './dom.js';
+import { setAgentHtml } from './html-policy.js';
 import { showLoading, showNotice } from './notice.js';
 import { clientIdFor, keepOrigin, linkKey, remove } from './storage.js';
 import { durationOf, momentOf, say, speak } from './words.js';
@@ -16,7 +17,7 @@ import { durationOf, momentOf, say, speak } from './words.js';
 
 /** @typedef {{ display_name?: string, passcode?: string, start_new?: boolean }} Wish */
 /** @typedef {(wish: Wish, place?: Element) => Promise<void>} Join `place`: where work is shown that a guess may cost */
-/** @typedef {{ joined?: Joined, startNew?: () => Promise<void> }} Way how one came in, and how to begin anew */
+/** @typedef {{ joined?: Joined, startNew?: () => Promise<void>, canStartNew?: () => Promise<boolean> }} Way how one came in, how to begin anew, and whether one can */
 
 /** Codes of refusals, and the screen that each one gets. @type {Record<string, Matter>} */
 const MATTERS = {
@@ -51,8 +52,9 @@ export async function showLink(token, enter) {
     const joined = await joinAnew(token, key, wish, place);
     passcode = wish.passcode;
     keepOrigin(joined.session.id, { linkKey: key, language });
-    await enter(joined.session, { joined, startNew });
+    await enter(joined.session, { joined, startNew, canStartNew });
   };
+  const canStartNew = async () => (await inspectLink({ token, client_id: clientIdFor(key) })).link.state === 'open';
   const startNew = async () => {
     if (invite && !passcode) invite();
     else await join({ start_new: true, passcode });
@@ -78,9 +80,16 @@ export async function showLink(token, enter) {
     });
     if (returning) {
       if (link.requires_passcode) invite = () => invitation({ start_new: true });
-      return await enter(returning, { startNew: link.state === 'open' ? startNew : undefined });
+      return await enter(returning, { startNew: link.state === 'open' ? startNew : undefined, canStartNew });
     }
-    if (link.state !== 'open') return showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
+    if (link.state !== 'open') {
+      showNotice(link.state, valuesOf(link), canChange(link.state) ? again : undefined);
+      // Perhaps it is the same person's place, in another browser.
+      if (takesPlaces(link.state) && !inFrame()) {
+        document.querySelector('.notice')?.append(continueButton((joined) => enter(joined.session, { joined })));
+      }
+      return;
+    }
     invitation(mine?.status === 'erased' ? { start_new: true } : {});
   } catch (problem) {
     await spoken;
@@ -128,6 +137,9 @@ const valuesOf = (link) => ({ agent: link.agent_name, moment: momentOf(link.expi
 /** @param {Matter} matter */
 const canChange = (matter) => matter === 'full' || matter === 'paused' || matter === 'away' || matter === 'busy';
 
+/** @param {Matter} matter */
+const takesPlaces = (matter) => matter === 'full' || matter === 'used_up';
+
 /** What is the matter where joining was refused. @param {unknown} problem */
 export const matterOf = (problem) => (problem instanceof Problem && MATTERS[problem.code]) || 'away';
 
@@ -153,10 +165,21 @@ function showInvitation(link, { join, refused, elsewhere }) {
     id: 'name', name: 'name', type: 'text', maxlength: 80, dir: 'auto', autocomplete: 'given-name', enterkeyhint: 'go',
   });
   const passcode = link.requires_passcode && h('input', {
-    id: 'passcode', name: 'passcode', type: 'password', required: true, autocomplete: 'off',
-    'aria-describedby': 'passcode-help passcode-error', enterkeyhint: 'go',
+    id: 'passcode', name: 'passcode', type: 'password', required: true, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false',
+    'aria-describedby': 'passcode-help passcode-error', enterkeyhint: 'go', dir: 'auto',
   });
+  // No input method writes into a field that hides its letters.
+  const reveal = passcode && h('button', {
+    type: 'button', class: 'text-button', 'aria-pressed': 'false', 'aria-controls': 'passcode',
+    onclick: () => {
+      const isShown = passcode.type === 'text';
+      passcode.type = isShown ? 'password' : 'text';
+      reveal && reveal.setAttribute('aria-pressed', String(!isShown));
+      passcode.focus();
+    },
+  }, say('join.passcode_show'));
   const error = h('p', { class: 'error', id: 'passcode-error', role: 'alert' });
+  const errorOfAll = passcode ? null : error;
   const start = h('button', { type: 'submit', class: 'primary wide' }, say('join.start'));
   const place = h('div', { class: 'proof' });
 
@@ -169,18 +192,20 @@ function showInvitation(link, { join, refused, elsewhere }) {
     try {
       await join({
         display_name: name.value.trim() || undefined,
-        passcode: passcode ? passcode.value : undefined,
+        passcode: passcode ? passcode.value.normalize('NFKC').trim() : undefined,
       }, place);
     } catch (problem) {
       const wrong = problem instanceof Problem && /^passcode_(wrong|required)$/.test(problem.code);
       const calledOff = problem instanceof Problem && problem.code === 'called_off';
-      if (!(wrong || calledOff) || !passcode) return refused(problem);
-      if (wrong) {
+      const busy = problem instanceof Problem && matterOf(problem) === 'busy';
+      if (!((wrong || calledOff) && passcode || busy)) return refused(problem);
+      if (busy) error.textContent = busyWords(problem);
+      if (wrong && passcode) {
         error.textContent = say('join.passcode_wrong');
         passcode.setAttribute('aria-invalid', 'true');
       }
-      passcode.select();
-      passcode.focus();
+      (passcode || name).select();
+      (passcode || name).focus();
     }
     start.removeAttribute('aria-disabled');
     start.textContent = say('join.start');
@@ -194,23 +219,27 @@ function showInvitation(link, { join, refused, elsewhere }) {
           ? say('join.from', { agent: link.agent_name, operator: link.operator_name })
           : link.agent_name),
         h('h1', { dir: 'auto' }, link.title),
+        // Said before anything is: no setting takes it away.
+        h('p', { class: 'ai' }, say('join.ai', { agent: link.agent_name })),
         h('p', { class: 'until' },
           h('time', { datetime: link.expires_at }, say('join.until', { moment: momentOf(link.expires_at) })),
           ' · ', say('join.left', { duration: durationOf(millisecondsUntil(link.expires_at)) })),
       ),
-      link.description && h('p', { class: 'description', dir: 'auto' }, link.description),
+      link.description && words(link.description, link.description_html, 'description'),
       link.welcome_message && h('blockquote', {
         class: 'bubble theirs', 'aria-label': say('join.welcome_from', { agent: link.agent_name }),
-      }, h('div', { dir: 'auto' }, link.welcome_message)),
+      }, words(link.welcome_message, link.welcome_html)),
       h('form', { onsubmit: submit },
         passcode && h('div', { class: 'field' },
           h('label', { for: 'passcode' }, say('join.passcode')),
           passcode,
+          reveal,
           h('p', { class: 'help', id: 'passcode-help' }, say('join.passcode_help')),
           error),
         h('div', { class: 'field' },
           h('label', { for: 'name' }, say('join.name'), ' ', h('span', { class: 'quiet' }, say('join.optional'))),
           name),
+        errorOfAll,
         start,
         place,
         h('p', { class: 'quiet promise' }, say('join.promise'))),
@@ -218,6 +247,22 @@ function showInvitation(link, { join, refused, elsewhere }) {
       !inFrame() && continueButton(elsewhere),
     ),
   );
+}
+
+/** Says how long one has to wait. @param {Problem} problem */
+const busyWords = ({ retryAfterMs = 0 }) =>
+  `${say('notice.busy.text')} ${retryAfterMs ? say('join.wait', { duration: durationOf(retryAfterMs, true) }) : ''}`.trim();
+
+/**
+ * The agent's words, as they look in the chat.
+ * @param {string} text
+ * @param {string | undefined} html
+ * @param {string} [className]
+ */
+function words(text, html, className = '') {
+  const element = h('div', { class: `${className} ${html ? 'rich' : 'plain-words'}`.trim(), dir: 'auto' }, html ? null : text);
+  if (html) setAgentHtml(element, html);
+  return element;
 }
 
 /**

@@ -34,7 +34,7 @@ function onLost(why, session) {
  * @param {Session} session
  * @param {Way} [way]
  */
-async function enter(session, { joined, startNew } = {}) {
+async function enter(session, { joined, startNew, canStartNew } = {}) {
   // A frame keeps the address that the page around may show.
   if (!inFrame()) history.replaceState(null, '', `${base}chat/${session.id}`);
   live?.stop();
@@ -44,7 +44,7 @@ async function enter(session, { joined, startNew } = {}) {
   const next = new LiveSession(session, onLost);
   live = next;
   await next.start(joined);
-  if (live === next) showChat(next, startNew);
+  if (live === next) showChat(next, startNew, canStartNew);
 }
 
 /** A reload, another tab, a bookmark: the cookie says whose session this is. @param {string} id */
@@ -85,11 +85,19 @@ function plain(part) {
   }
 }
 
+/** A link's token, as it was sent: on the way signs of a sentence stick to it. @param {string} part */
+const tokenIn = (part) => /[a-z2-7]{40,}/i.exec(part)?.[0].toLowerCase() ?? part;
+
+/** @param {string} part */
+const sessionIn = (part) => /ses_[a-z2-7]+/i.exec(part)?.[0].toLowerCase() ?? part;
+
 async function open() {
   const [page, name] = here().split('/');
   if (page === 'embed' && !(await import('./frame.js')).settleIn()) return;
-  if ((page === 'temp-chat' || page === 'embed') && name) return showLink(plain(name), enter);
-  if (page === 'chat') return name ? openSession(plain(name)) : openOther();
+  // A browser that takes no cookies carries its credential as in a frame.
+  if (page !== 'embed' && !navigator.cookieEnabled) (await import('./frame.js')).carryBearer();
+  if ((page === 'temp-chat' || page === 'embed') && name) return showLink(tokenIn(plain(name)), enter);
+  if (page === 'chat') return name ? openSession(sessionIn(plain(name))) : openOther();
   await speak();
   showNotice('unknown');
 }
@@ -101,5 +109,7 @@ async function forgetGone() {
   }
 }
 
+document.documentElement.dataset.begun = '';
+document.querySelector('.late')?.remove();
 // Only what cannot even be said fails here: a file of this page did not come.
 open().then(forgetGone, showSpeechless);

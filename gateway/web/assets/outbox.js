@@ -13,7 +13,7 @@ import { arrivedIn, isAmong } from './store.js';
 
 const LONGEST_PAUSE_MS = 30_000;
 
-/** @typedef {Pick<Pending, 'state' | 'reason' | 'errors' | 'eventId'>} Progress */
+/** @typedef {Pick<Pending, 'state' | 'reason' | 'errors' | 'eventId' | 'until'>} Progress */
 
 export class Outbox {
   /** @type {Map<string, Progress>} */
@@ -46,9 +46,15 @@ export class Outbox {
 
   /** Everything that is on its way, oldest first. @returns {Pending[]} */
   pending() {
+    /** @type {Progress} what waits holds up all that comes behind it */
+    let ahead = { state: 'sending' };
     return [...this.#accepted.values(), ...this.#kept()]
       .sort((one, other) => one.at - other.at)
-      .map((entry) => ({ ...entry, state: 'sending', ...this.#progress.get(entry.id) }));
+      .map((entry) => {
+        const progress = this.#progress.get(entry.id);
+        if (progress?.state === 'waiting') ahead = progress;
+        return { ...entry, ...ahead, ...progress };
+      });
   }
 
   /** Tries now what waits or has failed. @param {string} id */
@@ -106,9 +112,10 @@ export class Outbox {
           continue;
         }
         this.#failures += 1;
-        this.#set(entry.id, { state: 'waiting', reason: problem.code });
-        const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
-        this.#timer = setTimeout(() => this.flush(), Math.max(pause, problem.retryAfterMs ?? 0));
+        const usual = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+        const pause = Math.max(usual, problem.retryAfterMs ?? 0);
+        this.#set(entry.id, { state: 'waiting', reason: problem.code, until: Date.now() + pause });
+        this.#timer = setTimeout(() => this.flush(), pause);
         return;
       }
     }

@@ -2,12 +2,13 @@
  * A question card: a form while it is open, afterwards what was answered. One simple choice becomes quick replies.
  */
 
-import { announce, fill, h, icon } from './dom.js';
+import { announce, cardPlace, fill, h, icon } from './dom.js';
 import { fieldControl, optionsOf } from './fields.js';
+import { setAgentHtml } from './html-policy.js';
 import { readJson, remove, sessionPrefix, write } from './storage.js';
 import { terms } from './terms.js';
 import { unsentWords } from './unsent.js';
-import { calendarDate, momentOf, say, sayCode } from './words.js';
+import { calendarDate, momentOf, numberIn, say, sayCode } from './words.js';
 
 /** @import { Answered, ClosedData, Closing, EventOf, Field, FieldChanges, FieldValue, FieldValues, Pending, QuestionData } from '../contract.d.ts' */
 /** @import { Child } from './dom.js' */
@@ -37,7 +38,7 @@ export function questionCard(event, answer, pending, state, live) {
     key: event.id,
     from: 'agent',
     version: made + answer?.spoke,
-    make: () => h('div', { class: 'card', role: 'group', 'aria-labelledby': `${event.id}-intro` }),
+    make: () => cardPlace(event.id),
     update: (element) => {
       // A card is read out when it comes, not whenever something in it changes.
       if (element.firstChild) element.setAttribute('aria-live', 'off');
@@ -52,11 +53,15 @@ export function questionCard(event, answer, pending, state, live) {
       element.dataset.made = made;
       const [only] = question.fields;
       const words = question.intro ?? (isQuick(question) ? only.label : '');
-      const heading = h('h2', { class: words ? 'intro' : 'unseen', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
+      const heading = h('div', { role: 'heading', 'aria-level': 2, class: words ? 'intro' : 'unseen', id: `${event.id}-intro`, tabindex: -1, dir: 'auto' },
         words || state.session.agent_name);
+      if (question.intro && question.intro_html) {
+        heading.classList.add('rich');
+        setAgentHtml(heading, question.intro_html);
+      }
       const show = (/** @type {Child[]} */ ...content) => {
         const hadFocus = element.contains(document.activeElement);
-        fill(element, heading, ...content);
+        fill(element, h('p', { class: 'speaker' }, h('bdi', {}, `${state.session.agent_name} · ${say('chat.ai')}`)), heading, ...content);
         if (hadFocus) heading.focus({ preventScroll: true });
       };
       const showForm = (/** @type {FieldValues} */ values) => show(form(question, values, known, pending, live), onTerms());
@@ -261,6 +266,7 @@ function summary(question, values, unsaid) {
  */
 function inWords(field, value) {
   if (field.type === 'date') return calendarDate(String(value));
+  if (field.type === 'number') return numberIn(Number(value));
   if (field.type === 'rating') return say('question.stars', { count: Number(value) });
   const labels = (optionsOf(field) ?? [])
     .filter((option) => (Array.isArray(value) ? value.includes(String(option.value)) : option.value === value))

@@ -165,6 +165,12 @@ export function readByAgent({ log }) {
   return mark ? log.findLastIndex((event) => event.cursor === mark.data.upto) + 1 : 0;
 }
 
+/** Whether the agent has all that was written, and owes a reply: what it has not read it does not think about. @param {State} state */
+export function isThinking(state) {
+  const newest = state.log.findLastIndex((event) => event.type === 'answer' || (event.type === 'message' && event.data.from === 'chatter'));
+  return state.session.agent_state === 'thinking' && newest < readByAgent(state);
+}
+
 /**
  * What became of each question: an answer leaves alone what it does not name. What was complete when the agent went on is closed, also
  * in a chat that began before that was told.

@@ -4,13 +4,15 @@
  */
 
 import { h, icon } from './dom.js';
-import { entriesOf, sourcesOf } from './entries.js';
+import { entriesOf, fetchCards, lacksCards, sourcesOf } from './entries.js';
+import { isThinking } from './store.js';
 import { say } from './words.js';
 
 /** @import { Entry } from './entries.js' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
+const FETCHES_AGAIN_MS = 5_000;
 /** As near as this to the end counts as being there, in pixels. */
 const NEAR_END = 80;
 
@@ -67,7 +69,10 @@ export function timeline(live, onNews) {
   /** Goes to the end, but not past the beginning of what is new. @param {HTMLElement} element */
   const reveal = (element) => {
     toEnd();
-    if (element.offsetTop < scroller.scrollTop) scroller.scrollTop = element.offsetTop - 12;
+    if (element.offsetTop >= scroller.scrollTop) return;
+    scroller.scrollTop = element.offsetTop - 12;
+    // Nothing that takes or gives room moves it on from there.
+    atEnd = false;
   };
   // The keyboard, a longer draft or a rotated phone take room: who was at the end stays there.
   new ResizeObserver(() => {
@@ -75,8 +80,26 @@ export function timeline(live, onNews) {
     if (atEnd) toEnd();
   }).observe(scroller);
 
+  let isFetching = false;
+  /** Fetches what draws questions, as often as it takes. */
+  function fetchAll() {
+    if (isFetching) return;
+    isFetching = true;
+    fetchCards().then(() => {
+      sources = [];
+      const wasAtEnd = atEnd;
+      update(live.state);
+      const newest = log.querySelector(':scope > .card:last-child');
+      if (wasAtEnd && newest instanceof HTMLElement) reveal(newest);
+    }, () => setTimeout(() => {
+      isFetching = false;
+      if (!live.closed.aborted) fetchAll();
+    }, FETCHES_AGAIN_MS));
+  }
+
   /** @param {State} state */
   function update(state) {
+    if (lacksCards(state)) fetchAll();
     const before = sources;
     sources = sourcesOf(state);
     if (sources.every((source, index) => source === before[index])) {
@@ -116,6 +139,10 @@ export function timeline(live, onNews) {
       if (atEnd) reveal(ending);
       showJump();
     },
+    /** It has grown. @param {HTMLElement} ending */
+    closed: (ending) => {
+      if (atEnd) reveal(ending);
+    },
     unread: () => unread,
     seen: () => {
       unread = 0;
@@ -154,10 +181,11 @@ function draw(log, drawn, entries) {
  * @param {HTMLElement} doing
  * @param {State} state
  */
-function showDoing(doing, { session, agentTyping }) {
+function showDoing(doing, state) {
+  const { session, agentTyping, connection } = state;
   const open = session.status === 'active' || session.status === 'idle';
-  const busy = agentTyping || session.agent_state === 'thinking';
-  doing.hidden = !open || !busy;
+  const busy = agentTyping || isThinking(state);
+  doing.hidden = !open || !busy || connection === 'offline';
   const words = /** @type {Element} */ (doing.lastElementChild);
   words.textContent = say(agentTyping ? 'agent.is_typing' : 'agent.is_thinking', { agent: session.agent_name });
 }

@@ -29,7 +29,8 @@ let locale = 'en';
  * @param {string | null} [wanted] BCP 47
  */
 export async function speak(wanted) {
-  const candidates = [...(wanted ? [wanted] : []), ...navigator.languages];
+  const own = (navigator.languages?.length ? navigator.languages : [navigator.language]).flatMap(readable);
+  const candidates = [...readable(wanted), ...own];
   const chosen = candidates.find((tag) => base(tag) in LANGUAGES) ?? 'en';
   try {
     catalogue = (await LANGUAGES[base(chosen)]()).words;
@@ -38,9 +39,26 @@ export async function speak(wanted) {
     throw error;
   }
   // A reader's own region decides how dates look, where it is the same language.
-  locale = navigator.languages.find((tag) => base(tag) === base(chosen)) ?? chosen;
+  locale = own.find((tag) => base(tag) === base(chosen)) ?? chosen;
   document.documentElement.lang = chosen;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(base(chosen)) ? 'rtl' : 'ltr';
+}
+
+/**
+ * A tag as `Intl` reads it: systems add to theirs what is no part of BCP 47 (`en-US@posix`, `de_DE.UTF-8`).
+ * @param {string | null | undefined} tag
+ * @returns {string[]}
+ */
+function readable(tag) {
+  const plain = (tag ?? '').replace(/_/g, '-');
+  for (const candidate of [plain, plain.replace(/[^a-z0-9-].*/i, ''), plain.replace(/[^a-z].*/i, '')]) {
+    try {
+      return Intl.getCanonicalLocales(candidate || []);
+    } catch {
+      // A shorter one may do.
+    }
+  }
+  return [];
 }
 
 /** @param {string} tag */
@@ -87,6 +105,17 @@ export function sayCode(group, code, otherwise, values) {
  */
 const formFor = (count, forms) => forms[new Intl.PluralRules(locale).select(count)] ?? forms.other;
 
+/** What the reader's language writes before decimals. */
+export const decimalSign = () =>
+  new Intl.NumberFormat(locale, { numberingSystem: 'latn' }).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value ?? '.';
+
+/** A number as the reader's language writes it. @param {number} value */
+export const numberIn = (value) => new Intl.NumberFormat(locale, { maximumFractionDigits: 15 }).format(value);
+
+/** A moment, whole. @param {string | Date} moment */
+export const wholeMoment = (moment) =>
+  new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' }).format(new Date(moment));
+
 /** A time of day. @param {string | Date} moment */
 export const timeOf = (moment) => new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(new Date(moment));
 
@@ -118,9 +147,14 @@ function daysFromToday(date) {
 /** @param {number} day */
 const relativeDay = (day) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(day, 'day');
 
-/** A length of time in its largest unit, rounded up. @param {number} milliseconds */
-export function durationOf(milliseconds) {
+/**
+ * A length of time in its largest unit, rounded up.
+ * @param {number} milliseconds
+ * @param {boolean} [exact] to the second, below a minute
+ */
+export function durationOf(milliseconds, exact) {
   // Clocks differ by moments, which add no minute.
+  if (milliseconds < 55_000 && milliseconds > 0 && exact) return amount(Math.ceil(milliseconds / 1000), 'second');
   const minutes = Math.max(1, Math.ceil(milliseconds / 60_000 - 0.1));
   if (minutes < 120) return amount(minutes, 'minute');
   if (minutes < 48 * 60) return amount(Math.round(minutes / 60), 'hour');

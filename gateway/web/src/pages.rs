@@ -1,20 +1,32 @@
 //! The pages: one static shell for every chat, the files that it loads, and a home page for visitors without a link.
 
+use std::sync::LazyLock;
+
 use app::{App, Config};
 use askama::Template;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 use tower_http::compression::CompressionLayer;
 
 use crate::assets::{ASSETS, asset};
 
+/// Says something in place of a script that does not come, or that the browser cannot read: for that it stands in the page itself.
+const LATE: &str = include_str!("../templates/late.js");
+/// Its hash, by which the policy lets it run (CSP 3, section 2.3.1).
+static LATE_HASH: LazyLock<String> = LazyLock::new(|| BASE64.encode(&Sha256::digest(LATE)));
+
 /// Only our own files, and no markup from strings but what `tempchat` lets through (Trusted Types).
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; require-trusted-types-for 'script'; trusted-types tempchat; frame-ancestors ";
+
+const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The pages, as they are at the service's public address; cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,6 +49,8 @@ struct Home<'a> {
 }
 
 impl Shell<'_> {
+    const LATE: &'static str = LATE;
+
     fn asset(&self, name: &str) -> String {
         format!("{}{}", self.prefix, ASSETS.address(name))
     }
@@ -58,7 +72,13 @@ impl Pages {
     /// Returns the shell, which pages of these origins may show in a frame.
     pub(crate) fn framed_shell(&self, origins: &[String]) -> Response {
         let mut response = html(&self.shell);
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy(origins));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, policy(origins));
+        // Pages that isolate themselves show only frames that do so too, and say that others may show them (HTML, section 7.1.4).
+        if !origins.is_empty() {
+            headers.insert(EMBEDDER_POLICY, HeaderValue::from_static("require-corp"));
+            headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+        }
         response
     }
 }
@@ -75,10 +95,16 @@ pub(crate) fn routes(Pages { shell, home }: &Pages) -> Router<App> {
     };
     Router::new()
         .route("/", show(home))
-        // The same bytes for every link and session.
+        // The same bytes for every link and session. What sticks to an address on its way, or was lost of it, is for the page to see.
+        .route("/temp-chat", show(shell))
+        .route("/temp-chat/", show(shell))
         .route("/temp-chat/{token}", show(shell))
+        .route("/temp-chat/{token}/{*rest}", show(shell))
+        .route("/temp-chat/{token}/", show(shell))
         .route("/chat", show(shell))
+        .route("/chat/", show(shell))
         .route("/chat/{session_id}", show(shell))
+        .route("/chat/{session_id}/", show(shell))
         .route("/assets/{hash}/{file}", get(asset))
         .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }))
         .layer(CompressionLayer::new())
@@ -90,7 +116,8 @@ fn policy(origins: &[String]) -> HeaderValue {
     let is_plain = |origin: &&String| origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/[]-_".contains(&byte));
     let ancestors: Vec<_> = origins.iter().filter(is_plain).map(String::as_str).collect();
     let ancestors = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
-    HeaderValue::try_from(format!("{POLICY}{ancestors}")).expect("an origin is visible ASCII")
+    HeaderValue::try_from(format!("script-src 'self' 'sha256-{}'; {POLICY}{ancestors}", *LATE_HASH))
+        .expect("an origin is visible ASCII")
 }
 
 fn html(page: &Bytes) -> Response {
@@ -125,7 +152,11 @@ mod tests {
     fn the_shell_has_nothing_inline_that_its_policy_forbids() {
         let shell = shell_at("https://x.example");
         assert!(!shell.contains("<style") && !shell.contains("style=") && !shell.contains("onclick"));
-        assert!(shell.matches("<script").count() == shell.matches("<script type=\"module\" src=").count());
+        assert_eq!(shell.matches("<script").count(), 2);
+        assert_eq!(shell.matches("<script type=\"module\" src=").count(), 1);
+        let inline = shell.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+        let hash = BASE64.encode(&Sha256::digest(inline));
+        assert!(policy(&[]).to_str().unwrap().contains(&format!("'sha256-{hash}'")), "{inline}");
     }
 
     #[test]

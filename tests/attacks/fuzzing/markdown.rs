@@ -20,6 +20,7 @@ const ELEMENTS: &[&str] = &[
     "p",
     "pre",
     "strong",
+    "sup",
     "table",
     "tbody",
     "td",
@@ -28,7 +29,7 @@ const ELEMENTS: &[&str] = &[
     "tr",
     "ul",
 ];
-const ATTRIBUTES: &[&str] = &["href", "rel", "start", "target"];
+const ATTRIBUTES: &[&str] = &["align", "href", "rel", "start", "target"];
 const SCHEMES: &[&str] = &["http://", "https://", "mailto:", "tel:"];
 
 pub(crate) fn run(bytes: &[u8]) {
