@@ -9,7 +9,7 @@ import { questionCard } from './question.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
 import { dayOf, momentOf, say, sayCode, timeOf } from './words.js';
 
-/** @import { ChatEvent, MessageData, Pending } from '../contract.d.ts' */
+/** @import { Answered, ChatEvent, EventOf, MessageData, Pending } from '../contract.d.ts' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
@@ -62,7 +62,8 @@ export function entriesOf(state, live) {
       entries.push(message(line, line.message, { last, mark }, state, live));
     } else if (line.event?.type === 'question') {
       const { question_id: id } = line.event.data;
-      entries.push(questionCard(line.event, answers.get(id), sending.get(id), state, live));
+      const card = line.event.data.allow ? decisionCard : questionCard;
+      entries.push(card(line.event, answers.get(id), sending.get(id), state, live));
     } else if (line.event) {
       const words = noteWords(line.event, state);
       if (words) entries.push(note(line.event.id, words, 'note-line'));
@@ -70,6 +71,26 @@ export function entriesOf(state, live) {
   });
   return entries;
 }
+
+/**
+ * A decision's card, which is fetched when there is one; until then, and where it cannot be, its words.
+ * @param {EventOf<'question'>} event
+ * @param {Answered | undefined} answer
+ * @param {Pending | undefined} pending
+ * @param {State} state
+ * @param {LiveSession} live
+ * @returns {Entry}
+ */
+const decisionCard = (event, answer, pending, state, live) => ({
+  key: event.id,
+  from: 'agent',
+  version: JSON.stringify([answer, pending, state.session.status]),
+  make: () => h('div', { class: 'card decision', role: 'group', dir: 'auto' }, event.data.text),
+  update: async (element) => {
+    const { showDecision } = await import('./decision.js');
+    showDecision(element, event, answer, pending, state, live);
+  },
+});
 
 /**
  * A line of the conversation: from the log, or on its way there.
