@@ -15,7 +15,7 @@ import { say, sayCode } from './words.js';
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 /** @typedef {{ choice: Choice, words: string }} Draft what somebody is writing, and for which choice */
-/** @typedef {{ question: QuestionData, live: LiveSession, element: HTMLElement, id: string }} Card */
+/** @typedef {{ question: QuestionData, live: LiveSession, element: HTMLElement, id: string, refused?: Pending }} Card `refused`: the last verdict, where the server had something against it */
 
 /** As near as this to the end counts as being there, in pixels. */
 const NEAR_END = 80;
@@ -51,12 +51,12 @@ export function showDecision(element, event, answer, pending, state, live) {
   const isNews = element.dataset.made !== undefined;
   element.dataset.made = made;
   /** @type {Card} */
-  const card = { question, live, element, id: event.id };
+  const card = { question, live, element, id: event.id, refused };
   const words = wordsHere();
   if (decided) {
     const told = outcome(decided, words);
     if (isNews) announce(told);
-    return show(card, h('p', { class: 'closing' }, told), shown(decided), leftUnsent(card, refused));
+    return show(card, h('p', { class: 'closing' }, told), shown(decided), leftUnsent(card));
   }
   if (pending && !refused) {
     const word = pending.state === 'waiting' ? 'question.waiting' : 'question.sending';
@@ -68,13 +68,12 @@ export function showDecision(element, event, answer, pending, state, live) {
     const agent = state.session.agent_name;
     const told = closing === 'withdrawn' || closing === 'replaced' ? say(`question.${closing}`, { agent })
       : refused?.reason === 'question_closed' ? say('question.closed') : say('question.session_ended');
-    const unsent = leftUnsent(card, refused);
+    const unsent = leftUnsent(card);
     if (isNews && unsent) announce(told);
     const reason = answer?.closed?.reason;
     return show(card, payload(card), error, h('p', { class: 'help' }, told), reason && h('p', { dir: 'auto' }, reason), unsent);
   }
-  if (refused) keepAsDraft(card, refused);
-  const draft = /** @type {Draft | null} */ (readJson(draftOf(card)));
+  const draft = draftIn(card);
   if (draft && question.allow?.includes(draft.choice)) return compose(card, draft, error);
   return choose(card, error);
 }
@@ -113,7 +112,7 @@ function choose(card, error) {
   const choices = (question.allow ?? []).map((choice) => (choice === 'approve'
     ? confirmButton({
       label: words.approve, confirm: words.approve_confirm, class: 'option',
-      act: () => live.decide({ question_id: question.question_id, verdict: 'approve' }),
+      act: () => send(card, { question_id: question.question_id, verdict: 'approve' }),
     })
     : h('button', { type: 'button', class: 'option', onclick: () => compose(card, { choice, words: '' }, null, true) }, words[choice])));
   show(card, payload(card), error, h('div', { class: 'choices' }, ...choices), terms(question, null, false, live));
@@ -143,13 +142,12 @@ function compose(card, draft, error, isChosen) {
       area.focus();
       return;
     }
-    remove(draftOf(card));
-    live.decide(verdict);
+    send(card, verdict);
   };
   const back = h('button', {
     type: 'button', class: 'text-button',
     onclick: () => {
-      remove(draftOf(card));
+      forget(card);
       choose(card, null);
     },
   }, words.back);
@@ -165,21 +163,21 @@ function compose(card, draft, error, isChosen) {
  * Reads what was written, or says what is wrong with it.
  * @param {Card} card
  * @param {Choice} choice
- * @param {string} written
+ * @param {string} typed
  * @param {string} original
  * @returns {Verdict | string}
  */
-function read({ question }, choice, written, original) {
+function read({ question }, choice, typed, original) {
   const words = wordsHere();
   const { question_id } = question;
-  if ([...written].length > LONGEST[choice]) return say('question.too_long', { count: LONGEST[choice] });
-  if (choice === 'reject') return written.trim() ? { question_id, verdict: choice, reason: written } : { question_id, verdict: choice };
-  if (!written.trim()) return say('question.missing');
-  if (choice === 'respond') return { question_id, verdict: choice, reason: written };
-  if (written === original) return words.unchanged;
-  if (question.format !== 'json') return { question_id, verdict: choice, edited: written };
+  if ([...typed].length > LONGEST[choice]) return say('question.too_long', { count: LONGEST[choice] });
+  if (choice === 'reject') return typed.trim() ? { question_id, verdict: choice, reason: typed } : { question_id, verdict: choice };
+  if (!typed.trim()) return say('question.missing');
+  if (choice === 'respond') return { question_id, verdict: choice, reason: typed };
+  if (typed === original) return words.unchanged;
+  if (question.format !== 'json') return { question_id, verdict: choice, edited: typed };
   try {
-    return { question_id, verdict: choice, edited: JSON.parse(written) };
+    return { question_id, verdict: choice, edited: JSON.parse(typed) };
   } catch {
     return words.not_json;
   }
@@ -191,27 +189,41 @@ const draftOf = ({ live, question }) => `${sessionPrefix(live.id)}card:${questio
 /** @param {Card} card @param {Draft} draft */
 const keep = (card, draft) => write(draftOf(card), JSON.stringify(draft));
 
-/** Takes back what was refused, so that it can be mended. @param {Card} card @param {Pending} refused */
-function keepAsDraft(card, refused) {
-  if (!refused.answer || !('verdict' in refused.answer)) return;
-  const { verdict, edited, reason } = refused.answer;
-  const text = edited === undefined ? reason ?? '' : typeof edited === 'string' ? edited : JSON.stringify(edited, null, 2);
-  if (verdict !== 'approve') keep(card, { choice: verdict, words: text });
-  card.live.outbox.discard(refused.id);
+/** What is being written: in the browser's store, or what was refused. @param {Card} card @returns {Draft | null} */
+function draftIn(card) {
+  const kept = /** @type {Draft | null} */ (readJson(draftOf(card)));
+  const answer = card.refused?.answer;
+  if (kept || !answer || !('verdict' in answer) || answer.verdict === 'approve') return kept;
+  const { verdict: choice, edited, reason } = answer;
+  return { choice, words: edited === undefined ? reason ?? '' : written(edited) };
 }
 
-/** What was written and not sent before it was closed, if anything. @param {Card} card @param {Pending} [refused] */
-function leftUnsent(card, refused) {
-  if (refused) keepAsDraft(card, refused);
-  const draft = /** @type {Draft | null} */ (readJson(draftOf(card)));
-  return draft?.words ? unsentWords(draft.words, () => remove(draftOf(card))) : null;
+/** Lets go of what was written. @param {Card} card */
+function forget(card) {
+  remove(draftOf(card));
+  if (card.refused) card.live.outbox.discard(card.refused.id);
 }
+
+/** @param {Card} card @param {Verdict} verdict */
+function send(card, verdict) {
+  forget(card);
+  card.live.decide(verdict);
+}
+
+/** What was written and not sent before it was closed, if anything. @param {Card} card */
+function leftUnsent(card) {
+  const draft = draftIn(card);
+  return draft?.words ? unsentWords(draft.words, () => forget(card)) : null;
+}
+
+/** An edited payload, to be read. @param {unknown} edited */
+const written = (edited) => (typeof edited === 'string' ? edited : JSON.stringify(edited, null, 2));
 
 /** @param {DecisionData} decided @param {ReturnType<typeof wordsHere>} words */
 const outcome = ({ verdict }, words) => words[verdict];
 
 /** What the person wrote with it. @param {DecisionData} decided */
 function shown({ edited, reason }) {
-  if (edited !== undefined) return exactly(typeof edited === 'string' ? edited : JSON.stringify(edited, null, 2));
+  if (edited !== undefined) return exactly(written(edited));
   return reason ? h('p', { dir: 'auto' }, reason) : null;
 }

@@ -86,10 +86,8 @@ const decisionCard = (event, answer, pending, state, live) => ({
   from: 'agent',
   version: JSON.stringify([answer, pending, state.session.status]),
   make: () => h('div', { class: 'card decision', role: 'group', dir: 'auto' }, event.data.text),
-  update: async (element) => {
-    const { showDecision } = await import('./decision.js');
-    showDecision(element, event, answer, pending, state, live);
-  },
+  update: (element) => import('./decision.js').then(
+    ({ showDecision }) => showDecision(element, event, answer, pending, state, live), () => {}),
 });
 
 /**
