@@ -2,18 +2,18 @@
 //! them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use domain::link::Questions;
-use domain::session::{Asked, Command, Question, Rejection, Session, Wish};
-use domain::{Address, Millis, QuestionId, Rejected, Root, Sealed, link};
+use domain::session::{Asked, Command, Question, Rejection, Wish};
+use domain::{Address, Millis, QuestionId, Sealed, link};
 use forms::{Answer, Form};
 use nats::{Actor, Field, Text};
 use serde_json::Value;
 
-use crate::executor::{Outcome, Request};
+use crate::answering::Given;
+use crate::executor::Request;
 use crate::seal::Seal;
-use crate::talking::{SESSIONS_SEEN_WITHIN, author, command_name};
+use crate::talking::{author, command_name};
 use crate::{Commands, Issuer, Receipt, Refusal};
 
 /// On which terms an agent asks; what silence means is said by the form.
@@ -52,7 +52,7 @@ impl Commands {
         let if_silent = form.silence().map(|silence| seal.text(Field::IfSilent, &silence.to_document()));
         let (from, fields, required) = (author(actor), form.count(), form.required());
         let form = seal.text(Field::Form, &document);
-        let wish = Wish { is_final, answer_within, if_silent, replaces };
+        let wish = Wish { is_final, answer_within, if_silent, replaces, decision: None };
         let command = issuer.bind(Command::Ask { question, from, form, fields, required, wish });
         let receipt = self.send_spending(session, Request { id, fingerprint, actor, command }).await?;
         Ok((question, receipt))
@@ -90,31 +90,12 @@ impl Commands {
         let id = self.inner.derived.command(&session, &command_name(Actor::Chatter, answer_id));
         let given = serde_json::to_vec(values).expect("values are JSON");
         let fingerprint = key.fingerprint(&[b"answer", question.bytes(), &given]);
-        for age in [SESSIONS_SEEN_WITHIN, Duration::ZERO] {
-            let look = |root: &Root<Session>| {
-                (root.replay(&id, &fingerprint), root.state.questions.get(&question).cloned(), root.state.ended)
-            };
-            let (replay, known, ended) = self.inner.sessions.look(session, age, look).await?;
-            match replay {
-                Ok(Some(answer)) => return Ok(self.receipt(session.agent, &Outcome { command: id, answer, replayed: true })),
-                Err(Rejected::IdReused | Rejected::Rule(_)) => return Err(Refusal::IdReused),
-                Ok(None) => {}
-            }
-            if let Some((reason, _)) = ended {
-                return Err(Refusal::Session(Rejection::Ended { reason }));
-            }
-            // Another process may have asked the question a moment ago: read the newest state.
-            let Some(known) = known else { continue };
-            let seal = Seal { key: &key, address: session, id };
-            let command = self.checked(&seal, question, &known, values).await?;
-            let answered = self.send_spending(session, Request { id, fingerprint, actor: Actor::Chatter, command }).await;
-            return self.watch(session, id, false, answered).await;
-        }
-        Err(Refusal::Session(Rejection::QuestionUnknown { question }))
+        let seal = Seal { key: &key, address: session, id };
+        self.answer_by(&seal, question, fingerprint, Given::Values(values)).await
     }
 
     /// Checks values against the form of their question, and seals them.
-    async fn checked(
+    pub(crate) async fn checked(
         &self,
         seal: &Seal<'_>,
         question: QuestionId,
@@ -122,6 +103,9 @@ impl Commands {
         values: &BTreeMap<String, Value>,
     ) -> Result<Command, Refusal> {
         let form = known.form.as_ref().ok_or(Refusal::Session(Rejection::QuestionClosed))?;
+        if known.terms.decision.is_some() {
+            return Err(Refusal::Session(Rejection::AnswerMismatch));
+        }
         let Some(form) = self.form(seal.address, form).await? else {
             return Err(Refusal::Session(Rejection::Erased));
         };

@@ -7,10 +7,12 @@
 mod admissions;
 mod agent_days;
 mod agents;
+mod answering;
 mod asking;
 mod beginning;
 mod cache_weight;
 pub mod clock;
+mod deciding;
 mod devices;
 mod ending;
 mod executor;
@@ -44,6 +46,7 @@ use domain::{Address, Policy};
 use nats::{ApiKeys, Backbone, DataKey, Derived};
 
 pub use agents::{KEYS_SEEN_WITHIN, NewKey, Principal};
+pub use answering::Verdict;
 pub use asking::Asking;
 pub use devices::{HandedOver, Offered};
 pub use issuer::Issuer;

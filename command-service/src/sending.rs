@@ -114,6 +114,7 @@ fn reserve_of(command: &session::Command) -> Reserve {
         | session::Command::Post { .. }
         | session::Command::Ask { .. }
         | session::Command::Answer { .. }
+        | session::Command::Decide { .. }
         | session::Command::Withdraw { .. }
         | session::Command::TimeOutQuestions
         | session::Command::PlanEnd { .. }

@@ -107,10 +107,23 @@ id!(/** One of an agent's API keys. */ KeyId, "key_");
 id!(/** A temporary chat link. */ LinkId, "lnk_");
 id!(/** One person's chat. */ SessionId, "ses_");
 id!(/** A question that an agent asked in a session. */ QuestionId, "qst_");
+id!(/** What is signed of a decision's outcome; a decision has one. */ ReceiptId, "rcp_");
 id!(/** A browser that a session is open in, derived from its secret client id. */ DeviceId, "dev_");
 id!(/** A code that lets another device into a session, as a keyed hash. */ HandoffId, "hnd_");
 id!(/** One attempt to change something; the same attempt repeated carries the same id. */ CommandId, "cmd_");
 id!(/** What a command asked for, as a keyed hash: tells a repeat from another use of the same id. */ Fingerprint, "fpr_");
+
+impl From<QuestionId> for ReceiptId {
+    fn from(decision: QuestionId) -> Self {
+        Self(decision.0)
+    }
+}
+
+impl From<ReceiptId> for QuestionId {
+    fn from(receipt: ReceiptId) -> Self {
+        Self(receipt.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {

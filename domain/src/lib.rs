@@ -19,8 +19,8 @@ mod time;
 
 pub use aggregate::{Address, Aggregate, Decision, Issued, Rejected, Root, Target};
 pub use budget::Budget;
-pub use id::{AgentId, CommandId, DeviceId, Fingerprint, HandoffId, IdError, KeyId, LinkId, QuestionId, SessionId};
+pub use id::{AgentId, CommandId, DeviceId, Fingerprint, HandoffId, IdError, KeyId, LinkId, QuestionId, ReceiptId, SessionId};
 pub use memory::{Memory, Remembered};
 pub use policy::Policy;
-pub use sealed::Sealed;
+pub use sealed::{HashLength, SaltedHash, Sealed};
 pub use time::{Millis, Timestamp};

@@ -25,3 +25,27 @@ impl Sealed {
         Self { bytes: Bytes::new(), characters: 0, fingerprint: Fingerprint::new([0; 16]) }
     }
 }
+
+/// A hash of a text behind a salt that is sealed: without the salt it tells nothing of the text, not even whether it is the same as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Bytes", try_from = "Bytes")]
+pub struct SaltedHash(pub [u8; 32]);
+
+/// The error for bytes that are no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hash has 32 bytes")]
+pub struct HashLength;
+
+impl From<SaltedHash> for Bytes {
+    fn from(hash: SaltedHash) -> Self {
+        Self::copy_from_slice(&hash.0)
+    }
+}
+
+impl TryFrom<Bytes> for SaltedHash {
+    type Error = HashLength;
+
+    fn try_from(bytes: Bytes) -> Result<Self, HashLength> {
+        bytes.as_ref().try_into().map(Self).map_err(|_| HashLength)
+    }
+}

@@ -1,10 +1,11 @@
-//! Typed questions and their answers: what may be asked, whether an answer fits, and both as plain text. Pure.
+//! Typed questions and their answers, and decisions over a payload: what may be asked, whether an answer fits, and both as plain text. Pure.
 //!
 //! An agent gives [`Field`]s; [`Form::new`] checks them. A chatter gives values; [`Form::check`] makes typed [`Values`] of them, or says
 //! for each field what is wrong. Bit `n` of a mask stands for field `n`: rules and rows count by masks, and need no word of a form.
 
 mod answer;
 mod check;
+mod decision;
 mod field;
 mod form;
 mod plain_text;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use answer::Answer;
 pub use check::Values;
+pub use decision::{Decision, Format, Outcome, salted};
 pub use field::{Choice, Field, Kind, Limit};
 pub use form::Form;
 
@@ -32,7 +34,8 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub(crate) fn new(key: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+    /// Says what is wrong with one field.
+    pub fn new(key: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
         Self { key: key.into(), code, detail: detail.into() }
     }
 }

@@ -121,6 +121,29 @@ export interface QuestionData {
   answer_by?: string;
   /** The values that count if nothing is written. */
   if_silent?: FieldValues;
+  /** What may be chosen; of a decision only, which has no fields. */
+  allow?: Choice[];
+  subject?: string;
+  /** The very text that is decided about. */
+  payload?: string;
+  format?: 'text' | 'json';
+}
+
+export type Choice = 'approve' | 'reject' | 'edit' | 'respond';
+
+/** What a person decides. */
+export interface Verdict {
+  question_id: string;
+  verdict: Choice;
+  edited?: unknown;
+  reason?: string;
+}
+
+export interface DecisionData {
+  question_id: string;
+  verdict: 'approved' | 'edited' | 'rejected' | 'responded' | 'timed_out';
+  edited?: unknown;
+  reason?: string;
 }
 
 export type Closing = 'answered' | 'replaced' | 'withdrawn' | 'timed_out' | 'session_ended';
@@ -158,6 +181,7 @@ interface EventDataByType {
   message: MessageData;
   question: QuestionData;
   answer: AnswerData;
+  decision: DecisionData;
   question_closed: ClosedData;
   end_planned: { at: string };
   end_called_off: { by: string };
@@ -216,7 +240,7 @@ export interface Outgoing {
   id: string;
   at: number;
   message?: string;
-  answer?: { question_id: string; values: FieldChanges };
+  answer?: { question_id: string; values: FieldChanges } | Verdict;
 }
 
 /** An outgoing entry and how far it has come. */

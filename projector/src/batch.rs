@@ -6,7 +6,7 @@ use sqlx::types::Uuid;
 
 use crate::fold::{Needs, Rows};
 use crate::table::sums::{self, Sign, Sums};
-use crate::table::{admission, agent, event, link, question, read_mark, scheduled, session, unread};
+use crate::table::{admission, agent, event, link, question, read_mark, receipt, scheduled, session, unread};
 
 /// Writes what commits make of the rows.
 pub(crate) async fn write(connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
@@ -75,6 +75,7 @@ async fn save(connection: &mut PgConnection, rows: &Rows) -> sqlx::Result<()> {
     save!(rows.admissions, admission::save);
     save!(rows.questions, question::save);
     save!(rows.read_marks, read_mark::save);
+    receipt::save(connection, &rows.receipts).await?;
     event::save(connection, &rows.events).await?;
     unread::save(connection, &rows.unread).await?;
     scheduled::save(connection, &rows.schedule).await

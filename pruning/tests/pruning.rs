@@ -110,7 +110,7 @@ impl World {
     /// Lists every row of the read models, without what a rebuild numbers anew.
     async fn dump(&self) -> String {
         self.rows_are_there().await;
-        self.dump_of(&["agent", "agent_key", "link", "session", "admission", "question", "read_mark", "event"]).await
+        self.dump_of(&["agent", "agent_key", "link", "session", "admission", "question", "read_mark", "receipt", "event"]).await
             + &self.sums().await
     }
 

@@ -94,7 +94,7 @@ macro_rules! open_rows {
                 -- The commit of the start also holds the welcome message, which counts as read.
                 AND event.sequence > greatest(read_mark.upto, open.started_sequence)
                 AND event.actor = 'chatter'
-                AND event.type IN ('session.message_posted', 'session.question_answered')
+                AND event.type IN ('session.message_posted', 'session.question_answered', 'session.decision_made')
             ) AS unread
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(bit_count((((1 << question.fields) - 1) & ~question.answered)::BIT(8))), 0)::BIGINT AS fields

@@ -83,8 +83,11 @@ fn sealed(event: &AnyEvent) -> Option<(Field, &Sealed)> {
             display_name.as_ref().map(|text| (Field::DisplayName, text))
         }
         AnyEvent::Session(session::Event::MessagePosted { text, .. }) => Some((Field::Message, text)),
-        AnyEvent::Session(session::Event::QuestionAsked { form, .. }) => Some((Field::Form, form)),
+        AnyEvent::Session(session::Event::QuestionAsked { form, terms, .. }) => {
+            Some((if terms.decision.is_some() { Field::Decision } else { Field::Form }, form))
+        }
         AnyEvent::Session(session::Event::QuestionAnswered { values, .. }) => Some((Field::Values, values)),
+        AnyEvent::Session(session::Event::DecisionMade { document, .. }) => Some((Field::Outcome, document)),
         AnyEvent::Session(session::Event::QuestionClosed { values: Some(values), .. }) => Some((Field::IfSilent, values)),
         AnyEvent::Session(session::Event::QuestionClosed { reason, .. }) => reason.as_ref().map(|text| (Field::Withdrawal, text)),
         AnyEvent::Session(session::Event::EndPlanned { farewell, .. }) => farewell.as_ref().map(|text| (Field::Message, text)),

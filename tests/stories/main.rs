@@ -19,6 +19,7 @@ mod cold_reads;
 mod command_line;
 mod complete_results;
 mod conformance;
+mod decisions;
 mod devices;
 mod devices_in_a_browser;
 mod doctor;

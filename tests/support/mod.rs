@@ -53,6 +53,6 @@ pub(crate) use site::Site;
 pub(crate) use stream::Stream;
 pub(crate) use testbed::tls::Root;
 pub(crate) use tools::{
-    Run, axe, inspector, lighthouse, node_client, node_tasks, npm_tool, page_tests, python_client, python_tasks,
+    Run, axe, inspector, lighthouse, node_client, node_tasks, npm_tool, page_tests, python_client, python_tasks, verify_receipt,
 };
 pub(crate) use visitor::{Visitor, send, token_of};

@@ -84,6 +84,14 @@ pub(crate) fn page_tests() -> Command {
     command
 }
 
+/// Prepares the script of the documentation that verifies receipts.
+pub(crate) fn verify_receipt() -> Command {
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify_receipt.py"));
+    command.env("PYTHONPATH", folder().join("python"));
+    command
+}
+
 /// Prepares the agent on the official Python client.
 pub(crate) fn python_client(url: &str, key: &str, era: &str) -> Command {
     let mut command = Command::new("python3");

@@ -135,3 +135,13 @@ test('the digest of pages over plain http is that of everybody', async () => {
     assert.equal(Buffer.from(ours).toString('hex'), pbkdf2Sync(password, salt, rounds, 32, 'sha256').toString('hex'));
   }
 });
+
+test('canonical JSON is broken into lines, and nothing else of it changes', async () => {
+  const { pretty } = await module('legible');
+  const json = '{"10":1e+30,"9":[],"a":{"b":[1,{"c":"x, {\\"y\\": [z]}\\\\"}]},"o":{},"t":true}';
+  const lines = pretty(json);
+  assert.deepEqual(JSON.parse(lines), JSON.parse(json));
+  // Order and numbers stand as they stood: only line breaks, indents and the blank after a colon were put in.
+  assert.equal(lines.split('\n').map((line) => line.trim().replace(/^("[^"]*"): /, '$1:')).join(''), json);
+  assert.equal(lines.split('\n')[1], '  "10": 1e+30,');
+});

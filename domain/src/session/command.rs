@@ -1,7 +1,7 @@
 //! The commands to a session.
 
 use super::question::Wish;
-use super::{Author, EndReason, EventPosition, MessageKind, Origin, Reader, Settings};
+use super::{Author, Choice, EndReason, EventPosition, MessageKind, Origin, Reader, Settings, Words};
 use crate::abuse::Signs;
 use crate::budget::{Limits, Tally};
 use crate::{DeviceId, Fingerprint, HandoffId, LinkId, Millis, QuestionId, Sealed, Timestamp};
@@ -51,6 +51,17 @@ pub enum Command {
         answered: u8,
         /// The fields whose answer is withdrawn, a bit each.
         withdrawn: u8,
+    },
+    /// Takes a decision, as the person says; what goes with it was checked before it was sealed.
+    Decide {
+        /// The question's id.
+        question: QuestionId,
+        /// What the person chose.
+        choice: Choice,
+        /// What the person wrote.
+        words: Option<Words>,
+        /// What goes with it, as one sealed document.
+        document: Sealed,
     },
     /// Takes a question back.
     Withdraw {

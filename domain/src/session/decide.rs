@@ -27,6 +27,7 @@ fn decide_pruned(command: &Command) -> Result<Vec<Event>, Rejection> {
         Command::Post { .. }
         | Command::Ask { .. }
         | Command::Answer { .. }
+        | Command::Decide { .. }
         | Command::Withdraw { .. }
         | Command::MarkRead { .. }
         | Command::Resume { .. }
@@ -49,6 +50,7 @@ impl Session {
                 Command::Post { .. }
                 | Command::Ask { .. }
                 | Command::Answer { .. }
+                | Command::Decide { .. }
                 | Command::Withdraw { .. }
                 | Command::TimeOutQuestions
                 | Command::MarkRead { .. }
@@ -93,8 +95,12 @@ impl Session {
                 self.ask((*question, *from), (form, *fields, *required), wish, now, policy)
             }
             Command::Answer { question, values, answered, withdrawn } => {
-                let known = self.may_answer(settings, *question, now, policy)?;
+                let known = self.may_answer(settings, (*question, None), now, policy)?;
                 Ok(self.answered(*question, known, values, (*answered, *withdrawn)))
+            }
+            Command::Decide { question, choice, words, document } => {
+                let known = self.may_answer(settings, (*question, Some(*choice)), now, policy)?;
+                self.decided(*question, known, *choice, (*words, document))
             }
             Command::Withdraw { question, reason } => self.withdraw(settings, *question, reason.as_ref(), now, policy),
             Command::TimeOutQuestions => self.time_out(now),

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::{Verdict, Words};
 use super::question::{Closing, Terms};
 use crate::abuse::{Level, Reason, Signs};
 use crate::aggregate::domain_event;
 use crate::budget::{Limits, Reached};
-use crate::{DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp};
+use crate::{DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SaltedHash, Sealed, Timestamp};
 
 /// A session's event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,21 @@ pub enum Event {
         /// The required fields that have no answer after this one, a bit each.
         #[serde(default)]
         missing: u8,
+    },
+    /// A decision was made, by the person or by silence; its question is closed in the same commit.
+    #[serde(rename = "session.decision_made")]
+    DecisionMade {
+        /// The question's id.
+        question: QuestionId,
+        /// What came of it.
+        verdict: Verdict,
+        /// The hash of the payload that was shown.
+        payload: SaltedHash,
+        /// What the person wrote with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<Words>,
+        /// What goes with it, with the salts, as one sealed document.
+        document: Sealed,
     },
     /// A question was closed: it takes no answer any more.
     #[serde(rename = "session.question_closed")]
@@ -289,6 +305,7 @@ impl Event {
             | Self::MessagePosted { .. }
             | Self::QuestionAsked { .. }
             | Self::QuestionAnswered { .. }
+            | Self::DecisionMade { .. }
             | Self::QuestionClosed { .. }
             | Self::WentIdle
             | Self::Resumed

@@ -1,6 +1,6 @@
 //! How a session's state changes by its events.
 
-use super::{Author, Event, Handoff, PlannedEnd, Question, ReadMark, Session, Status, spending};
+use super::{Author, Event, Handoff, PlannedEnd, Question, ReadMark, Session, Status, Verdict, spending};
 use crate::Timestamp;
 use crate::time::note;
 
@@ -39,6 +39,13 @@ impl Session {
                 if *missing == 0 {
                     self.owed_since.get_or_insert(at);
                 }
+                self.last_word_at = at;
+            }
+            Event::DecisionMade { verdict: Verdict::TimedOut, .. } => {}
+            Event::DecisionMade { question, .. } => {
+                self.note_decided(*question);
+                self.note_word_of_person();
+                self.owed_since.get_or_insert(at);
                 self.last_word_at = at;
             }
             Event::MarkedRead { by, upto } => {

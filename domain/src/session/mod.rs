@@ -3,6 +3,7 @@
 mod abuse;
 mod command;
 mod decide;
+mod decision;
 mod devices;
 mod event;
 mod evolve;
@@ -17,6 +18,7 @@ mod unread;
 mod within;
 
 pub use command::{Asked, Command, Start};
+pub use decision::{Choice, DecisionTerms, Verdict, Words};
 pub use event::{Author, EndReason, Event, MessageKind, Origin, Reader, Settings};
 pub use planned_end::PlannedEnd;
 pub use question::{Closing, Question, Terms, Wish};
@@ -85,7 +87,7 @@ pub struct Session {
     pub reports: u32,
     /// How much the chatter is suspected of abuse.
     pub suspicion: Suspicion,
-    /// Where the person's newest words are in the log: messages and answers.
+    /// Where the person's newest words are in the log: messages, answers and verdicts.
     pub words: Vector<EventPosition>,
 }
 
@@ -215,6 +217,18 @@ pub enum Rejection {
     /// The question's id is taken.
     #[error("the question was asked before")]
     QuestionExists,
+    /// A decision leaves the person nothing to choose.
+    #[error("a decision allows at least one choice")]
+    NothingToChoose,
+    /// The decision does not allow this choice.
+    #[error("this decision does not allow to {}", choice.as_str())]
+    ChoiceNotAllowed {
+        /// The given value.
+        choice: Choice,
+    },
+    /// Values were given to a decision, or a verdict to another question.
+    #[error("a decision takes a verdict, and any other question values")]
+    AnswerMismatch,
     /// Too many questions are open.
     #[error("{limit} questions are open; wait for answers first")]
     TooManyQuestions {
@@ -341,6 +355,7 @@ impl Aggregate for Session {
             | Event::MessagePosted { .. }
             | Event::QuestionAsked { .. }
             | Event::QuestionAnswered { .. }
+            | Event::DecisionMade { .. }
             | Event::Rated { .. }
             | Event::Reported { .. }
             | Event::EndPlanned { .. }
@@ -405,6 +420,9 @@ impl Aggregate for Session {
             | Rejection::FieldCount { .. }
             | Rejection::QuestionExists
             | Rejection::QuestionClosed
+            | Rejection::NothingToChoose
+            | Rejection::ChoiceNotAllowed { .. }
+            | Rejection::AnswerMismatch
             | Rejection::TimeOutOfRange { .. }
             | Rejection::TooManyPlannedEnds { .. }
             | Rejection::RatingOutOfRange { .. }

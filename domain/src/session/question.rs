@@ -4,6 +4,7 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
+use super::DecisionTerms;
 use crate::{Millis, QuestionId, Sealed, Timestamp};
 
 /// On which terms a question is asked. The default is what every question had that was asked before there were terms.
@@ -18,12 +19,15 @@ pub struct Terms {
     /// The values that silence means, as one sealed document; a word of the person's makes them void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_silent: Option<Sealed>,
+    /// What makes it a decision, where it is one: it takes a verdict then, and no values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionTerms>,
 }
 
 impl Terms {
     /// Tells whether they are those of old.
     pub fn is_default(&self) -> bool {
-        !self.is_final && self.answer_by.is_none() && self.if_silent.is_none()
+        !self.is_final && self.answer_by.is_none() && self.if_silent.is_none() && self.decision.is_none()
     }
 }
 
@@ -38,6 +42,8 @@ pub struct Wish {
     pub if_silent: Option<Sealed>,
     /// The question that this one takes the place of.
     pub replaces: Option<QuestionId>,
+    /// What makes it a decision.
+    pub decision: Option<DecisionTerms>,
 }
 
 /// Why a question was closed.

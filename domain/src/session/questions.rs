@@ -1,8 +1,9 @@
 //! The life of a question: asked, answered in parts, complete, then closed exactly once: by its answer, by its successor, by withdrawal, by its
 //! deadline or by the session's end.
 
+use super::decision::untaken;
 use super::within::{within_fields, within_length, within_time};
-use super::{Author, Closing, Event, Question, Rejection, Session, Settings, Terms, Wish};
+use super::{Author, Choice, Closing, Event, Question, Rejection, Session, Settings, Terms, Wish};
 use crate::{Policy, QuestionId, Sealed, Timestamp};
 
 /// Closes a question for a reason that needs no more words.
@@ -25,7 +26,11 @@ impl Session {
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Vec<Event>, Rejection> {
-        within_fields(fields, policy)?;
+        match &wish.decision {
+            Some(decision) if decision.allow.is_empty() => return Err(Rejection::NothingToChoose),
+            Some(_) => {}
+            None => within_fields(fields, policy)?,
+        }
         if self.questions.contains_key(&question) {
             return Err(Rejection::QuestionExists);
         }
@@ -41,7 +46,7 @@ impl Session {
         }
         let answer_by = wish.answer_within.map(|within| now + within);
         let if_silent = wish.if_silent.clone().filter(|_| answer_by.is_some());
-        let terms = Terms { is_final: wish.is_final, answer_by, if_silent };
+        let terms = Terms { is_final: wish.is_final, answer_by, if_silent, decision: wish.decision.clone() };
         let mut events = self.closed_by_word(from, wish.replaces);
         events.extend(wish.replaces.map(|replaced| Event::QuestionClosed {
             question: replaced,
@@ -82,11 +87,11 @@ impl Session {
         events
     }
 
-    /// Passes while a question takes answers.
+    /// Passes while a question takes such an answer: values or, of a decision, a choice.
     pub(super) fn may_answer(
         &self,
         settings: &Settings,
-        question: QuestionId,
+        (question, choice): (QuestionId, Option<Choice>),
         now: Timestamp,
         policy: &Policy,
     ) -> Result<&Question, Rejection> {
@@ -99,7 +104,7 @@ impl Session {
             (_, Some(known)) if !known.is_open(now) || known.answers >= policy.answers_per_question => {
                 Err(Rejection::QuestionClosed)
             }
-            (live, Some(known)) => live.map(|()| known),
+            (live, Some(known)) => known.takes(choice).and(live).map(|()| known),
         }
     }
 
@@ -134,7 +139,7 @@ impl Session {
 
     /// Closes all questions whose time is up.
     pub(super) fn time_out(&self, now: Timestamp) -> Result<Vec<Event>, Rejection> {
-        let overdue: Vec<_> = self.open().filter(|(_, question)| question.is_overdue(now)).map(timed_out).collect();
+        let overdue: Vec<_> = self.open().filter(|(_, question)| question.is_overdue(now)).flat_map(timed_out).collect();
         match self.next_deadline() {
             Some(until) if overdue.is_empty() => Err(Rejection::NotDue { until }),
             Some(_) | None => Ok(overdue),
@@ -150,14 +155,19 @@ impl Session {
     pub(super) fn closed_by_end(&self, settings: &Settings, now: Timestamp) -> Vec<Event> {
         let end = now.min(settings.expires_at);
         let closed = |(id, question): (QuestionId, &Question)| {
-            if question.is_overdue(end) { timed_out((id, question)) } else { close(id, Closing::SessionEnded) }
+            if question.is_overdue(end) { timed_out((id, question)) } else { vec![close(id, Closing::SessionEnded)] }
         };
-        self.open().map(closed).collect()
+        self.open().flat_map(closed).collect()
     }
 
     pub(super) fn note_asked(&mut self, id: QuestionId, question: Question) {
         self.open_questions.insert(id);
         self.questions.insert(id, question);
+    }
+
+    /// Notes a person's verdict.
+    pub(super) fn note_decided(&mut self, id: QuestionId) {
+        self.note_answered(id, 0, 0);
     }
 
     pub(super) fn note_answered(&mut self, id: QuestionId, answered: u8, withdrawn: u8) {
@@ -174,6 +184,7 @@ impl Session {
             question.closed.get_or_insert(why);
             question.form = None;
             question.terms.if_silent = None;
+            question.terms.decision = None;
         }
     }
 
@@ -196,7 +207,9 @@ impl Session {
     }
 }
 
-fn timed_out((question, known): (QuestionId, &Question)) -> Event {
+/// What comes of a question whose time is up: of a decision that nobody has taken too.
+fn timed_out((question, known): (QuestionId, &Question)) -> Vec<Event> {
     let values = known.terms.if_silent.clone();
-    Event::QuestionClosed { question, why: Closing::TimedOut, replaced_by: None, values, reason: None }
+    let closed = Event::QuestionClosed { question, why: Closing::TimedOut, replaced_by: None, values, reason: None };
+    known.terms.decision.as_ref().map(|decision| untaken(question, decision)).into_iter().chain([closed]).collect()
 }

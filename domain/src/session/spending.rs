@@ -1,6 +1,6 @@
 //! What a session spends, and its budgets: its own, and what its link has granted it.
 
-use super::{Author, Command, Event, EventPosition, Rejection, Session, Settings};
+use super::{Author, Command, Event, EventPosition, Rejection, Session, Settings, Verdict, Words};
 use crate::budget::{Amounts, Measure, Span, Spending, Tally};
 use crate::{Policy, Sealed, Timestamp};
 
@@ -79,8 +79,11 @@ impl Session {
 fn spent_by(command: &Command) -> Option<Amounts> {
     match command {
         Command::Post { from, text, client_message_id, .. } => Some(message(*from, text, client_message_id.as_ref())),
-        Command::Ask { from, form, wish, .. } => Some(asked(*from, form, wish.if_silent.as_ref())),
+        Command::Ask { from, form, wish, .. } => {
+            Some(asked(*from, form, [wish.if_silent.as_ref(), wish.decision.as_ref().map(|decision| &decision.if_timed_out)]))
+        }
         Command::Answer { values, .. } => Some(answer(values)),
+        Command::Decide { words, document, .. } => Some(decided(*words, document)),
         Command::Start(_)
         | Command::Withdraw { .. }
         | Command::TimeOutQuestions
@@ -109,8 +112,13 @@ fn spent_by(command: &Command) -> Option<Amounts> {
 pub(super) fn cost(event: &Event) -> Amounts {
     match event {
         Event::MessagePosted { from, text, client_message_id, .. } => message(*from, text, client_message_id.as_ref()),
-        Event::QuestionAsked { from, form, terms, .. } => asked(*from, form, terms.if_silent.as_ref()),
+        Event::QuestionAsked { from, form, terms, .. } => {
+            asked(*from, form, [terms.if_silent.as_ref(), terms.decision.as_ref().map(|decision| &decision.if_timed_out)])
+        }
         Event::QuestionAnswered { values, .. } => answer(values),
+        // What silence takes was paid when it was asked, as its closing was.
+        Event::DecisionMade { verdict: Verdict::TimedOut, .. } => Amounts::default(),
+        Event::DecisionMade { words, document, .. } => decided(*words, document),
         // A question is closed once, and what that takes was paid when it was asked.
         Event::QuestionClosed { reason, .. } => Amounts::bytes(reason.as_ref().map_or(0, size)),
         Event::EndPlanned { farewell, .. } => Amounts::bytes(COMMIT + farewell.as_ref().map_or(0, size)),
@@ -144,14 +152,20 @@ fn message(from: Author, text: &Sealed, client_message_id: Option<&Sealed>) -> A
     }
 }
 
-/// What a question takes: its closing too, with the values that silence means.
-fn asked(from: Author, form: &Sealed, if_silent: Option<&Sealed>) -> Amounts {
+/// What a question takes: its closing too, with what silence means.
+fn asked(from: Author, form: &Sealed, if_silent: [Option<&Sealed>; 2]) -> Amounts {
     let question = message(from, form, None);
-    Amounts { bytes: question.bytes + COMMIT + 2 * if_silent.map_or(0, size), ..question }
+    let silence: u64 = if_silent.into_iter().flatten().map(size).sum();
+    Amounts { bytes: question.bytes + COMMIT + 2 * silence, ..question }
 }
 
 fn answer(values: &Sealed) -> Amounts {
     Amounts { characters: u64::from(values.characters), ..Amounts::bytes(COMMIT + size(values)) }
+}
+
+fn decided(words: Option<Words>, document: &Sealed) -> Amounts {
+    let characters = words.map_or(0, |words| u64::from(words.characters));
+    Amounts { characters, ..Amounts::bytes(COMMIT + size(document)) }
 }
 
 fn size(text: &Sealed) -> u64 {

@@ -3,6 +3,7 @@
 mod abuse;
 mod budgets;
 mod closing;
+mod decisions;
 mod devices;
 mod ending;
 mod idling;
@@ -14,11 +15,12 @@ mod talking;
 mod unread;
 
 use super::{
-    Asked, Author, Closing, Command, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings, Start, Terms, Wish,
+    Asked, Author, Choice, Closing, Command, DecisionTerms, EndReason, Event, MessageKind, Reader, Rejection, Session, Settings,
+    Start, Terms, Verdict, Wish, Words,
 };
 use crate::budget::Limits;
 use crate::spec::{At, Given, id, minutes, text};
-use crate::{Aggregate, KeyId, LinkId, Millis, QuestionId, Sealed, Timestamp, spec};
+use crate::{Aggregate, KeyId, LinkId, Millis, QuestionId, SaltedHash, Sealed, Timestamp, spec};
 
 fn given(history: impl IntoIterator<Item = At<Event>>) -> Given<Session> {
     spec::given(history)
@@ -251,6 +253,9 @@ fn only_what_a_later_event_could_overturn_asks_for_fresh_state() {
         Rejection::FieldCount { fields: 0, limit: 8 },
         Rejection::QuestionExists,
         Rejection::QuestionClosed,
+        Rejection::NothingToChoose,
+        Rejection::ChoiceNotAllowed { choice: Choice::Edit },
+        Rejection::AnswerMismatch,
         Rejection::TimeOutOfRange { given: Millis(0), least: Millis(1), most: Millis(2) },
         Rejection::RatingOutOfRange { given: 0 },
         Rejection::AlreadyRated,

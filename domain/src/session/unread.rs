@@ -4,7 +4,7 @@
 use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
-use super::{Author, EndReason, Event, Reader, Rejection, Session};
+use super::{Author, EndReason, Event, Reader, Rejection, Session, Verdict};
 use crate::KeyId;
 
 /// How many of the person's newest words a session knows the positions of; no count of unread words is higher.
@@ -89,6 +89,7 @@ fn unread(words: &Vector<EventPosition>, read: EventPosition) -> u32 {
 fn is_of_person(event: &Event) -> bool {
     match event {
         Event::MessagePosted { from: Author::Chatter, .. } | Event::QuestionAnswered { .. } => true,
+        Event::DecisionMade { verdict, .. } => *verdict != Verdict::TimedOut,
         Event::MessagePosted { from: Author::Agent(_) | Author::System, .. }
         | Event::Started { .. }
         | Event::QuestionAsked { .. }

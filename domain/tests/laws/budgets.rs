@@ -23,6 +23,7 @@ fn is_spending(command: &session::Command) -> bool {
             session::Command::Post { .. }
                 | session::Command::Ask { .. }
                 | session::Command::Answer { .. }
+                | session::Command::Decide { .. }
                 | session::Command::Spend { .. }
         ),
     }

@@ -42,6 +42,7 @@ fn admission_is_within_the_limits(link: &Link, before: &Link, returning: bool, r
 enum Word {
     MessageOrQuestion(Author),
     Answer,
+    Verdict,
 }
 
 /// Tells what an event adds to a session's words.
@@ -51,6 +52,7 @@ fn word(event: &session::Event) -> Option<Word> {
             Some(Word::MessageOrQuestion(*from))
         }
         session::Event::QuestionAnswered { .. } => Some(Word::Answer),
+        session::Event::DecisionMade { verdict, .. } => (*verdict != session::Verdict::TimedOut).then_some(Word::Verdict),
         session::Event::Started { .. }
         | session::Event::MarkedRead { .. }
         | session::Event::WentIdle
@@ -280,7 +282,7 @@ proptest! {
                     idle = !idle;
                     prop_assert_eq!(*event == session::Event::WentIdle, idle);
                 }
-                (_, Some(Word::Answer | Word::MessageOrQuestion(Author::Chatter))) => prop_assert!(!idle),
+                (_, Some(Word::Answer | Word::Verdict | Word::MessageOrQuestion(Author::Chatter))) => prop_assert!(!idle),
                 (_, Some(Word::MessageOrQuestion(Author::Agent(_) | Author::System)) | None) => {}
             }
         }

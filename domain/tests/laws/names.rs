@@ -52,6 +52,7 @@ fn session_name(event: &session::Event) -> &'static str {
         session::Event::MessagePosted { .. } => "session.message_posted",
         session::Event::QuestionAsked { .. } => "session.question_asked",
         session::Event::QuestionAnswered { .. } => "session.question_answered",
+        session::Event::DecisionMade { .. } => "session.decision_made",
         session::Event::QuestionClosed { .. } => "session.question_closed",
         session::Event::EndPlanned { .. } => "session.end_planned",
         session::Event::EndCalledOff { .. } => "session.end_called_off",
@@ -105,7 +106,7 @@ fn names<A: Subject>(expected: fn(&A::Event) -> &'static str) -> BTreeSet<&'stat
 fn the_names_are_serdes_and_unique_and_versioned() {
     assert_eq!(names::<Agent>(agent_name).len(), 5);
     assert_eq!(names::<Link>(link_name).len(), 16);
-    assert_eq!(names::<Session>(session_name).len(), 23);
+    assert_eq!(names::<Session>(session_name).len(), 24);
 }
 
 #[test]

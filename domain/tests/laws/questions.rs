@@ -1,9 +1,9 @@
 //! The life of questions, in any order in which answers, deadlines, successors, withdrawals and ends may come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::session::{Author, Closing, Command, Event, Session};
-use domain::{QuestionId, Timestamp};
+use domain::session::{Author, Choice, Closing, Command, Event, Session, Verdict};
+use domain::{QuestionId, SaltedHash, Timestamp};
 use proptest::prelude::*;
 
 use crate::log::Log;
@@ -18,12 +18,17 @@ struct Told {
     answer_by: Option<Timestamp>,
     is_final: bool,
     is_complete: bool,
+    /// What a decision may come to, and what it came to.
+    allow: Option<BTreeSet<Choice>>,
+    payload: Option<SaltedHash>,
+    verdicts: Vec<Verdict>,
 }
 
 fn is_word_of_person(event: &Event) -> bool {
     match event {
         Event::MessagePosted { from, .. } => *from == Author::Chatter,
         Event::QuestionAnswered { .. } | Event::Reported { .. } => true,
+        Event::DecisionMade { verdict, .. } => *verdict != Verdict::TimedOut,
         Event::Rated { feedback, .. } => feedback.is_some(),
         _ => false,
     }
@@ -39,14 +44,36 @@ fn read(log: &Log<Session>) -> Result<BTreeMap<QuestionId, Told>, TestCaseError>
         }
         match event {
             Event::QuestionAsked { question, terms, .. } => {
-                let told = Told { answer_by: terms.answer_by, is_final: terms.is_final, ..Told::default() };
+                let (allow, payload) = terms.decision.as_ref().map(|terms| (terms.allow.clone(), terms.payload)).unzip();
+                let (answer_by, is_final) = (terms.answer_by, terms.is_final);
+                let told = Told { answer_by, is_final, allow, payload, ..Told::default() };
                 prop_assert!(questions.insert(*question, told).is_none(), "asked twice");
             }
             Event::QuestionAnswered { question, missing, .. } => {
                 let told = questions.get_mut(question).expect("it was asked");
                 prop_assert!(told.closings.is_empty(), "answered after {:?}", told.closings);
+                prop_assert!(told.allow.is_none(), "values for a decision");
                 prop_assert!(told.answer_by.is_none_or(|by| at < by), "answered after its deadline");
                 told.is_complete = *missing == 0;
+            }
+            Event::DecisionMade { question, verdict, payload, words, .. } => {
+                let told = questions.get_mut(question).expect("it was asked");
+                prop_assert!(told.closings.is_empty(), "decided after {:?}", told.closings);
+                prop_assert_eq!(Some(*payload), told.payload, "decided about another payload");
+                match choice(*verdict) {
+                    None => {
+                        prop_assert!(told.answer_by.is_some_and(|by| at >= by) && words.is_none(), "silence before its time");
+                    }
+                    Some(choice) => {
+                        prop_assert!(
+                            told.allow.as_ref().is_some_and(|allow| allow.contains(&choice)),
+                            "{choice:?} was not allowed"
+                        );
+                        prop_assert!(told.answer_by.is_none_or(|by| at < by), "decided after its deadline");
+                        told.is_complete = true;
+                    }
+                }
+                told.verdicts.push(*verdict);
             }
             Event::QuestionClosed { question, why, replaced_by, values, reason } => {
                 let told = questions.get_mut(question).expect("it was asked");
@@ -59,6 +86,9 @@ fn read(log: &Log<Session>) -> Result<BTreeMap<QuestionId, Told>, TestCaseError>
                     Closing::TimedOut => prop_assert!(told.answer_by.is_some_and(|by| at >= by), "timed out early"),
                     Closing::Replaced | Closing::Withdrawn | Closing::SessionEnded => {}
                 }
+                // Whoever is told of a verdict is told of all that there will ever be.
+                let is_decided = matches!(why, Closing::Answered | Closing::TimedOut);
+                prop_assert_eq!(told.verdicts.len(), usize::from(told.allow.is_some() && is_decided), "{:?}", told.verdicts);
             }
             Event::Ended { .. } => {
                 let open = questions.iter().find(|(_, told)| told.closings.is_empty());
@@ -68,6 +98,17 @@ fn read(log: &Log<Session>) -> Result<BTreeMap<QuestionId, Told>, TestCaseError>
         }
     }
     Ok(questions)
+}
+
+/// What a person chose; none where nobody did.
+fn choice(verdict: Verdict) -> Option<Choice> {
+    match verdict {
+        Verdict::Approved => Some(Choice::Approve),
+        Verdict::Rejected => Some(Choice::Reject),
+        Verdict::Edited => Some(Choice::Edit),
+        Verdict::Responded => Some(Choice::Respond),
+        Verdict::TimedOut => None,
+    }
 }
 
 /// Few questions and many ways to close them; also what comes twice, from another device or after a lost answer.
@@ -89,7 +130,14 @@ fn eventful() -> impl Strategy<Value = History<Session>> {
 }
 
 fn is_about_questions(command: &Command) -> bool {
-    matches!(command, Command::Answer { .. } | Command::Ask { .. } | Command::Withdraw { .. } | Command::TimeOutQuestions)
+    matches!(
+        command,
+        Command::Answer { .. }
+            | Command::Decide { .. }
+            | Command::Ask { .. }
+            | Command::Withdraw { .. }
+            | Command::TimeOutQuestions
+    )
 }
 
 proptest! {
@@ -102,6 +150,8 @@ proptest! {
         let questions = read(&log)?;
         for (id, told) in &questions {
             prop_assert!(told.closings.len() <= 1, "closed for {:?}", told.closings);
+            prop_assert!(told.verdicts.len() <= 1, "decided as {:?}", told.verdicts);
+            prop_assert!(told.verdicts.is_empty() || !told.closings.is_empty(), "decided and left open");
             let known = &log.root.state.questions[id];
             prop_assert_eq!(told.closings.first().copied(), known.closed, "the commit says what the state knows");
             prop_assert!(!(told.is_final && told.is_complete && told.closings.is_empty()), "a final answer leaves it open");
@@ -130,7 +180,7 @@ proptest! {
             for event in newest.unwrap_or_default() {
                 match event {
                     Event::EndPlanned { .. } => planned = true,
-                    Event::MessagePosted { from: Author::Chatter, .. } | Event::QuestionAnswered { .. } => {
+                    event if !matches!(event, Event::Rated { .. } | Event::Reported { .. }) && is_word_of_person(event) => {
                         prop_assert!(!planned, "a word that called nothing off");
                     }
                     Event::EndCalledOff { .. } => {

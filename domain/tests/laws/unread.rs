@@ -49,6 +49,10 @@ enum Word {
     Answer {
         before: u8,
     },
+    /// On the question that was asked this many before the last.
+    Verdict {
+        before: u8,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +74,7 @@ struct Terms {
     replaces: Option<u8>,
     is_final: bool,
     is_timed: bool,
+    is_decision: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,10 +97,12 @@ enum Account {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let terms = (option::weighted(0.5, 0_u8..3), any::<bool>(), any::<bool>());
+    let terms = (option::weighted(0.5, 0_u8..3), any::<[bool; 3]>());
     prop_oneof![
         10 => Just(Act::Say),
-        8 => terms.prop_map(|(replaces, is_final, is_timed)| Act::Ask(Terms { replaces, is_final, is_timed })),
+        8 => terms.prop_map(|(replaces, [is_final, is_timed, is_decision])| {
+            Act::Ask(Terms { replaces, is_final, is_timed, is_decision })
+        }),
         3 => (0_u8..3).prop_map(|before| Act::Withdraw { before }),
         1 => Just(Act::End),
         3 => Just(Act::PlanEnd),
@@ -104,7 +111,11 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn step() -> impl Strategy<Value = Step> {
     let (key, process) = (|| 0_usize..2, || 0_usize..2);
-    let word = prop_oneof![3 => Just(Word::Message), 3 => (0_u8..3).prop_map(|before| Word::Answer { before })];
+    let word = prop_oneof![
+        3 => Just(Word::Message),
+        3 => (0_u8..3).prop_map(|before| Word::Answer { before }),
+        3 => (0_u8..3).prop_map(|before| Word::Verdict { before }),
+    ];
     let timer = prop_oneof![3 => Just(Timer::TimeOutQuestions), 1 => Just(Timer::EndAsPlanned)];
     let account = prop_oneof![
         6 => Just(Account::After),
@@ -170,6 +181,7 @@ fn nothing_is_said_past_unread_words() {
     }
     // No timer was held for anybody.
     assert!(counts.timed_out_past_unread > 50 && counts.ended_as_planned > 10 && counts.called_off > 50, "{counts:?}");
+    assert!(counts.verdicts > 50, "{counts:?}");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::fmt;
 use app::App;
 use command_service::Principal;
 use domain::session::Event as SessionEvent;
-use domain::{Address, KeyId, SessionId, Target};
-use events::{Audience, Data, Event, present};
+use domain::{Address, KeyId, LinkId, SessionId, Target};
+use events::{Audience, Data, DecidedBy, Event, present};
 use nats::{Actor, AnyEvent, Fact, Vault};
 use problem::Problem;
-use query_service::Vaults;
+use query_service::{Chatter, Freshness, Vaults};
 use text::clean;
 
 use super::recipients::Recipients;
@@ -22,6 +22,7 @@ pub struct Renderer<'a> {
     vaults: HashMap<Address, Vault>,
     names: HashMap<KeyId, Option<String>>,
     recipients: Recipients<'a>,
+    chatters: HashMap<SessionId, Chatter>,
 }
 
 impl<'a> Renderer<'a> {
@@ -33,7 +34,7 @@ impl<'a> Renderer<'a> {
     /// As [`Self::new`], with the vaults that came with a page of rows.
     pub fn with(app: &'a App, principal: &'a Principal, vaults: Vaults) -> Self {
         let recipients = Recipients::new(app, principal);
-        Self { app, principal, vaults: vaults.into_iter().collect(), names: HashMap::new(), recipients }
+        Self { app, principal, vaults: vaults.into_iter().collect(), names: HashMap::new(), recipients, chatters: HashMap::new() }
     }
 
     /// Fetches by the rows, all at once, what opens these events and is not there yet. What the rows are too far behind to tell is left
@@ -71,10 +72,28 @@ impl<'a> Renderer<'a> {
         if let (Data::SessionStarted { recipient, .. }, Some(number)) = (&mut event.data, recipient_of(&fact.event)) {
             *recipient = self.recipients.label(event.link_id, Some(number)).await?;
         }
+        if let (Data::Decision { by, untrusted, .. }, Some(session), Actor::Chatter) =
+            (&mut event.data, event.session_id, fact.actor)
+        {
+            *by = self.decided_by(event.link_id, session).await?;
+            *untrusted |= by.display_name.is_some();
+        }
         if let Actor::Agent(key) = fact.actor {
             event.by = self.name(key).await?;
         }
         Ok(Some(event))
+    }
+
+    /// Tells who decides in a session, as far as the rows know.
+    async fn decided_by(&mut self, link: LinkId, session: SessionId) -> Result<DecidedBy, Problem> {
+        if !self.chatters.contains_key(&session) {
+            // Who came is known long before they decide: the rows do as they are.
+            let rows = self.app.queries().chatters(App::viewer(self.principal), &[session], Freshness::at_least(0)).await?;
+            self.chatters.extend(rows.value);
+        }
+        let Chatter { recipient, display_name } = self.chatters.get(&session).cloned().unwrap_or_default();
+        let recipient = self.recipients.label(link, recipient).await?;
+        Ok(DecidedBy { recipient, display_name: display_name.map(|name| clean(&name)) })
     }
 
     /// Fetches the vault of a session; one that is due to be erased counts as erased.

@@ -7,6 +7,7 @@ use auth::Chatter;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use body::Json;
+use command_service::Receipt;
 use domain::QuestionId;
 use events::{Audience, Event, present};
 use http::StatusCode;
@@ -62,7 +63,12 @@ pub(super) async fn answer(
     app.message(client, app.link_of(chatter.address()).await?)?;
     let question = QuestionId::parse(&question_id).map_err(|_| Code::QuestionUnknown)?;
     let receipt = app.commands().answer(chatter.address(), &client_message_id, question, &values).await?;
-    app.wrote(chatter.agent, &receipt);
+    recorded(&app, &chatter, &receipt).await
+}
+
+/// Returns the event that was asked for, as the log has it.
+pub(super) async fn recorded(app: &App, chatter: &Chatter, receipt: &Receipt) -> Result<(StatusCode, Json<Answered>), Problem> {
+    app.wrote(chatter.agent, receipt);
     // What is missing now is for the log to say: another answer may have come in between.
     let sequence = receipt.position.sequence;
     let scope = Scope::Aggregate(chatter.address());

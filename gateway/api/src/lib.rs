@@ -1,6 +1,7 @@
 //! The public API under `/api/v1`, for chatters but for the agents' stream: one module for each thing one can do.
 
 mod answers;
+mod decisions;
 mod devices;
 mod heads;
 mod history;
@@ -11,6 +12,7 @@ mod leave;
 mod link_preview;
 mod messages;
 mod qr;
+mod receipts;
 mod session;
 mod signals;
 mod streams;
@@ -28,6 +30,7 @@ pub fn quick() -> OpenApiRouter<App> {
         .routes(routes!(session::get, leave::erase))
         .routes(routes!(messages::post))
         .routes(routes!(answers::answer))
+        .routes(routes!(decisions::decide))
         .routes(routes!(signals::typing))
         .routes(routes!(signals::read))
         .routes(routes!(leave::end))
@@ -36,6 +39,7 @@ pub fn quick() -> OpenApiRouter<App> {
         .routes(routes!(devices::forget))
         .routes(routes!(transcript::transcript))
         .routes(routes!(heads::heads))
+        .routes(routes!(receipts::receipt))
 }
 
 /// Routes that may wait for something to happen.

@@ -212,8 +212,8 @@ pub(super) fn cookie_until(app: &App, chatter: &Chatter, erase_at: Timestamp) ->
 pub(super) fn cookie_for_link(app: &App, chatter: &Chatter, shown: &Shown) -> http::HeaderValue {
     let Chatter { agent, session, device, .. } = *chatter;
     let credential = app.credentials().issue(Carrier::Cookie, agent, session, device);
-    let (now, secure) = (command_service::clock::now(), app.config().is_secure());
-    cookie::set_for_link(shown.link_id, shown.recipient, &credential, secure, now, shown.standing.erase_at)
+    let now = command_service::clock::now();
+    cookie::set_for_link(shown.link_id, shown.recipient, &credential, app.config(), now, shown.standing.erase_at)
 }
 
 #[cfg(test)]

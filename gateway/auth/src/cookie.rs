@@ -31,13 +31,14 @@ pub fn set_for_link(
     link: LinkId,
     recipient: Option<u8>,
     credential: &str,
-    secure: bool,
+    config: &Config,
     now: Timestamp,
     until: Timestamp,
 ) -> HeaderValue {
     let seconds = ((until - now).0 / 1_000).max(0);
+    let secure = config.is_secure();
     let cookie = Cookie::build((name_for_link(link, recipient, secure), credential))
-        .path("/api/v1/links/inspect")
+        .path(format!("{}/api/v1/links/inspect", config.prefix()))
         .http_only(true)
         .secure(secure)
         .same_site(SameSite::Strict)
@@ -101,8 +102,8 @@ mod tests {
     #[test]
     fn a_links_cookie_is_sent_where_the_link_is_looked_at_and_found_by_it() {
         let (link, other) = (LinkId::new([1; 16]), LinkId::new([2; 16]));
-        let cookie = set_for_link(link, None, "abc", false, Timestamp(1_000), Timestamp(61_000));
-        assert!(cookie.to_str().unwrap().ends_with("=abc; HttpOnly; SameSite=Strict; Path=/api/v1/links/inspect; Max-Age=60"));
+        let cookie = set_for_link(link, None, "abc", &at("http://x.example/chat"), Timestamp(1_000), Timestamp(61_000));
+        assert!(cookie.to_str().unwrap().ends_with("=abc; HttpOnly; SameSite=Strict; Path=/chat/api/v1/links/inspect; Max-Age=60"));
         let sent = cookie.to_str().unwrap().split(';').next().unwrap();
         let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(format!("a=b; {sent}")).unwrap())]);
         assert_eq!(value_for_link(&headers, link, None, false), Some("abc"));

@@ -5,7 +5,7 @@ use std::ops::Not;
 
 use domain::abuse::{Level, Reason};
 use domain::budget::{Measure, Reached, Span};
-use domain::session::{Closing, EndReason, MessageKind};
+use domain::session::{Closing, EndReason, MessageKind, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -60,7 +60,8 @@ pub enum Data {
     Question {
         /// The question.
         question_id: String,
-        /// `intro?`, `fields`, `text`, and `if_silent?`, the values that count if nobody answers; empty once they are erased.
+        /// `intro?`, `fields`, `text`, and `if_silent?`, the values that count if nobody answers; of a decision `subject`, `payload` (the very text),
+        /// `format` (`text`, `json`), `payload_sha256`, `allow`, and no fields; empty once they are erased.
         #[serde(flatten)]
         #[schema(value_type = Object)]
         form: Map<String, Value>,
@@ -80,6 +81,36 @@ pub enum Data {
         #[serde(flatten)]
         #[schema(value_type = Object)]
         answer: Map<String, Value>,
+        /// Whether a chatter typed this.
+        #[serde(skip_serializing_if = "Not::not")]
+        untrusted: bool,
+    },
+    /// A decision was made, by the person or by silence; its question is closed with it.
+    Decision {
+        /// The question.
+        question_id: String,
+        /// `approved`, `edited`, `rejected`, `responded`, or `timed_out`, which approves nothing.
+        #[schema(value_type = String, example = "approved")]
+        verdict: Verdict,
+        /// The SHA-256 of the payload that was shown, in hexadecimal; none once the words are erased.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload_sha256: Option<String>,
+        /// The payload that the person put in the place of the other.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        edited: Option<Value>,
+        /// Why, or what the person responds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What an agent is to do with it that could be missed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        note: Option<&'static str>,
+        /// Who decided; for agents only.
+        #[serde(skip_serializing_if = "DecidedBy::is_empty")]
+        by: DecidedBy,
+        /// What is signed of it: `GET /api/v1/agent/receipts/{receipt_id}`.
+        receipt_id: String,
         /// Whether a chatter typed this.
         #[serde(skip_serializing_if = "Not::not")]
         untrusted: bool,
@@ -185,6 +216,24 @@ pub enum Data {
     },
 }
 
+/// Who decided something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DecidedBy {
+    /// As which recipient they came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// The name that they chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+impl DecidedBy {
+    /// Tells whether nothing is known of them.
+    pub fn is_empty(&self) -> bool {
+        self.recipient.is_none() && self.display_name.is_none()
+    }
+}
+
 /// Who says or reads something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -207,6 +256,7 @@ impl Data {
             Self::Message { .. } => "message",
             Self::Question { .. } => "question",
             Self::Answer { .. } => "answer",
+            Self::Decision { .. } => "decision",
             Self::QuestionClosed { .. } => "question_closed",
             Self::EndPlanned { .. } => "end_planned",
             Self::EndCalledOff { .. } => "end_called_off",
@@ -241,6 +291,17 @@ mod tests {
             Data::Message { from: Speaker::Agent, text: None, html: None, kind: None, client_message_id: None, untrusted: false },
             Data::Question { question_id: String::new(), form: Map::new(), is_final: true, answer_by: None },
             Data::Answer { question_id: String::new(), answer: Map::new(), untrusted: true },
+            Data::Decision {
+                question_id: String::new(),
+                verdict: Verdict::TimedOut,
+                payload_sha256: None,
+                edited: None,
+                reason: None,
+                note: None,
+                by: DecidedBy::default(),
+                receipt_id: String::new(),
+                untrusted: false,
+            },
             Data::QuestionClosed {
                 question_id: String::new(),
                 why: Closing::TimedOut,

@@ -15,7 +15,7 @@ mod rfc3339;
 pub mod sanitize;
 pub mod transcript;
 
-pub use data::{Data, Speaker};
+pub use data::{Data, DecidedBy, Speaker};
 pub use event::Event;
 pub use news::{NEWS, NEWS_OF_LINKS, Payload, is_news, is_news_to, news, payload};
 pub use present::{Audience, message_of_chatter, present};

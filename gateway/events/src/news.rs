@@ -15,6 +15,7 @@ pub const NEWS: &[&str] = &[
     "session.message_posted",
     "session.question_asked",
     "session.question_answered",
+    "session.decision_made",
     "session.question_closed",
     "session.went_idle",
     "session.resumed",

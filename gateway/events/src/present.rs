@@ -1,13 +1,15 @@
 //! From what the log holds to what a reader may see: texts opened, markdown rendered, positions sealed as cursors.
 
+use std::collections::BTreeSet;
+
 use domain::link::Event as LinkEvent;
-use domain::session::{Author, Event as SessionEvent, MessageKind, Reader};
-use domain::{LinkId, QuestionId, Sealed, SessionId, Target};
-use forms::Answer;
+use domain::session::{Author, Choice, Event as SessionEvent, MessageKind, Reader, Verdict};
+use domain::{LinkId, QuestionId, ReceiptId, Sealed, SessionId, Target};
+use forms::{Answer, Decision, Outcome};
 use nats::{AnyEvent, Cursors, EventId, Fact, Field, OpenError, Position, Text, Vault};
 use serde_json::{Map, Value};
 
-use crate::data::{Data, Speaker};
+use crate::data::{Data, DecidedBy, Speaker};
 use crate::event::Event;
 use crate::rfc3339::Moment;
 use crate::{markdown, sanitize};
@@ -124,10 +126,31 @@ fn of_session(
         }
         SessionEvent::QuestionAsked { question, form, terms, .. } => Data::Question {
             question_id: question.to_string(),
-            form: shown(document(open(Field::Form, form)?, *question), audience),
+            form: match &terms.decision {
+                Some(decision) => decision_form(open(Field::Decision, form)?, &decision.allow, *question),
+                None => shown(document(open(Field::Form, form)?, *question), audience),
+            },
             is_final: terms.is_final,
             answer_by: terms.answer_by.map(Moment),
         },
+        SessionEvent::DecisionMade { question, verdict, document, payload: _, words: _ } => {
+            let outcome = open(Field::Outcome, document)?.and_then(|text| outcome(&text, *question));
+            let (payload_sha256, edited, reason) =
+                outcome.map(|told| (Some(told.payload_sha256), told.edited, told.reason)).unwrap_or_default();
+            let untrusted = edited.is_some() || reason.is_some();
+            Data::Decision {
+                question_id: question.to_string(),
+                verdict: *verdict,
+                payload_sha256,
+                edited,
+                reason,
+                note: (audience == Audience::Agent).then(|| note(*verdict)).flatten(),
+                // The caller adds it: a recipient's label is sealed with the link.
+                by: DecidedBy::default(),
+                receipt_id: ReceiptId::from(*question).to_string(),
+                untrusted,
+            }
+        }
         SessionEvent::QuestionClosed { question, why, replaced_by, values, reason } => Data::QuestionClosed {
             question_id: question.to_string(),
             why: *why,
@@ -206,6 +229,34 @@ fn told(document: &str, missing: u8, question: QuestionId) -> Map<String, Value>
             tracing::error!(%question, %error, "an answer's document cannot be read");
             Map::new()
         }
+    }
+}
+
+/// Reads the document of what is decided about.
+fn decision_form(text: Option<String>, allow: &BTreeSet<Choice>, question: QuestionId) -> Map<String, Value> {
+    let allow: Vec<_> = allow.iter().map(|choice| choice.as_str()).collect();
+    match text.as_deref().map(Decision::from_document) {
+        Some(Ok(decision)) => decision.into_shown(&allow),
+        None => Map::new(),
+        Some(Err(error)) => {
+            tracing::error!(%question, %error, "a decision's document cannot be read");
+            Map::new()
+        }
+    }
+}
+
+/// Reads the document of a decision's outcome.
+fn outcome(document: &str, question: QuestionId) -> Option<Outcome> {
+    let outcome = Outcome::from_document(document);
+    outcome.inspect_err(|error| tracing::error!(%question, %error, "the document of an outcome cannot be read")).ok()
+}
+
+/// Says what an agent must not miss of a verdict.
+fn note(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Edited => Some("The person changed it: use edited, do not repeat the original."),
+        Verdict::TimedOut => Some("Nobody decided: this is no approval."),
+        Verdict::Approved | Verdict::Rejected | Verdict::Responded => None,
     }
 }
 

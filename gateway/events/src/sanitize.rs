@@ -29,6 +29,10 @@ pub fn clean_data(data: &mut Data) {
             form.values_mut().for_each(clean_all);
             None
         }
+        Data::Decision { edited, reason, .. } => {
+            edited.iter_mut().for_each(clean_all);
+            reason.as_mut()
+        }
         Data::QuestionClosed { values, reason, .. } => {
             values.iter_mut().flat_map(serde_json::Map::values_mut).for_each(clean_all);
             reason.as_mut()

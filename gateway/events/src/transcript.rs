@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use domain::session::Closing;
+use domain::session::{Closing, Verdict};
 use serde_json::{Map, Value};
 
 use crate::data::{Data, Speaker};
@@ -85,6 +85,7 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
             let form = asked.get(question_id.as_str());
             Some((Speaker::Chatter, answered("(answered)", answer.get("values"), form), None))
         }
+        Data::Decision { verdict, edited, reason, .. } => Some(decided(*verdict, edited.as_ref(), reason.as_deref())),
         Data::QuestionClosed { question_id, why, values, reason, .. } => {
             let form = asked.get(question_id.as_str());
             closed(*why, values.as_ref(), reason.as_deref(), form).map(|(from, text)| (from, text, None))
@@ -109,6 +110,20 @@ fn entry(event: &Event, asked: &Asked) -> Option<Entry> {
     }?;
     let recipient = if let Data::SessionStarted { recipient, .. } = &event.data { recipient.clone() } else { None };
     Some(Entry { at: event.at, from, recipient, text, html })
+}
+
+/// Tells what came of a decision, with what the person wrote.
+fn decided(verdict: Verdict, edited: Option<&Value>, reason: Option<&str>) -> (Speaker, String, Option<String>) {
+    let edited = edited.map(|edited| edited.as_str().map_or_else(|| edited.to_string(), str::to_owned));
+    let words = edited.as_deref().or(reason).map(|words| format!("\n{words}")).unwrap_or_default();
+    let (from, told) = match verdict {
+        Verdict::Approved => (Speaker::Chatter, "(approved)"),
+        Verdict::Edited => (Speaker::Chatter, "(changed it, and approved this)"),
+        Verdict::Rejected => (Speaker::Chatter, "(rejected)"),
+        Verdict::Responded => (Speaker::Chatter, "(responded)"),
+        Verdict::TimedOut => (Speaker::System, "Nobody decided in time, which approves nothing."),
+    };
+    (from, format!("{told}{words}"), None)
 }
 
 /// Tells how a question was closed, where that does not follow from what stands around it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::session::{Author, Event as SessionEvent};
+use domain::session::{Author, Event as SessionEvent, Verdict};
 use domain::{Address, Target};
 use nats::{AnyEvent, Backbone, Fact, Position, Recorded, Vault};
 use parking_lot::Mutex;
@@ -91,6 +91,7 @@ impl Entry {
                 }
             }
             AnyEvent::Session(SessionEvent::QuestionAnswered { missing, .. }) => (*missing == 0).then_some(true),
+            AnyEvent::Session(SessionEvent::DecisionMade { verdict, .. }) => (*verdict != Verdict::TimedOut).then_some(true),
             AnyEvent::Session(_) | AnyEvent::Link(_) | AnyEvent::Agent(_) => None,
         })
     }

@@ -122,6 +122,8 @@ codes! {
         client "Use a new id.", agent "Use a new idempotency_key.";
     QuestionInvalid = "question_invalid", UNPROCESSABLE_ENTITY, "The question cannot be asked like this.",
         client "Correct the fields.", agent "Call again with the fields corrected.";
+    ReceiptUnknown = "receipt_unknown", NOT_FOUND, "There is no such receipt.",
+        client "Check the id; one of a verdict that came just now is there within seconds.", agent "Call temp_chat_read_messages for the decisions there are.";
     AnswerInvalid = "answer_invalid", UNPROCESSABLE_ENTITY, "The answer does not fit the question.",
         client "Correct the values that errors names.", agent "Correct the values.";
     QuestionLimitReached = "question_limit_reached", CONFLICT, "Too many questions are open.",

@@ -186,6 +186,10 @@ fn of_session(rejection: &session::Rejection) -> Problem {
         Rejection::RateLimited { retry_at } | Rejection::ReadTooSoon { retry_at } => {
             Problem::with_detail(Code::RateLimited, sentence(rejection)).after(until(*retry_at))
         }
+        Rejection::NothingToChoose => Problem::with_detail(Code::QuestionInvalid, sentence(rejection)),
+        Rejection::ChoiceNotAllowed { .. } | Rejection::AnswerMismatch => {
+            Problem::with_detail(Code::AnswerInvalid, sentence(rejection))
+        }
         Rejection::FieldCount { .. } => Problem::with_detail(Code::FieldCount, sentence(rejection)),
         Rejection::QuestionExists => Code::QuestionExists.into(),
         Rejection::TooManyQuestions { .. } => Problem::with_detail(Code::QuestionLimitReached, sentence(rejection)),

@@ -6,7 +6,7 @@ import { base } from './base.js';
 import { carrier } from './carrier.js';
 import { learnTime } from './clock.js';
 
-/** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Proof, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Handoff, Inspection, Joined, Page, ProblemBody, Proof, Session, Verdict } from '../contract.d.ts' */
 
 const BASE = `${base}api/v1`;
 const PATIENCE_MS = 15_000;
@@ -215,10 +215,10 @@ export const postMessage = (id, body, place) => callPaying(`${at(id)}/messages`,
 
 /**
  * @param {string} id
- * @param {{ client_message_id: string, question_id: string, values: FieldChanges }} body
+ * @param {{ client_message_id: string, question_id: string, values: FieldChanges } | { client_message_id: string } & Verdict} body
  * @returns {Promise<{ event: ChatEvent }>}
  */
-export const postAnswer = (id, body) => call('POST', `${at(id)}/answers`, { body });
+export const postAnswer = (id, body) => call('POST', `${at(id)}/${'verdict' in body ? 'decisions' : 'answers'}`, { body });
 
 /**
  * @param {string} id

@@ -9,7 +9,7 @@ import { withLinks } from './links.js';
 import { answersOf, readByAgent, unlogged } from './store.js';
 import { dayOf, durationOf, momentOf, say, sayCode, timeOf, wholeMoment } from './words.js';
 
-/** @import { ChatEvent, MessageData, Pending } from '../contract.d.ts' */
+/** @import { Answered, ChatEvent, EventOf, MessageData, Pending } from '../contract.d.ts' */
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 
@@ -25,8 +25,8 @@ import { dayOf, durationOf, momentOf, say, sayCode, timeOf, wholeMoment } from '
 /** What draws questions: fetched with the first of them. @type {typeof import('./question.js') | undefined} */
 let cards;
 
-/** Whether there is a question, and nothing yet that draws it. @param {State} state */
-export const lacksCards = ({ log }) => !cards && log.some(({ type }) => type === 'question');
+/** Whether there is a question other than a decision, and nothing yet that draws it. @param {State} state */
+export const lacksCards = ({ log }) => !cards && log.some((event) => event.type === 'question' && !event.data.allow);
 
 export async function fetchCards() {
   cards = await import('./question.js');
@@ -75,15 +75,43 @@ export function entriesOf(state, live) {
       entries.push(message(line, line.message, { isFirst, last, mark }, state, live));
     } else if (line.event?.type === 'question') {
       const { question_id: id } = line.event.data;
-      entries.push(cards
-        ? cards.questionCard(line.event, answers.get(id), sending.get(id), state, live)
-        : { key: line.event.id, from: 'agent', version: '', make: () => cardPlace(line.key) });
+      if (line.event.data.allow) entries.push(decisionCard(line.event, answers.get(id), sending.get(id), state, live));
+      else if (cards) entries.push(cards.questionCard(line.event, answers.get(id), sending.get(id), state, live));
+      else entries.push({ key: line.event.id, from: 'agent', version: '', make: () => cardPlace(line.key) });
     } else if (line.event) {
       const words = noteWords(line.event, state);
       if (words) entries.push(note(line.event.id, words, 'note-line'));
     }
   });
   return entries;
+}
+
+/**
+ * A decision's card, which is fetched when there is one; until then, and where it cannot be, its words.
+ * @param {EventOf<'question'>} event
+ * @param {Answered | undefined} answer
+ * @param {Pending | undefined} pending
+ * @param {State} state
+ * @param {LiveSession} live
+ * @returns {Entry}
+ */
+const decisionCard = (event, answer, pending, state, live) => ({
+  key: event.id,
+  from: 'agent',
+  version: JSON.stringify([answer, pending, state.session.status]),
+  make: () => h('div', { class: 'card decision', role: 'group', dir: 'auto' }, event.data.text),
+  update: (element) => showWhenFetched(element, event, answer, pending, state, live),
+});
+
+/** How soon what could not be fetched is asked for again. */
+const AGAIN_MS = 5_000;
+
+/** @param {HTMLElement} element @param {Parameters<typeof decisionCard>} ofWhat */
+function showWhenFetched(element, ...ofWhat) {
+  import('./decision.js').then(
+    ({ showDecision }) => showDecision(element, ...ofWhat),
+    () => setTimeout(() => element.isConnected && showWhenFetched(element, ...ofWhat), AGAIN_MS),
+  );
 }
 
 /**

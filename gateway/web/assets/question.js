@@ -159,7 +159,7 @@ const refusal = (pending) => h('p', { class: 'error', role: 'alert' }, pending
  * @returns {FieldValues}
  */
 function filledIn(pending) {
-  return Object.fromEntries(Object.entries(pending?.answer?.values ?? {}).flatMap(([key, value]) =>
+  return Object.fromEntries(Object.entries(/** @type {FieldChanges} */ (pending?.answer && 'values' in pending.answer ? pending.answer.values : {})).flatMap(([key, value]) =>
     (value === null ? [] : [[key, value]])));
 }
 

@@ -10,7 +10,7 @@ import { Signals } from './signals.js';
 import { forgetSession } from './storage.js';
 import { initialState, newestFromAgent, reduce } from './store.js';
 
-/** @import { ChatEvent, FieldChanges, Joined, Outgoing, Session } from '../contract.d.ts' */
+/** @import { ChatEvent, FieldChanges, Joined, Outgoing, Session, Verdict } from '../contract.d.ts' */
 /** @import { Problem } from './api.js' */
 /** @import { Action, State } from './store.js' */
 
@@ -108,6 +108,11 @@ export class LiveSession {
    */
   answer(questionId, values) {
     this.outbox.add({ answer: { question_id: questionId, values } });
+  }
+
+  /** @param {Verdict} answer */
+  decide(answer) {
+    this.outbox.add({ answer });
   }
 
   /** Tells the agent how far the chatter has read, if they can see it. */

@@ -210,5 +210,5 @@ export function answersOf({ log }) {
 }
 
 /** Whether a person has written something. @param {ChatEvent} event */
-const isWord = (event) => event.type === 'answer' || (event.type === 'message' && event.data.from === 'chatter')
+const isWord = (event) => event.type === 'answer' || (event.type === 'decision' && event.data.verdict !== 'timed_out') || (event.type === 'message' && event.data.from === 'chatter')
   || (event.type === 'rated' && event.data.feedback !== undefined);

@@ -36,6 +36,10 @@ pub enum Field {
     IfSilent,
     /// Why an agent took a question back.
     Withdrawal,
+    /// What is decided about.
+    Decision,
+    /// What goes with a decision's outcome.
+    Outcome,
     /// The comment with a rating.
     Feedback,
     /// What a person reports to the operator.
@@ -56,6 +60,8 @@ impl Field {
             Self::Values => "values",
             Self::IfSilent => "if_silent",
             Self::Withdrawal => "withdrawal",
+            Self::Decision => "decision",
+            Self::Outcome => "outcome",
             Self::Feedback => "feedback",
             Self::Report => "report",
         }

@@ -4,7 +4,8 @@ use domain::abuse::{Level, Reason, Signs};
 use domain::budget::{Amounts, Limits, Measure, Reached, Span, Tally};
 use domain::session::Origin;
 use domain::{
-    Budget, DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SessionId, Timestamp, agent, link, session,
+    Budget, DeviceId, Fingerprint, HandoffId, KeyId, LinkId, Millis, QuestionId, SaltedHash, SessionId, Timestamp, agent, link,
+    session,
 };
 use nats::AnyEvent;
 
@@ -52,6 +53,7 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::MessagePosted { .. }
             | session::Event::QuestionAsked { .. }
             | session::Event::QuestionAnswered { .. }
+            | session::Event::DecisionMade { .. }
             | session::Event::QuestionClosed { .. }
             | session::Event::MarkedRead { .. }
             | session::Event::WentIdle
@@ -70,7 +72,7 @@ pub(crate) const fn kinds(event: &AnyEvent) -> usize {
             | session::Event::Flooded { .. }
             | session::Event::AbuseNoticed { .. }
             | session::Event::Ended { .. }
-            | session::Event::Erased => 23,
+            | session::Event::Erased => 24,
         },
     }
 }
@@ -184,7 +186,7 @@ fn least_settings() -> link::Settings {
 
 #[expect(clippy::too_many_lines, reason = "one sample of each event")]
 fn session() -> Vec<(&'static str, session::Event)> {
-    use session::{Author, Closing, EndReason, Event, MessageKind, Reader, Terms};
+    use session::{Author, Choice, Closing, DecisionTerms, EndReason, Event, MessageKind, Reader, Terms, Verdict, Words};
     let link = LinkId::new([5; 16]);
     let question = QuestionId::new([4; 16]);
     let settings = session::Settings {
@@ -197,6 +199,13 @@ fn session() -> Vec<(&'static str, session::Event)> {
     };
     let ended = |reason| Event::Ended { reason };
     let closed = |why| Event::QuestionClosed { question, why, replaced_by: None, values: None, reason: None };
+    let decided = |verdict, words| Event::DecisionMade {
+        question,
+        verdict,
+        payload: SaltedHash([8; 32]),
+        words,
+        document: sealed("document"),
+    };
     let posted = |from, kind| Event::MessagePosted { from, text: sealed("hello"), kind, client_message_id: None, signs: None };
     vec![
         (
@@ -267,9 +276,34 @@ fn session() -> Vec<(&'static str, session::Event)> {
                 form: sealed("form"),
                 fields: 3,
                 required: 0b101,
-                terms: Terms { is_final: true, answer_by: Some(AT), if_silent: Some(sealed("silent")) },
+                terms: Terms { is_final: true, answer_by: Some(AT), if_silent: Some(sealed("silent")), decision: None },
             },
         ),
+        (
+            "session.question_asked-decision",
+            Event::QuestionAsked {
+                question,
+                from: Author::Agent(KEY),
+                form: sealed("payload"),
+                fields: 0,
+                required: 0,
+                terms: Terms {
+                    is_final: true,
+                    answer_by: None,
+                    if_silent: None,
+                    decision: Some(DecisionTerms {
+                        allow: [Choice::Approve, Choice::Reject, Choice::Edit, Choice::Respond].into(),
+                        payload: SaltedHash([8; 32]),
+                        if_timed_out: sealed("timed out"),
+                    }),
+                },
+            },
+        ),
+        ("session.decision_made", decided(Verdict::Approved, None)),
+        ("session.decision_made-rejected", decided(Verdict::Rejected, None)),
+        ("session.decision_made-edited", decided(Verdict::Edited, Some(Words { hash: SaltedHash([9; 32]), characters: 7 }))),
+        ("session.decision_made-responded", decided(Verdict::Responded, None)),
+        ("session.decision_made-timed_out", decided(Verdict::TimedOut, None)),
         ("session.question_closed", closed(Closing::Answered)),
         (
             "session.question_closed-replaced",

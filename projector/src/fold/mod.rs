@@ -3,6 +3,7 @@
 mod agent;
 mod event;
 mod link;
+mod receipt;
 mod session;
 
 pub(crate) use session::reason_name;
@@ -21,6 +22,7 @@ use crate::table::event::EventRow;
 use crate::table::link::LinkRow;
 use crate::table::question::QuestionRow;
 use crate::table::read_mark::ReadMarkRow;
+use crate::table::receipt::ReceiptRow;
 use crate::table::scheduled::{Cause, Schedule};
 use crate::table::session::SessionRow;
 use crate::table::unread;
@@ -88,6 +90,7 @@ impl Needs {
                     sessions::Event::MessagePosted { from: sessions::Author::Agent(_), .. }
                     | sessions::Event::QuestionAsked { .. }
                     | sessions::Event::QuestionAnswered { .. }
+                    | sessions::Event::DecisionMade { .. }
                     | sessions::Event::QuestionClosed { .. } => {
                         self.questioned.insert(session.column());
                     }
@@ -133,6 +136,7 @@ pub(crate) struct Rows {
     pub(crate) admissions: RowSet<Uuid, AdmissionRow>,
     pub(crate) questions: RowSet<(Uuid, Uuid), QuestionRow>,
     pub(crate) read_marks: RowSet<(Uuid, Option<Uuid>), ReadMarkRow>,
+    pub(crate) receipts: Vec<ReceiptRow>,
     pub(crate) events: Vec<EventRow>,
     pub(crate) unread: unread::Changes,
     pub(crate) schedule: Schedule,
@@ -185,6 +189,7 @@ impl Rows {
             }
         }
         let link = recorded.commit.link.map(|link| link.column()).or_else(|| self.link_of(recorded.address.target));
+        self.receipts.extend(link.into_iter().flat_map(|link| receipt::rows(recorded, link)));
         self.events.extend(recorded.facts().map(|fact| event::row(&fact, link)));
     }
 

@@ -1,7 +1,7 @@
 //! What a session's events change.
 
 use domain::abuse::Noticed;
-use domain::session::{Author, EndReason, Event, Question, Reader, Settings};
+use domain::session::{Author, EndReason, Event, Question, Reader, Settings, Verdict};
 use domain::{LinkId, Millis, Sealed, SessionId};
 use follower::{Id, moment, sealed, signed};
 use sqlx::types::Uuid;
@@ -79,6 +79,14 @@ impl Rows {
                 note_answer(row, at, *missing == 0);
                 if let Some(question) = self.questions.change(&(id, question.column())) {
                     question.answered = (question.answered & !i16::from(*withdrawn)) | i16::from(*answered);
+                    question.answers += 1;
+                    question.sequence = commit.sequence;
+                }
+            }
+            Event::DecisionMade { verdict: Verdict::TimedOut, .. } => {}
+            Event::DecisionMade { question, .. } => {
+                note_answer(row, at, true);
+                if let Some(question) = self.questions.change(&(id, question.column())) {
                     question.answers += 1;
                     question.sequence = commit.sequence;
                 }

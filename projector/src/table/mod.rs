@@ -10,6 +10,7 @@ pub(crate) mod link;
 pub(crate) mod pruned;
 pub(crate) mod question;
 pub(crate) mod read_mark;
+pub(crate) mod receipt;
 pub(crate) mod scheduled;
 pub(crate) mod session;
 pub(crate) mod sums;
@@ -28,6 +29,7 @@ pub(crate) async fn delete_rows(connection: &mut PgConnection, shard: Shard) -> 
             admissions AS (DELETE FROM admission WHERE shard = $1),
             questions AS (DELETE FROM question WHERE shard = $1),
             read_marks AS (DELETE FROM read_mark WHERE shard = $1),
+            receipts AS (DELETE FROM receipt WHERE shard = $1),
             unread_sessions AS (DELETE FROM unread WHERE shard = $1),
             token_keys AS (DELETE FROM token_key WHERE shard = $1),
             events AS (DELETE FROM event WHERE shard = $1),

@@ -57,6 +57,7 @@ async fn delete(connection: &mut PgConnection, links: &[Uuid], sessions: &[Uuid]
             admissions AS (DELETE FROM admission WHERE session = ANY($2)),
             questions AS (DELETE FROM question WHERE session = ANY($2)),
             read_marks AS (DELETE FROM read_mark WHERE session = ANY($2)),
+            receipts AS (DELETE FROM receipt WHERE session = ANY($2)),
             events AS (DELETE FROM event WHERE session = ANY($2)),
             events_of_links AS (DELETE FROM event WHERE link = ANY($1) AND session IS NULL),
             dead_letters AS (DELETE FROM dead_letter WHERE target = ANY($1::UUID[] || $2::UUID[]))

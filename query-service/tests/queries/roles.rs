@@ -109,17 +109,17 @@ async fn every_role_sees_its_own_rows_of_every_table() {
         }
     }
     insta::assert_snapshot!(matrix, @r"
-                                 admission agent agent_key checkpoint dead_letter event key_use link link_sum question read_mark reports_seen scheduled session session_duration session_sum token_key unread webhook_delivery webhook_endpoint
-    writer                               3     2         2          1           3     3       3    2        0        3         3            0         3       3                0           0         0      3                0                0
-    agent_reader                         -     0         0          1           -     0       -    0        0        0         0            -         -       0                0           0         0      0                -                -
-    agent_reader         agent           -     1         1          1           -     2       -    1        0        2         2            -         -       2                0           0         0      2                -                -
-    agent_reader         link            -     1         0          1           -     0       -    0        0        0         0            -         -       0                0           0         0      0                -                -
-    agent_reader         session         -     1         1          1           -     2       -    1        0        2         2            -         -       2                0           0         0      2                -                -
-    session_reader                       -     0         -          1           -     0       -    0        -        0         0            -         -       0                -           -         -      -                -                -
-    session_reader       agent           -     0         -          1           -     0       -    0        -        0         0            -         -       0                -           -         -      -                -                -
-    session_reader       session         -     1         -          1           -     1       -    1        -        1         1            -         -       1                -           -         -      -                -                -
-    analyst                              -     -         -          1           3     3       -    -        -        -         -            -         -       -                -           -         -      -                -                -
-    analyst              session         -     -         -          1           3     3       -    -        -        -         -            -         -       -                -           -         -      -                -                -
+                                 admission agent agent_key checkpoint dead_letter event key_use link link_sum question read_mark receipt reports_seen scheduled session session_duration session_sum token_key unread webhook_delivery webhook_endpoint
+    writer                               3     2         2          1           3     3       3    2        0        3         3       0            0         3       3                0           0         0      3                0                0
+    agent_reader                         -     0         0          1           -     0       -    0        0        0         0       0            -         -       0                0           0         0      0                -                -
+    agent_reader         agent           -     1         1          1           -     2       -    1        0        2         2       0            -         -       2                0           0         0      2                -                -
+    agent_reader         link            -     1         0          1           -     0       -    0        0        0         0       0            -         -       0                0           0         0      0                -                -
+    agent_reader         session         -     1         1          1           -     2       -    1        0        2         2       0            -         -       2                0           0         0      2                -                -
+    session_reader                       -     0         -          1           -     0       -    0        -        0         0       -            -         -       0                -           -         -      -                -                -
+    session_reader       agent           -     0         -          1           -     0       -    0        -        0         0       -            -         -       0                -           -         -      -                -                -
+    session_reader       session         -     1         -          1           -     1       -    1        -        1         1       -            -         -       1                -           -         -      -                -                -
+    analyst                              -     -         -          1           3     3       -    -        -        -         -       -            -         -       -                -           -         -      -                -                -
+    analyst              session         -     -         -          1           3     3       -    -        -        -         -       -            -         -       -                -           -         -      -                -                -
     ");
 }
 

@@ -9,7 +9,7 @@ fn final_wish() -> Wish {
 }
 
 fn timed(minute: i64, silent: bool) -> Terms {
-    Terms { is_final: true, answer_by: Some(minutes(minute)), if_silent: silent.then(|| text(7)) }
+    Terms { is_final: true, answer_by: Some(minutes(minute)), if_silent: silent.then(|| text(7)), decision: None }
 }
 
 fn withdraw(n: u8) -> At<Command> {

@@ -2,9 +2,10 @@
 
 use domain::abuse::{Level, Reason, Signs};
 use domain::session::{
-    Author, Closing, Command, EndReason, Event, EventPosition, MessageKind, Origin, Reader, Session, Settings, Start, Terms, Wish,
+    Author, Choice, Closing, Command, DecisionTerms, EndReason, Event, EventPosition, MessageKind, Origin, Reader, Session,
+    Settings, Start, Terms, Verdict, Wish, Words,
 };
-use domain::{DeviceId, HandoffId, LinkId, Millis, Timestamp};
+use domain::{DeviceId, HandoffId, LinkId, Millis, SaltedHash, Timestamp};
 use proptest::prelude::*;
 
 use super::{Subject, count, hash, key, limits, maybe, millis, question, reached, sealed, short_text, tally, timestamp};
@@ -113,15 +114,50 @@ fn ask() -> impl Strategy<Value = Command> {
 
 fn wish() -> impl Strategy<Value = Wish> {
     let within = prop_oneof![8 => (1_i64..60).prop_map(Millis::minutes), 1 => any::<i64>().prop_map(Millis)];
-    (any::<bool>(), maybe(within), maybe(sealed()), maybe(question()))
-        .prop_map(|(is_final, answer_within, if_silent, replaces)| Wish { is_final, answer_within, if_silent, replaces })
+    (any::<bool>(), maybe(within), maybe(sealed()), maybe(question()), maybe(decision())).prop_map(
+        |(is_final, answer_within, if_silent, replaces, decision)| Wish {
+            is_final,
+            answer_within,
+            if_silent,
+            replaces,
+            decision,
+        },
+    )
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    (any::<bool>(), maybe(timestamp()), maybe(sealed())).prop_map(|(is_final, answer_by, if_silent)| Terms {
-        is_final,
-        answer_by,
-        if_silent,
+    (any::<bool>(), maybe(timestamp()), maybe(sealed()), maybe(decision()))
+        .prop_map(|(is_final, answer_by, if_silent, decision)| Terms { is_final, answer_by, if_silent, decision })
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    prop_oneof![Just(Choice::Approve), Just(Choice::Reject), Just(Choice::Edit), Just(Choice::Respond)]
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![4 => choice().prop_map(Verdict::from), 1 => Just(Verdict::TimedOut)]
+}
+
+fn salted() -> impl Strategy<Value = SaltedHash> {
+    any::<[u8; 32]>().prop_map(SaltedHash)
+}
+
+fn words() -> impl Strategy<Value = Words> {
+    (salted(), count()).prop_map(|(hash, characters)| Words { hash, characters })
+}
+
+/// What makes a question a decision; mostly one that leaves a choice.
+fn decision() -> impl Strategy<Value = DecisionTerms> {
+    (proptest::collection::btree_set(choice(), 0..4), salted(), sealed())
+        .prop_map(|(allow, payload, if_timed_out)| DecisionTerms { allow, payload, if_timed_out })
+}
+
+fn decide() -> impl Strategy<Value = Command> {
+    (question(), choice(), maybe(words()), sealed()).prop_map(|(question, choice, words, document)| Command::Decide {
+        question,
+        choice,
+        words,
+        document,
     })
 }
 
@@ -153,7 +189,7 @@ fn answer() -> impl Strategy<Value = Command> {
 
 /// What spends within a grant, also none at all.
 fn spend() -> impl Strategy<Value = Command> {
-    (tally(), prop_oneof![post().boxed(), ask().boxed(), answer().boxed()])
+    (tally(), prop_oneof![post().boxed(), ask().boxed(), answer().boxed(), decide().boxed()])
         .prop_map(|(granted, command)| Command::Spend { granted, command: Box::new(command) })
 }
 
@@ -205,6 +241,7 @@ impl Subject for Session {
             24 => post(),
             6 => ask(),
             10 => answer(),
+            10 => decide(),
             8 => timed(),
             4 => (reader(), upto()).prop_map(|(by, upto)| Command::MarkRead { by, upto: upto.into() }),
             8 => Just(Command::GoIdle),
@@ -266,6 +303,15 @@ impl Subject for Session {
                 values,
                 reason
             }),
+            ((question(), verdict(), salted()), maybe(words()), sealed()).prop_map(
+                |((question, verdict, payload), words, document)| Event::DecisionMade {
+                    question,
+                    verdict,
+                    payload,
+                    words,
+                    document
+                }
+            ),
             (timestamp(), maybe(sealed())).prop_map(|(at, farewell)| Event::EndPlanned { at, farewell }),
             author().prop_map(|by| Event::EndCalledOff { by }),
             (question(), sealed(), any::<[u8; 3]>()).prop_map(|(question, values, [answered, withdrawn, missing])| {

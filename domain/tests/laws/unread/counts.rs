@@ -26,6 +26,7 @@ pub(super) struct Counts {
     pub(super) timed_out_past_unread: u64,
     pub(super) ended_as_planned: u64,
     pub(super) called_off: u64,
+    pub(super) verdicts: u64,
 }
 
 impl Counts {
@@ -60,7 +61,7 @@ impl Counts {
         }
     }
 
-    fn all(&mut self) -> [&mut u64; 19] {
+    fn all(&mut self) -> [&mut u64; 20] {
         [
             &mut self.said,
             &mut self.held,
@@ -81,6 +82,7 @@ impl Counts {
             &mut self.timed_out_past_unread,
             &mut self.ended_as_planned,
             &mut self.called_off,
+            &mut self.verdicts,
         ]
     }
 }

@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 
 use domain::budget::Limits;
 use domain::session::{
-    Asked, Author, Closing, Command, EndReason, Event, EventPosition, Reader, Rejection, Session, Settings, Start, Wish,
+    Asked, Author, Choice, Closing, Command, DecisionTerms, EndReason, Event, EventPosition, Reader, Rejection, Session,
+    Settings, Start, Verdict, Wish,
 };
-use domain::{CommandId, Decision, Fingerprint, KeyId, LinkId, Millis, Policy, QuestionId, Remembered, Root, Sealed, Timestamp};
+use domain::{
+    CommandId, Decision, Fingerprint, KeyId, LinkId, Millis, Policy, QuestionId, Remembered, Root, SaltedHash, Sealed, Timestamp,
+};
 use proptest::prelude::*;
 
 use super::counts::Counts;
@@ -126,10 +129,19 @@ impl World {
                     Word::Answer { before } => {
                         Command::Answer { question: self.question(before), values: text(), answered: 1, withdrawn: 0 }
                     }
+                    Word::Verdict { before } => Command::Decide {
+                        question: self.question(before),
+                        choice: Choice::Approve,
+                        words: None,
+                        document: text(),
+                    },
                 };
                 let is_called_off = |event: &Event| matches!(event, Event::EndCalledOff { .. });
-                if self.carry_out(process, &command) && self.last_events().iter().any(is_called_off) {
-                    self.counts.called_off += 1;
+                if self.carry_out(process, &command) {
+                    let (called_off, decided) =
+                        (self.last_events().iter().any(is_called_off), self.last_events().iter().any(is_verdict));
+                    self.counts.called_off += u64::from(called_off);
+                    self.counts.verdicts += u64::from(decided);
                 }
             }
             Step::Pass => self.now = self.now + WHILE,
@@ -197,7 +209,10 @@ impl World {
         assert!(self.carry_out(process, &command), "what is due is done");
         match timer {
             Timer::TimeOutQuestions => {
-                let is_time_out = |event: &Event| matches!(event, Event::QuestionClosed { why: Closing::TimedOut, .. });
+                let is_time_out = |event: &Event| {
+                    matches!(event, Event::QuestionClosed { why: Closing::TimedOut, .. } | Event::DecisionMade { .. })
+                        && !is_verdict(event)
+                };
                 assert!(self.last_events().iter().all(is_time_out));
                 let words: BTreeSet<_> = self.log.iter().flat_map(words_of).collect();
                 let is_unread = self.keys.iter().any(|key| words.difference(&key.given).next().is_some());
@@ -244,12 +259,19 @@ impl World {
                 signs: None,
                 is_paid: false,
             },
-            Act::Ask(Terms { replaces, is_final, is_timed }) => {
+            Act::Ask(Terms { replaces, is_final, is_timed, is_decision }) => {
                 let question = QuestionId::new(*id.bytes());
                 let if_silent = is_timed.then(text);
                 let replaces = replaces.map(|before| self.question(before));
-                let wish = Wish { is_final, answer_within: is_timed.then_some(WHILE), if_silent, replaces };
-                Command::Ask { question, from: author(key), form: text(), fields: 1, required: 1, wish }
+                let answer_within = is_timed.then_some(WHILE);
+                let decision = is_decision.then(|| DecisionTerms {
+                    allow: [Choice::Approve].into(),
+                    payload: SaltedHash([1; 32]),
+                    if_timed_out: text(),
+                });
+                let fields = u8::from(!is_decision);
+                let wish = Wish { is_final, answer_within, if_silent, replaces, decision };
+                Command::Ask { question, from: author(key), form: text(), fields, required: fields, wish }
             }
             Act::Withdraw { before } => Command::Withdraw { question: self.question(before), reason: None },
             Act::PlanEnd => Command::PlanEnd { within: WHILE, farewell: Some(text()) },
@@ -357,9 +379,15 @@ fn positions_of(commit: &Commit) -> impl Iterator<Item = EventPosition> + use<> 
 
 /// What a person said, as a reader of the log sees it.
 fn words_of(commit: &Commit) -> impl Iterator<Item = EventPosition> {
-    let is_word =
-        |event: &Event| matches!(event, Event::MessagePosted { from: Author::Chatter, .. } | Event::QuestionAnswered { .. });
+    let is_word = |event: &Event| {
+        matches!(event, Event::MessagePosted { from: Author::Chatter, .. } | Event::QuestionAnswered { .. }) || is_verdict(event)
+    };
     positions_of(commit).zip(&commit.events).filter(move |(_, event)| is_word(event)).map(|(position, _)| position)
+}
+
+/// Tells whether a person has decided.
+fn is_verdict(event: &Event) -> bool {
+    matches!(event, Event::DecisionMade { verdict, .. } if *verdict != Verdict::TimedOut)
 }
 
 fn text() -> Sealed {

@@ -4,6 +4,7 @@ mod analytics;
 mod asking;
 mod budgets;
 mod conversation;
+mod deciding;
 mod history;
 mod lengths;
 mod link_settings;
@@ -94,6 +95,7 @@ pub(super) fn router(policy: &Policy) -> ToolRouter<Agents> {
         history::routes(),
         conversation::routes(),
         asking::routes(policy),
+        deciding::routes(policy),
         analytics::routes(),
     ];
     let mut router = ToolRouter::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use app::WaitPermit;
 use auth::KeyWatch;
-use domain::session::{Author, Event as SessionEvent, EventPosition};
+use domain::session::{Author, Event as SessionEvent, EventPosition, Verdict};
 use domain::{KeyId, Target, Timestamp};
 use events::{NEWS, is_news_to};
 use hub::{Delivery, Subscription};
@@ -304,8 +304,10 @@ impl Collector {
 
 /// Tells whether a chatter said this.
 pub(crate) fn is_said_by_chatter(fact: &Fact) -> bool {
-    matches!(
-        fact.event,
-        AnyEvent::Session(SessionEvent::MessagePosted { from: Author::Chatter, .. } | SessionEvent::QuestionAnswered { .. })
-    )
+    match &fact.event {
+        AnyEvent::Session(SessionEvent::MessagePosted { from, .. }) => *from == Author::Chatter,
+        AnyEvent::Session(SessionEvent::DecisionMade { verdict, .. }) => *verdict != Verdict::TimedOut,
+        AnyEvent::Session(event) => matches!(event, SessionEvent::QuestionAnswered { .. }),
+        AnyEvent::Link(_) | AnyEvent::Agent(_) => false,
+    }
 }

@@ -43,6 +43,7 @@ impl Wakes {
             AnyEvent::Session(event) => match event {
                 SessionEvent::MessagePosted { .. }
                 | SessionEvent::QuestionAnswered { .. }
+                | SessionEvent::DecisionMade { .. }
                 | SessionEvent::QuestionClosed { why: Closing::TimedOut, .. }
                 | SessionEvent::Ended { .. }
                 | SessionEvent::Erased => true,
