@@ -46,6 +46,7 @@ const USES: [(&str, &[&str]); 28] = [
             "body",
             "problem",
             "events",
+            "forms",
             "command-service",
             "query-service",
             "nats",

@@ -3,6 +3,7 @@
 mod abuse;
 mod command;
 mod decide;
+mod deciding;
 mod decision;
 mod devices;
 mod event;

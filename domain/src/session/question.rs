@@ -4,7 +4,7 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::DecisionTerms;
+use super::decision::DecisionTerms;
 use crate::{Millis, QuestionId, Sealed, Timestamp};
 
 /// On which terms a question is asked. The default is what every question had that was asked before there were terms.

@@ -1,7 +1,7 @@
 //! The life of a question: asked, answered in parts, complete, then closed exactly once: by its answer, by its successor, by withdrawal, by its
 //! deadline or by the session's end.
 
-use super::decision::untaken;
+use super::deciding::untaken;
 use super::within::{within_fields, within_length, within_time};
 use super::{Author, Choice, Closing, Event, Question, Rejection, Session, Settings, Terms, Wish};
 use crate::{Policy, QuestionId, Sealed, Timestamp};

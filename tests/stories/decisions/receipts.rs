@@ -59,7 +59,7 @@ async fn a_receipt_is_good_without_us_and_after_the_erasure() {
         assert!(!passes(&forged, &keys, &[]).await, "{name} was changed");
     }
     // Nobody else gets it, and nobody a made-up one.
-    let other = Installation::shared().agent().await;
+    let other = Installation::shared().another_agent("Another house").await;
     let path = format!("/api/v1/agent/receipts/{}", decision["receipt_id"].as_str().unwrap());
     send(visitor.request(Method::GET, &path).bearer_auth(other.key())).await.refused(404, "receipt_unknown");
     visitor.get(&path).await.refused(401, "key_invalid");
