@@ -32,7 +32,7 @@ mod up;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 use config::Config;
@@ -69,10 +69,10 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     // What needs no settings, or says itself what is wrong with them, comes first.
     match &cli.command {
         Command::Completions(options) => {
-            shell::print_completions(options);
+            shell::print_completions(Cli::command(), options);
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Man(options) => return shell::print_manual(options).map(|()| ExitCode::SUCCESS),
+        Command::Man(options) => return shell::print_manual(Cli::command(), options).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => return config::command::run(data, file, command, cli.json).map(|()| ExitCode::SUCCESS),
         Command::Doctor => return doctor::run(data, file, cli.json).await,
         _ => {}

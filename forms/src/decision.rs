@@ -228,10 +228,12 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is asked about")]
     fn over(payload: Value) -> Decision {
         Decision::new("Order", &payload).unwrap()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is asked about")]
     fn code(payload: Value) -> &'static str {
         Decision::new("Order", &payload).unwrap_err()[0].code
     }

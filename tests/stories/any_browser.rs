@@ -193,7 +193,7 @@ async fn a_bubble_outlives_what_a_page_does_to_itself_and_is_one() {
     let browser = Browser::open().await;
     browser.visit(&origin).await;
     let is = async |expected: Value| {
-        browser.becomes(&format!("return JSON.stringify((() => {{ {BUBBLES} }})()) === '{expected}'")).await
+        browser.becomes(&format!("return JSON.stringify((() => {{ {BUBBLES} }})()) === '{expected}'")).await;
     };
     is(json!([1, false])).await;
     browser

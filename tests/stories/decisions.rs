@@ -33,18 +33,18 @@ impl Scene {
         self.agent.ask(REQUEST, wish).await
     }
 
-    fn verdict(asked: &Value, more: Value) -> Value {
+    fn verdict(asked: &Value, more: &Value) -> Value {
         let mut verdict = json!({"client_message_id": uuid(), "question_id": asked["sent"]["question_id"]});
         verdict.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         verdict
     }
 
     async fn decide(&self, asked: &Value, more: Value) -> Value {
-        self.chatter.post("/decisions", &Self::verdict(asked, more)).await.expect(201)["event"].clone()
+        self.chatter.post("/decisions", &Self::verdict(asked, &more)).await.expect(201)["event"].clone()
     }
 
     async fn is_not_taken(&self, asked: &Value, more: Value, status: u16, code: &str) {
-        self.chatter.post("/decisions", &Self::verdict(asked, more)).await.refused(status, code);
+        self.chatter.post("/decisions", &Self::verdict(asked, &more)).await.refused(status, code);
     }
 
     async fn hear(&self, after: &Value) -> Value {
@@ -104,7 +104,7 @@ async fn a_no_has_its_reason_an_edit_its_payload_and_an_answer_its_words() {
         (json!({"verdict": "respond"}), "reason"),
         (json!({"verdict": "respond", "reason": "x".repeat(2_001)}), "reason"),
     ] {
-        let answer = scene.chatter.post("/decisions", &Scene::verdict(&asked, wrong.clone())).await;
+        let answer = scene.chatter.post("/decisions", &Scene::verdict(&asked, &wrong)).await;
         let problem = answer.refused(422, "answer_invalid");
         assert_eq!(problem["errors"][0]["key"], key, "{wrong}: {problem}");
     }
@@ -145,7 +145,8 @@ async fn silence_is_no_approval() {
 async fn of_two_devices_one_decides_and_whoever_repeats_gets_the_first_answer() {
     let scene = Scene::open().await;
     let asked = scene.request(json!({})).await;
-    let (yes, no) = (Scene::verdict(&asked, json!({"verdict": "approve"})), Scene::verdict(&asked, json!({"verdict": "reject"})));
+    let (yes, no) =
+        (Scene::verdict(&asked, &json!({"verdict": "approve"})), Scene::verdict(&asked, &json!({"verdict": "reject"})));
     let (one, other) = tokio::join!(scene.chatter.post("/decisions", &yes), scene.chatter.post("/decisions", &no));
     let statuses = [one.status.as_u16(), other.status.as_u16()];
     assert!(statuses == [201, 409] || statuses == [409, 201], "{statuses:?}");

@@ -1,4 +1,4 @@
-//! What operators put around the service: nginx in front of it, PgBouncer before its database. `./dev test` installs both.
+//! What operators put around the service: nginx in front of it, `PgBouncer` before its database. `./dev test` installs both.
 
 use std::fs;
 use std::path::Path;
@@ -97,7 +97,7 @@ impl Nginx {
     }
 }
 
-/// A real PgBouncer.
+/// A real `PgBouncer`.
 #[derive(Debug)]
 pub(crate) struct PgBouncer {
     _running: Running,

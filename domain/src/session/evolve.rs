@@ -1,8 +1,8 @@
 //! How a session's state changes by its events.
 
 use super::{Author, Event, Handoff, PlannedEnd, Question, ReadMark, Session, Status, Verdict, spending};
-use crate::Timestamp;
 use crate::time::note;
+use crate::{QuestionId, Timestamp};
 
 impl Session {
     pub(super) fn evolve(&mut self, event: &Event, at: Timestamp) {
@@ -41,13 +41,7 @@ impl Session {
                 }
                 self.last_word_at = at;
             }
-            Event::DecisionMade { verdict: Verdict::TimedOut, .. } => {}
-            Event::DecisionMade { question, .. } => {
-                self.note_decided(*question);
-                self.note_word_of_person();
-                self.owed_since.get_or_insert(at);
-                self.last_word_at = at;
-            }
+            Event::DecisionMade { question, verdict, .. } => self.note_verdict(*question, *verdict, at),
             Event::MarkedRead { by, upto } => {
                 let moves = self.read.get(by).map_or(0, |mark| mark.moves);
                 self.read.insert(*by, ReadMark { upto: *upto, at, moves: moves.saturating_add(1) });
@@ -108,6 +102,16 @@ impl Session {
                 self.ended = Some((*reason, at));
             }
             Event::Erased => self.status = Status::Erased,
+        }
+    }
+
+    /// Notes a verdict; that of silence is nobody's word.
+    fn note_verdict(&mut self, question: QuestionId, verdict: Verdict, at: Timestamp) {
+        if verdict != Verdict::TimedOut {
+            self.note_answered(question, 0, 0);
+            self.note_word_of_person();
+            self.owed_since.get_or_insert(at);
+            self.last_word_at = at;
         }
     }
 

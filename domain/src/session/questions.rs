@@ -165,11 +165,6 @@ impl Session {
         self.questions.insert(id, question);
     }
 
-    /// Notes a person's verdict.
-    pub(super) fn note_decided(&mut self, id: QuestionId) {
-        self.note_answered(id, 0, 0);
-    }
-
     pub(super) fn note_answered(&mut self, id: QuestionId, answered: u8, withdrawn: u8) {
         if let Some(question) = self.questions.get_mut(&id) {
             question.answered = question.answered_after(answered, withdrawn);

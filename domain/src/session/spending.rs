@@ -117,8 +117,13 @@ pub(super) fn cost(event: &Event) -> Amounts {
         }
         Event::QuestionAnswered { values, .. } => answer(values),
         // What silence takes was paid when it was asked, as its closing was.
-        Event::DecisionMade { verdict: Verdict::TimedOut, .. } => Amounts::default(),
-        Event::DecisionMade { words, document, .. } => decided(*words, document),
+        Event::DecisionMade { verdict, words, document, .. } => {
+            if *verdict == Verdict::TimedOut {
+                Amounts::default()
+            } else {
+                decided(*words, document)
+            }
+        }
         // A question is closed once, and what that takes was paid when it was asked.
         Event::QuestionClosed { reason, .. } => Amounts::bytes(reason.as_ref().map_or(0, size)),
         Event::EndPlanned { farewell, .. } => Amounts::bytes(COMMIT + farewell.as_ref().map_or(0, size)),

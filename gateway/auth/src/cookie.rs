@@ -103,7 +103,9 @@ mod tests {
     fn a_links_cookie_is_sent_where_the_link_is_looked_at_and_found_by_it() {
         let (link, other) = (LinkId::new([1; 16]), LinkId::new([2; 16]));
         let cookie = set_for_link(link, None, "abc", &at("http://x.example/chat"), Timestamp(1_000), Timestamp(61_000));
-        assert!(cookie.to_str().unwrap().ends_with("=abc; HttpOnly; SameSite=Strict; Path=/chat/api/v1/links/inspect; Max-Age=60"));
+        assert!(
+            cookie.to_str().unwrap().ends_with("=abc; HttpOnly; SameSite=Strict; Path=/chat/api/v1/links/inspect; Max-Age=60")
+        );
         let sent = cookie.to_str().unwrap().split(';').next().unwrap();
         let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(format!("a=b; {sent}")).unwrap())]);
         assert_eq!(value_for_link(&headers, link, None, false), Some("abc"));

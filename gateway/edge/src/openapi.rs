@@ -1,4 +1,4 @@
-//! What the description of the API (OpenAPI 3.1) says of every operation: who may ask, and what is answered before a handler is.
+//! What the description of the API (`OpenAPI` 3.1) says of every operation: who may ask, and what is answered before a handler is.
 
 use http::StatusCode;
 use problem::{Code, MEDIA_TYPE};
@@ -93,7 +93,7 @@ fn answers(operation: &mut Operation, path: &str) {
         let RefOr::T(response) = response else { continue };
         if response.description.is_empty() {
             let known = status.parse().ok().and_then(|number| StatusCode::from_u16(number).ok()?.canonical_reason());
-            response.description = known.unwrap_or("As it is described.").to_owned();
+            known.unwrap_or("As it is described.").clone_into(&mut response.description);
         }
         if matches!(status.as_str(), "429" | "503") {
             let retry = "In how many seconds to ask again.";

@@ -105,7 +105,7 @@ pub enum Data {
         /// What an agent is to do with it that could be missed.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>)]
-        note: Option<&'static str>,
+        note: Option<String>,
         /// Who decided; for agents only.
         #[serde(skip_serializing_if = "DecidedBy::is_empty")]
         by: DecidedBy,

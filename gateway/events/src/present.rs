@@ -127,7 +127,7 @@ fn of_session(
         SessionEvent::QuestionAsked { question, form, terms, .. } => Data::Question {
             question_id: question.to_string(),
             form: match &terms.decision {
-                Some(decision) => decision_form(open(Field::Decision, form)?, &decision.allow, *question),
+                Some(decision) => decision_form(open(Field::Decision, form)?.as_deref(), &decision.allow, *question),
                 None => shown(document(open(Field::Form, form)?, *question), audience),
             },
             is_final: terms.is_final,
@@ -144,7 +144,7 @@ fn of_session(
                 payload_sha256,
                 edited,
                 reason,
-                note: (audience == Audience::Agent).then(|| note(*verdict)).flatten(),
+                note: (audience == Audience::Agent).then(|| note(*verdict).map(str::to_owned)).flatten(),
                 // The caller adds it: a recipient's label is sealed with the link.
                 by: DecidedBy::default(),
                 receipt_id: ReceiptId::from(*question).to_string(),
@@ -233,9 +233,9 @@ fn told(document: &str, missing: u8, question: QuestionId) -> Map<String, Value>
 }
 
 /// Reads the document of what is decided about.
-fn decision_form(text: Option<String>, allow: &BTreeSet<Choice>, question: QuestionId) -> Map<String, Value> {
+fn decision_form(text: Option<&str>, allow: &BTreeSet<Choice>, question: QuestionId) -> Map<String, Value> {
     let allow: Vec<_> = allow.iter().map(|choice| choice.as_str()).collect();
-    match text.as_deref().map(Decision::from_document) {
+    match text.map(Decision::from_document) {
         Some(Ok(decision)) => decision.into_shown(&allow),
         None => Map::new(),
         Some(Err(error)) => {

@@ -43,7 +43,9 @@ impl Rows {
             | Event::HandoffOffered { .. }
             | Event::HandoffMissed
             | Event::DeviceAdded { .. }
-            | Event::DeviceForgotten { .. } => {}
+            | Event::DeviceForgotten { .. }
+            // Silence is nobody's answer.
+            | Event::DecisionMade { verdict: Verdict::TimedOut, .. } => {}
             Event::AbuseNoticed { level, reasons } => {
                 row.abuse = Some(Noticed { level: *level, reasons: reasons.clone() }.to_bits());
             }
@@ -77,19 +79,11 @@ impl Rows {
             Event::EndCalledOff { .. } => self.schedule.drop(cause, id, &[Purpose::EndAsPlanned]),
             Event::QuestionAnswered { question, answered, withdrawn, values: _, missing } => {
                 note_answer(row, at, *missing == 0);
-                if let Some(question) = self.questions.change(&(id, question.column())) {
-                    question.answered = (question.answered & !i16::from(*withdrawn)) | i16::from(*answered);
-                    question.answers += 1;
-                    question.sequence = commit.sequence;
-                }
+                self.count_answer(commit, (id, question.column()), *answered, *withdrawn);
             }
-            Event::DecisionMade { verdict: Verdict::TimedOut, .. } => {}
             Event::DecisionMade { question, .. } => {
                 note_answer(row, at, true);
-                if let Some(question) = self.questions.change(&(id, question.column())) {
-                    question.answers += 1;
-                    question.sequence = commit.sequence;
-                }
+                self.count_answer(commit, (id, question.column()), 0, 0);
             }
             Event::MarkedRead { by, upto } => self.read(commit, id, link, *by, *upto),
             Event::WentIdle => {
@@ -123,6 +117,14 @@ impl Rows {
                 self.unread.add_erased(id);
                 self.schedule.drop(cause, id, &[Purpose::Erase]);
             }
+        }
+    }
+
+    fn count_answer(&mut self, commit: &Context, question: (Uuid, Uuid), answered: u8, withdrawn: u8) {
+        if let Some(question) = self.questions.change(&question) {
+            question.answered = (question.answered & !i16::from(withdrawn)) | i16::from(answered);
+            question.answers += 1;
+            question.sequence = commit.sequence;
         }
     }
 

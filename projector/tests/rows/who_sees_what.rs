@@ -80,7 +80,8 @@ async fn world() -> World {
         INSERT INTO webhook_delivery (shard, sequence, index, endpoint, agent, link, event, type, thin, since, due_at)
         SELECT shard, 1, 0, agent, agent, id, 'evt_', 'message', '{}', now(), now() FROM link ORDER BY shard LIMIT 1;
         INSERT INTO reports_seen (upto) VALUES (now());
-        INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent";
+        INSERT INTO token_key SELECT gen_random_uuid(), id, shard FROM agent;
+        INSERT INTO receipt SELECT gen_random_uuid(), id, agent, link, 0, 1, 0, sha256('') FROM session";
     sqlx::raw_sql(webhooks).execute(&world.pool).await.unwrap();
     let used = "INSERT INTO key_use VALUES (gen_random_uuid(), gen_random_uuid(), now())";
     sqlx::query(used).execute(&world.pool).await.unwrap();
@@ -112,6 +113,7 @@ async fn every_table_and_role() {
         ("link_sum", 0),
         ("question", 0),
         ("read_mark", 0),
+        ("receipt", 0),
         ("session", 0),
         ("session_duration", 0),
         ("session_sum", 0),
@@ -131,6 +133,7 @@ async fn every_table_and_role() {
             ("link_sum", 1),
             ("question", 3),
             ("read_mark", 3),
+            ("receipt", 3),
             ("session", 3),
             ("session_duration", 2),
             ("session_sum", 1),
@@ -139,7 +142,7 @@ async fn every_table_and_role() {
         ])
     );
 
-    let agents_only = ["agent_key", "link_sum", "session_duration", "session_sum", "token_key", "unread"];
+    let agents_only = ["agent_key", "link_sum", "receipt", "session_duration", "session_sum", "token_key", "unread"];
     let unset: Vec<_> = unset.into_iter().filter(|(table, _)| !agents_only.contains(table)).collect();
     let foreign = Reader { session: hexadecimal(&[0x20; 16]), ..one.clone() };
     for reader in [&nobody, &one, &foreign, &Reader { agent: String::new(), ..foreign.clone() }] {
