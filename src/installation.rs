@@ -149,13 +149,15 @@ async fn reach(servers: &Servers, connections: u32) -> Result<PgPool> {
 fn pool_of(connections: u32) -> PgPoolOptions {
     // In the place of the look that sqlx takes itself, and as many round trips.
     let pool = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
-    pool.before_acquire(|connection, _| Box::pin(is_writable(connection)))
+    pool.before_acquire(|connection, _| Box::pin(is_good(connection)))
 }
 
 /// Tells whether a connection is still one to a server that takes writes: after a failover it may lead to what is a standby now, whose rows stay
-/// as they are. One that is not is closed, as is one that does not answer.
-async fn is_writable(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    let look = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::boolean";
+/// as they are. And whether it is in no transaction: sqlx does not end one whose beginning nobody has waited for, and a statement of its own begins
+/// when its transaction does. One that is not good is closed, as is one that does not answer.
+async fn is_good(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let look = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::boolean
+        AND transaction_timestamp() = statement_timestamp()";
     sqlx::raw_sql(look).fetch_one(connection).await?.try_get(0)
 }
 
@@ -176,6 +178,20 @@ mod tests {
         pool.execute("SET default_transaction_read_only = on").await.unwrap();
         pool.execute("CREATE TABLE written ()").await.unwrap();
         assert_ne!(backend().await, before);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_whose_beginning_nobody_waited_for_is_nobody_elses() {
+        let database = testbed::empty_database().await;
+        let pool = pool_of(1).connect_with(database.connect_options().as_ref().clone()).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        // As a call that is given up leaves it: begun there, and here nobody knows.
+        sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+        drop(connection);
+        let mut transaction = pool.begin().await.unwrap();
+        transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+        transaction.commit().await.unwrap();
+        pool.execute("SELECT 1").await.unwrap();
     }
 
     #[tokio::test]

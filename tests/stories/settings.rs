@@ -46,7 +46,7 @@ fn what_cannot_be_is_refused_by_its_name_before_anything_starts() {
         ("LISTEN", "nowhere", "LISTEN"),
         ("METRICS_LISTEN", "127.0.0.1:8080", "another port"),
         ("PUBLIC_URL", "ftp://x", "http://"),
-        ("PUBLIC_URL", "https://x/chat", "https://chat.example"),
+        ("PUBLIC_URL", "https://x/chat?a=b", "https://chat.example"),
         ("AUTHORIZATION_SERVER", "http://issuer.example", "https address"),
         ("AUTHORIZATION_SERVER", "issuer", "https address"),
         ("ALLOWED_HOSTS", "[\"chat.internal:80\"]", "without ports"),
