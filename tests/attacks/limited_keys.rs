@@ -50,6 +50,7 @@ const TABLE: &str = "
     temp_chat_update_link                   ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_send_message                  ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_ask                           ++  ss   ss    ss    ss  +?   ss        ss
+    temp_chat_request_decision              ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_withdraw_question             ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_end_session                   ++  ss   ss    ss    ss  +?   ss        ss
     temp_chat_revoke_link                   ++  ss   ss    ss    ss  +?   ss        ss
