@@ -67,7 +67,8 @@ async function search(parameters, signal, onTried) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, tries));
-  return found;
+  // What was called off stays so, also where the try under way was the right one.
+  return signal.aborted ? undefined : found;
 }
 
 /**
