@@ -77,7 +77,7 @@ impl Nginx {
             )
         });
         let config = format!(
-            "{user} daemon off; pid {here}/nginx.pid; error_log stderr warn; events {{}} \
+            "{user} daemon off; master_process off; pid {here}/nginx.pid; error_log stderr warn; events {{}} \
              http {{ access_log off; {temporary} upstream tempchat {{ server {address}; keepalive 8; }} {} }}",
             servers.collect::<String>()
         );
