@@ -41,7 +41,7 @@ pub(crate) async fn open(
         None => opened.await,
         Some(listener) => tokio::select! {
             opened = opened => opened,
-            never = gateway::serve_waiting(listener, missing) => match never {},
+            never = gateway::serve_starting(listener, missing) => match never {},
         },
     }
 }

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::access::AccessOptions;
-use crate::config::ListenOptions;
-use crate::{agent, config, healthcheck, log, mcp_config, prune, rebuild, reports, schedule, serve, shell, up};
+use crate::{agent, config, healthcheck, log, manual, mcp_config, prune, rebuild, reports, schedule, serve, up};
 
 /// Temporary chats between an AI agent and a person without an account.
 ///
@@ -71,50 +70,7 @@ pub(crate) enum Command {
     /// Ask the service on this machine whether it is ready, for containers: ends with 0 or 1
     Healthcheck(healthcheck::Options),
     /// Print what completes commands and options in a shell
-    Completions(shell::CompletionOptions),
+    Completions(manual::CompletionOptions),
     /// Print the manual
-    Man(shell::ManOptions),
-}
-
-impl Command {
-    /// Returns the settings that the options of the command name.
-    pub(crate) const fn listen(&self) -> Option<&ListenOptions> {
-        match self {
-            Self::Up(options) => Some(&options.listen),
-            Self::Serve(options) => Some(&options.listen),
-            Self::Agent(_)
-            | Self::McpConfig(_)
-            | Self::Stdio(_)
-            | Self::Rebuild(_)
-            | Self::Prune(_)
-            | Self::Reports(_)
-            | Self::Schedule(_)
-            | Self::Log(_)
-            | Self::Doctor
-            | Self::Config(_)
-            | Self::Healthcheck(_)
-            | Self::Completions(_)
-            | Self::Man(_) => None,
-        }
-    }
-
-    /// Tells whether the command goes on until it is stopped.
-    pub(crate) const fn is_service(&self) -> bool {
-        match self {
-            Self::Up(_) | Self::Serve(_) => true,
-            Self::Agent(_)
-            | Self::McpConfig(_)
-            | Self::Stdio(_)
-            | Self::Rebuild(_)
-            | Self::Prune(_)
-            | Self::Reports(_)
-            | Self::Schedule(_)
-            | Self::Log(_)
-            | Self::Doctor
-            | Self::Config(_)
-            | Self::Healthcheck(_)
-            | Self::Completions(_)
-            | Self::Man(_) => false,
-        }
-    }
+    Man(manual::ManOptions),
 }

@@ -15,6 +15,7 @@ mod healthcheck;
 mod installation;
 mod log;
 mod logging;
+mod manual;
 mod mcp_config;
 mod output;
 mod pooling;
@@ -24,18 +25,18 @@ mod rebuild;
 mod reports;
 mod schedule;
 mod serve;
-mod shell;
 mod stdio;
 mod system;
 mod up;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
-use config::Config;
+use config::{Config, ListenOptions};
 
 /// Its background threads return what was freed to the system within some ten seconds, also where nothing happens any more.
 #[cfg(target_os = "linux")]
@@ -64,34 +65,37 @@ fn start(cli: Cli) -> Result<ExitCode> {
     done
 }
 
-async fn run(cli: Cli) -> Result<ExitCode> {
-    let (data, file) = (cli.data.as_path(), cli.config.as_deref());
-    // What needs no settings, or says itself what is wrong with them, comes first.
-    match &cli.command {
+async fn run(Cli { json, data, config: file, command }: Cli) -> Result<ExitCode> {
+    let (data, file) = (data.as_path(), file.as_deref());
+    let service = |listen: &ListenOptions| configure(data, file, Some(listen));
+    let config = || configure(data, file, None);
+    match command {
+        Command::Up(options) => up::run(service(&options.listen)?, options).await,
+        Command::Serve(options) => serve::run(service(&options.listen)?, options).await,
+        Command::Agent(command) => agent::run(config()?, command, json).await,
+        Command::Rebuild(options) => rebuild::run(config()?, options, json).await,
+        Command::Prune(options) => prune::run(config()?, options, json).await,
+        Command::Reports(options) => reports::run(config()?, options, json).await,
+        Command::Schedule(command) => schedule::run(config()?, command, json).await,
+        Command::Log(command) => log::run(config()?, command, json).await,
+        Command::McpConfig(options) => mcp_config::run(&config()?, options, json),
+        Command::Stdio(options) => stdio::run(&config()?, options).await,
+        Command::Healthcheck(options) => healthcheck::run(&config()?, &options).await,
+        // These need no settings, or say themselves what is wrong with them.
+        Command::Config(command) => config::command::run(data, file, &command, json),
+        Command::Doctor => return doctor::run(data, file, json).await,
         Command::Completions(options) => {
-            shell::print_completions(Cli::command(), options);
-            return Ok(ExitCode::SUCCESS);
+            manual::print_completions(Cli::command(), &options);
+            Ok(())
         }
-        Command::Man(options) => return shell::print_manual(Cli::command(), options).map(|()| ExitCode::SUCCESS),
-        Command::Config(command) => return config::command::run(data, file, command, cli.json).map(|()| ExitCode::SUCCESS),
-        Command::Doctor => return doctor::run(data, file, cli.json).await,
-        _ => {}
-    }
-    let config = Config::load(data, file, cli.command.listen())?;
-    logging::start(config.log_format, cli.command.is_service())?;
-    match cli.command {
-        Command::Up(options) => up::run(config, options).await,
-        Command::Serve(options) => serve::run(config, options).await,
-        Command::Agent(command) => agent::run(config, command, cli.json).await,
-        Command::Rebuild(options) => rebuild::run(config, options, cli.json).await,
-        Command::Prune(options) => prune::run(config, options, cli.json).await,
-        Command::Reports(options) => reports::run(config, options, cli.json).await,
-        Command::Schedule(command) => schedule::run(config, command, cli.json).await,
-        Command::Log(command) => log::run(config, command, cli.json).await,
-        Command::McpConfig(options) => mcp_config::run(&config, options, cli.json),
-        Command::Stdio(options) => stdio::run(&config, options).await,
-        Command::Healthcheck(options) => healthcheck::run(&config, &options).await,
-        Command::Completions(_) | Command::Man(_) | Command::Config(_) | Command::Doctor => Ok(()),
+        Command::Man(options) => manual::print_manual(Cli::command(), &options),
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+/// Gathers the settings, and begins to log as they say; a service has options for where it listens.
+fn configure(data: &Path, file: Option<&Path>, listen: Option<&ListenOptions>) -> Result<Config> {
+    let config = Config::load(data, file, listen)?;
+    logging::start(config.log_format, listen.is_some())?;
+    Ok(config)
 }

@@ -53,7 +53,11 @@ async fn look(data: &Path, file: Option<&Path>) -> Vec<Finding> {
     match Servers::running(&config) {
         Ok(servers) => findings.extend(look_at_servers(&config, &servers).await),
         Err(error) => {
-            findings.push(Finding::critical("servers", format!("{error:#}"), "then look again: the log and the rows were not"));
+            findings.push(Finding::critical(
+                "servers",
+                format!("{error:#}"),
+                "look again then: the log and the rows were not looked at",
+            ));
         }
     }
     findings

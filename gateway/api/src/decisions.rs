@@ -35,7 +35,7 @@ pub(super) struct NewVerdict {
 
 /// Decides, once: the first verdict stands, from whichever device it comes.
 #[utoipa::path(
-    post, path = "/sessions/{id}/decisions", tag = "chatters", params(("id" = String, Path)), request_body = NewVerdict,
+    post, path = "/sessions/{id}/decisions", operation_id = "decide_question", tag = "chatters", params(("id" = String, Path)), request_body = NewVerdict,
     responses(
         (status = 201, body = Answered),
         (status = 200, description = "It was decided so before, by this very request.", body = Answered),

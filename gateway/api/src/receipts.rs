@@ -38,7 +38,7 @@ pub(super) struct ReceiptAnswer {
 
 /// Gives the receipt of a decision, once those who follow the log have come to it.
 #[utoipa::path(
-    get, path = "/agent/receipts/{receipt_id}", tag = "agents", params(("receipt_id" = String, Path)),
+    get, path = "/agent/receipts/{receipt_id}", operation_id = "get_receipt", tag = "agents", params(("receipt_id" = String, Path)),
     responses(
         (status = 200, body = ReceiptAnswer),
         (status = 401, description = "key_invalid, key_expired", body = problem::Body<'static>, content_type = "application/problem+json"),

@@ -15,7 +15,7 @@ mod prefix;
 mod protect;
 mod rate_limit;
 mod router;
-mod waiting;
+mod starting;
 mod warnings;
 
 pub use self::metrics::{recorder, serve_metrics};
@@ -23,4 +23,4 @@ pub use accept::serve;
 pub use access_tokens::AuthorizationServer;
 pub use app::{App, Config, Probes, Proxies, ProxyHeader, Rate, Rates, WaitBounds};
 pub use events::{Moment, news};
-pub use waiting::{Missing, serve_waiting};
+pub use starting::{Missing, serve_starting};

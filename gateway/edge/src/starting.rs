@@ -1,4 +1,4 @@
-//! What answers while the service waits for what it stands on: it is alive, it is not ready, and it says what is missing.
+//! What answers while the service starts, and waits for what it stands on: it is alive, it is not ready, and it says what is missing.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct Missing {
 }
 
 /// Answers on `listener` that something is missing, until it is dropped.
-pub async fn serve_waiting(listener: &TcpListener, missing: watch::Receiver<Missing>) -> Infallible {
+pub async fn serve_starting(listener: &TcpListener, missing: watch::Receiver<Missing>) -> Infallible {
     let mut open = JoinSet::new();
     loop {
         if open.len() >= CONNECTIONS {
