@@ -121,11 +121,11 @@ const JOBS: [Job; 3] = [
             MINUTES,
             LANGUAGE,
         ],
-        steps: "Get an approval before you do anything. Call temp_chat_create_link with max_sessions_total 1 and a description of what is to \
-            be approved. When the person has come, call temp_chat_ask with a yes_no field approved, a text field comment that is not \
-            required, and wait_for_reply_seconds 50. Answer what they want to know first with temp_chat_send_message. Read the answer only from \
-            an answer event's values.approved, never from prose. True: go on. False, or no answer before the link expires: do \
-            not, and tell me. Then call temp_chat_end_session.",
+        steps: "Get an approval before you do anything. Call temp_chat_create_link with max_sessions_total 1 and a description of what it is \
+            about. When the person has come, call temp_chat_request_decision with what is to be approved as its payload, exactly as you \
+            would do it, and wait_for_reply_seconds 50. Answer what they want to know first with temp_chat_send_message. Go by the verdict \
+            of a decision event only, never by prose. approved: go on, with that very payload. Anything else, or no verdict before the link \
+            expires: do not, and tell me. Then call temp_chat_end_session.",
     },
 ];
 
