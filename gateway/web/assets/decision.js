@@ -15,7 +15,7 @@ import { say, sayCode } from './words.js';
 /** @import { LiveSession } from './session.js' */
 /** @import { State } from './store.js' */
 /** @typedef {{ choice: Choice, words: string }} Draft what somebody is writing, and for which choice */
-/** @typedef {{ question: QuestionData, live: LiveSession, element: HTMLElement, id: string, refused?: Pending }} Card `refused`: the last verdict, where the server had something against it */
+/** @typedef {{ question: QuestionData, live: LiveSession, element: HTMLElement, id: string, agent: string, refused?: Pending }} Card `agent`: by which name it asks; `refused`: the last verdict, where the server had something against it */
 
 /** As near as this to the end counts as being there, in pixels. */
 const NEAR_END = 80;
@@ -51,12 +51,14 @@ export function showDecision(element, event, answer, pending, state, live) {
   const isNews = element.dataset.made !== undefined;
   element.dataset.made = made;
   /** @type {Card} */
-  const card = { question, live, element, id: event.id, refused };
+  const card = { question, live, element, id: event.id, refused, agent: state.session.agent_name };
   const words = wordsHere();
   if (decided) {
     const told = outcome(decided, words);
     if (isNews) announce(told);
-    return show(card, h('p', { class: 'closing' }, told), shown(decided), leftUnsent(card));
+    // What was decided about stays in sight; an edited one takes its place.
+    const about = decided.verdict === 'edited' ? null : exactly(textOf(question));
+    return show(card, h('p', { class: 'closing' }, told), about, shown(decided), leftUnsent(card));
   }
   if (pending && !refused) {
     const word = pending.state === 'waiting' ? 'question.waiting' : 'question.sending';
@@ -79,7 +81,7 @@ export function showDecision(element, event, answer, pending, state, live) {
 }
 
 /** Draws the card anew: what is decided about stands above all else. @param {Card} card @param {Child[]} content */
-function show({ element, question, id }, ...content) {
+function show({ element, question, id, agent }, ...content) {
   const scroller = element.closest('.scroller');
   const atEnd = scroller && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
   const hadFocus = element.contains(document.activeElement);
@@ -87,16 +89,19 @@ function show({ element, question, id }, ...content) {
   element.setAttribute('aria-labelledby', heading.id);
   // A card is read out when it comes, not whenever something in it changes.
   element.setAttribute('aria-live', 'off');
-  fill(element, heading, ...content);
+  const speaker = h('p', { class: 'speaker' }, h('bdi', {}, `${agent} · ${say('chat.ai')}`));
+  fill(element, speaker, heading, ...content);
   if (hadFocus) heading.focus({ preventScroll: true });
   if (scroller && atEnd) scroller.scrollTop = Math.min(scroller.scrollHeight, element.offsetTop - 12 + Math.max(0, element.offsetHeight - scroller.clientHeight + 24));
 }
 
 /** What is decided about, letter by letter. @param {Card} card */
 function payload({ question }) {
-  const text = question.payload ?? '';
-  return h('div', {}, h('p', { class: 'help' }, wordsHere().exact), exactly(question.format === 'json' ? pretty(text) : text));
+  return h('div', {}, h('p', { class: 'help' }, wordsHere().exact), exactly(textOf(question)));
 }
+
+/** @param {Card['question']} question */
+const textOf = ({ format, payload: text = '' }) => (format === 'json' ? pretty(text) : text);
 
 /** @param {string} text */
 function exactly(text) {
@@ -129,7 +134,7 @@ function compose(card, draft, error, isChosen) {
   const words = wordsHere();
   const { question, live } = card;
   const { choice } = draft;
-  const original = question.format === 'json' ? pretty(question.payload ?? '') : question.payload ?? '';
+  const original = textOf(question);
   const field = `${card.id}-words`;
   const fault = h('p', { class: 'error', role: 'alert', id: `${field}-fault` });
   const area = h('textarea', { id: field, rows: choice === 'edit' ? 8 : 3, dir: 'auto', 'aria-describedby': fault.id, oninput: () => keep(card, { choice, words: area.value }) });

@@ -35,6 +35,7 @@ async fn a_person_reads_exactly_what_it_is_about_and_approves_on_the_second_tap(
     let wish = json!({"session_id": session, "subject": "Pay the van", "payload": payload, "answer_within_minutes": 30});
     let asked = agent.ask(REQUEST, wish).await;
     browser.shows(".decision h2", "Pay the van").await;
+    browser.shows(".decision .speaker", "AI").await;
     browser.shows(".decision .payload", "\"amount\": 9400").await;
     browser.shows(".decision .payload mark", "U+200B").await;
     browser.shows(".decision", "Characters that cannot be seen are shown as their codes.").await;
@@ -54,6 +55,7 @@ async fn a_person_reads_exactly_what_it_is_about_and_approves_on_the_second_tap(
     assert_eq!((&verdict["verdict"], &verdict["question_id"]), (&json!("approved"), &asked["sent"]["question_id"]));
     browser.reload().await;
     browser.shows(".decision .closing", "You approved this.").await;
+    browser.shows(".decision .payload", "\"amount\": 9400").await;
     assert_eq!(browser.count(".decision .option").await, 0);
     browser.close().await;
 }
