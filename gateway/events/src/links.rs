@@ -96,23 +96,21 @@ fn is_no_number(text: &str, start: usize, digits: &str) -> bool {
     !has_form || DAY.is_match(digits) || !digits.starts_with('+') && before.is_some_and(|before| before.is_ascii_digit())
 }
 
-/// Leaves out the signs at the end that belong to the sentence, and a bracket that was opened before the address.
+/// Leaves out the signs at the end that belong to the sentence, and the brackets that were not opened within the address.
 fn without_end(address: &str) -> &str {
-    let mut address = address;
-    loop {
-        let Some(last) = address.chars().next_back() else { return address };
-        let opening = match last {
-            ')' => '(',
-            ']' => '[',
-            '}' => '{',
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | '|' | '…' | '`' => '\0',
-            _ => return address,
-        };
-        if opening != '\0' && address.matches(opening).count() >= address.matches(last).count() {
-            return address;
+    let mut surplus = [(')', '('), (']', '['), ('}', '{')]
+        .map(|(closing, opening)| (closing, address.matches(closing).count().saturating_sub(address.matches(opening).count())));
+    let mut rest = address;
+    while let Some(last) = rest.chars().next_back() {
+        match surplus.iter_mut().find(|(closing, _)| *closing == last) {
+            Some((_, 0)) => break,
+            Some((_, left)) => *left -= 1,
+            None if ".,;:!?'*_~|…`".contains(last) => {}
+            None => break,
         }
-        address = &address[..address.len() - last.len_utf8()];
+        rest = &rest[..rest.len() - last.len_utf8()];
     }
+    rest
 }
 
 #[cfg(test)]
@@ -133,5 +131,11 @@ mod tests {
             read += 1;
         }
         assert!(read > 30, "{read}");
+    }
+
+    #[test]
+    fn brackets_are_counted_once_however_many_there_are() {
+        let text = format!("https://a.example/({}", ")".repeat(1_000_000));
+        assert_eq!(find(&text).first().map(|found| found.at.len()), Some("https://a.example/()".len()));
     }
 }

@@ -79,13 +79,25 @@ function linkOf(text, found) {
  * @param {string} digits
  */
 const isNoNumber = (before, digits) =>
-  !/[^0-9]/.test(digits) || DAY.test(digits) || (!digits.startsWith('+') && /[0-9]$/.test(before.replace(/[ \u00a0]+$/, '')));
+  !/[^0-9]/.test(digits) || DAY.test(digits) || (!digits.startsWith('+') && /[0-9]/.test(lastOf(before)));
 
-/** Leaves out the signs at the end that belong to the sentence, and a bracket that was opened before the address. @param {string} address */
+/** The last letter that is no blank; an expression would begin anew at each of many blanks. @param {string} text */
+function lastOf(text) {
+  let end = text.length;
+  while (end && ' \u00a0'.includes(text[end - 1] ?? '')) end -= 1;
+  return text[end - 1] ?? '';
+}
+
+/** Leaves out the signs at the end that belong to the sentence, and brackets that were not opened within the address. @param {string} address */
 function withoutEnd(address) {
-  for (let rest = address; ; rest = rest.slice(0, -1)) {
-    const last = rest.at(-1) ?? '';
-    const opening = OPENING[last];
-    if (opening ? rest.split(opening).length >= rest.split(last).length : !last || !".,;:!?'*_~|…`".includes(last)) return rest;
+  /** @param {string} sign */
+  const count = (sign) => address.split(sign).length;
+  const surplus = Object.fromEntries(Object.entries(OPENING).map(([closing, opening]) => [closing, count(closing) - count(opening)]));
+  let end = address.length;
+  for (; end; end -= 1) {
+    const last = address[end - 1] ?? '';
+    if (last in surplus ? (surplus[last] ?? 0) <= 0 : !".,;:!?'*_~|…`".includes(last)) break;
+    if (last in surplus) surplus[last] = (surplus[last] ?? 0) - 1;
   }
+  return address.slice(0, end);
 }
